@@ -1,0 +1,307 @@
+"""The command line: `python -m fusion predict | train | evaluate | download`, each with `--help`.
+
+    python -m fusion predict --task digits --strategy all --image a.png --audio a.wav --video a.mp4 --text "seven" [--json]
+    python -m fusion train --task digits --strategy late --data DIR
+    python -m fusion evaluate --task digits --data DIR [--json]
+    python -m fusion download --task digits --data DIR
+
+`predict --json` writes one object to stdout, and whatever else there is to say goes to stderr:
+
+    {
+      "task": "digits",
+      "device": "cpu",
+      "notes": ["sentence about what was trimmed or assumed", ...],
+      "predictions": {
+        "<strategy>": {                                   in screen order; baselines after the strategies
+          "label": "7",
+          "confidence": 0.98,                             probability of the label, in [0, 1]
+          "probs": {"0": 0.001, ...},                     sums to 1, in the task's label order
+          "weights": {"image": 0.6, ...} | null,          learned share of each modality, where the strategy has one
+          "contributions": {"image": 0.3, ...},           change of the label's probability when that modality is left out
+          "votes": {"image": {"0": 0.1, ...}} | null,     what each modality says alone, where the strategy asks them
+          "box": [x0, y0, x1, y1] | null,                 in [0, 1], where the task has boxes
+          "seconds": 0.004,                               of the strategy alone; the encoders run once for all
+          "attention": [                                  only with --attention
+            {"query": "text", "key": "image", "shape": [L, H, Tq, Tk], "values": [[[[...]]]]}     values only with --attention full
+          ]
+        }
+      }
+    }
+
+A number that is not finite is written as null. Exit codes: 0 done, 2 wrong arguments or input (one sentence on stderr), 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from typing import Any
+
+import fusion
+from fusion.types import MODALITIES, FusionError, Prediction
+
+HELP = {"image": "a picture", "text": "the words themselves", "audio": "a sound, or a clip whose sound is taken", "video": "a clip"}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code."""
+    arguments = vars(build_parser().parse_args(argv))
+    command = arguments.pop("command")
+    try:
+        command(**arguments)
+        sys.stdout.flush()
+        return 0
+    except FusionError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("Interrupted; what was finished before is kept.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of a pipe, such as `head`, has seen enough; a second flush at exit would complain again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """All commands with their options. What a command's own defaults decide is left out of its arguments where it is not given."""
+    parser = argparse.ArgumentParser(
+        prog="python -m fusion", description="Fusion Lab: several modalities, one answer, many ways to fuse them."
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="{predict,train,evaluate,download}")
+    _add_predict(commands)
+    _add_train(commands)
+    _add_evaluate(commands)
+    _add_download(commands)
+    return parser
+
+
+def predict(
+    task: str, strategy: str, device: str, severity: dict[str, int], attention: str | None, as_json: bool, **media: str | None
+) -> None:
+    """Encodes the given media once and prints what one strategy, or every one, concludes."""
+    inputs = {name: medium for name, medium in media.items() if medium is not None}
+    if not inputs:
+        raise FusionError(f"Give at least one of {', '.join(f'--{name}' for name in MODALITIES)}.")
+    if attention and not as_json:
+        raise FusionError("--attention adds to the output of --json; give both.")
+    if strays := sorted(severity.keys() - inputs.keys()):
+        raise FusionError(f"--severity names {', '.join(strays)}, but no such medium is given.")
+    with redirect_stdout(sys.stderr):  # stdout is the answer's alone, whatever a library prints
+        lab = fusion.load(task, device=device)
+        names = (*lab.strategies, *lab.baselines)
+        if strategy not in ("all", *names):
+            raise FusionError(f'The task "{task}" has no strategy "{strategy}"; it has: all, {", ".join(names)}.')
+        encoded = lab.encode(inputs, severity=severity)
+        found = lab.compare(encoded) if strategy == "all" else {strategy: lab.predict(encoded, strategy=strategy)}
+    if as_json:
+        report = {
+            "task": task,
+            "device": str(lab.device),
+            "notes": list(encoded.notes),
+            "predictions": {name: describe_prediction(prediction, attention) for name, prediction in found.items()},
+        }
+        print(json.dumps(_plain(report), ensure_ascii=False, indent=2, allow_nan=False))
+    else:
+        print("\n".join([*table(found), *encoded.notes]))
+
+
+def train(data: str | None, **options: Any) -> None:
+    """Trains strategies of a task; what it says on its way is its own."""
+    data = _data_folder(data)
+    from fusion.training import train
+
+    train.run(data=data, **options)
+
+
+def evaluate(data: str | None, as_json: bool, **options: Any) -> None:
+    """Measures every shipped strategy of a task and prints the report."""
+    data = _data_folder(data)
+    with redirect_stdout(sys.stderr):
+        from fusion.training import evaluate
+
+        report = _plain(evaluate.run(data=data, **options))
+    if as_json:
+        print(json.dumps(report, ensure_ascii=False, indent=2, allow_nan=False))
+    else:
+        print("\n".join(_aligned(_leaves(report))))
+
+
+def download(task: str, data: str | None) -> None:
+    """Fetches the public data of a task."""
+    if not data:
+        raise FusionError("Name the folder for the data sets with --data DIR or the variable FUSION_DATA.")
+    from fusion.training import download
+
+    for folder in download.run(task, data):
+        print(f"{folder} is complete.")
+
+
+def describe_prediction(prediction: Prediction, attention: str | None) -> dict[str, Any]:
+    """A prediction as `--json` writes it; `attention` is None, "shapes" or "full"."""
+    report = {
+        "label": prediction.label,
+        "confidence": prediction.confidence,
+        "probs": prediction.probs,
+        "weights": prediction.weights,
+        "contributions": prediction.contributions,
+        "votes": prediction.votes,
+        "box": prediction.box,
+        "seconds": prediction.seconds,
+    }
+    if attention:
+        report["attention"] = [
+            {"query": query, "key": key, "shape": list(maps.shape)} | ({"values": maps} if attention == "full" else {})
+            for (query, key), maps in prediction.attention.items()
+        ]
+    return report
+
+
+def table(found: dict[str, Prediction]) -> list[str]:
+    """One aligned line per strategy under a line of headings."""
+    rows = [("strategy", "label", "confidence", "ms", "weights")]
+    for name, prediction in found.items():
+        weights = "  ".join(f"{modality} {weight:.2f}" for modality, weight in (prediction.weights or {}).items())
+        rows.append((name, prediction.label, f"{prediction.confidence:.1%}", f"{prediction.seconds * 1000:.1f}", weights or "-"))
+    return _aligned(rows, right=(2, 3))
+
+
+def _add_predict(commands: Any) -> None:
+    fields = __doc__[__doc__.index("`predict --json`") :]
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = commands.add_parser(
+        "predict", help="fuse media into an answer", description=predict.__doc__, epilog=fields, formatter_class=raw
+    )
+    parser.set_defaults(command=predict)
+    _add_task(parser)
+    parser.add_argument("--strategy", default="all", metavar="NAME", help="all (the default), or one by name")
+    for name in MODALITIES:
+        parser.add_argument(f"--{name}", metavar="TEXT" if name == "text" else "FILE", help=HELP[name])
+    parser.add_argument(
+        "--severity", type=parse_severity, default={}, metavar="NAME=0-5,...", help="corrupt the input first, such as image=3,audio=2"
+    )
+    _add_device(parser)
+    parser.add_argument("--json", dest="as_json", action="store_true", help="write JSON, described below, instead of a table")
+    parser.add_argument("--attention", choices=("shapes", "full"), help="with --json: add the attention maps")
+
+
+def _add_train(commands: Any) -> None:
+    parser = commands.add_parser("train", help="train a strategy", description=train.__doc__, argument_default=argparse.SUPPRESS)
+    parser.set_defaults(command=train)
+    _add_task(parser)
+    parser.add_argument("--strategy", required=True, metavar="NAME", help="one by name, several with commas between, or all")
+    _add_data(parser)
+    parser.add_argument("--out", metavar="DIR", help="where the checkpoint goes")
+    parser.add_argument("--epochs", type=_positive)
+    parser.add_argument("--batch-size", type=_positive)
+    parser.add_argument("--lr", type=float, help="the optimizer's peak learning rate")
+    parser.add_argument("--optimizer", choices=("adamw", "sgd"))
+    parser.add_argument("--limit", type=_positive, metavar="N", help="use N training samples only, for a trial")
+    parser.add_argument("--resume", action=argparse.BooleanOptionalAction, default=True, help="go on from an interrupted run (the default)")
+    _add_seed(parser)
+    _add_device(parser)
+
+
+def _add_evaluate(commands: Any) -> None:
+    parser = commands.add_parser(
+        "evaluate", help="measure the shipped strategies", description=evaluate.__doc__, argument_default=argparse.SUPPRESS
+    )
+    parser.set_defaults(command=evaluate)
+    _add_task(parser)
+    _add_data(parser)
+    parser.add_argument("--out", metavar="FILE", help="where the report goes besides the screen")
+    parser.add_argument("--limit", type=_positive, metavar="N", help="use N test samples only, for a trial")
+    _add_seed(parser)
+    _add_device(parser)
+    parser.add_argument("--json", dest="as_json", action="store_true", default=False, help="write the report as JSON")
+
+
+def _add_download(commands: Any) -> None:
+    parser = commands.add_parser("download", help="fetch public data from its official sources", description=download.__doc__)
+    parser.set_defaults(command=download)
+    _add_task(parser)
+    _add_data(parser)
+
+
+def _add_task(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--task", default="digits", metavar="NAME", help="digits (the default)")
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    given = os.environ.get("FUSION_DATA")
+    parser.add_argument("--data", default=given, metavar="DIR", help="folder with the data sets; the variable FUSION_DATA names it too")
+
+
+def _add_device(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", default="auto", metavar="NAME", help="auto (the default), cpu, cuda, cuda:1, mps")
+
+
+def _add_seed(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same result; 0 by default")
+
+
+def parse_severity(text: str) -> dict[str, int]:
+    """Reads "image=3,audio=2"."""
+    severity = {}
+    for pair in text.split(","):
+        name, _, level = pair.strip().partition("=")
+        if name not in MODALITIES or level not in set("012345"):
+            raise argparse.ArgumentTypeError(f'"{pair}" is not MODALITY=LEVEL with one of {", ".join(MODALITIES)} and a level from 0 to 5')
+        severity[name] = int(level)
+    return severity
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f'"{text}" is not a whole number above 0')
+    return int(text)
+
+
+def _data_folder(data: str | None) -> str:
+    if not data:
+        raise FusionError("Name the folder with the data sets with --data DIR or the variable FUSION_DATA.")
+    if not os.path.isdir(data):
+        raise FusionError(f"There is no folder {data}; `python -m fusion download --data {data}` makes and fills it.")
+    return data
+
+
+def _plain(value: Any) -> Any:
+    """What JSON knows: arrays and NumPy numbers as Python's own, tuples as lists, numbers that are not finite as None."""
+    if isinstance(value, dict):
+        return {str(key): _plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value
+
+
+def _leaves(report: Any, name: str = "") -> list[tuple[str, str]]:
+    """(dotted name, value) of every number and word of a nested report, in order."""
+    parts = report.items() if isinstance(report, dict) else enumerate(report) if isinstance(report, list) else None
+    if parts is None:
+        return [(name, f"{report:.4f}" if isinstance(report, float) else str(report))]
+    return [leaf for key, part in parts for leaf in _leaves(part, f"{name}.{key}" if name else str(key))]
+
+
+def _aligned(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> list[str]:
+    """Columns as wide as their widest cell, two spaces between them; those in `right` end flush."""
+    if not rows:
+        return []
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.rjust(width) if n in right else cell.ljust(width) for n, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Fetching data, training and measuring; nothing here is needed to open the page."""

@@ -1,0 +1,300 @@
+"""Fetches the public data of a task into its official layout: `python -m fusion download --task digits --data DIR`.
+
+    DIR/mnist/MNIST/raw/*.gz                    MNIST, as `torchvision.datasets.MNIST(root=DIR/mnist)` keeps it
+    DIR/fsdd/recordings/*.wav                   Free Spoken Digit Dataset v1.0.10
+    DIR/pendigits/pendigits-orig.{tra,tes}      UCI pen-based digits, original pen trajectories
+
+What is already there and whole is left alone. A transfer that stops goes on from its `.part` file, and a file gets its name only after
+its checksum agrees. Nothing of this is needed by the page.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from http.client import HTTPException, HTTPResponse
+from pathlib import Path, PurePosixPath
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
+
+from unlzw3 import unlzw
+
+from fusion.types import FusionError
+
+CHUNK = 1 << 16  # bytes
+TIMEOUT = 30  # seconds without an answer
+TRIES = 5  # per address, as long as each brings something new
+LARGEST_UNPACKED = 200_000_000  # bytes; ten times what any of the archives holds
+
+MNIST_MIRRORS = ("https://ossci-datasets.s3.amazonaws.com/mnist/", "http://yann.lecun.com/exdb/mnist/")
+MNIST = {
+    "train-images-idx3-ubyte.gz": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+    "train-labels-idx1-ubyte.gz": "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+    "t10k-images-idx3-ubyte.gz": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+    "t10k-labels-idx1-ubyte.gz": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+}
+
+FSDD_URLS = ("https://github.com/Jakobovski/free-spoken-digit-dataset/archive/refs/tags/v1.0.10.zip",)
+FSDD_SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
+FSDD_NAMES = tuple(sorted(f"{digit}_{speaker}_{index}.wav" for digit in range(10) for speaker in FSDD_SPEAKERS for index in range(50)))
+# Of the 3,000 names and recordings in order, not of the archive: the host packs that anew and does not promise the same bytes.
+FSDD_SHA256 = "45a9b976ba3397a2fd5c70a9f2e43c34f442a3a6be47392ecfc41174b678f37e"
+
+PENDIGITS_URLS = ("https://archive.ics.uci.edu/static/public/81/pen+based+recognition+of+handwritten+digits.zip",)
+PENDIGITS_SHA256 = "1e02bea023613c2b11c9492f6f34caf975420455934f3527d270cee9a1f03b64"  # of the archive
+PENDIGITS_TRA_SHA256 = "a66225d68d7d68591e62944df1ad33b3f5aa608e2df2505844b41f5568a80da4"  # of the unpacked training file
+PENDIGITS_TES_DIGITS = 3498  # no checksum of the unpacked test file is published, so its digits are counted
+
+Progress = Callable[[str, int, int | None], None]  # file name, bytes so far, bytes in all where the server says so
+
+
+class _Dropped(Exception):
+    """A transfer ended before its time; the message says where and why."""
+
+
+def run(task: str, data: str | Path, progress: Progress | None = None) -> Iterator[Path]:
+    """Fetches the data sets of a task and yields the folder of each as soon as it is whole.
+
+    Args:
+        task: a key of `TASKS`.
+        data: the folder that `--data` and `FUSION_DATA` name; made where it is missing.
+        progress: called as bytes arrive; a line on stderr where None.
+    """
+    if task not in TASKS:
+        raise FusionError(f'There is no data to download for the task "{task}"; there is for: {", ".join(TASKS)}.')
+    progress = progress or ProgressLine()
+    try:
+        for get in TASKS[task]:
+            yield get(Path(data), progress)
+    except OSError as error:  # network errors never come this far
+        raise FusionError(f"Cannot write {error.filename or data}: {error.strerror or error}.") from error
+
+
+def get_mnist(data: Path, progress: Progress) -> Path:
+    folder = data / "mnist" / "MNIST" / "raw"
+    for name, digest in MNIST.items():
+        fetch([mirror + name for mirror in MNIST_MIRRORS], folder / name, partial(_has_sha256, digest=digest), progress)
+    return folder
+
+
+def get_fsdd(data: Path, progress: Progress) -> Path:
+    folder = data / "fsdd" / "recordings"
+    if _recordings_digest(lambda name: (folder / name).read_bytes()) == FSDD_SHA256:
+        return folder
+    archive = fetch(FSDD_URLS, data / "fsdd" / "fsdd-1.0.10.zip", _holds_fsdd, progress)
+    for name, recording in unpack(archive, FSDD_NAMES):
+        _write(folder / name, recording)
+    archive.unlink()
+    return folder
+
+
+def get_pendigits(data: Path, progress: Progress) -> Path:
+    folder = data / "pendigits"
+    if _has_pendigits(folder):
+        return folder
+    archive = fetch(PENDIGITS_URLS, folder / "pendigits.zip", partial(_has_sha256, digest=PENDIGITS_SHA256), progress)
+    for name, compressed in unpack(archive, ("pendigits-orig.tra.Z", "pendigits-orig.tes.Z")):
+        _write(folder / name.removesuffix(".Z"), unlzw(compressed))
+    if not _has_pendigits(folder):
+        raise FusionError(
+            f"{archive} was unpacked, but its files are not the training and the {PENDIGITS_TES_DIGITS} test digits known here."
+        )
+    archive.unlink()
+    return folder
+
+
+TASKS: dict[str, tuple[Callable[[Path, Progress], Path], ...]] = {"digits": (get_mnist, get_fsdd, get_pendigits)}
+
+
+def fetch(urls: Iterable[str], target: Path, is_whole: Callable[[Path], bool], progress: Progress) -> Path:
+    """Downloads one file from the first address that gives it whole.
+
+    Args:
+        urls: addresses of the same file, best first.
+        target: where it goes; replaced only by a file that `is_whole`.
+        is_whole: tells a right file from a broken one.
+
+    Raises:
+        FusionError: no address gave it; a `.part` file stays for the next try.
+    """
+    if target.exists() and is_whole(target):
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(target.name + ".part")
+    if part.exists() and is_whole(part):  # it was stopped between the last byte and the name
+        part.replace(target)
+        return target
+    failures = []
+    for url in urls:
+        failure = _fetch_from(url, part, is_whole, partial(progress, target.name))
+        if failure is None:
+            part.replace(target)
+            return target
+        failures.append(failure)
+    raise FusionError(
+        f"{target.name} could not be downloaded ({'; '.join(failures)}): check the network and run the same command again, "
+        "it goes on where it stopped."
+    )
+
+
+def _fetch_from(url: str, part: Path, is_whole: Callable[[Path], bool], progress: Callable[[int, int | None], None]) -> str | None:
+    """Fills `part` from one address, going on after a dropped connection. Returns None, or why it failed."""
+    failure = ""
+    for _ in range(TRIES):
+        before = _size(part)
+        try:
+            _transfer(url, part, progress)
+        except _Dropped as dropped:
+            failure = str(dropped)
+            if _size(part) <= before:
+                return failure
+            continue
+        if is_whole(part):
+            return None
+        part.unlink()
+        failure = f"{_host(url)} gave a file with a wrong checksum"
+        if before == 0:  # the file itself is wrong; after a resume it may have been the old part, and one clean try is due
+            return failure
+    return failure
+
+
+def _transfer(url: str, part: Path, progress: Callable[[int, int | None], None]) -> None:
+    """Appends the rest of a file to `part`, or starts over where the server does not know ranges."""
+    done = _size(part)
+    with _open(url, done) as response:
+        if response.status == 206:
+            span, _, whole = response.headers.get("Content-Range", "").partition("/")
+            if span != f"bytes {done}-{span.rpartition('-')[2]}":
+                part.unlink()
+                raise _Dropped(f"{_host(url)} sent another part of the file than the one asked for")
+            total = int(whole) if whole.isdigit() else None
+        else:
+            done = 0
+            length = response.headers.get("Content-Length", "")
+            total = int(length) if length.isdigit() else None
+        with part.open("ab" if done else "wb") as file:
+            for chunk in _chunks(response, url):
+                file.write(chunk)
+                done += len(chunk)
+                progress(done, total)
+    if total is not None and done < total:
+        raise _Dropped(f"{_host(url)} closed the connection after {done} of {total} bytes")
+
+
+def _open(url: str, offset: int) -> HTTPResponse:
+    headers = {"User-Agent": "fusion-lab", "Accept-Encoding": "identity"}  # ranges count the bytes as stored
+    if offset:
+        headers["Range"] = f"bytes={offset}-"
+    try:
+        return urlopen(Request(url, headers=headers), timeout=TIMEOUT)
+    except HTTPError as error:
+        error.close()
+        if error.code == 416 and offset:  # nothing after what is here, and that was not whole: start over
+            return _open(url, 0)
+        raise _Dropped(f"{_host(url)} answered {error.code} {error.reason}") from error
+    except (OSError, HTTPException) as error:
+        reason = getattr(error, "reason", error)  # a URLError wraps the one that knows
+        raise _Dropped(f"no connection to {_host(url)}: {getattr(reason, 'strerror', None) or reason}") from error
+
+
+def _chunks(response: HTTPResponse, url: str) -> Iterator[bytes]:
+    while True:
+        try:
+            chunk = response.read(CHUNK)
+        except (OSError, HTTPException) as error:
+            raise _Dropped(f"the connection to {_host(url)} broke: {error}") from error
+        if not chunk:
+            return
+        yield chunk
+
+
+def unpack(archive: Path, names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+    """Yields (file name, bytes) of the wanted files of a zip, whatever folder they lie in.
+
+    Only bytes leave this function: the caller chooses every path, so that no entry can write outside of its folder. An archive that
+    tries to, or that would unpack to far more than expected, is refused as a whole.
+    """
+    wanted = set(names)
+    try:
+        with zipfile.ZipFile(archive) as file:
+            entries = file.infolist()
+            for entry in entries:
+                path = PurePosixPath(entry.filename.replace("\\", "/"))
+                if path.is_absolute() or ".." in path.parts or ":" in entry.filename:
+                    raise FusionError(f'{archive.name} holds an entry with an unsafe path ("{entry.filename}") and was not unpacked.')
+            if sum(entry.file_size for entry in entries) > LARGEST_UNPACKED:
+                raise FusionError(f"{archive.name} would unpack to more than {LARGEST_UNPACKED // 1_000_000} MB and was not unpacked.")
+            for entry in entries:
+                name = PurePosixPath(entry.filename).name
+                if name in wanted and not entry.is_dir():
+                    yield name, file.read(entry)
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+        raise FusionError(f"{archive.name} is not a readable zip archive: {error}.") from error
+
+
+class ProgressLine:
+    """Says on stderr how far a file is: a line that moves on a terminal, one line per tenth in a log."""
+
+    def __init__(self) -> None:
+        self.last: tuple[str, int] | None = None
+
+    def __call__(self, name: str, done: int, total: int | None) -> None:
+        live = sys.stderr.isatty()
+        step = done * (100 if live else 10) // max(total, 1) if total else done // (1 << 20)
+        if (name, step) == self.last:
+            return
+        self.last = name, step
+        share = f"{done / total:4.0%} of {total / 1e6:.1f} MB" if total else f"{done / 1e6:.1f} MB"
+        start, end = ("\r", "\n" if done == total else "") if live else ("", "\n")
+        print(f"{start}{name}  {share}", end=end, file=sys.stderr, flush=True)
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).netloc
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _write(path: Path, payload: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(path.name + ".new")
+    fresh.write_bytes(payload)
+    os.replace(fresh, path)
+
+
+def _has_sha256(path: Path, digest: str) -> bool:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == digest
+
+
+def _recordings_digest(read: Callable[[str], bytes]) -> str | None:
+    """sha256 over names and bytes of all recordings in order, or None where one is missing."""
+    digest = hashlib.sha256()
+    try:
+        for name in FSDD_NAMES:
+            digest.update(name.encode() + read(name))
+    except (FileNotFoundError, KeyError):
+        return None
+    return digest.hexdigest()
+
+
+def _holds_fsdd(archive: Path) -> bool:
+    try:
+        recordings = dict(unpack(archive, FSDD_NAMES))
+    except FusionError:
+        return False
+    return _recordings_digest(recordings.__getitem__) == FSDD_SHA256
+
+
+def _has_pendigits(folder: Path) -> bool:
+    tra, tes = folder / "pendigits-orig.tra", folder / "pendigits-orig.tes"
+    if not (tra.exists() and tes.exists()):
+        return False
+    return tes.read_bytes().count(b"\n.COMMENT") == PENDIGITS_TES_DIGITS and _has_sha256(tra, PENDIGITS_TRA_SHA256)

@@ -1,0 +1,257 @@
+"""The layers of the design, read from the source: an import goes down only, or stays in its folder.
+
+    level 5  app.py, fusion/__main__.py
+    level 4  fusion/ui/, and only here (and in app.py) gradio
+    level 3  fusion/training/, fusion/explain/, fusion/convert/
+    level 2  fusion/model.py, fusion/lab.py; fusion/__init__.py, which reaches lab only when asked
+    level 1  fusion/encoders/, fusion/strategies/, fusion/tasks/
+    level 0  fusion/types.py, fusion/config.py, fusion/media*.py
+
+Folders of one level know nothing of each other. Beside it, what holds for every file: sizes, docstrings, and nothing that runs foreign
+code or names a machine.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+LEVELS = {
+    "types": 0,
+    "config": 0,
+    "media": 0,
+    "encoders": 1,
+    "strategies": 1,
+    "tasks": 1,
+    "model": 2,
+    "lab": 2,
+    "__init__": 2,
+    "training": 3,
+    "explain": 3,
+    "convert": 3,
+    "ui": 4,
+    "__main__": 5,
+    "app": 5,
+}
+FOLDERS = {
+    "encoders",
+    "strategies",
+    "tasks",
+    "training",
+    "explain",
+    "convert",
+    "ui",
+}  # each on its own; other files of a level are one group
+FILE_LINES, FUNCTION_LINES = 400, 80
+UNPICKLERS = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
+MACHINE_PATH = re.compile(
+    r"(?<![\w.:/\]}])/(home|root|Users|tmp|opt|mnt|usr|var|srv|work|workspace)/\w|\b[A-Z]:\\{1,2}(Users|Program|Windows)"
+)
+
+
+def sources(root: Path) -> dict[str, str]:
+    """{path relative to root: text} of every Python file of the project, tests left out."""
+    paths = [*root.glob("*.py"), *(root / "fusion").rglob("*.py")]
+    return {path.relative_to(root).as_posix(): path.read_text(encoding="utf-8") for path in sorted(paths)}
+
+
+def place(path: str) -> str:
+    """The name in `LEVELS` that a file belongs to: a folder of fusion/, or the file itself."""
+    parts = Path(path).with_suffix("").parts
+    name = parts[1] if parts[0] == "fusion" else parts[0]
+    return "media" if name.startswith("media") else name
+
+
+def imported(node: ast.AST, path: str, files: dict[str, str]) -> Iterator[str]:
+    """The modules that one statement imports, as dotted names from the root; `from fusion import x` is fusion.x where that is a file."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    if not isinstance(node, ast.ImportFrom):
+        return
+    base = node.module or ""
+    if node.level:
+        package = Path(path).parts[: -node.level]
+        base = ".".join([*package, *([base] if base else [])])
+    for alias in node.names:
+        inner = f"{base}.{alias.name}".replace(".", "/")
+        known = any(name == f"{inner}.py" or name.startswith(f"{inner}/") for name in files)
+        yield f"{base}.{alias.name}" if known else base
+
+
+def runs_later(node: ast.AST) -> bool:
+    if isinstance(node, ast.If):
+        return ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
+    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+
+
+def top_level(tree: ast.Module) -> set[ast.AST]:
+    """What runs when the module is imported: all but what is inside functions or for a type checker's eyes only."""
+    found: set[ast.AST] = set()
+    todo: list[ast.AST] = [tree]
+    while todo:
+        node = todo.pop()
+        found.add(node)
+        todo += [child for child in ast.iter_child_nodes(node) if not runs_later(child)]
+    return found
+
+
+def import_violations(path: str, tree: ast.Module, files: dict[str, str]) -> Iterator[str]:
+    own = place(path)
+    if own not in LEVELS:
+        yield f"{path}: has no level; name it in tests/test_layers.py"
+        return
+    at_import = top_level(tree)
+    for node in ast.walk(tree):
+        for module in imported(node, path, files):
+            where = f"{path}:{node.lineno}"
+            first = module.split(".")[0]
+            if first == "gradio" and own not in ("ui", "app"):
+                yield f"{where}: imports gradio outside of fusion/ui and app.py"
+            if first not in ("fusion", "app"):
+                continue
+            target = place(module.replace(".", "/")) if module not in ("fusion", "app") else {"fusion": "__init__", "app": "app"}[module]
+            if path == "fusion/__init__.py":
+                if LEVELS.get(target, 9) > 0 and node in at_import or LEVELS.get(target, 9) > LEVELS["lab"]:
+                    yield f"{where}: fusion itself imports {module}; only lab, and only inside a function"
+                continue
+            if target not in LEVELS:
+                yield f"{where}: {module} has no level"
+            elif not (
+                LEVELS[target] < LEVELS[own]
+                or target == own
+                or LEVELS[target] == LEVELS[own]
+                and not {own, target} & FOLDERS
+                and own != "app"
+            ):
+                yield f"{where}: {own} (level {LEVELS[own]}) imports {module} (level {LEVELS[target]})"
+
+
+def size_violations(path: str, tree: ast.Module, text: str) -> Iterator[str]:
+    if not ast.get_docstring(tree):
+        yield f"{path}: has no module docstring"
+    lines = len(text.splitlines())
+    if lines > FILE_LINES:
+        yield f"{path}: {lines} lines, at most {FILE_LINES}"
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (lines := node.end_lineno - node.lineno + 1) > FUNCTION_LINES:
+            yield f"{path}:{node.lineno}: {node.name} has {lines} lines, at most {FUNCTION_LINES}"
+
+
+def safety_violations(path: str, tree: ast.Module, files: dict[str, str]) -> Iterator[str]:
+    """Whatever would run code that came with data: unpickling in any form, and code from a model hub."""
+    for node in ast.walk(tree):
+        where = f"{path}:{getattr(node, 'lineno', 0)}"
+        for module in imported(node, path, files):
+            if module.split(".")[0] in UNPICKLERS:
+                yield f"{where}: imports {module}"
+        if (
+            isinstance(node, ast.ImportFrom)
+            and node.module in ("torch", "torch.serialization")
+            and any(a.name == "load" for a in node.names)
+        ):
+            yield f"{where}: imports torch.load"
+        if isinstance(node, ast.Attribute) and node.attr == "load" and ast.unparse(node.value) in ("torch", "torch.serialization"):
+            yield f"{where}: uses torch.load"
+        if isinstance(node, ast.keyword) and node.arg in ("trust_remote_code", "allow_pickle") and ast.unparse(node.value) != "False":
+            yield f"{where}: passes {node.arg}={ast.unparse(node.value)}"
+
+
+def path_violations(path: str, text: str) -> Iterator[str]:
+    for number, line in enumerate(text.splitlines(), 1):
+        if found := MACHINE_PATH.search(line):
+            yield f"{path}:{number}: names a path of one machine: {found[0]}..."
+
+
+def violations(files: dict[str, str]) -> dict[str, list[str]]:
+    """Everything that is wrong with a set of files, by rule."""
+    found: dict[str, list[str]] = {"imports": [], "sizes": [], "safety": [], "paths": []}
+    for path, text in files.items():
+        tree = ast.parse(text, path)
+        found["imports"] += import_violations(path, tree, files)
+        found["sizes"] += size_violations(path, tree, text)
+        found["safety"] += safety_violations(path, tree, files)
+        found["paths"] += path_violations(path, text)
+    return found
+
+
+@pytest.mark.parametrize("rule", ["imports", "sizes", "safety", "paths"])
+def test_the_project_keeps(rule: str) -> None:
+    files = sources(ROOT)
+    assert "fusion/types.py" in files
+    assert violations(files)[rule] == []
+
+
+def test_the_tests_unpickle_nothing() -> None:
+    files = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("*.py")}
+    assert [found for path, text in files.items() for found in safety_violations(path, ast.parse(text), files)] == []
+
+
+CLEAN = {
+    "app.py": '"""A."""\nimport gradio\nfrom fusion.ui.page import build_app\n',
+    "fusion/__init__.py": '"""A."""\nfrom fusion.types import X\nif TYPE_CHECKING:\n    from .lab import Lab\ndef load():\n    from fusion.lab import Lab\n    return Lab\n',
+    "fusion/__main__.py": '"""A."""\nimport fusion\ndef train():\n    from fusion.training import train\n',
+    "fusion/types.py": '"""A."""\nimport numpy\n',
+    "fusion/media_video.py": '"""A."""\nfrom fusion.types import X\n',
+    "fusion/media.py": '"""A."""\nfrom . import media_video\n',
+    "fusion/encoders/__init__.py": '"""A."""\nfrom fusion.encoders.base import B\n',
+    "fusion/encoders/base.py": '"""A."""\nfrom ..types import X\n',
+    "fusion/strategies/late.py": '"""A."""\nfrom fusion.types import X\n',
+    "fusion/model.py": '"""A."""\nfrom fusion import encoders, strategies\n',
+    "fusion/lab.py": '"""A."""\nfrom fusion.model import M\n',
+    "fusion/training/train.py": '"""A."""\nfrom fusion import load\nfrom fusion.lab import Lab\n',
+    "fusion/explain/shapley.py": '"""A."""\nurl = "https://a.org/home/x"\n',
+    "fusion/ui/page.py": '"""A."""\nimport gradio as gr\nfrom fusion.explain.shapley import s\nfrom fusion import lab\n',
+}
+
+
+def test_the_checker_passes_clean_files() -> None:
+    assert violations(CLEAN) == {"imports": [], "sizes": [], "safety": [], "paths": []}
+
+
+PLANTED = [
+    ("imports", "fusion/types.py", "from fusion.encoders import base"),
+    ("imports", "fusion/types.py", "import fusion"),
+    ("imports", "fusion/media.py", "def f():\n    import fusion.lab"),
+    ("imports", "fusion/encoders/base.py", "from fusion.strategies.late import Late"),
+    ("imports", "fusion/encoders/base.py", "from ..strategies import late"),
+    ("imports", "fusion/encoders/base.py", "from .. import strategies"),
+    ("imports", "fusion/encoders/base.py", "def f():\n    from fusion import strategies"),
+    ("imports", "fusion/strategies/late.py", "if True:\n    from fusion.model import M"),
+    ("imports", "fusion/model.py", "from fusion.training.train import run"),
+    ("imports", "fusion/explain/shapley.py", "from fusion.training import train"),
+    ("imports", "fusion/lab.py", "import gradio.themes"),
+    ("imports", "fusion/__main__.py", "def f():\n    from gradio import Blocks"),
+    ("imports", "fusion/ui/page.py", "import app"),
+    ("imports", "fusion/ui/page.py", "from fusion.__main__ import main"),
+    ("imports", "app.py", "from fusion.__main__ import main"),
+    ("imports", "fusion/__init__.py", "from fusion.lab import Lab"),
+    ("imports", "fusion/__init__.py", "if TYPE_CHECKING:\n    from fusion.ui import page"),
+    ("imports", "fusion/__init__.py", "if True:\n    from fusion.lab import Lab"),
+    ("imports", "fusion/__init__.py", "class A:\n    from . import model"),
+    ("imports", "fusion/__init__.py", "def f():\n    from fusion.ui import page"),
+    ("imports", "fusion/helpers.py", "x = 1"),
+    ("sizes", "fusion/types.py", "x = 1\n" * 400),
+    ("sizes", "fusion/types.py", "def f():\n" + "    x = 1\n" * 80),
+    ("sizes", "fusion/tasks/new.py", None),
+    ("safety", "fusion/model.py", "import torch\ntorch.load('a')"),
+    ("safety", "fusion/model.py", "from torch import load"),
+    ("safety", "fusion/model.py", "import pickle"),
+    ("safety", "fusion/model.py", "def f():\n    from joblib import load"),
+    ("safety", "fusion/model.py", "AutoModel.from_pretrained(a, trust_remote_code=True)"),
+    ("safety", "fusion/model.py", "np.load(a, allow_pickle=flag)"),
+    ("paths", "app.py", "x = '/home/me/data'"),
+    ("paths", "app.py", "x = 1  # see /opt/data"),
+    ("paths", "app.py", "x = 'C:\\\\Users'"),
+]
+
+
+@pytest.mark.parametrize(("rule", "path", "code"), PLANTED)
+def test_the_checker_finds(rule: str, path: str, code: str | None) -> None:
+    planted = "x = 1\n" if code is None else CLEAN.get(path, '"""A."""\n') + code + "\n"
+    found = violations(CLEAN | {path: planted})
+    assert [name for name, lines in found.items() if lines] == [rule]

@@ -1,0 +1,261 @@
+"""The command line with a stand-in for the lab: what it prints, where it prints it, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+import pytest
+
+import fusion
+from fusion.__main__ import main
+from fusion.types import FusionError, Prediction
+
+ROOT = Path(__file__).resolve().parents[1]
+SIX, SEVEN = {"6": 0.25, "7": 0.75}, {"6": np.float32(0.5), "7": np.float32(0.5)}
+
+
+def prediction(weights: dict[str, float] | None = None, attention: dict[tuple[str, str], np.ndarray] | None = None) -> Prediction:
+    return Prediction(
+        label="7",
+        probs=SIX,
+        weights=weights,
+        contributions={"image": 0.5, "text": float("nan")},
+        votes={"image": SEVEN} if weights else None,
+        attention=attention or {},
+        layouts={},
+        box=None,
+        seconds=0.0125,
+    )
+
+
+class FakeLab:
+    """Answers like a lab, and keeps what it was asked."""
+
+    strategies, baselines = ("cross_attention", "late"), ("image_only",)
+    device = "cpu"
+
+    def __init__(self) -> None:
+        self.asked: list[object] = []
+        maps = np.full((1, 2, 1, 2), 0.5, np.float32)
+        self.answers = {
+            "cross_attention": prediction(attention={("text", "image"): maps}),
+            "late": prediction(weights={"image": 0.75, "text": 0.25}),
+            "image_only": prediction(),
+        }
+
+    def encode(self, inputs: dict[str, str], severity: dict[str, int]) -> SimpleNamespace:
+        print("a library that talks")
+        self.asked.append((inputs, severity))
+        return SimpleNamespace(notes=("The clip was cut to its first 30 s.",), media={})
+
+    def compare(self, encoded: SimpleNamespace) -> dict[str, Prediction]:
+        return self.answers
+
+    def predict(self, encoded: SimpleNamespace, strategy: str) -> Prediction:
+        return self.answers[strategy]
+
+
+@pytest.fixture
+def lab(monkeypatch: pytest.MonkeyPatch) -> FakeLab:
+    lab = FakeLab()
+
+    def load(task: str, device: str) -> FakeLab:
+        lab.asked.append((task, device))
+        return lab
+
+    monkeypatch.setattr(fusion, "load", load, raising=False)
+    return lab
+
+
+@pytest.fixture
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Callable], None]:
+    """Puts a module of fusion.training in place of the real one, for a command that imports it only when it runs."""
+    import fusion.training
+
+    def put(name: str, run: Callable) -> None:
+        module = ModuleType(f"fusion.training.{name}")
+        module.run = run
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        monkeypatch.setattr(fusion.training, name, module, raising=False)
+
+    return put
+
+
+def test_table(lab: FakeLab, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["predict", "--image", "a.png", "--text", "seven"]) == 0
+    said = capsys.readouterr()
+    assert said.out.splitlines() == [
+        "strategy         label  confidence    ms  weights",
+        "cross_attention  7           75.0%  12.5  -",
+        "late             7           75.0%  12.5  image 0.75  text 0.25",
+        "image_only       7           75.0%  12.5  -",
+        "The clip was cut to its first 30 s.",
+    ]
+    assert said.err == "a library that talks\n"
+    assert lab.asked == [("digits", "auto"), ({"image": "a.png", "text": "seven"}, {})]
+
+
+def test_every_medium_and_option_arrives(lab: FakeLab) -> None:
+    media = ["--image", "a.png", "--text", "", "--audio", "clip.mp4", "--video", "clip.mp4"]
+    assert main(["predict", "--task", "digits", *media, "--severity", "image=3, audio=0", "--device", "cuda:1", "--strategy", "late"]) == 0
+    inputs = {"image": "a.png", "text": "", "audio": "clip.mp4", "video": "clip.mp4"}
+    assert lab.asked == [("digits", "cuda:1"), (inputs, {"image": 3, "audio": 0})]
+
+
+def test_json(lab: FakeLab, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["predict", "--text", "seven", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert list(report) == ["task", "device", "notes", "predictions"]
+    assert list(report["predictions"]) == ["cross_attention", "late", "image_only"]
+    assert report["notes"] == ["The clip was cut to its first 30 s."]
+    late = report["predictions"]["late"]
+    assert list(late) == ["label", "confidence", "probs", "weights", "contributions", "votes", "box", "seconds"]
+    assert late["probs"] == SIX
+    assert late["confidence"] == 0.75
+    assert late["votes"] == {"image": {"6": 0.5, "7": 0.5}}
+    assert late["contributions"] == {"image": 0.5, "text": None}
+    assert report["predictions"]["image_only"]["weights"] is None
+
+
+@pytest.mark.parametrize("kind", ["shapes", "full"])
+def test_json_with_attention(lab: FakeLab, capsys: pytest.CaptureFixture[str], kind: str) -> None:
+    assert main(["predict", "--text", "seven", "--json", "--attention", kind]) == 0
+    predictions = json.loads(capsys.readouterr().out)["predictions"]
+    values = {"values": [[[[0.5, 0.5]], [[0.5, 0.5]]]]} if kind == "full" else {}
+    assert predictions["cross_attention"]["attention"] == [{"query": "text", "key": "image", "shape": [1, 2, 1, 2]} | values]
+    assert predictions["late"]["attention"] == []
+
+
+def test_one_strategy(lab: FakeLab, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["predict", "--text", "seven", "--strategy", "image_only", "--json"]) == 0
+    assert list(json.loads(capsys.readouterr().out)["predictions"]) == ["image_only"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "at least one of --image, --text, --audio, --video"),
+        (["--text", "a", "--strategy", "psychic"], 'no strategy "psychic"; it has: all, cross_attention, late, image_only'),
+        (["--text", "a", "--severity", "image=3"], "--severity names image"),
+        (["--text", "a", "--attention", "full"], "--json"),
+    ],
+)
+def test_wrong_input_is_one_sentence(lab: FakeLab, capsys: pytest.CaptureFixture[str], arguments: list[str], sentence: str) -> None:
+    assert main(["predict", *arguments]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert len(said.err.splitlines()) == 1
+    assert sentence in said.err
+
+
+def test_an_error_of_the_lab_is_one_sentence(lab: FakeLab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def encode(inputs: dict, severity: dict) -> None:
+        raise FusionError("a.png is empty.")
+
+    monkeypatch.setattr(lab, "encode", encode)
+    assert main(["predict", "--image", "a.png", "--json"]) == 2
+    assert capsys.readouterr() == ("", "a.png is empty.\n")
+
+
+@pytest.mark.parametrize("severity", ["image", "image=", "image=6", "image=-1", "image=33", "taste=1", "", "image=1,"])
+def test_wrong_severity(capsys: pytest.CaptureFixture[str], severity: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["predict", "--text", "a", "--severity", severity])
+    assert ended.value.code == 2
+    assert "a level from 0 to 5" in capsys.readouterr().err
+
+
+def test_interrupted(lab: FakeLab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def compare(encoded: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(lab, "compare", compare)
+    assert main(["predict", "--text", "a"]) == 130
+    assert capsys.readouterr().err.splitlines()[-1] == "Interrupted; what was finished before is kept."
+
+
+def test_train_passes_what_was_given(stand_in: Callable, tmp_path: Path) -> None:
+    calls = []
+    stand_in("train", lambda **options: calls.append(options))
+    least = {"task": "digits", "strategy": "late", "data": str(tmp_path), "seed": 0, "device": "auto", "resume": True}
+    assert main(["train", "--strategy", "late", "--data", str(tmp_path)]) == 0
+    everything = "--out o --epochs 3 --batch-size 8 --lr 0.1 --optimizer sgd --seed 4 --device cpu --limit 9 --no-resume".split()
+    assert main(["train", "--task", "digits", "--strategy", "late", "--data", str(tmp_path), *everything]) == 0
+    more = {
+        "out": "o",
+        "epochs": 3,
+        "batch_size": 8,
+        "lr": 0.1,
+        "optimizer": "sgd",
+        "seed": 4,
+        "device": "cpu",
+        "limit": 9,
+        "resume": False,
+    }
+    assert calls == [least, least | more]
+
+
+def test_data_folder_from_the_environment(stand_in: Callable, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    calls = []
+    stand_in("train", lambda **options: calls.append(options["data"]))
+    monkeypatch.setenv("FUSION_DATA", str(tmp_path))
+    assert main(["train", "--strategy", "late"]) == 0
+    assert calls == [str(tmp_path)]
+
+
+@pytest.mark.parametrize("command", [["train", "--strategy", "late"], ["evaluate"], ["download"]])
+def test_no_data_folder(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: list[str]) -> None:
+    monkeypatch.delenv("FUSION_DATA", raising=False)
+    assert main(command) == 2
+    assert "--data DIR or the variable FUSION_DATA" in capsys.readouterr().err
+
+
+def test_data_folder_that_is_not_there(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["evaluate", "--data", str(tmp_path / "nowhere")]) == 2
+    assert "There is no folder" in capsys.readouterr().err
+
+
+def test_evaluate(stand_in: Callable, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    calls = []
+
+    def run(**options: object) -> dict:
+        calls.append(options)
+        print("a library that talks")
+        return {"seed": 4, "accuracy": {"late": np.float64(0.5), "early": float("inf")}, "hashes": ("a", "b")}
+
+    stand_in("evaluate", run)
+    assert main(["evaluate", "--data", str(tmp_path), "--seed", "4", "--limit", "10", "--json"]) == 0
+    assert calls == [{"task": "digits", "data": str(tmp_path), "seed": 4, "device": "auto", "limit": 10}]
+    assert json.loads(capsys.readouterr().out) == {"seed": 4, "accuracy": {"late": 0.5, "early": None}, "hashes": ["a", "b"]}
+    assert main(["evaluate", "--data", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.splitlines()[1] == "accuracy.late   0.5000"
+
+
+def test_download(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    from fusion.training import download
+
+    monkeypatch.setitem(download.TASKS, "digits", (lambda data, progress: data / "mnist",))
+    assert main(["download", "--task", "digits", "--data", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == f"{tmp_path / 'mnist'} is complete.\n"
+
+
+def test_help_documents_the_json(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["predict", "--help"])
+    assert ended.value.code == 0
+    said = capsys.readouterr().out
+    assert all(f'"{field}"' in said for field in ("notes", "predictions", "label", "probs", "weights", "votes", "seconds", "attention"))
+
+
+def test_as_a_program() -> None:
+    ran = subprocess.run([sys.executable, "-m", "fusion", "train", "--epochs", "0"], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert ran.returncode == 2
+    assert ran.stdout == ""
+    assert '"0" is not a whole number above 0' in ran.stderr
+    assert "Traceback" not in ran.stderr
