@@ -213,7 +213,7 @@ def _add_evaluate(commands: Any) -> None:
     parser.set_defaults(command=evaluate)
     _add_task(parser)
     _add_data(parser)
-    parser.add_argument("--out", metavar="FILE", help="where the report goes besides the screen")
+    parser.add_argument("--out", metavar="DIR", help="folder that report.json goes to; the checkpoints of the task by default")
     parser.add_argument("--limit", type=_positive, metavar="N", help="use N test samples only, for a trial")
     _add_seed(parser)
     _add_device(parser)
@@ -241,7 +241,7 @@ def _add_device(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_seed(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same result; 0 by default")
+    parser.add_argument("--seed", type=int, help="the same seed gives the same result")
 
 
 def parse_severity(text: str) -> dict[str, int]:

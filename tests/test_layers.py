@@ -193,7 +193,7 @@ def test_the_tests_unpickle_nothing() -> None:
 
 CLEAN = {
     "app.py": '"""A."""\nimport gradio\nfrom fusion.ui.page import build_app\n',
-    "fusion/__init__.py": '"""A."""\nif TYPE_CHECKING:\n    from .lab import Lab\ndef load():\n    from fusion.lab import Lab\n    return Lab\n',
+    "fusion/__init__.py": '"""A."""\nif TYPE_CHECKING:\n    from .lab import Lab\ndef load():\n    from fusion.lab import Lab\n',
     "fusion/__main__.py": '"""A."""\nimport fusion\ndef train():\n    from fusion.training import train\n',
     "fusion/types.py": '"""A."""\nimport numpy\n',
     "fusion/media_video.py": '"""A."""\nfrom fusion.types import X\n',

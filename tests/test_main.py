@@ -183,7 +183,7 @@ def test_interrupted(lab: FakeLab, monkeypatch: pytest.MonkeyPatch, capsys: pyte
 def test_train_passes_what_was_given(stand_in: Callable, tmp_path: Path) -> None:
     calls = []
     stand_in("train", lambda **options: calls.append(options))
-    least = {"task": "digits", "strategy": "late", "data": str(tmp_path), "seed": 0, "device": "auto", "resume": True}
+    least = {"task": "digits", "strategy": "late", "data": str(tmp_path), "device": "auto", "resume": True}
     assert main(["train", "--strategy", "late", "--data", str(tmp_path)]) == 0
     everything = "--out o --epochs 3 --batch-size 8 --lr 0.1 --optimizer sgd --seed 4 --device cpu --limit 9 --no-resume".split()
     assert main(["train", "--task", "digits", "--strategy", "late", "--data", str(tmp_path), *everything]) == 0
