@@ -1,0 +1,27 @@
+"""Fusion Lab: a picture, words, a sound, a clip, any subset, fused by every strategy and explained.
+
+import fusion
+lab = fusion.load("digits")
+lab.predict({"image": "a.png", "text": "seven"}, strategy="cross_attention").label
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fusion.lab import Lab
+
+__all__ = ["load"]
+
+
+def load(task: str = "digits", device: str = "auto") -> Lab:
+    """A task with all its shipped strategies, ready to predict; see `fusion.lab.Lab`.
+
+    Args:
+        task: a name of `fusion.tasks.TASKS`.
+        device: "auto" (cuda, mps, cpu in this order), or one of them.
+    """
+    from fusion.lab import Lab  # torch is imported when somebody needs it, not by `import fusion`
+
+    return Lab(task, device)

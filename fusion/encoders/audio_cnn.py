@@ -1,0 +1,102 @@
+"""A compact CNN for speech: log-mel spectrogram at 8 kHz, 2-d convolutions, then temporal ones; a token every 64 ms.
+
+Reference: Davis & Mermelstein 1980 (mel scale); Bai 2018 (temporal convolutions).
+"""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import torch
+import torchaudio
+from torch import Tensor, nn
+
+from fusion.encoders.base import Encoder, Prepared
+from fusion.encoders.video_tcn import TemporalBlock
+from fusion.types import Audio, Layout
+
+RATE, WINDOW, HOP, MELS, SECONDS, STRIDE = 8000, 256, 128, 48, 2.56, 4
+FLOOR_DB = -70.0  # below the loudest bin
+
+
+def focus(samples: np.ndarray, rate: int, seconds: float) -> tuple[int, int]:
+    """Start and end of the stretch of at most `seconds` that holds the loudest speech (energy above the recording's median level)."""
+    span = int(seconds * rate)
+    if len(samples) <= span:
+        return 0, len(samples)
+    step = rate // 50
+    frames = samples[: len(samples) // step * step].reshape(-1, step)
+    energy = np.log10((frames.astype(np.float64) ** 2).mean(1) + 1e-8)
+    above = np.maximum(energy - np.median(energy), 0)
+    width = min(span // step, len(above))
+    total = np.convolve(above, np.hanning(width + 2)[1:-1], "valid")  # centres what it finds
+    start = int(total.argmax()) * step
+    return start, min(start + span, len(samples))
+
+
+def log_mel(samples: np.ndarray) -> np.ndarray:
+    """Mono sound at 8 kHz to (frames, 48) decibels below the loudest bin, at least -70; one frame every 16 ms."""
+    samples = np.pad(samples, (0, max(0, 10 * HOP - len(samples))))
+    mel = mel_filters()(torch.from_numpy(samples.astype(np.float32))).numpy()
+    return np.maximum(10 * np.log10(np.maximum(mel, 1e-10) / max(float(mel.max()), 1e-6)), FLOOR_DB).T
+
+
+@functools.cache
+def mel_filters() -> torchaudio.transforms.MelSpectrogram:
+    """Made once; torchaudio because it starts without compiling anything."""
+    return torchaudio.transforms.MelSpectrogram(
+        RATE, WINDOW, hop_length=HOP, n_mels=MELS, f_min=60.0, f_max=3900.0, norm="slaney", mel_scale="slaney"
+    )
+
+
+class AudioCNN(Encoder):
+    """Sound of any rate and length (the loudest 2.56 s of it) to one token per 64 ms."""
+
+    modality = "audio"
+
+    def __init__(self, embed_dim: int = 96, width: int = 24) -> None:
+        super().__init__(embed_dim)
+        steps = []
+        for inside, outside, stride in ((1, width, (2, 2)), (width, 2 * width, (2, 2)), (2 * width, 3 * width, (1, 2))):
+            steps += [nn.Conv2d(inside, outside, 3, stride, 1, bias=False), nn.BatchNorm2d(outside), nn.ReLU()]
+        self.stem = nn.Sequential(*steps)
+        self.project = nn.Conv1d(3 * width * MELS // 8, embed_dim, 3, padding=1)
+        self.temporal = nn.ModuleList([TemporalBlock(embed_dim, 5, 1), TemporalBlock(embed_dim, 5, 2)])
+        self.drop = nn.Dropout(0.1)
+
+    def prepare(self, medium: Audio) -> Prepared:
+        start, end = focus(medium.samples, medium.rate, SECONDS)
+        samples = medium.samples[start:end]
+        if medium.rate != RATE:
+            samples = torchaudio.functional.resample(torch.from_numpy(np.ascontiguousarray(samples)), medium.rate, RATE).numpy()
+        mel = log_mel(samples)
+        mel = (
+            mel[: len(mel) // STRIDE * STRIDE]
+            if len(mel) >= STRIDE
+            else np.pad(mel, ((0, STRIDE - len(mel)), (0, 0)), constant_values=FLOOR_DB)
+        )
+        offset, step = start / medium.rate, STRIDE * HOP / RATE
+        begin = offset + np.arange(len(mel) // STRIDE) * step
+        layout = Layout("seconds", np.column_stack([begin, begin + step]).astype(np.float32))
+        return Prepared(torch.from_numpy(mel), layout, (offset, offset + len(mel) * HOP / RATE))
+
+    def tokenize(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        real = mask[..., None].to(values.dtype)  # (B, N, 1)
+        count = real.sum(1, keepdim=True)
+        x = values - (values * real).sum(1, keepdim=True) / count  # each band without its mean: microphones differ
+        spread = ((x * real).square().sum((1, 2), keepdim=True) / (count * x.shape[2])).sqrt()
+        x = (x / spread.clamp_min(1.0) * real)[:, None]  # (B, 1, N, F)
+        for step in self.stem:  # what is padding stays zero after every layer, so a sound is the same alone and in a batch
+            x = step(x)
+            if isinstance(step, nn.ReLU):
+                keep = mask[:, :: mask.shape[1] // x.shape[2]]
+                x = x * keep[:, None, :, None].to(x.dtype)
+        x = self.drop(self.project(x.transpose(2, 3).flatten(1, 2)))  # (B, D, N/4)
+        token_mask = mask[:, ::STRIDE]
+        for block in self.temporal:
+            x = block(x, token_mask)
+        return x.transpose(1, 2), token_mask
+
+    def picture(self, values: Tensor) -> np.ndarray:
+        return values.numpy().T

@@ -1,0 +1,89 @@
+"""A compact CNN for pictures on a 64x64 canvas: residual 3x3 convolutions, one token per cell of an 8x8 grid.
+
+Reference: He 2016, Deep Residual Learning for Image Recognition (blocks of two 3x3 convolutions with a shortcut).
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from fusion.encoders.base import Encoder, Prepared
+from fusion.types import Layout
+
+SIZE, GRID = 64, 8
+
+
+def letterbox(picture: np.ndarray, size: int) -> tuple[np.ndarray, tuple[float, float, float, float]]:
+    """Any picture (H, W, 3) uint8 to a square grey one (size, size) float32, padded with the median of its border.
+
+    Returns:
+        The square, and what it covers of the picture as x0, y0, x1, y1 (beyond [0, 1] where it was padded).
+    """
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    h, w = grey.shape
+    if (h, w) != (size, size):
+        scale = size / max(h, w)
+        target = (max(1, round(w * scale)), max(1, round(h * scale)))
+        grey = cv2.resize(grey, target, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    h, w = grey.shape
+    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    top, left = (size - h) // 2, (size - w) // 2
+    square = cv2.copyMakeBorder(grey, top, size - h - top, left, size - w - left, cv2.BORDER_CONSTANT, value=float(np.median(border)))
+    extent = (-left / w, -top / h, (size - left) / w, (size - top) / h)
+    return square.astype(np.float32), extent
+
+
+def standardise(values: np.ndarray) -> np.ndarray:
+    """Zero median and unit spread; a nearly flat picture is not blown up to noise (spread of at least 8 of 255 grey levels)."""
+    return (values - np.median(values)) / max(float(values.std()), 8.0)
+
+
+def grid_layout(extent: tuple[float, float, float, float], rows: int, cols: int) -> Layout:
+    """The cells of a rows x cols grid over `extent`, row by row."""
+    xs, ys = np.linspace(extent[0], extent[2], cols + 1), np.linspace(extent[1], extent[3], rows + 1)
+    x, y = np.meshgrid(np.arange(cols), np.arange(rows))
+    x, y = x.ravel(), y.ravel()
+    return Layout("grid", np.column_stack([xs[x], ys[y], xs[x + 1], ys[y + 1]]).astype(np.float32))
+
+
+class Block(nn.Module):
+    """Two 3x3 convolutions with a shortcut; `stride` 2 halves the picture."""
+
+    def __init__(self, inside: int, outside: int, stride: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(inside, outside, 3, stride, 1, bias=False)
+        self.second = nn.Conv2d(outside, outside, 3, 1, 1, bias=False)
+        self.norms = nn.ModuleList([nn.BatchNorm2d(outside), nn.BatchNorm2d(outside)])
+        self.shortcut = nn.Identity() if stride == 1 and inside == outside else nn.Conv2d(inside, outside, 1, stride, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.norms[0](self.first(x)).relu()
+        return (self.norms[1](self.second(y)) + self.shortcut(x)).relu()
+
+
+class ImageCNN(Encoder):
+    """Picture (H, W, 3) uint8 of any size to 64 tokens, one per cell of an 8x8 grid over the letterboxed canvas."""
+
+    modality = "image"
+
+    def __init__(self, embed_dim: int = 96, width: int = 24) -> None:
+        super().__init__(embed_dim)
+        self.stem = nn.Sequential(nn.Conv2d(1, width, 5, 2, 2, bias=False), nn.BatchNorm2d(width), nn.ReLU())
+        self.blocks = nn.Sequential(Block(width, 2 * width, 2), Block(2 * width, 4 * width, 2), Block(4 * width, 4 * width, 1))
+        self.project = nn.Linear(4 * width, embed_dim)
+
+    def prepare(self, medium: np.ndarray) -> Prepared:
+        square, extent = letterbox(medium, SIZE)
+        values = torch.from_numpy(standardise(square)).float()[None]  # (1, 64, 64)
+        return Prepared(values, grid_layout(extent, GRID, GRID), extent)
+
+    def tokenize(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        maps = self.blocks(self.stem(values))  # (B, C, 8, 8)
+        tokens = self.project(maps.flatten(2).transpose(1, 2))  # (B, 64, D)
+        return tokens, mask.expand(-1, tokens.shape[1])
+
+    def picture(self, values: Tensor) -> np.ndarray:
+        return values[0].numpy()

@@ -1,0 +1,257 @@
+"""A task with its shipped encoders and strategies: media in, predictions out. The page, the command line and users call only this."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fusion import media
+from fusion.config import CHECKPOINTS
+from fusion.encoders import Prepared, collate
+from fusion.model import FusionModel, load_encoder, load_model, present_mask
+from fusion.strategies import STRATEGIES, Unimodal
+from fusion.tasks import TASKS
+from fusion.tasks.corruptions import corrupt
+from fusion.types import MODALITIES, Features, FusionError, Layout, Medium, Prediction, Seen
+
+Inputs = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a strategy is, for a visitor."""
+
+    name: str
+    title: str
+    idea: str
+    formula: str
+    paper: str
+    fuses: str
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Inputs after the encoders: everything that strategies and views need, computed once.
+
+    media    {modality: medium as the encoders got it, after corruption}
+    notes    one sentence for each thing that was trimmed, scaled or assumed
+    """
+
+    media: dict[str, Medium]
+    notes: tuple[str, ...]
+    prepared: dict[str, Prepared]
+    features: dict[str, Features]  # batch of one, with layouts
+    seconds: dict[str, float]
+
+
+class Lab:
+    """A task and all its strategies on one device, in float32.
+
+    Attributes:
+        strategies, baselines: names in screen order; `modalities`, `labels` of the task.
+        device, precision: where and how it computes.
+        parameters: {strategy: trained numbers of the strategy and its head}; encoder_parameters: {modality: of its encoder}.
+    """
+
+    precision = "float32"
+
+    def __init__(self, task: str = "digits", device: str = "auto", checkpoints: Path = CHECKPOINTS) -> None:
+        if task not in TASKS:
+            raise FusionError(f"There is no task named {task!r}; there is {', '.join(TASKS)}.")
+        self.task, self.device = TASKS[task], pick_device(device)
+        self.modalities, self.labels = self.task.modalities, self.task.labels
+        home = checkpoints / task
+        if not (home / "encoders").is_dir():
+            raise FusionError(f"The task {task} has no trained weights in {checkpoints.name}/{task}; `python -m fusion train` makes them.")
+        self.encoders = {m: load_encoder(home / "encoders" / m).to(self.device) for m in self.modalities}
+        names = [n for n in (*STRATEGIES, *(f"{m}_only" for m in self.modalities)) if (home / n / "model.safetensors").exists()]
+        self.models: dict[str, FusionModel] = {n: load_model(home / n, self.encoders).to(self.device) for n in names}
+        self.strategies = tuple(n for n in names if n in STRATEGIES)
+        self.baselines = tuple(n for n in names if n not in STRATEGIES)
+        self.encoder_parameters = {m: _count(e) for m, e in self.encoders.items()}
+        self.parameters = {n: _count(m.strategy) + _count(m.head) for n, m in self.models.items()}
+
+    def describe(self, name: str) -> Description:
+        """Title, idea in a sentence, formula and paper of a strategy or baseline."""
+        self._check(name)
+        kind = type(self.models[name].strategy)
+        title = f"{name.removesuffix('_only').capitalize()} alone" if kind is Unimodal else kind.title
+        return Description(name, title, (kind.__doc__ or "").strip().splitlines()[0], kind.formula, kind.paper, kind.fuses)
+
+    def encode(self, inputs: Inputs, severity: Mapping[str, int] | None = None) -> Encoded:
+        """Loads, corrupts where asked, and encodes any non-empty subset of the modalities.
+
+        Args:
+            inputs: {modality: path, bytes, array or text}, see `fusion.media.load`; None counts as missing.
+            severity: {modality: 0-5}, see `fusion.tasks.corruptions`; the same severity gives the same corruption.
+
+        Raises:
+            FusionError: one sentence for a person: nothing given, an unknown modality, a medium that cannot be read.
+        """
+        loaded, notes = self._load(inputs, severity or {})
+        prepared, features, seconds = {}, {}, {}
+        for m, medium in loaded.items():
+            start = time.perf_counter()
+            prepared[m] = self.encoders[m].prepare(medium)
+            features[m] = self._features(m, [prepared[m]])
+            seconds[m] = time.perf_counter() - start
+        return Encoded(loaded, notes, prepared, features, seconds)
+
+    def predict(self, inputs: Inputs | Encoded, strategy: str = "cross_attention") -> Prediction:
+        """The answer of one strategy, with its attention and the effect of leaving each modality out."""
+        self._check(strategy)
+        encoded = inputs if isinstance(inputs, Encoded) else self.encode(inputs)
+        needs = self.models[strategy].strategy.modalities
+        given = [m for m in needs if m in encoded.features]
+        if not given:
+            raise FusionError(f"{self.describe(strategy).title} needs {' or '.join(needs)}, which is missing.")
+        return self._predict(encoded, strategy, given)
+
+    def compare(self, inputs: Inputs | Encoded) -> dict[str, Prediction]:
+        """The answers of all strategies and of the baselines whose modality is there; the encoders run once."""
+        encoded = inputs if isinstance(inputs, Encoded) else self.encode(inputs)
+        usable = [n for n in self.models if set(self.models[n].strategy.modalities) & set(encoded.features)]
+        return {n: self.predict(encoded, n) for n in usable}
+
+    def predict_batch(self, inputs: list[Inputs], strategy: str = "cross_attention") -> list[Prediction]:
+        """Answers to many inputs, each with its own subset of modalities; one pass of encoders and strategy, without attention."""
+        self._check(strategy)
+        model = self.models[strategy]
+        loaded = [self._load(i, {})[0] for i in inputs]
+        given = [[m for m in model.strategy.modalities if m in media_of] for media_of in loaded]
+        if not all(given):
+            raise FusionError(
+                f"Input {given.index([]) + 1} has no {' or '.join(model.strategy.modalities)} for {self.describe(strategy).title}."
+            )
+        features, layouts = {}, [dict[str, Layout]() for _ in loaded]
+        for m in model.strategy.modalities:
+            rows = [i for i, media_of in enumerate(loaded) if m in media_of]
+            if rows:
+                prepared = [self.encoders[m].prepare(loaded[i][m]) for i in rows]
+                features[m] = _spread(self._features(m, prepared), rows, len(loaded))
+                for i, p in zip(rows, prepared, strict=True):
+                    layouts[i][m] = p.layout
+        start = time.perf_counter()
+        with torch.inference_mode():
+            output, logits = model.fuse(features, present_mask(model.strategy.modalities, given).to(self.device))
+        seconds = (time.perf_counter() - start) / len(inputs)
+        drops = self._leave_out(model, features, given)
+        return [self._prediction(model, output, logits, i, given[i], drops[i], {}, layouts[i], seconds) for i in range(len(inputs))]
+
+    def see(self, inputs: Inputs | Encoded) -> dict[str, Seen]:
+        """What each encoder saw, for drawing."""
+        encoded = inputs if isinstance(inputs, Encoded) else self.encode(inputs)
+        seen = {}
+        for m, f in encoded.features.items():
+            p, tokens = encoded.prepared[m], f.tokens[0].cpu().numpy()
+            seen[m] = Seen(
+                self.encoders[m].picture(p.values), p.extent, p.layout, f.weights[0].cpu().numpy(), np.linalg.norm(tokens, axis=-1),
+                f.pooled[0].cpu().numpy(), encoded.seconds[m], self.encoder_parameters[m],
+            )  # fmt: skip
+        return seen
+
+    def _load(self, inputs: Inputs, severity: Mapping[str, int]) -> tuple[dict[str, Medium], tuple[str, ...]]:
+        unknown = [m for m in (*inputs, *severity) if m not in self.modalities]
+        if unknown:
+            raise FusionError(f"There is no modality named {unknown[0]!r}; there are {', '.join(self.modalities)}.")
+        loaded: dict[str, Medium] = {}
+        notes: list[str] = []
+        for m in self.modalities:
+            if inputs.get(m) is None:
+                continue
+            result = media.load(m, inputs[m])
+            level = severity.get(m, 0)
+            loaded[m] = corrupt(m, result.medium, level, np.random.default_rng([level, MODALITIES.index(m)]))
+            notes += result.notes
+        if not loaded:
+            raise FusionError(f"There is nothing to look at yet: give at least one of {', '.join(self.modalities)}.")
+        return loaded, tuple(notes)
+
+    def _features(self, modality: str, prepared: list[Prepared]) -> Features:
+        values, mask = collate(prepared)
+        with torch.inference_mode():
+            features = self.encoders[modality](values.to(self.device), mask.to(self.device))
+        features.layout = tuple(p.layout for p in prepared)
+        return features
+
+    def _predict(self, encoded: Encoded, strategy: str, given: list[str]) -> Prediction:
+        model = self.models[strategy]
+        features = {m: encoded.features[m] for m in given}
+        present = present_mask(model.strategy.modalities, [given]).to(self.device)
+        start = time.perf_counter()
+        with torch.inference_mode():
+            output, logits = model.fuse(features, present, need_attention=True)
+        seconds = time.perf_counter() - start
+        attention = {pair: a[0].cpu().numpy() for pair, a in output.attention.items()}
+        layouts = {m: encoded.prepared[m].layout for m in given}
+        return self._prediction(model, output, logits, 0, given, self._leave_out(model, features, [given])[0], attention, layouts, seconds)
+
+    def _leave_out(self, model: FusionModel, features: dict[str, Features], given: list[list[str]]) -> list[dict[str, Tensor]]:
+        """Probabilities (K,) of each sample without each of its modalities; uniform where nothing is left."""
+        K, drops = len(self.labels), [dict[str, Tensor]() for _ in given]
+        for m in model.strategy.modalities:
+            rows = [i for i, g in enumerate(given) if m in g]
+            left = [[x for x in given[i] if x != m] for i in rows]
+            some = [(i, rest) for i, rest in zip(rows, left, strict=True) if rest]
+            for i in rows:
+                drops[i][m] = torch.full((K,), 1 / K)
+            if some:
+                index = torch.tensor([i for i, _ in some], device=self.device)
+                part = {k: Features(f.tokens[index], f.mask[index], f.pooled[index], f.weights[index]) for k, f in features.items()}
+                with torch.inference_mode():
+                    logits = model.fuse(part, present_mask(model.strategy.modalities, [r for _, r in some]).to(self.device)).logits
+                for (i, _), p in zip(some, logits.softmax(-1).cpu(), strict=True):
+                    drops[i][m] = p
+        return drops
+
+    def _prediction(self, model: FusionModel, output: Any, logits: Tensor, row: int, given: list[str], drops: dict[str, Tensor],
+                    attention: dict[tuple[str, str], np.ndarray], layouts: dict[str, Layout], seconds: float) -> Prediction:  # fmt: skip
+        probs = logits[row].softmax(-1).cpu()
+        best = int(probs.argmax())
+        order = model.strategy.modalities
+        weights = None if output.weights is None else {m: float(output.weights[row, order.index(m)]) for m in given}
+        votes = None
+        if output.unimodal_logits is not None:
+            votes = {m: self._named(output.unimodal_logits[m][row].softmax(-1).cpu()) for m in given}
+        contributions = {m: float(probs[best] - drops[m][best]) for m in given}
+        return Prediction(self.labels[best], self._named(probs), weights, contributions, votes, attention, layouts, None, seconds)
+
+    def _named(self, probs: Tensor) -> dict[str, float]:
+        return dict(zip(self.labels, probs.tolist(), strict=True))
+
+    def _check(self, name: str) -> None:
+        if name not in self.models:
+            raise FusionError(f"There is no strategy named {name!r}; there are {', '.join(self.models)}.")
+
+
+def pick_device(name: str) -> str:
+    """ "auto" takes cuda, then mps, then cpu; a named device that is not there is one clear sentence."""
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return next(d for d, usable in there.items() if usable)
+    if not there.get(name.split(":")[0], False):
+        raise FusionError(f"The device {name!r} is not available; there is {', '.join(d for d, usable in there.items() if usable)}.")
+    return name
+
+
+def _count(module: torch.nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters())
+
+
+def _spread(features: Features, rows: list[int], batch: int) -> Features:
+    """Features of some samples laid out over the whole batch; the others' tokens are zero, one of them marked real for softmax."""
+    index = torch.tensor(rows, device=features.pooled.device)
+
+    def place(x: Tensor) -> Tensor:
+        return x.new_zeros(batch, *x.shape[1:]).index_copy(0, index, x)
+
+    mask = place(features.mask)
+    mask[~mask.any(1), 0] = True
+    return Features(place(features.tokens), mask, place(features.pooled), place(features.weights))

@@ -1,0 +1,110 @@
+"""Encoders -> strategy -> head: the whole model in one forward, and how it is saved and loaded (safetensors and JSON, nothing else).
+
+A checkpoint folder of a task:
+
+    checkpoints/<task>/encoders/<modality>/{model.safetensors, config.json, README.md}     shared by all strategies of the task
+    checkpoints/<task>/<strategy>/{model.safetensors, config.json, README.md}              the strategy and its head
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from fusion.config import EncoderConfig, StrategyConfig, load_config, save_config
+from fusion.encoders import ENCODERS, Encoder
+from fusion.strategies import STRATEGIES, Strategy, Unimodal
+from fusion.types import Features, FusionError, FusionOutput
+
+Batch = dict[str, tuple[Tensor, Tensor]]  # {modality: (values, mask)} as `fusion.encoders.collate` makes them
+
+
+class Fused(NamedTuple):
+    output: FusionOutput
+    logits: Tensor  # (B, K)
+
+
+class FusionModel(nn.Module):
+    """Encoders, one strategy and its head. Several models may share the same encoders."""
+
+    def __init__(self, encoders: dict[str, Encoder], strategy: Strategy) -> None:
+        super().__init__()
+        self.encoders = nn.ModuleDict(encoders)
+        self.strategy = strategy
+        self.head = nn.Identity() if strategy.fuses == "logits" else nn.Linear(strategy.out_dim, strategy.num_classes)
+
+    def encode(self, batch: Batch) -> dict[str, Features]:
+        return {m: self.encoders[m](*batch[m]) for m in self.strategy.modalities if m in batch}
+
+    def fuse(self, features: dict[str, Features], present: Tensor, need_attention: bool = False) -> Fused:
+        output = self.strategy(features, present, need_attention)
+        return Fused(output, self.head(output.fused))
+
+    def forward(self, batch: Batch, present: Tensor, need_attention: bool = False) -> Fused:
+        """Encode, fuse, decide; `present` (B, M) in the order of `strategy.modalities`."""
+        return self.fuse(self.encode(batch), present, need_attention)
+
+
+def build_encoder(config: EncoderConfig) -> Encoder:
+    if config.name not in ENCODERS:
+        raise FusionError(f"There is no encoder named {config.name!r}; there are {', '.join(ENCODERS)}.")
+    return ENCODERS[config.name](**config.options)
+
+
+def build_strategy(config: StrategyConfig) -> Strategy:
+    """The strategy of a configuration; `image_only` and so on are the unimodal baselines."""
+    kind = Unimodal if config.name.endswith("_only") else STRATEGIES.get(config.name)
+    if kind is None:
+        raise FusionError(f"There is no strategy named {config.name!r}; there are {', '.join(STRATEGIES)}.")
+    return kind(config.modalities, config.embed_dim, config.num_classes, **config.options)
+
+
+def save_weights(folder: Path, state: dict[str, Tensor], config: EncoderConfig | StrategyConfig) -> None:
+    """Writes the weights whole or not at all: a broken run never harms a finished checkpoint."""
+    folder.mkdir(parents=True, exist_ok=True)
+    part = folder / "model.safetensors.part"
+    save_file({k: v.detach().float().contiguous().cpu() if v.is_floating_point() else v.cpu() for k, v in state.items()}, part)
+    os.replace(part, folder / "model.safetensors")
+    save_config(folder / "config.json", config)
+
+
+def load_weights(folder: Path) -> dict[str, Tensor]:
+    path = folder / "model.safetensors"
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise FusionError(f"The weights of {folder.name} are missing or broken ({path.name}).") from error
+
+
+def load_encoder(folder: Path) -> Encoder:
+    """An encoder in eval mode, on the CPU."""
+    encoder = build_encoder(load_config(folder / "config.json", EncoderConfig))
+    encoder.load_state_dict(load_weights(folder))
+    return encoder.eval()
+
+
+def fuser_state(model: FusionModel) -> dict[str, Tensor]:
+    """What a strategy's own checkpoint holds: strategy and head without the encoders."""
+    return {k: v for k, v in model.state_dict().items() if not k.startswith("encoders.")}
+
+
+def load_model(folder: Path, encoders: dict[str, Encoder]) -> FusionModel:
+    """A strategy's model in eval mode around encoders that are loaded already."""
+    config = load_config(folder / "config.json", StrategyConfig)
+    model = FusionModel({m: encoders[m] for m in config.modalities}, build_strategy(config))
+    missing, unexpected = model.load_state_dict(load_weights(folder), strict=False)
+    strange = [k for k in missing if not k.startswith("encoders.")] + unexpected
+    if strange:
+        raise FusionError(f"The weights of {folder.name} do not fit its configuration ({strange[0]}).")
+    return model.eval()
+
+
+def present_mask(modalities: tuple[str, ...], given: list[set[str]] | list[list[str]]) -> Tensor:
+    """(B, M) bool: which modality each sample has."""
+    return torch.tensor([[m in sample for m in modalities] for sample in given])

@@ -1,0 +1,17 @@
+"""Fusion strategies: features of several modalities in, one answer out. One idea, one file, one line here, in screen order."""
+
+from fusion.strategies.base import Strategy
+from fusion.strategies.cross_attention import CrossAttention
+from fusion.strategies.dynamic import Dynamic
+from fusion.strategies.early import Early
+from fusion.strategies.late import Late
+from fusion.strategies.unimodal import Unimodal
+
+STRATEGIES: dict[str, type[Strategy]] = {
+    "early": Early,
+    "late": Late,
+    "dynamic": Dynamic,
+    "cross_attention": CrossAttention,
+}
+
+__all__ = ["STRATEGIES", "Strategy", "Unimodal"]

@@ -1,0 +1,52 @@
+"""What every strategy shares: its contract, and what to do where a modality is missing."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from fusion.types import Features, FusionOutput
+
+
+class Strategy(nn.Module):
+    """Features of any non-empty subset of the modalities to one FusionOutput.
+
+    The first sentence of a subclass's docstring is shown to visitors. Class attributes: `title`, `formula`, `paper` for people,
+    `fuses` for where it acts. Subclasses set `self.out_dim`, the width of `fused`.
+
+    A missing modality's value never matters: every strategy reads features through `embeddings` or masks tokens by `present`.
+    """
+
+    title: ClassVar[str]
+    formula: ClassVar[str]
+    paper: ClassVar[str]
+    fuses: ClassVar[Literal["tokens", "embeddings", "logits"]]
+    out_dim: int
+
+    def __init__(self, modalities: tuple[str, ...], embed_dim: int, num_classes: int) -> None:
+        super().__init__()
+        self.modalities, self.embed_dim, self.num_classes = tuple(modalities), embed_dim, num_classes
+
+    def forward(self, features: dict[str, Features], present: Tensor, need_attention: bool = False) -> FusionOutput:
+        """Fuses.
+
+        Args:
+            features: {modality: Features}; a modality that no sample has may be left out.
+            present: (B, M) bool in the order of `self.modalities`, at least one True per row.
+            need_attention: also return attention maps, where the strategy has any.
+        """
+        raise NotImplementedError
+
+    def embeddings(self, features: dict[str, Features], present: Tensor) -> Tensor:
+        """Pooled vectors (B, M, D), zero where missing (by selection, so that not even a NaN gets through)."""
+        like = next(iter(features.values())).pooled
+        empty = torch.zeros_like(like)
+        stacked = torch.stack([features[m].pooled if m in features else empty for m in self.modalities], 1)
+        return torch.where(present[..., None], stacked, torch.zeros_like(stacked))
+
+
+def perceptron(inside: int, hidden: int, outside: int, dropout: float = 0.1) -> nn.Sequential:
+    """Linear, GELU, dropout, Linear."""
+    return nn.Sequential(nn.Linear(inside, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, outside))

@@ -1,0 +1,60 @@
+"""Dynamic fusion: a gate per input decides how much each modality may say, from its content and its measured quality.
+
+    h_m = tanh(W_m x_m)                     what modality m says
+    q_m = (entropy, top probability, log-sum-exp) of its own classifier z_m; its agreement with the others
+    g   = softmax_m( gate_m([x_m, q_m]) )   over the modalities that are there
+    fused = sum_m g_m h_m
+
+The gated multimodal unit of Arevalo with a softmax over M > 2 modalities. Gates that see content alone can lose to static fusion
+where inputs are noisy, so the gate also sees how sure a classifier of the modality alone is (Zhang 2023), and how far each
+modality's belief lies from that of the rest. Limit: a gate between confident modalities that contradict one another is a guess.
+
+Reference: Arevalo 2017, Gated Multimodal Units (arXiv 1702.01992); Zhang 2023, Provable Dynamic Fusion (arXiv 2306.02050).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from fusion.strategies.base import Strategy, perceptron
+from fusion.types import Features, FusionOutput
+
+
+class Dynamic(Strategy):
+    """Weighs the modalities anew for every input, trusting those whose signal looks clean and sure."""
+
+    title = "Dynamic fusion"
+    formula = "fused = Σ g_m · tanh(W_m x_m),  g = softmax(gate(x, quality))"
+    paper = "Arevalo et al. 2017 (GMU)"
+    fuses = "embeddings"
+
+    def __init__(self, modalities: tuple[str, ...], embed_dim: int, num_classes: int, hidden: int = 48, dropout: float = 0.1) -> None:
+        super().__init__(modalities, embed_dim, num_classes)
+        self.out_dim = embed_dim
+        self.classifiers = nn.ModuleDict({m: nn.Linear(embed_dim, num_classes) for m in modalities})
+        self.says = nn.ModuleDict({m: nn.Linear(embed_dim, embed_dim) for m in modalities})
+        self.gates = nn.ModuleDict({m: perceptron(embed_dim + 4, hidden, 1, dropout) for m in modalities})
+
+    def quality(self, logits: Tensor, present: Tensor) -> Tensor:
+        """(B, M, 4): entropy in nats, log of the top probability, log-sum-exp, log-probability that the others agree."""
+        log_p = logits.log_softmax(-1)  # (B, M, K)
+        p = log_p.exp()
+        there = present[..., None].to(p.dtype)
+        others = ((p * there).sum(1, keepdim=True) - p * there) / (there.sum(1, keepdim=True) - there).clamp_min(1)
+        agree = (p * others).sum(-1).clamp_min(1e-4).log()
+        alone = present.sum(-1, keepdim=True) == 1
+        agree = agree.masked_fill(alone, 0.0)
+        return torch.stack([-(p * log_p).sum(-1), log_p.amax(-1), logits.logsumexp(-1) / 4, agree], -1)
+
+    def forward(self, features: dict[str, Features], present: Tensor, need_attention: bool = False) -> FusionOutput:
+        x = self.embeddings(features, present)  # (B, M, D)
+        logits = torch.stack([self.classifiers[m](x[:, i]) for i, m in enumerate(self.modalities)], 1)  # (B, M, K)
+        # the gate reads quality but may not bend the classifiers to its wishes
+        content = torch.cat([x, self.quality(logits.detach(), present).to(x.dtype)], -1)
+        scores = torch.cat([self.gates[m](content[:, i]) for i, m in enumerate(self.modalities)], -1)  # (B, M)
+        weights = scores.masked_fill(~present, float("-inf")).softmax(-1)
+        says = torch.stack([self.says[m](x[:, i]) for i, m in enumerate(self.modalities)], 1).tanh()
+        fused = torch.einsum("bm,bmd->bd", weights, says)
+        unimodal = {m: logits[:, i] for i, m in enumerate(self.modalities)}
+        return FusionOutput(fused, weights, unimodal_logits=unimodal)

@@ -1,0 +1,36 @@
+"""Early fusion: put all embeddings side by side, then let one network look at the whole.
+
+    fused = MLP([x_1, p_1, ..., x_M, p_M])      p_m = 1 where modality m is there, else 0 (and x_m = 0)
+
+Everything may interact with everything from the first layer on; nothing says how much each modality weighed, and a modality that
+breaks drags the whole vector along.
+
+Reference: Baltrusaitis 2019, Multimodal Machine Learning: A Survey and Taxonomy, section 5.1 (arXiv 1705.09406).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from fusion.strategies.base import Strategy, perceptron
+from fusion.types import Features, FusionOutput
+
+
+class Early(Strategy):
+    """Puts the embeddings of all modalities side by side and lets one network look at the whole."""
+
+    title = "Early fusion"
+    formula = "fused = MLP([x₁, …, x_M])"
+    paper = "Baltrušaitis et al. 2019"
+    fuses = "embeddings"
+
+    def __init__(self, modalities: tuple[str, ...], embed_dim: int, num_classes: int, hidden: int = 192, dropout: float = 0.2) -> None:
+        super().__init__(modalities, embed_dim, num_classes)
+        self.out_dim = embed_dim
+        self.mix = perceptron(len(modalities) * (embed_dim + 1), hidden, embed_dim, dropout)
+
+    def forward(self, features: dict[str, Features], present: Tensor, need_attention: bool = False) -> FusionOutput:
+        x = self.embeddings(features, present)  # (B, M, D)
+        x = torch.cat([x, present[..., None].to(x.dtype)], -1)  # (B, M, D + 1)
+        return FusionOutput(fused=self.mix(x.flatten(1)))

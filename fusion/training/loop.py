@@ -1,0 +1,160 @@
+"""The training loop: one for encoders and strategies, on any device that accelerate knows, resumable after every epoch.
+
+The state of an unfinished run is kept in `<checkpoint>/.training/` as safetensors and JSON; an interrupted run loses at most one
+epoch, and goes on to the very weights it would have reached, because every random draw follows from (seed, epoch, index).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from fusion.config import TrainConfig
+from fusion.types import FusionError
+
+OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "adamw": lambda p, c: torch.optim.AdamW(p, c.lr, weight_decay=c.weight_decay),
+    "adam": lambda p, c: torch.optim.Adam(p, c.lr),
+    "sgd": lambda p, c: torch.optim.SGD(p, c.lr, momentum=0.9, nesterov=True, weight_decay=c.weight_decay),
+}
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """Where a run stands: `loss` and `accuracy` are running means of the epoch, `seconds` since the run (re)started."""
+
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    loss: float
+    accuracy: float
+    seconds: float
+
+
+class EpochData(Protocol):
+    """A map-style data set whose samples depend on the epoch, and how its samples make a batch."""
+
+    epoch: int
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int) -> Any: ...
+    def collate(self, samples: list[Any]) -> dict[str, Any]: ...
+
+
+def soft_target(labels: Tensor, num_classes: int, smoothing: float) -> Tensor:
+    """Labels (B,) to target distributions (B, K); -1 ("names nothing") becomes uniform."""
+    target = nn.functional.one_hot(labels.clamp_min(0), num_classes).float() * (1 - smoothing) + smoothing / num_classes
+    return torch.where((labels >= 0)[:, None], target, torch.full_like(target, 1 / num_classes))
+
+
+def rate_at(step: int, total: int, peak: float) -> float:
+    """Warm-up over the first 3 %, then half a cosine down to zero."""
+    warm = max(1, int(0.03 * total))
+    return peak * (step + 1) / warm if step < warm else peak * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, total - warm)))
+
+
+def train(model: nn.Module, data: EpochData, loss: Callable[[nn.Module, dict[str, Any]], tuple[Tensor, Tensor]], config: TrainConfig,
+          folder: Path, device: str = "auto", resume: bool = True) -> Iterator[StepResult]:  # fmt: skip
+    """Trains and says after every step how it goes; the model is trained in place and left in eval mode.
+
+    Args:
+        model: any module; parameters with requires_grad are trained.
+        loss: (model, batch) -> (mean loss, number of right answers as a share).
+        folder: the checkpoint folder; the state of the run lives in its `.training/`.
+        device: "auto", "cpu", "cuda", "mps".
+    """
+    accelerator = Accelerator(cpu=device == "cpu")
+    trainable = [p for p in model.parameters() if p.requires_grad]
+    optimizer = OPTIMIZERS[config.optimizer](trainable, config)
+    loader = DataLoader(data, config.batch_size, shuffle=True, drop_last=True, num_workers=config.workers, collate_fn=data.collate)
+    if len(loader) == 0:
+        raise FusionError(f"There are fewer samples ({len(data)}) than one batch holds ({config.batch_size}).")
+    bare = model
+    model, optimizer, loader = accelerator.prepare(model, optimizer, loader)
+    first = load_state(folder, bare, optimizer, config) if resume else 0
+    began, per_epoch = time.time(), len(loader)
+    for epoch in range(first, config.epochs):
+        data.epoch = epoch
+        set_seed(config.seed * 1000 + epoch)
+        model.train()
+        total, right = 0.0, 0.0
+        for i, batch in enumerate(loader):
+            for group in optimizer.param_groups:
+                group["lr"] = rate_at(epoch * per_epoch + i, config.epochs * per_epoch, config.lr)
+            # autocast here and not in Accelerator, whose precision is fixed for the whole process
+            with torch.autocast(accelerator.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
+                value, accuracy = loss(model, batch)
+            if not torch.isfinite(value):
+                raise FusionError(f"The loss is not a number any more (epoch {epoch + 1}, step {i + 1}); a smaller --lr helps.")
+            accelerator.backward(value)
+            accelerator.clip_grad_norm_(trainable, 2.0)
+            optimizer.step()
+            optimizer.zero_grad()
+            total, right = total + value.item(), right + accuracy.item()
+            yield StepResult(epoch + 1, config.epochs, i + 1, per_epoch, total / (i + 1), right / (i + 1), time.time() - began)
+        if accelerator.is_main_process:
+            save_state(folder, bare, optimizer, config, epoch + 1)
+        accelerator.wait_for_everyone()
+    model.eval()
+
+
+def save_state(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, config: TrainConfig, epoch: int) -> None:
+    """Weights and optimizer state after an epoch, written beside the old state and swapped in at once."""
+    tensors, numbers = {f"model.{k}": v.detach().clone().contiguous() for k, v in model.state_dict().items()}, {}
+    for i, entries in optimizer.state_dict()["state"].items():
+        for key, value in entries.items():
+            if isinstance(value, Tensor):
+                tensors[f"optimizer.{i}.{key}"] = value.detach().clone().contiguous()
+            elif value is not None:
+                numbers[f"{i}.{key}"] = value
+    home, part = folder / ".training", folder / ".training.part"
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    save_file(tensors, part / "state.safetensors")
+    (part / "state.json").write_text(json.dumps({"epoch": epoch, "config": asdict(config), "numbers": numbers}))
+    shutil.rmtree(home, ignore_errors=True)
+    os.replace(part, home)
+
+
+def load_state(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, config: TrainConfig) -> int:
+    """Takes up an interrupted run of the same configuration; returns the epochs it had done, 0 where there is none."""
+    home = folder / ".training" if (folder / ".training").exists() else folder / ".training.part"
+    try:
+        about = json.loads((home / "state.json").read_text())
+        tensors = load_file(home / "state.safetensors")
+    except Exception:  # no run, or one that was cut off in the middle of writing: start anew
+        return 0
+    if about["config"] != asdict(config):
+        return 0
+    model.load_state_dict({k[6:]: v for k, v in tensors.items() if k.startswith("model.")})
+    state: dict[int, dict[str, Any]] = {}
+    for key, value in tensors.items():
+        if key.startswith("optimizer."):
+            _, i, name = key.split(".", 2)
+            state.setdefault(int(i), {})[name] = value
+    for key, value in about["numbers"].items():
+        i, name = key.split(".", 1)
+        state.setdefault(int(i), {})[name] = value
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    return int(about["epoch"])
+
+
+def forget_state(folder: Path) -> None:
+    """Removes the state of a run that is finished."""
+    shutil.rmtree(folder / ".training", ignore_errors=True)
+    shutil.rmtree(folder / ".training.part", ignore_errors=True)

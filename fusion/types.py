@@ -1,0 +1,141 @@
+"""The nouns every layer shares: media, layouts, features, what a strategy returns, what a prediction says.
+
+Letters: B batch, M modalities, T tokens, D embedding width, H heads, L layers, K classes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from torch import Tensor
+
+MODALITIES = ("image", "text", "audio", "video")  # screen order; a task may use a subset, never another order
+
+
+class FusionError(ValueError):
+    """Something a person can mend; its message is one sentence and is shown as it is."""
+
+
+@dataclass(frozen=True)
+class Audio:
+    """Sound: `samples` (N,) float32 in [-1, 1], mono, `rate` in Hz."""
+
+    rate: int
+    samples: np.ndarray
+
+    @property
+    def seconds(self) -> float:
+        return len(self.samples) / self.rate
+
+
+@dataclass(frozen=True)
+class Clip:
+    """Moving pictures: `frames` (T, H, W, 3) uint8, `times` (T,) seconds from the start, and its own sound if it has one."""
+
+    frames: np.ndarray
+    times: np.ndarray
+    audio: Audio | None = None
+
+
+Medium = np.ndarray | str | Audio | Clip  # image (H, W, 3) uint8 | text | sound | clip
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where each token lies on its medium.
+
+    `places` (T, k), one row per token:
+      grid        x0, y0, x1, y1 in [0, 1] of the picture (may pass its border where the picture was padded)
+      seconds     start, end
+      characters  start, end (as in a Python slice of the text)
+      frames      time in seconds, x0, y0, x1, y1 in [0, 1] of the frame
+    """
+
+    kind: Literal["grid", "seconds", "characters", "frames"]
+    places: np.ndarray
+
+
+@dataclass
+class Features:
+    """What an encoder gives for one modality of a batch.
+
+    tokens  (B, T, D)
+    mask    (B, T) bool, True where a token is real
+    pooled  (B, D)
+    weights (B, T) how much of `pooled` each token carries, sums to 1 over real tokens
+    layout  one per sample, or None where nobody will look (training)
+    """
+
+    tokens: Tensor
+    mask: Tensor
+    pooled: Tensor
+    weights: Tensor
+    layout: tuple[Layout, ...] | None = None
+
+
+@dataclass
+class FusionOutput:
+    """What a strategy concluded. A view asks which fields are there, never which strategy it was.
+
+    fused           (B, D); for strategies that fuse logits D = K and `fused` are log-odds up to a constant
+    weights         (B, M) share of each modality in [0, 1], zero where absent, or None
+    attention       {(query, key): (B, L, H, Tq, Tk)}, rows sum to 1
+    unimodal_logits {modality: (B, K)}, or None
+    reconstructions {modality: (B, D)}, or None
+    """
+
+    fused: Tensor
+    weights: Tensor | None = None
+    attention: dict[tuple[str, str], Tensor] = field(default_factory=dict)
+    unimodal_logits: dict[str, Tensor] | None = None
+    reconstructions: dict[str, Tensor] | None = None
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The answer of one strategy to one input.
+
+    probs          {label: probability}, sums to 1, in the task's label order
+    weights        {modality: learned share in [0, 1]}, or None where the strategy has no such thing
+    contributions  {modality: change of the label's probability when that modality is left out}, measured
+    votes          {modality: {label: probability}} of the strategy's own single-modality heads, or None
+    attention      {(query, key): (L, H, Tq, Tk) float32}, rows sum to 1; empty where the strategy has none
+    layouts        {modality: Layout} of the tokens that `attention` speaks of
+    box            (x0, y0, x1, y1) in [0, 1], or None where the task has no boxes
+    seconds        of the strategy alone; the encoders run once for all strategies
+    """
+
+    label: str
+    probs: dict[str, float]
+    weights: dict[str, float] | None
+    contributions: dict[str, float]
+    votes: dict[str, dict[str, float]] | None
+    attention: dict[tuple[str, str], np.ndarray]
+    layouts: dict[str, Layout]
+    box: tuple[float, float, float, float] | None
+    seconds: float
+
+    @property
+    def confidence(self) -> float:
+        return self.probs[self.label]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What an encoder saw of one medium, ready to be drawn.
+
+    array    image (S, S) float32 standardised; audio (F, N) float32 log-mel in dB; video (T, S, S) float32; text None
+    extent   image, video: x0, y0, x1, y1 of the array on the medium in [0, 1]; audio: start, end in seconds; text: start, end character
+    layout, weights (T,), norms (T,) of the tokens; embedding (D,); seconds the encoder took; parameters of the encoder
+    """
+
+    array: np.ndarray | None
+    extent: tuple[float, ...]
+    layout: Layout
+    weights: np.ndarray
+    norms: np.ndarray
+    embedding: np.ndarray
+    seconds: float
+    parameters: int

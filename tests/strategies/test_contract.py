@@ -1,0 +1,141 @@
+"""Every strategy keeps the contract of `fusion.strategies.base`: one set of tests over the dict, so a new one is tested by its line there."""
+
+from itertools import combinations
+
+import pytest
+import torch
+
+from fusion.config import StrategyConfig
+from fusion.model import FusionModel, build_strategy, fuser_state, load_model, save_weights
+from fusion.strategies import STRATEGIES
+from fusion.types import Features
+
+MODALITIES, D, K = ("image", "text", "audio", "video"), 8, 5
+LENGTHS = {"image": 9, "text": 4, "audio": 6, "video": 3}
+
+
+def make_features(batch: int = 3, seed: int = 0) -> dict[str, Features]:
+    """Random tokens; the last sample's text has only two real ones."""
+    generator, features = torch.Generator().manual_seed(seed), {}
+    for m, T in LENGTHS.items():
+        tokens = torch.randn(batch, T, D, generator=generator)
+        mask = torch.ones(batch, T, dtype=torch.bool)
+        if m == "text":
+            mask[-1, 2:] = False
+        features[m] = Features(tokens, mask, torch.randn(batch, D, generator=generator), mask / mask.sum(-1, keepdim=True))
+    return features
+
+
+def make_model(name: str, modalities: tuple[str, ...] = MODALITIES) -> FusionModel:
+    torch.manual_seed(1)
+    return FusionModel({}, build_strategy(StrategyConfig(name, "digits", K, modalities, D))).eval()
+
+
+def everyone(batch: int = 3) -> torch.Tensor:
+    return torch.ones(batch, 4, dtype=torch.bool)
+
+
+@pytest.fixture(params=[*STRATEGIES])
+def name(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+def test_shapes(name: str) -> None:
+    model = make_model(name)
+    output, logits = model.fuse(make_features(), everyone(), need_attention=True)
+    assert logits.shape == (3, K)
+    assert output.fused.shape == (3, model.strategy.out_dim)
+    if output.weights is not None:
+        assert output.weights.shape == (3, 4)
+        torch.testing.assert_close(output.weights.sum(-1), torch.ones(3))
+    for (query, key), weights in output.attention.items():
+        B, _, _, Tq, Tk = weights.shape
+        assert (B, Tq, Tk) == (3, LENGTHS[query], LENGTHS[key])
+        torch.testing.assert_close(weights.sum(-1), torch.ones(weights.shape[:-1]))
+        if key == "text":
+            assert (weights[-1, ..., 2:] == 0).all(), "padding is never attended to"
+
+
+@pytest.mark.parametrize("subset", [c for n in (1, 2, 3) for c in combinations(range(4), n)])
+def test_missing_value_cannot_matter(name: str, subset: tuple[int, ...]) -> None:
+    model, present = make_model(name), torch.zeros(3, 4, dtype=torch.bool)
+    present[:, list(subset)] = True
+    base = model.fuse(make_features(), present).logits
+    changed = make_features()
+    for i, m in enumerate(MODALITIES):
+        if i not in subset:
+            changed[m].tokens.fill_(float("nan"))
+            changed[m].pooled.fill_(float("nan"))
+    torch.testing.assert_close(model.fuse(changed, present).logits, base, rtol=0, atol=0)
+    given = {m: f for i, (m, f) in enumerate(make_features().items()) if i in subset}
+    torch.testing.assert_close(model.fuse(given, present).logits, base, rtol=1e-5, atol=1e-6)
+
+
+def test_present_value_matters(name: str) -> None:
+    model = make_model(name)
+    base = model.fuse(make_features(), everyone()).logits
+    for m in MODALITIES:
+        changed = make_features()
+        changed[m].tokens.add_(torch.randn(D))
+        changed[m].pooled.add_(torch.randn(D))
+        assert (model.fuse(changed, everyone()).logits - base).abs().max() > 1e-4, f"{m} is ignored"
+
+
+def test_padding_cannot_matter(name: str) -> None:
+    model, changed = make_model(name), make_features()
+    changed["text"].tokens[-1, 2:] = 100.0
+    torch.testing.assert_close(model.fuse(changed, everyone()).logits, model.fuse(make_features(), everyone()).logits)
+
+
+def test_order_of_dict_cannot_matter(name: str) -> None:
+    model = make_model(name)
+    reverse = dict(reversed(make_features().items()))
+    torch.testing.assert_close(model.fuse(reverse, everyone()).logits, model.fuse(make_features(), everyone()).logits)
+
+
+def test_batch_of_one_equals_row_of_batch(name: str) -> None:
+    model, features = make_model(name), make_features()
+    together = model.fuse(features, everyone()).logits
+    for i in range(3):
+        one = {m: Features(f.tokens[i : i + 1], f.mask[i : i + 1], f.pooled[i : i + 1], f.weights[i : i + 1]) for m, f in features.items()}
+        torch.testing.assert_close(model.fuse(one, everyone(1)).logits[0], together[i], rtol=1e-4, atol=1e-5)
+
+
+def test_maps_do_not_change_the_answer(name: str) -> None:
+    model = make_model(name)
+    with_maps = model.fuse(make_features(), everyone(), need_attention=True).logits
+    torch.testing.assert_close(model.fuse(make_features(), everyone()).logits, with_maps, rtol=1e-4, atol=1e-5)
+
+
+def test_every_parameter_gets_a_gradient(name: str) -> None:
+    model = make_model(name).train()
+    output, logits = model.fuse(make_features(8), everyone(8))
+    loss = torch.nn.functional.cross_entropy(logits, torch.arange(8) % K)
+    for single in (output.unimodal_logits or {}).values():
+        loss = loss + torch.nn.functional.cross_entropy(single, torch.arange(8) % K)
+    loss.backward()
+    for path, parameter in model.named_parameters():
+        assert parameter.grad is not None and torch.isfinite(parameter.grad).all(), path
+        assert parameter.grad.abs().max() > 0, path
+
+
+def test_same_seed_same_model(name: str) -> None:
+    torch.testing.assert_close(
+        make_model(name).fuse(make_features(), everyone()).logits, make_model(name).fuse(make_features(), everyone()).logits, rtol=0, atol=0
+    )
+
+
+def test_save_and_load(name: str, tmp_path) -> None:
+    model = make_model(name)
+    save_weights(tmp_path / name, fuser_state(model), StrategyConfig(name, "digits", K, MODALITIES, D))
+    loaded = load_model(tmp_path / name, dict.fromkeys(MODALITIES, torch.nn.Identity()))
+    torch.testing.assert_close(
+        loaded.fuse(make_features(), everyone()).logits, model.fuse(make_features(), everyone()).logits, rtol=0, atol=0
+    )
+
+
+def test_description_is_for_visitors(name: str) -> None:
+    kind = STRATEGIES[name]
+    first = kind.__doc__.strip().splitlines()[0]
+    assert first.endswith(".") and 40 < len(first) < 160
+    assert kind.title and kind.formula and kind.paper and kind.fuses in ("tokens", "embeddings", "logits")
