@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, TiffImagePlugin
+from PIL import ExifTags, Image, TiffImagePlugin
 
 from fusion.media_source import UNNAMED, Loaded, MediaError, is_encoded, name_of, opened, refusal
 
@@ -119,20 +119,25 @@ def _finish(image: Image.Image, name: str) -> Loaded:
         notes.append(f"{name} was scaled to {drafted[0]} x {drafted[1]} pixels.")
     try:
         image.load()
-        orientation = image.getexif().get(0x0112) if image.format != "GIF" else None
-    except SyntaxError:  # broken metadata behind good pixels
-        orientation = None
     except Exception as error:
         raise MediaError(f"{name} is damaged or cut short.") from error
     try:
         colour, made = _to_rgb(image, name)
+        turn = TURNS.get(_orientation(image))
+        pixels = np.array(colour if turn is None else colour.transpose(turn))
     except MediaError:
         raise
     except Exception as error:
         raise MediaError(f"{name} stores its colours in a way that cannot be read ({image.mode}).") from error
-    if orientation in TURNS:
-        colour = colour.transpose(TURNS[orientation])
-    return Loaded(np.array(colour), (*notes, *made))
+    return Loaded(pixels, (*notes, *made))
+
+
+def _orientation(image: Image.Image) -> int | None:
+    """How the camera was held; asked after decoding, because TIFF and AVIF are turned upright by then."""
+    try:
+        return image.getexif().get(ExifTags.Base.Orientation)
+    except Exception:  # broken metadata beside good pixels
+        return None
 
 
 def _moves(image: Image.Image) -> bool:

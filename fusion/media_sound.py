@@ -11,6 +11,7 @@ from fusion.types import Audio
 MAX_SECONDS = 30.0  # of sound and of clips
 SLACK = 0.1  # seconds past the limit before it counts as trimmed: codecs round up to whole blocks
 MAX_RATE = 48_000  # Hz; sound above is resampled while decoding
+RATES = (100, 1_000_000)  # Hz; what is believed
 MIN_SECONDS = 0.05  # of sound from a damaged file that is still worth using
 
 
@@ -26,6 +27,8 @@ class SoundTaker:
         return self.length > (MAX_SECONDS + SLACK) * (self.rate or MAX_RATE)
 
     def add(self, frame: av.AudioFrame) -> None:
+        if not RATES[0] <= frame.sample_rate <= RATES[1]:
+            raise ValueError("a broken header")  # resampling from 2 GHz takes seconds and gigabytes
         if not self.rate:
             self.native, self.channels = frame.sample_rate, frame.layout.nb_channels
             self.rate = min(self.native, MAX_RATE)
@@ -89,8 +92,8 @@ def sound_from_array(rate: float, samples: object, name: str) -> Loaded:
         rate, values = round(float(rate)), np.asarray(samples)
     except (TypeError, ValueError, OverflowError) as error:
         raise MediaError(f"{name} must be a pair (rate, samples) of numbers.") from error
-    if not 100 <= rate <= 1_000_000:
-        raise MediaError(f"{name} has a rate of {rate} Hz, but it must be between 100 and 1,000,000.")
+    if not RATES[0] <= rate <= RATES[1]:
+        raise MediaError(f"{name} has a rate of {rate} Hz, but it must be between {RATES[0]} and {RATES[1]:,}.")
     if values.dtype.kind not in "buif" or values.ndim not in (1, 2):
         raise MediaError(f"{name} must have samples of the shape N or N C.")
     notes = []

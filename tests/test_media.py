@@ -108,6 +108,7 @@ BAD = {  # file name: (content, modalities that refuse it, a word of the sentenc
     "header.wav": (WAV[:44], "audio video", ""),
     "header.webm": (clip_file("webm", "libvpx-vp9", ramp(2))[:300], "audio video", ""),
     "zero channels.wav": (wav_header(8000, 0, 16, bytes(100)), "audio video", ""),
+    "absurd rate.wav": (wav_header(2_000_000_000, 1, 16, bytes(4000)), "audio video", ""),
     "zero rate.wav": (wav_header(0, 1, 16, bytes(100)), "audio video", ""),
     "zero size.bmp": (b"BM" + struct.pack("<IHHIIiiHHIIiiII", 54, 0, 0, 54, 40, 0, 0, 1, 24, 0, 0, 0, 0, 0, 0), "image", ""),
 }
