@@ -126,8 +126,20 @@ def train_strategy(
     forget_state(out / name)
 
 
-def run(task: str, strategy: str, data: str | None, out: str | None = None, epochs: int | None = None, batch_size: int | None = None, lr: float | None = None,
-        optimizer: str | None = None, seed: int = 0, device: str = "auto", limit: int | None = None, resume: bool = True) -> None:  # fmt: skip
+def run(
+    task: str,
+    strategy: str,
+    data: str | None,
+    out: str | None = None,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    lr: float | None = None,
+    optimizer: str | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    limit: int | None = None,
+    resume: bool = True,
+) -> None:
     """What the command line calls; `strategy` is a name, a comma-separated list, or "all" for the strategies."""
     if task != "digits":
         raise FusionError(f"There is no task named {task!r}; there is digits.")

@@ -1,4 +1,4 @@
-"""Every strategy keeps the contract of `fusion.strategies.base`: one set of tests over the dict, so a new one is tested by its line there."""
+"""Every strategy keeps the contract of `fusion.strategies.base`: one set of tests over the dict."""
 
 from itertools import combinations
 
