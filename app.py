@@ -1,0 +1,40 @@
+"""Fusion Lab's page: `python app.py`, then open the address it prints.
+
+    python app.py [--device auto|cpu|cuda|mps] [--host 127.0.0.1] [--port 7860] [--share]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import gradio as gr
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio is imported: nothing is sent anywhere
+
+
+def build_app(lab: Any = None, device: str = "auto") -> gr.Blocks:
+    """The page around a lab; without one, the digits lab with its shipped weights."""
+    import fusion
+    from fusion.ui.page import build_page
+
+    return build_page(lab or fusion.load("digits", device=device))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", default="auto", help="auto takes cuda, then mps, then cpu")
+    parser.add_argument("--host", default=None, help="0.0.0.0 lets other machines in; camera and microphone then need https")
+    parser.add_argument("--port", type=int, default=None, help="the first free one from 7860 on, if not given")
+    parser.add_argument("--share", action="store_true", help="also make a public address through Gradio's servers")
+    options = parser.parse_args(arguments)
+    app = build_app(device=options.device)
+    from fusion.ui.page import launch_options
+
+    app.launch(**launch_options(options.host, options.port, options.share))
+
+
+if __name__ == "__main__":
+    main()

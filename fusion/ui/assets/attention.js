@@ -1,0 +1,82 @@
+// Attention between modalities: pick a token anywhere and see what it reads in the other media, or who reads it. No round trip.
+(() => {
+  const FL = window.FusionLab, { el, t, told } = FL;
+  // Decoded once per result: {"image>text": {shares, layers, heads, queries, keys}}.
+  const decode = (pairs) => Object.fromEntries(Object.entries(pairs).map(([key, p]) => [key, { ...p, shares: FL.shares(p.data) }]));
+  // One row (what query q reads) or one column (who reads key k), for a layer and head or their mean (-1).
+  const slice = (pair, layer, head, token, column) => {
+    const layers = layer < 0 ? [...Array(pair.layers).keys()] : [layer], heads = head < 0 ? [...Array(pair.heads).keys()] : [head];
+    const out = new Float32Array(column ? pair.queries : pair.keys), maps = layers.length * heads.length;
+    for (const l of layers) for (const h of heads) {
+      const start = (l * pair.heads + h) * pair.queries * pair.keys;
+      for (let i = 0; i < out.length; i++) out[i] += pair.shares[start + (column ? i * pair.keys + token : token * pair.keys + i)] / maps;
+    }
+    return out;
+  };
+
+  const selector = (layers, heads, state, redraw) => {
+    const buttons = [], names = (n, word) => [t("attention.mean"), ...Array.from({ length: n }, (_, i) => `${t(word)} ${i + 1}`)];
+    const group = (label, items, key) => {
+      const options = items.map((text, i) => el("button", { type: "button", class: "fl-chip", role: "radio", "aria-checked": String(state[key] === i - 1), onclick: () => { state[key] = i - 1; redraw(); } }, text));
+      const box = el("div", { class: "fl-chips", role: "radiogroup", "aria-label": label }, options);
+      FL.rove(box, options, 1, state[key] + 1);
+      buttons.push([options, key]);
+      return box;
+    };
+    const box = el("div", { class: "fl-selectors" }, group(t("attention.layer"), names(layers, "attention.layer"), "layer"), group(t("attention.head"), names(heads, "attention.head"), "head"),
+      group(t("attention.direction"), [t("attention.reads"), t("attention.read_by")], "direction"));
+    const sync = () => buttons.forEach(([options, key]) => options.forEach((o, i) => o.setAttribute("aria-checked", String(state[key] === i - 1))));
+    return { box, sync };
+  };
+
+  const state = { modality: "", token: 0, layer: -1, head: -1, direction: -1, pinned: false };
+
+  const stage = (result, name) => {
+    const data = result.attention[name], pairs = decode(data.pairs), first = Object.values(pairs)[0];
+    const media = Object.fromEntries(Object.entries(data.layouts).map(([m, layout]) => [m, FL.medium(m, { ...result.seen[m], ...layout })]));
+    const names = Object.keys(media);
+    if (!media[state.modality] || state.token >= media[state.modality].cells.length) Object.assign(state, { modality: names.includes("text") ? "text" : names[0], token: 0 });
+    state.layer = Math.min(state.layer, first.layers - 1);
+    state.head = Math.min(state.head, first.heads - 1);
+    const say = el("p", { class: "fl-readout", "aria-live": "polite" }), table = el("div", {});
+    const redraw = () => {
+      const back = state.direction === 0, found = [];
+      for (const m of names) {
+        const pair = pairs[back ? `${m}>${state.modality}` : `${state.modality}>${m}`], values = m !== state.modality && pair ? slice(pair, state.layer, state.head, state.token, back) : null;
+        media[m].tint(values);
+        media[m].cells.forEach((c, i) => c.setAttribute("aria-selected", String(m === state.modality && i === state.token)));
+        if (values) found.push([m, values]);
+      }
+      choices.sync();
+      const best = ([m, values]) => { const i = values.indexOf(Math.max(...values)); return t("attention.peak", { modality: t("modality." + m), token: media[m].says[i], share: FL.percent(values[i], 0) }); };
+      say.replaceChildren(el("b", {}, t("modality." + state.modality) + ", " + media[state.modality].says[state.token]), " " + t(back ? "attention.is_read" : "attention.does_read") + " ", found.map(best).join(t("outcome.semicolon")) + t("outcome.stop"));
+      FL.replace(table, FL.twin(t("attention.twin"), [t("shares.modality"), t("seen.token"), t("attention.share")],
+        () => found.flatMap(([m, values]) => [...values.keys()].map((i) => [t("modality." + m), media[m].says[i], FL.percent(values[i], 2)]))));
+    };
+    const choices = selector(first.layers, first.heads, state, redraw);
+    const pick = (m, i, pin) => { if (state.pinned && !pin) return; Object.assign(state, { modality: m, token: i }); redraw(); };
+    const panels = names.map((m) => {
+      const { box, cells, columns } = media[m];
+      cells.forEach((c, i) => {
+        c.addEventListener("pointerenter", (e) => { if (e.pointerType === "mouse") pick(m, i, false); });
+        c.addEventListener("click", () => { state.pinned = !(state.pinned && state.modality === m && state.token === i); pick(m, i, true); });
+        c.addEventListener("focus", () => { if (c.matches(":focus-visible")) pick(m, i, true); });
+      });
+      const grid = el("div", { class: "fl-pickable", role: "grid", "aria-label": t("attention.tokens", { modality: t("modality." + m) }) }, el("div", { role: "row" }, box));
+      FL.rove(grid, cells, columns === cells.length ? 1 : columns, m === state.modality ? state.token : 0);
+      return el("section", { class: "fl-panel", "data-modality": m }, el("header", {}, FL.tag(m)), grid);
+    });
+    redraw();
+    return [choices.box, say, el("div", { class: "fl-panels" }, panels), table];
+  };
+
+  FL.view("attention", (root) => FL.on("result lang strategy", () => {
+    const result = FL.get("result"), chosen = FL.strategy();
+    if (!result || !chosen) return;
+    const about = FL.get("lab").strategies.find((s) => s.name === chosen.name), others = Object.keys(result.attention);
+    const jump = (name) => el("button", { type: "button", class: "fl-chip", onclick: () => FL.choose(name) }, t("attention.show", { strategy: told(name, "title") }));
+    const body = result.attention[chosen.name] ? stage(result, chosen.name)
+      : [el("p", { class: "fl-instead" }, t(about.only ? "attention.instead.only" : "attention.instead." + about.fuses, { strategy: told(chosen.name, "title") })), el("div", { class: "fl-chips" }, others.map(jump))];
+    FL.replace(root, el("h2", {}, t("attention.title")), el("p", { class: "fl-muted" }, t("attention.caption")), body);
+  }));
+})();

@@ -1,0 +1,101 @@
+// The drawing pad: strokes with times in seconds, from mouse, touch or pen. Drawn here, rendered again by the server from the strokes.
+(() => {
+  const FL = window.FusionLab, { el, t } = FL;
+  const INK = "#141414", THICKNESS = 0.06, LONGEST_PAUSE = 0.4; // pauses between strokes would only make the clip stand still
+
+  const paint = (canvas, strokes, until = Infinity) => {
+    const size = canvas.width, pen = canvas.getContext("2d");
+    pen.lineCap = pen.lineJoin = "round";
+    pen.lineWidth = THICKNESS * size;
+    pen.strokeStyle = INK;
+    for (const stroke of strokes) {
+      const shown = stroke.filter((p) => p[2] <= until);
+      if (!shown.length) continue;
+      pen.beginPath();
+      pen.moveTo(shown[0][0] * size, shown[0][1] * size);
+      shown.forEach(([x, y]) => pen.lineTo(x * size, y * size + 0.01)); // a dot needs a length to be drawn
+      pen.stroke();
+    }
+  };
+  const wipe = (canvas) => { const pen = canvas.getContext("2d"); pen.fillStyle = "#fff"; pen.fillRect(0, 0, canvas.width, canvas.height); };
+  // The current picture behind an empty pad: an example, an upload or a camera picture, whole and centred.
+  const backdrop = (canvas, url) => {
+    const picture = new Image();
+    picture.onload = () => {
+      const scale = canvas.width / Math.max(picture.width, picture.height), pen = canvas.getContext("2d");
+      wipe(canvas);
+      pen.imageSmoothingEnabled = scale < 2;
+      pen.drawImage(picture, (canvas.width - picture.width * scale) / 2, (canvas.height - picture.height * scale) / 2, picture.width * scale, picture.height * scale);
+    };
+    picture.src = url;
+  };
+
+  FL.pad = (api) => {
+    const canvas = el("canvas", { class: "fl-pad", width: 480, height: 480, role: "img", "aria-label": t("pad.label") });
+    let strokes = [], stroke = null, start = 0, playing = 0;
+    const now = () => performance.now() / 1000;
+    const place = (event) => {
+      const box = canvas.getBoundingClientRect(), clip = (v) => Math.min(1, Math.max(0, v));
+      return [clip((event.clientX - box.left) / box.width), clip((event.clientY - box.top) / box.height), now() - start].map((v) => +v.toFixed(4));
+    };
+    const draw = () => {
+      if (stroke) return; // a result that arrives while the pen is down must not wipe what is being drawn
+      cancelAnimationFrame(playing);
+      strokes = api.value().strokes || [];
+      wipe(canvas);
+      const url = FL.get("result")?.media?.image?.url;
+      if (api.value().source === "drawing") paint(canvas, strokes);
+      else if (url && api.value().source !== "none") backdrop(canvas, url);
+      canvas.parentElement?.classList.toggle("fl-empty", api.value().source === "none");
+      tools.forEach((tool) => { tool.disabled = api.value().source !== "drawing"; });
+    };
+    const commit = () => {
+      api.emit("drawn");
+      api.edit({ source: strokes.length ? "drawing" : "none", strokes, name: "", path: "", example: "" });
+    };
+    canvas.addEventListener("pointerdown", (event) => {
+      if (event.button) return;
+      event.preventDefault();
+      cancelAnimationFrame(playing);
+      canvas.setPointerCapture(event.pointerId);
+      strokes = api.value().source === "drawing" ? [...strokes] : [];
+      wipe(canvas);
+      paint(canvas, strokes);
+      canvas.parentElement?.classList.remove("fl-empty");
+      const last = strokes.length ? strokes.at(-1).at(-1)[2] : null;
+      if (last === null) start = now();
+      else start = Math.max(start || now() - last - LONGEST_PAUSE, now() - last - LONGEST_PAUSE);
+      stroke = [place(event)];
+      strokes.push(stroke);
+      paint(canvas, [stroke]);
+    });
+    canvas.addEventListener("pointermove", (event) => {
+      if (!stroke) return;
+      const events = event.getCoalescedEvents?.() || [];
+      for (const e of events.length ? events : [event]) {
+        const p = place(e), q = stroke.at(-1);
+        if (Math.hypot(p[0] - q[0], p[1] - q[1]) > 0.004) stroke.push(p);
+      }
+      paint(canvas, [stroke.slice(-3)]);
+    });
+    const finish = () => { if (stroke) { stroke = null; commit(); } };
+    canvas.addEventListener("pointerup", finish);
+    canvas.addEventListener("pointercancel", finish);
+    const play = () => {
+      if (api.value().source !== "drawing") return;
+      const begun = now(), total = strokes.at(-1).at(-1)[2];
+      const step = () => {
+        wipe(canvas);
+        paint(canvas, strokes, now() - begun);
+        if (now() - begun < total) playing = requestAnimationFrame(step);
+        else draw();
+      };
+      step();
+    };
+    const tools = [
+      FL.button(t("pad.undo"), "undo", () => { strokes = strokes.slice(0, -1); commit(); }),
+      FL.button(t("pad.play"), "play", play),
+    ];
+    return { stage: el("div", { class: "fl-stage fl-square", "data-hint": t("pad.hint") }, canvas), tools, draw };
+  };
+})();

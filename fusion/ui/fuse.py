@@ -1,0 +1,171 @@
+"""The Fuse page: inputs left, flow in the middle, prediction right, and below it what happened inside.
+
+`layout` places the components, `wire` connects them to `Handlers`, which are plain functions of component values.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import logging
+from dataclasses import dataclass, replace
+from typing import Any
+
+import gradio as gr
+
+from fusion.types import FusionError
+from fusion.ui.desk import Answer, Desk
+from fusion.ui.state import PageState
+from fusion.ui.text import LANGUAGES
+from fusion.ui.views import export, media, seen, strategies
+from fusion.ui.views.component import view
+
+logger = logging.getLogger(__name__)
+FIRST_STRATEGY = "cross_attention"
+SKIP = object()  # an output that stays as it is; a plain value, so that handlers can be tested without a page
+
+
+@dataclass(frozen=True)
+class FusePage:
+    """The components that take part in events."""
+
+    slots: dict[str, gr.HTML]
+    examples: gr.HTML
+    strategy: gr.HTML
+    language: gr.HTML
+    result: gr.HTML
+    export: gr.HTML
+
+
+class Handlers:
+    """What happens on each event; every method takes and returns plain values in the order `wire` names."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk, self.modalities = desk, tuple(desk.lab.modalities)
+        self._count = itertools.count(1)
+
+    def first(self) -> tuple[PageState, str]:
+        """The worked example a visitor finds, and its result."""
+        known = (*self.desk.lab.strategies, *self.desk.lab.baselines)
+        state = PageState({}, FIRST_STRATEGY if FIRST_STRATEGY in known else known[0])
+        state = PageState.read(self.modalities, [*("" for _ in self.modalities), state.strategy, "en"])
+        state = self._with_example(state, next(iter(self.desk.examples), ""))
+        return state, self.result(state)
+
+    def edited(self, *values: Any) -> tuple[str, str]:
+        """An input changed: result, export."""
+        state = PageState.read(self.modalities, values)
+        return self.result(state), self.pack(state)
+
+    def example(self, name: Any, *values: Any) -> tuple[Any, ...]:
+        """An example was chosen: the slots, result, export."""
+        state = self._with_example(PageState.read(self.modalities, values), str(name))
+        return *(state.slots[m].json() for m in self.modalities), self.result(state), self.pack(state)
+
+    def looked(self, *values: Any) -> str:
+        """Strategy or language changed, which the browser draws by itself: export."""
+        return self.pack(PageState.read(self.modalities, values))
+
+    def opened(self, query: str | None, languages: str, *values: Any) -> tuple[Any, ...]:
+        """The page was opened, perhaps by a link: slots, strategy, language, result, export."""
+        state = PageState.from_query(self.modalities, query) if query else None
+        if state is None:
+            if not languages.strip().lower().startswith("zh"):
+                return (SKIP,) * (len(self.modalities) + 4)
+            state = replace(PageState.read(self.modalities, values), language="zh")
+            return *(SKIP for _ in self.modalities), SKIP, state.language, SKIP, self.pack(state, touched=False)
+        known = (*self.desk.lab.strategies, *self.desk.lab.baselines)
+        if state.strategy not in known:
+            state = replace(state, strategy=FIRST_STRATEGY if FIRST_STRATEGY in known else known[0])
+        slots = (state.slots[m].json() for m in self.modalities)
+        return *slots, state.strategy, state.language, self.result(state), self.pack(state)
+
+    def result(self, state: PageState) -> str:
+        """JSON for all views; where there is no result, only the status that says why."""
+        try:
+            answer = self.desk.answer(state)
+            payload = {"status": {"kind": "empty", "key": "status.empty"}} if answer is None else result_payload(self.desk.lab, answer)
+        except FusionError as error:
+            payload = {"status": {"kind": "error", "text": str(error)}}
+        except Exception:
+            logger.exception("An input of %s could not be answered", {m: s.source for m, s in state.slots.items()})
+            payload = {"status": {"kind": "error", "key": "status.unexpected"}}
+        return _json({"id": next(self._count)} | payload)
+
+    def pack(self, state: PageState, touched: bool = True) -> str:
+        """JSON for the export view; `touched` puts the link into the address bar."""
+        return _json({"query": state.query(), "snippet": export.snippet(state), "touched": touched})
+
+    def _with_example(self, state: PageState, name: str) -> PageState:
+        if name not in self.desk.examples:
+            return state
+        return state.with_example(name, self.desk.example(name), self.desk.examples[name].severity)
+
+
+def result_payload(lab: Any, answer: Answer) -> dict[str, Any]:
+    """All views' data of one answer."""
+    return {
+        "status": {"kind": "ok", "notes": list(answer.notes)},
+        "labels": list(lab.labels),
+        "strategies": strategies.rows(lab, answer.predictions),
+        "modalities": strategies.modalities(lab, answer.seen),
+        "encode_seconds": sum(s.seconds for s in answer.seen.values()),
+        "media": media.previews(answer.media),
+        "seen": seen.panels(answer.seen, answer.media),
+        "attention": seen.attention(answer.predictions),
+        "export": export.files(lab, answer.predictions),
+    }
+
+
+def _json(value: dict[str, Any]) -> str:
+    """Compact JSON without `<`: nothing in it can look like markup to anyone on the way."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=float).replace("<", "\\u003c")
+
+
+def layout(handlers: Handlers) -> FusePage:
+    """Places all components; an example is computed and shown before anyone clicks."""
+    desk, (state, result) = handlers.desk, handlers.first()
+    about = _json(strategies.describe_lab(desk.lab, desk.examples))
+    bus = view("result", result, lab=about, strategy=state.strategy)
+    language = view("header", state.language, lab=about)
+    examples = view("examples", next(iter(desk.examples), ""))
+    view("status")
+    with gr.Row(elem_id="fl-columns"):
+        with gr.Column():
+            slots = {m: view("slot", slot.json(), modality=m) for m, slot in state.slots.items()}
+        with gr.Column():
+            strategy = view("strategies", state.strategy)
+            view("diagram", frame=True)
+            view("shares", frame=True)
+        with gr.Column():
+            view("outcome", frame=True)
+            view("table", frame=True)
+    view("seen", frame=True)
+    view("attention", frame=True)
+    pack = view("export", handlers.pack(state, touched=False), frame=True)
+    return FusePage(slots, examples, strategy, language, bus, pack)
+
+
+def wire(page: FusePage, handlers: Handlers, blocks: gr.Blocks) -> None:
+    """Connects events. Everything that runs a model waits in one line; what only formats does not wait."""
+    slots = list(page.slots.values())
+    values = [*slots, page.strategy, page.language]
+    heavy: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1, "show_progress": "hidden", "api_visibility": "private"}
+    light: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private", "trigger_mode": "always_last"}
+    for slot in slots:
+        slot.input(handlers.edited, values, [page.result, page.export], trigger_mode="always_last", **heavy)
+    page.examples.input(handlers.example, [page.examples, *values], [*slots, page.result, page.export], trigger_mode="always_last", **heavy)
+    for chooser in (page.strategy, page.language):
+        chooser.input(handlers.looked, values, page.export, **light)
+
+    def opened(request: gr.Request, *current: Any) -> tuple[Any, ...]:
+        found = handlers.opened(request.query_params.get("s"), request.headers.get("accept-language", ""), *current)
+        changes = [gr.skip() if value is SKIP else value for value in found]
+        if found[len(slots)] is not SKIP:  # the receiver of results tells all views the strategy
+            changes[len(slots) + 2] = gr.update(value=found[len(slots) + 2], strategy=found[len(slots)])
+        return tuple(changes)
+
+    blocks.load(opened, values, [*slots, page.strategy, page.language, page.result, page.export], **heavy)
+
+
+__all__ = ["LANGUAGES", "FusePage", "Handlers", "layout", "wire"]

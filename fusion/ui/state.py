@@ -1,0 +1,163 @@
+"""What a visitor has set on the page, as plain data: read from the browser, written to a link, turned into media.
+
+What comes from the browser is never trusted: wrong types become defaults, and a file must lie where uploads lie.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fusion.types import Clip, FusionError
+from fusion.ui.text import LANGUAGES
+
+SOURCES = ("none", "example", "text", "drawing", "file", "clip")  # "clip": the sound of the clip that is there
+WORST = 5  # corruption severities are 0 to WORST
+LONGEST = {"example": 80, "text": 4000, "path": 1000, "name": 300}  # characters
+MAX_POINTS, MAX_LINK = 20000, 60000
+Strokes = tuple[tuple[tuple[float, float, float], ...], ...]
+
+
+def _strokes(value: Any) -> Strokes:
+    """Points x, y in [0, 1] and t in seconds; anything else is dropped, and a drawing of too many points is none."""
+    try:
+        strokes = [np.asarray(s, dtype=np.float64).reshape(-1, 3) for s in value if len(s)]
+        if not strokes or sum(map(len, strokes)) > MAX_POINTS or not all(np.isfinite(s).all() for s in strokes):
+            return ()
+        limited = [np.column_stack([s[:, :2].clip(0, 1), s[:, 2].clip(0, 60)]) for s in strokes]
+        return tuple(tuple(map(tuple, s.round(4).tolist())) for s in limited)
+    except (TypeError, ValueError):
+        return ()
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One modality's input: whether it is used, how corrupted (0 to 5), and where it comes from (one of `SOURCES`)."""
+
+    on: bool = True
+    severity: int = 0
+    source: str = "none"
+    example: str = ""
+    text: str = ""
+    path: str = ""
+    name: str = ""
+    strokes: Strokes = field(default=())
+
+    @classmethod
+    def read(cls, value: Any) -> Slot:
+        """From JSON text or a dict of the browser."""
+        try:
+            value = json.loads(value) if isinstance(value, str) else value
+        except ValueError:
+            value = None
+        value = value if isinstance(value, Mapping) else {}
+        texts = {key: str(value.get(key) or "")[:limit] for key, limit in LONGEST.items()}
+        severity = value.get("severity")
+        severity = min(WORST, max(0, int(severity))) if isinstance(severity, int) else 0
+        source = value.get("source") if value.get("source") in SOURCES else "none"
+        return cls(value.get("on") is not False, severity, source, **texts, strokes=_strokes(value.get("strokes") or ()))
+
+    def json(self) -> str:
+        return json.dumps(asdict(self))
+
+
+@dataclass(frozen=True)
+class PageState:
+    """All that decides what the page shows."""
+
+    slots: dict[str, Slot]
+    strategy: str
+    language: str = "en"
+
+    @classmethod
+    def read(cls, modalities: Iterable[str], values: Iterable[Any]) -> PageState:
+        """From component values: one per modality, then strategy, then language."""
+        *slots, strategy, language = values
+        named = {m: Slot.read(v) for m, v in zip(modalities, slots, strict=True)}
+        return cls(named, str(strategy or ""), language if language in LANGUAGES else "en")
+
+    @property
+    def severity(self) -> dict[str, int]:
+        return {m: slot.severity for m, slot in self.slots.items() if slot.severity and slot.on}
+
+    def with_example(self, name: str, media: Mapping[str, Any], severity: Mapping[str, int]) -> PageState:
+        """Every slot holds the example's medium at the example's corruption; those the example lacks are empty, and all are on."""
+        slots = {m: Slot() for m in self.slots}
+        for m in set(media) & set(slots):
+            held = {"source": "text", "text": media[m]} if m == "text" else {"source": "example", "example": name}
+            slots[m] = Slot(severity=severity.get(m, 0), **held)
+        return replace(self, slots=slots)
+
+    def query(self) -> str:
+        """For `?s=`: everything but media, which stay with the visitor."""
+        slots, default = {}, asdict(Slot())
+        for m, slot in self.slots.items():
+            kept = slot if slot.source in ("example", "text", "clip") else replace(slot, source="none")
+            kept = asdict(replace(kept, path="", name="", strokes=()))
+            slots[m] = {key: value for key, value in kept.items() if value != default[key]}
+        text = json.dumps([slots, self.strategy, self.language], ensure_ascii=False, separators=(",", ":"))
+        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+    @classmethod
+    def from_query(cls, modalities: Iterable[str], query: str) -> PageState | None:
+        """The state of a link, or None where the link is broken."""
+        try:
+            if len(query) > MAX_LINK:
+                return None
+            slots, strategy, language = json.loads(base64.urlsafe_b64decode(query + "=" * (-len(query) % 4)))
+            kept = {m: {k: v for k, v in slots.get(m, {}).items() if k not in ("path", "name", "strokes")} for m in modalities}
+            return cls.read(kept, [*kept.values(), strategy, language])
+        except (ValueError, TypeError, AttributeError, binascii.Error):
+            return None
+
+    def media(self, make_example: Callable[[str], Mapping[str, Any]], uploads: Path) -> dict[str, Any]:
+        """{modality: what `lab.encode` takes} of every slot that is on and holds something.
+
+        Raises:
+            FusionError: an example is unknown or a file is gone.
+        """
+        found = {m: self._medium(m, slot, make_example, uploads) for m, slot in self.slots.items() if slot.on}
+        return {m: medium for m, medium in found.items() if medium is not None}
+
+    def _medium(self, modality: str, slot: Slot, make_example: Callable[[str], Mapping[str, Any]], uploads: Path) -> Any:
+        if slot.source == "text":
+            return slot.text if slot.text.strip() else None
+        if slot.source == "example":
+            return make_example(slot.example).get(modality)
+        if slot.source == "file":
+            return uploaded(slot.path, slot.name, uploads)
+        if slot.source == "drawing":
+            return drawn(modality, self.slots["image"].strokes)
+        if slot.source == "clip":
+            clip = self._medium("video", self.slots["video"], make_example, uploads)
+            if isinstance(clip, Clip) and clip.audio is None:
+                clip = None
+            if clip is None:
+                raise FusionError("There is no clip with a sound of its own to take the audio from.")
+            return clip
+        return None
+
+
+def uploaded(path: str, name: str, uploads: Path) -> Path:
+    """The file of an upload, which lies in the upload folder and nowhere else."""
+    file = Path(path).resolve()
+    if not path or not file.is_relative_to(uploads.resolve()) or not file.is_file():
+        raise FusionError(f"{name or 'The file'} is no longer on the server; please choose it again.")
+    return file
+
+
+def drawn(modality: str, strokes: Strokes) -> Any:
+    """One drawing is a picture and the clip of its being written."""
+    from fusion.tasks.digits import pen
+
+    if not strokes:
+        return None
+    arrays = [np.array(s, dtype=np.float64) for s in strokes]
+    return pen.draw_picture(arrays) if modality == "image" else pen.draw_clip(arrays)

@@ -1,0 +1,177 @@
+"""The app as a visitor has it: it is built, and a browser draws, types and uploads, and reads the prediction.
+
+The browser is Debian's Chromium, driven by Playwright. Where there is none the browser tests skip, but not in CI.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlparse
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import app
+
+ROOT = Path(__file__).resolve().parents[1]
+# a 3 as a hand draws it, x and y in [0, 1] of the pad
+THREE = [(0.3, 0.2), (0.42, 0.13), (0.6, 0.14), (0.7, 0.26), (0.62, 0.42), (0.47, 0.48), (0.64, 0.53), (0.73, 0.68), (0.62, 0.84), (0.44, 0.88), (0.28, 0.8)]  # fmt: skip
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
+
+
+def test_importing_the_app_is_cheap() -> None:
+    code = "import sys, app; print([m for m in ('torch', 'gradio', 'fusion') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+def test_help_names_the_arguments() -> None:
+    text = subprocess.run([sys.executable, "app.py", "--help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert all(option in text for option in ("--device", "--host", "--port", "--share"))
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[str]:
+    """Address of the app with the shipped weights."""
+    from fusion.ui.page import launch_options
+
+    blocks = app.build_app(device="cpu")
+    _, address, _ = blocks.launch(**launch_options(host="127.0.0.1"), prevent_thread_lock=True, quiet=True)
+    yield address
+    blocks.close()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[object]:
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        program = None
+    if program is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("In CI there must be a browser: apt-get install chromium, pip install playwright.")
+        pytest.skip("There is no Chromium or no Playwright on this machine.")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium, served: str) -> Iterator[object]:
+    """A fresh visitor's page; at the end the browser must have nothing to complain of and no other host been asked."""
+    context = chromium.new_context(viewport={"width": 1440, "height": 1000}, locale="en-US")
+    page = context.new_page()
+    complaints: list[str] = []
+    hosts: set[str | None] = set()
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda request: hosts.add(urlparse(request.url).hostname) if request.url.startswith("http") else None)
+    page.goto(served)
+    page.wait_for_selector("html.fl-ready")
+    yield page
+    context.close()
+    assert not complaints
+    assert hosts == {"127.0.0.1"}
+
+
+def alone(page, modality: str, label: str) -> None:
+    """Waits until the modality's own baseline says the label."""
+    page.wait_for_function("([m, l]) => document.querySelector(`#fl-slot-${m} .fl-alone b`)?.textContent === l", arg=[modality, label], timeout=15000)
+
+
+def strokes(page, points: list[tuple[float, float]]) -> None:
+    box = page.locator("canvas.fl-pad").bounding_box()
+    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*place, steps=4)
+        page.wait_for_timeout(25)
+    page.mouse.up()
+
+
+@pytest.mark.browser
+def test_the_first_screen_shows_a_computed_example(visit) -> None:
+    assert visit.locator("[data-testid=label]").inner_text() == "7"
+    assert visit.locator("h1").inner_text() == "Fusion Lab"
+    for modality in ("image", "text", "audio", "video"):
+        alone(visit, modality, "7")
+    assert visit.locator("#fl-table tbody tr[data-chosen]").count() == 8
+
+
+@pytest.mark.browser
+def test_a_drawing_is_a_picture_and_a_clip(visit) -> None:
+    strokes(visit, THREE)
+    alone(visit, "image", "3")
+    alone(visit, "video", "3")
+    alone(visit, "text", "7")
+    assert "disagree" in visit.locator("#fl-outcome").inner_text()
+
+
+@pytest.mark.browser
+def test_an_upload_is_read_and_a_broken_one_is_one_sentence(visit, tmp_path: Path) -> None:
+    from fusion.tasks.digits import pen
+    from fusion.tasks.digits.examples import strokes_of
+
+    good, broken = tmp_path / "four.png", tmp_path / "broken.png"
+    Image.fromarray(np.array(pen.draw_picture(strokes_of(4), 200))).save(good)
+    broken.write_bytes(good.read_bytes()[:40])
+    upload = visit.locator("#fl-slot-image input[type=file]")
+    upload.set_input_files(good)
+    alone(visit, "image", "4")
+    upload.set_input_files(broken)
+    visit.wait_for_function("document.querySelector('#fl-status [role=alert]').textContent.includes('broken.png')")
+    assert "previous result" in visit.locator("#fl-status").inner_text()
+    upload.set_input_files(good)
+    visit.wait_for_function("!document.querySelector('#fl-status [role=alert]').textContent")
+    alone(visit, "image", "4")
+
+
+@pytest.mark.browser
+def test_typed_markup_and_templates_stay_text(visit) -> None:
+    evil = "five <img src=x onerror=window.hacked=1> ${window.hacked=2} {{value}} `"
+    visit.locator("textarea").fill(evil)
+    visit.wait_for_function("document.querySelector('#fl-seen .fl-text')?.textContent.includes('onerror')")
+    assert visit.evaluate("window.hacked") is None
+    assert visit.locator("#fl-seen .fl-text").inner_text().split() == evil.split()
+
+
+@pytest.mark.browser
+def test_one_choice_of_strategy_everywhere_and_a_link_that_keeps_it(visit) -> None:
+    visit.locator("#fl-table tr", has_text="Late").first.click()
+    assert visit.locator("#fl-strategies input:checked").get_attribute("value") == "late"
+    visit.locator("#fl-strategies input[value=dynamic]").focus()
+    visit.keyboard.press("Space")
+    visit.get_by_text("简体中文").click()
+    visit.wait_for_function("location.search.includes('s=') && document.documentElement.lang === 'zh-CN'")
+    visit.wait_for_timeout(500)
+    visit.reload()
+    visit.wait_for_function("window.FusionLab?.get('strategy') === 'dynamic' && document.documentElement.lang === 'zh-CN'")
+
+
+@pytest.mark.browser
+def test_attention_answers_to_the_keyboard(visit) -> None:
+    visit.get_by_role("button", name="Conflict").click()
+    visit.wait_for_function("document.querySelectorAll('#fl-attention [data-modality=text] .fl-cell').length === 2")
+    first = visit.locator("#fl-attention .fl-readout").inner_text()
+    visit.locator("#fl-attention [data-modality=text] .fl-cell").first.focus()
+    visit.keyboard.press("ArrowRight")
+    visit.wait_for_function("before => document.querySelector('#fl-attention .fl-readout').innerText !== before", arg=first)
+    assert "“nine”" in visit.locator("#fl-attention .fl-readout").inner_text()
+
+
+@pytest.mark.browser
+def test_a_phone_has_no_sideways_scroll(chromium, served: str) -> None:
+    context = chromium.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    page = context.new_page()
+    page.goto(served)
+    page.wait_for_selector("html.fl-ready")
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") == 0
+    context.close()

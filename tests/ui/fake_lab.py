@@ -1,0 +1,136 @@
+"""A lab with known answers: the oracle of the page's tests, and a page without trained weights.
+
+Every modality says a digit (its last letter, or what `says` names). A strategy answers with the digit most modalities say, of
+equally many the first; each number follows from its name, so that tests can state it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from fusion.types import MODALITIES, Audio, Clip, FusionError, Layout, Prediction, Seen
+
+LABELS = tuple("0123456789")
+DIM = 24
+FUSES = {"early": "embeddings", "late": "logits", "dynamic": "embeddings", "cross_attention": "tokens"}
+WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+
+
+@dataclass
+class FakeEncoding:
+    media: dict[str, Any]
+    notes: tuple[str, ...]
+    severity: dict[str, int]
+
+
+class FakeLab:
+    """Has the public interface of `fusion.lab.Lab` that the page uses."""
+
+    task = SimpleNamespace(name="digits", title="Digits")
+    modalities, labels = MODALITIES, LABELS
+    strategies, baselines = tuple(FUSES), tuple(f"{m}_only" for m in MODALITIES)
+    device, precision = "cpu", "float32"
+    parameters = {"early": 20000, "late": 4000, "dynamic": 30000, "cross_attention": 150000} | {f"{m}_only": 970 for m in MODALITIES}
+    encoder_parameters = dict.fromkeys(MODALITIES, 250000)
+
+    def __init__(self, says: dict[str, int] | None = None) -> None:
+        self.says, self.encoded = says or {}, 0
+
+    def describe(self, name: str) -> Any:
+        return SimpleNamespace(name=name, title=name.replace("_", " ").capitalize(), idea=f"The idea of {name}.", formula=f"y = {name}(x)",
+                               paper="Somebody 2020", fuses=FUSES.get(name, "embeddings"))  # fmt: skip
+
+    def encode(self, inputs: dict[str, Any], severity: dict[str, int] | None = None) -> FakeEncoding:
+        self.encoded += 1
+        if inputs.get("text") == "bad":
+            raise FusionError("The text is bad.")
+        if inputs.get("text") == "crash":
+            raise RuntimeError("secret detail")
+        media = {m: self._load(m, inputs[m]) for m in MODALITIES if m in inputs}
+        return FakeEncoding(media, ("text was trimmed.",) if len(inputs.get("text", "")) > 100 else (), dict(severity or {}))
+
+    def _load(self, modality: str, source: Any) -> Any:
+        if isinstance(source, np.ndarray | str | Audio | Clip) and (modality, type(source)) != ("audio", Clip):
+            return source
+        empty = {"image": np.full((40, 60, 3), 200, np.uint8), "audio": Audio(8000, np.zeros(4000, np.float32)),
+                 "video": Clip(np.zeros((5, 32, 32, 3), np.uint8), np.arange(5) / 10, Audio(8000, np.zeros(4000, np.float32)))}  # fmt: skip
+        return empty[modality]
+
+    def digit(self, modality: str, medium: Any) -> str:
+        if modality in self.says:
+            return str(self.says[modality])
+        if modality == "text":
+            return next((str(i) for i, w in enumerate(WORDS) if w in medium), "0")
+        return "7"
+
+    def compare(self, encoding: FakeEncoding) -> dict[str, Prediction]:
+        names = [*self.strategies, *(f"{m}_only" for m in encoding.media)]
+        return {n: self.predict(encoding, n) for n in names}
+
+    def predict(self, encoding: FakeEncoding, strategy: str) -> Prediction:
+        used = [m for m in encoding.media if strategy in FUSES or strategy == f"{m}_only"]
+        said = {m: self.digit(m, encoding.media[m]) for m in used}
+        label = Counter(said.values()).most_common(1)[0][0]
+        sure = 0.9 if strategy in FUSES else 0.7
+        probs = dict.fromkeys(LABELS, (1 - sure) / 9) | {label: sure}
+        weights = {m: 1 / len(used) for m in used} if strategy == "dynamic" else None
+        votes = {m: dict.fromkeys(LABELS, 0.05) | {said[m]: 0.55} for m in used} if strategy in ("late", "dynamic") else None
+        contributions = {m: (0.2 if said[m] == label else -0.1) for m in used}
+        layouts = {m: self.layout(m, encoding.media[m]) for m in used}
+        attention = self.attention(layouts) if strategy == "cross_attention" else {}
+        return Prediction(label, probs, weights, contributions, votes, attention, layouts, None, 0.002)
+
+    def layout(self, modality: str, medium: Any) -> Layout:
+        if modality == "image":
+            x, y = np.meshgrid(np.arange(8), np.arange(8))
+            x, y = x.ravel() / 8, y.ravel() / 8
+            return Layout("grid", np.column_stack([x, y, x + 1 / 8, y + 1 / 8]))
+        if modality == "text":
+            ends = [i for i, c in enumerate(medium + " ") if c == " " and i]
+            starts = [0, *(e + 1 for e in ends[:-1])]
+            return Layout("characters", np.array(list(zip(starts, ends, strict=True)), float))
+        if modality == "audio":
+            start = np.arange(16) * 0.08
+            return Layout("seconds", np.column_stack([start, start + 0.08]))
+        return Layout("frames", np.column_stack([np.arange(12) / 10, np.tile([0, 0, 1, 1], (12, 1))]))
+
+    def attention(self, layouts: dict[str, Layout]) -> dict[tuple[str, str], np.ndarray]:
+        """Layer l, head h: query q looks at key (q + l + h) mod Tk with 0.7, evenly at the rest."""
+        maps = {}
+        for query in layouts:
+            for key in layouts:
+                if query == key:
+                    continue
+                Tq, Tk = len(layouts[query].places), len(layouts[key].places)
+                a = np.full((2, 4, Tq, Tk), 0.3 / max(1, Tk - 1), np.float32)
+                for layer, head, q in np.ndindex(2, 4, Tq):
+                    a[layer, head, q, (q + layer + head) % Tk] = 0.7 if Tk > 1 else 1.0
+                maps[query, key] = a
+        return maps
+
+    def see(self, encoding: FakeEncoding) -> dict[str, Seen]:
+        seen = {}
+        for m, medium in encoding.media.items():
+            layout = self.layout(m, medium)
+            T = len(layout.places)
+            weights = np.arange(1, T + 1) / (T * (T + 1) / 2)
+            array, extent = self.picture(m, medium)
+            seen[m] = Seen(array, extent, layout, weights, np.linspace(1, 2, T), np.cos(np.arange(DIM)), 0.004, 250000)
+        return seen
+
+    def picture(self, modality: str, medium: Any) -> tuple[np.ndarray | None, tuple[float, ...]]:
+        if modality == "image":
+            step = max(1, len(medium) // 64)
+            return medium[::step, ::step, 0][:64, :64].astype(np.float32), (0, 0, 1, 1)
+        if modality == "text":
+            return None, (0, len(medium))
+        if modality == "audio":
+            f, n = np.meshgrid(np.arange(48), np.arange(128), indexing="ij")
+            return (np.sin(n / 9) * 20 - f - abs(n - 64) / 2).astype(np.float32), (0.0, 1.28)
+        index = np.linspace(0, len(medium.frames) - 1, 12).round().astype(int)
+        return medium.frames[index][:, ::2, ::2, 0].astype(np.float32), (0, 0, 1, 1)

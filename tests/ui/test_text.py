@@ -1,0 +1,45 @@
+"""Words and scripts of the page: both languages complete, every key used exists, no value can reach a template."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from fusion.ui.text import ASSETS, load_text
+from fusion.ui.theme import SCRIPTS, STYLES, as_script, build_head
+
+TEXT = load_text()
+CODE = {name: (ASSETS / name).read_text("utf-8") for name in SCRIPTS}
+
+
+def test_every_english_text_has_a_chinese_one() -> None:
+    missing = set(TEXT["en"]) - set(TEXT["zh"])
+    extra = {k for k in set(TEXT["zh"]) - set(TEXT["en"]) if not k.startswith(("strategy.", "example."))}
+    assert not missing and not extra
+
+
+def test_both_languages_fill_in_the_same_values() -> None:
+    for key, english in TEXT["en"].items():
+        assert set(re.findall(r"\{(\w+)\}", english)) == set(re.findall(r"\{(\w+)\}", TEXT["zh"][key])), key
+
+
+def test_every_text_a_script_asks_for_exists() -> None:
+    asked = {key for code in CODE.values() for key in re.findall(r'\bt\("([\w.]+?)"[,)]', code)}
+    assert len(asked) > 60 and asked <= set(TEXT["en"]), asked - set(TEXT["en"])
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_scripts_never_build_markup_from_text(name: str) -> None:
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function", CODE[name])
+
+
+@pytest.mark.parametrize("name", (*SCRIPTS, *STYLES))
+def test_nothing_is_fetched_from_elsewhere(name: str) -> None:
+    text = (ASSETS / name).read_text("utf-8").replace("http://www.w3.org/2000/svg", "")
+    assert "http://" not in text and "https://" not in text and "@import" not in text
+
+
+def test_all_assets_are_used_and_the_head_closes_once() -> None:
+    assert {p.name for p in ASSETS.iterdir()} == {*SCRIPTS, *STYLES, "text.en.json", "text.zh.json"}
+    assert build_head().count("</script>") == 1 and "</script>" not in as_script("</script>")
