@@ -5,7 +5,7 @@
     level 3  fusion/training/, fusion/explain/, fusion/convert/
     level 2  fusion/model.py, fusion/lab.py; fusion/__init__.py, which reaches lab only when asked
     level 1  fusion/encoders/, fusion/strategies/, fusion/tasks/
-    level 0  fusion/types.py, fusion/config.py, fusion/media*.py
+    level 0  fusion/types.py, fusion/config.py, fusion/media/
 
 Folders of one level know nothing of each other. Beside it, what holds for every file: sizes, docstrings, and nothing that runs foreign
 code or names a machine.
@@ -64,7 +64,7 @@ def place(path: str) -> str:
     """The name in `LEVELS` that a file belongs to: a folder of fusion/, or the file itself."""
     parts = Path(path).with_suffix("").parts
     name = parts[1] if parts[0] == "fusion" else parts[0]
-    return "media" if name.startswith("media") else name
+    return name
 
 
 def imported(node: ast.AST, path: str, files: dict[str, str]) -> Iterator[str]:
@@ -196,8 +196,8 @@ CLEAN = {
     "fusion/__init__.py": '"""A."""\nif TYPE_CHECKING:\n    from .lab import Lab\ndef load():\n    from fusion.lab import Lab\n',
     "fusion/__main__.py": '"""A."""\nimport fusion\ndef train():\n    from fusion.training import train\n',
     "fusion/types.py": '"""A."""\nimport numpy\n',
-    "fusion/media_video.py": '"""A."""\nfrom fusion.types import X\n',
-    "fusion/media.py": '"""A."""\nfrom . import media_video\n',
+    "fusion/media/video.py": '"""A."""\nfrom fusion.types import X\n',
+    "fusion/media/__init__.py": '"""A."""\nfrom . import video\n',
     "fusion/encoders/__init__.py": '"""A."""\nfrom fusion.encoders.base import B\n',
     "fusion/encoders/base.py": '"""A."""\nfrom ..types import X\n',
     "fusion/strategies/late.py": '"""A."""\nfrom fusion.types import X\n',
@@ -216,7 +216,7 @@ def test_the_checker_passes_clean_files() -> None:
 PLANTED = [
     ("imports", "fusion/types.py", "from fusion.encoders import base"),
     ("imports", "fusion/types.py", "import fusion"),
-    ("imports", "fusion/media.py", "def f():\n    import fusion.lab"),
+    ("imports", "fusion/media/image.py", "def f():\n    import fusion.lab"),
     ("imports", "fusion/encoders/base.py", "from fusion.strategies.late import Late"),
     ("imports", "fusion/encoders/base.py", "from ..strategies import late"),
     ("imports", "fusion/encoders/base.py", "from .. import strategies"),

@@ -16,18 +16,28 @@ from fusion.types import Features
 
 
 class EncoderData(Dataset):
-    """`count` new samples of one modality in every epoch: prepared values, mask and label (-1 where it names nothing)."""
+    """`count` samples of one modality per epoch: prepared values, mask and label (-1 where it names nothing).
 
-    def __init__(self, task: Digits, encoder: Encoder, count: int, seed: int, severity: str = "train") -> None:
+    New ones in every epoch; with `fresh=False` those of the first epoch are kept in memory and used again (several times faster).
+    """
+
+    def __init__(self, task: Digits, encoder: Encoder, count: int, seed: int, severity: str = "train", fresh: bool = True) -> None:
         self.task, self.prepare, self.modality = task, encoder.prepare, encoder.modality
-        self.count, self.seed, self.severity, self.epoch = count, seed, severity, 0
+        self.count, self.seed, self.severity, self.fresh, self.epoch = count, seed, severity, fresh, 0
+        self.kept: dict[int, tuple[Prepared, int]] = {}
 
     def __len__(self) -> int:
         return self.count
 
     def __getitem__(self, index: int) -> tuple[Prepared, int]:
-        sample = self.task.sample(self.epoch * self.count + index, self.seed, self.severity, nothing=True)
-        return self.prepare(sample.inputs[self.modality]), sample.label if sample.named else -1
+        if index in self.kept:
+            return self.kept[index]
+        number = self.epoch * self.count + index if self.fresh else index
+        sample = self.task.sample(number, self.seed, self.severity, nothing=True)
+        made = self.prepare(sample.inputs[self.modality]), sample.label if sample.named else -1
+        if not self.fresh:
+            self.kept[index] = made
+        return made
 
     def collate(self, samples: list[tuple[Prepared, int]]) -> dict[str, Any]:
         values, mask = collate([s[0] for s in samples])

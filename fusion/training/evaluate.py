@@ -30,6 +30,7 @@ from fusion.encoders import collate
 from fusion.lab import Lab
 from fusion.tasks.corruptions import SEVERITIES
 from fusion.tasks.digits import LABELS, Digits, clips, sources
+from fusion.training import cards
 from fusion.training.data import FeatureCache, PreparedSamples
 from fusion.types import MODALITIES, FusionError, Medium
 
@@ -197,6 +198,8 @@ def run(
     path = (Path(out) if out else CHECKPOINTS / task) / "report.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(report, indent=1) + "\n")
+    if out is None:
+        cards.write(path.parent)
     return report
 
 

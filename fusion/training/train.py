@@ -86,8 +86,17 @@ def report(steps: Iterable[StepResult], name: str) -> None:
             print(line, file=sys.stderr, end="\n" if s.step == s.steps else "\r", flush=True)
 
 
-def train_encoder(task_name: str, modality: str, data: Path, out: Path, config: TrainConfig, device: str = "auto", resume: bool = True,
-                  leave_out: str | None = None) -> Iterator[StepResult]:  # fmt: skip
+def train_encoder(
+    task_name: str,
+    modality: str,
+    data: Path,
+    out: Path,
+    config: TrainConfig,
+    device: str = "auto",
+    resume: bool = True,
+    leave_out: str | None = None,
+    fresh: bool = True,
+) -> Iterator[StepResult]:
     """Encoder and baseline of one modality; both checkpoints are written when the last epoch is done."""
     encoder_config = EncoderConfig(COMPACT[modality])
     strategy_config = StrategyConfig(f"{modality}_only", task_name, len(LABELS), (modality,))
@@ -96,7 +105,7 @@ def train_encoder(task_name: str, modality: str, data: Path, out: Path, config: 
     model = FusionModel({modality: encoder}, build_strategy(strategy_config))
     if modality == "image":  # twice as fast on a CPU; no gain for the others
         model = model.to(memory_format=torch.channels_last)
-    samples = EncoderData(Digits(data, "train", (modality,), leave_out), encoder, config.samples, seed=config.seed + 1)
+    samples = EncoderData(Digits(data, "train", (modality,), leave_out), encoder, config.samples, config.seed + 1, fresh=fresh)
     home = out / "encoders" / modality
     yield from train(model, samples, encoder_loss, config, home, device, resume)
     save_weights(home, encoder.state_dict(), encoder_config)

@@ -35,7 +35,7 @@ def test_shapes_and_places(encoder: Encoder) -> None:
     prepared = [encoder.prepare(m) for m in make_media(encoder.modality)]
     features = encoder(*collate(prepared))
     B, T, D = features.tokens.shape
-    assert (B, D) == (3, encoder.embed_dim) and features.pooled.shape == (B, D) and features.mask.shape == (B, T)
+    assert B == 3 and encoder.embed_dim == D and features.pooled.shape == (B, D) and features.mask.shape == (B, T)
     torch.testing.assert_close(features.weights.sum(-1), torch.ones(B))
     assert (features.weights[~features.mask] == 0).all()
     for p, mask in zip(prepared, features.mask, strict=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import av
 import numpy as np
 
-from fusion.media_source import UNNAMED, Loaded, MediaError
+from fusion.media.source import UNNAMED, Loaded, MediaError
 from fusion.types import Audio
 
 MAX_SECONDS = 30.0  # of sound and of clips

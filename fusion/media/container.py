@@ -8,14 +8,14 @@ from typing import BinaryIO
 import av
 import numpy as np
 
-from fusion.media_clip import ASSUMED_FPS, PictureTaker, announced_seconds, clip_from_array, frame_times
-from fusion.media_sound import MAX_SECONDS, SLACK, SoundTaker, sound_from_array
-from fusion.media_source import Loaded, MediaError, is_encoded, name_of, opened, refusal
+from fusion.media.clip import ASSUMED_FPS, PictureTaker, announced_seconds, clip_from_array, frame_times
+from fusion.media.sound import MAX_SECONDS, SLACK, SoundTaker, sound_from_array
+from fusion.media.source import Loaded, MediaError, is_encoded, name_of, opened, refusal
 from fusion.types import Audio, Clip
 
 MAX_FRAME_PIXELS = 40_000_000  # refused beyond; an 8K frame has 33 million
 
-# Only these may be opened: playlists and the like could name other files or hosts, still pictures belong to media_image.
+# Only these may be opened: playlists and the like could name other files or hosts, still pictures belong to image.py.
 CONTAINERS = ",".join(
     (
         *("aac", "ac3", "aiff", "amr", "ape", "au", "caf", "eac3", "flac", "loas", "mp3", "ogg", "tta", "voc", "w64", "wav", "wv"),

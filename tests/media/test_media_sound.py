@@ -7,8 +7,8 @@ import pytest
 
 from fusion import media
 from fusion.types import Audio, Clip
-from tests.media_checks import check_audio, peak_hertz, refused
-from tests.media_files import ramp, sound_file, tone, wav_header
+from tests.media.checks import check_audio, peak_hertz, refused
+from tests.media.files import ramp, sound_file, tone, wav_header
 
 SOUNDS = [  # container, codec, rate, layout, what may be lost at the ends in seconds
     ("wav", "pcm_u8", 8000, "mono", 0),

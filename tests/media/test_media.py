@@ -13,8 +13,8 @@ from PIL import Image
 
 from fusion import media
 from fusion.types import FusionError
-from tests.media_checks import check_audio, check_clip, check_image, check_sentence, refused
-from tests.media_files import clip_file, picture_file, quarters, ramp, sound_file, tone, wav_header
+from tests.media.checks import check_audio, check_clip, check_image, check_sentence, refused
+from tests.media.files import clip_file, picture_file, quarters, ramp, sound_file, tone, wav_header
 
 
 @pytest.mark.parametrize(

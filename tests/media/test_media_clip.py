@@ -13,8 +13,8 @@ from PIL import Image
 
 from fusion import media
 from fusion.types import Audio, Clip
-from tests.media_checks import check_audio, check_clip, peak_hertz, refused
-from tests.media_files import clip_file, corners, picture_file, quarters, ramp, tone
+from tests.media.checks import check_audio, check_clip, peak_hertz, refused
+from tests.media.files import clip_file, corners, picture_file, quarters, ramp, tone
 
 CLIPS = [  # container, codec, pixel format, largest error of a grey level
     ("mp4", "libx264", "yuv420p", 3),

@@ -11,7 +11,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import ExifTags, Image, TiffImagePlugin
 
-from fusion.media_source import UNNAMED, Loaded, MediaError, is_encoded, name_of, opened, refusal
+from fusion.media.source import UNNAMED, Loaded, MediaError, is_encoded, name_of, opened, refusal
 
 MAX_PIXELS = 40_000_000  # what is handed on; a larger picture is scaled down
 MAX_JPEG_PIXELS = 178_000_000  # refused beyond; JPEG is scaled while decoding, and Pillow's own bomb guard stops just above

@@ -4,7 +4,7 @@
     media.load("image", "photo.jpg").medium       # (H, W, 3) uint8
     media.load("audio", (16000, samples)).notes   # what was trimmed, scaled or assumed, one sentence each
 
-Read on in media_image.py (pictures), media_av.py (containers of sound and clips), media_sound.py, media_clip.py and media_source.py.
+Read on in image.py (pictures), container.py (files of sound and clips), sound.py, clip.py and source.py.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import codecs
 import os
 import unicodedata
 
-from fusion.media_av import load_audio, load_clip
-from fusion.media_image import load_image
-from fusion.media_source import Loaded, MediaError, is_encoded, name_of, opened
+from fusion.media.container import load_audio, load_clip
+from fusion.media.image import load_image
+from fusion.media.source import Loaded, MediaError, is_encoded, name_of, opened
 from fusion.types import MODALITIES
 
 __all__ = ["Loaded", "MediaError", "load"]

@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 from av.video.reformatter import ColorTrc, Interpolation, VideoReformatter
 
-from fusion.media_image import rgb_array
-from fusion.media_sound import MAX_SECONDS, SLACK, sound_from_array
-from fusion.media_source import Loaded, MediaError
+from fusion.media.image import rgb_array
+from fusion.media.sound import MAX_SECONDS, SLACK, sound_from_array
+from fusion.media.source import Loaded, MediaError
 from fusion.types import Audio, Clip
 
 MAX_FRAMES = 256

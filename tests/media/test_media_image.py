@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from fusion import media
-from tests.media_checks import check_image, refused
-from tests.media_files import corners, picture_file, quarters, tiff
+from tests.media.checks import check_image, refused
+from tests.media.files import corners, picture_file, quarters, tiff
 
 
 @pytest.mark.parametrize(
