@@ -1,0 +1,100 @@
+"""The shipped models on a small set the project makes itself: hand-set strokes, printed digits, a plain synthetic voice, unseen phrases.
+
+Nothing here was trained on. The real measurements are `python -m fusion evaluate`; this guards against shipping something broken.
+"""
+
+import numpy as np
+import pytest
+
+import fusion
+from fusion.lab import Lab
+from fusion.tasks.corruptions import corrupt
+from fusion.tasks.digits import clips, examples, images, sounds, words
+from fusion.types import Audio, Medium
+
+VARIANTS = 6
+
+
+def make_set() -> list[tuple[dict[str, Medium], int]]:
+    """Sixty samples: every digit in six hands, rooms and phrases."""
+    made = []
+    for digit in range(10):
+        for variant in range(VARIANTS):
+            rng = np.random.default_rng([7, digit, variant])
+            strokes = clips.bend(examples.strokes_of(digit), rng, 0.7)
+            cover = images.printed_glyph(digit, rng) if variant % 3 == 2 else images.pen_glyph(strokes, rng)
+            inputs = {
+                "image": images.make_canvas(cover, rng, plain=variant % 2 == 0),
+                "text": words.make_text(digit, "test", rng),
+                "audio": sounds.make_sound(examples.spoken(digit), rng),
+                "video": clips.make_clip(strokes, rng, varied=False),
+            }
+            made.append((inputs, digit))
+    return made
+
+
+@pytest.fixture(scope="module")
+def lab() -> Lab:
+    return fusion.load("digits", "cpu")
+
+
+@pytest.fixture(scope="module")
+def samples() -> list[tuple[dict[str, Medium], int]]:
+    return make_set()
+
+
+def accuracy(lab: Lab, strategy: str, samples: list, severity: int = 0) -> float:
+    inputs = [{m: corrupt(m, x, severity, np.random.default_rng([i, severity])) for m, x in s.items()} for i, (s, _) in enumerate(samples)]
+    predictions = lab.predict_batch(inputs, strategy)
+    return float(np.mean([p.label == str(k) for p, (_, k) in zip(predictions, samples, strict=True)]))
+
+
+@pytest.mark.parametrize(("baseline", "floor"), [("image_only", 0.95), ("text_only", 0.95), ("audio_only", 0.95), ("video_only", 0.95)])
+def test_each_modality_alone(lab: Lab, samples: list, baseline: str, floor: float) -> None:
+    assert accuracy(lab, baseline, samples) >= floor
+
+
+@pytest.mark.parametrize("strategy", ["early", "late", "dynamic", "cross_attention"])
+def test_all_four_together(lab: Lab, samples: list, strategy: str) -> None:
+    assert accuracy(lab, strategy, samples) >= 0.99
+
+
+def test_fusion_beats_every_modality_alone_when_all_are_corrupted(lab: Lab, samples: list) -> None:
+    fused = max(accuracy(lab, s, samples, 3) for s in lab.strategies)
+    assert fused >= max(accuracy(lab, b, samples, 3) for b in lab.baselines) + 0.05
+
+
+def test_nothing_is_not_taken_for_a_digit(lab: Lab) -> None:
+    """A blank page, silence, empty words and a still clip: no strategy may be sure."""
+    silence, blank = Audio(8000, np.zeros(8000, np.float32)), np.full((64, 64, 3), 255, np.uint8)
+    for inputs in ({"image": blank}, {"audio": silence}, {"text": "hello"}, {"image": blank, "audio": silence}):
+        for name in lab.strategies:
+            assert lab.predict(inputs, name).confidence < 0.6, (name, inputs)
+
+
+def test_plain_uploads_of_any_size(lab: Lab) -> None:
+    """The same drawing as a thumbnail, a portrait photo and three megapixels."""
+    picture = examples.make_medium("image", 5)
+    wide = np.full((900, 1600, 3), 255, np.uint8)
+    wide[300:556, 700:956] = picture
+    for upload in (picture[::8, ::8], np.pad(picture, ((200, 100), (0, 0), (0, 0)), constant_values=255), wide, 255 - picture):
+        assert lab.predict({"image": np.ascontiguousarray(upload)}, "image_only").label == "5"
+
+
+def test_text_in_many_languages(lab: Lab) -> None:
+    told = {
+        "seven": 7,
+        "七": 7,
+        "siete": 7,
+        "sept": 7,
+        "sieben": 7,
+        "the number is 7!": 7,
+        "sevn": 7,
+        "fünf": 5,
+        "第三个": 3,
+        "ate": 8,
+        "trois pommes": 3,
+    }
+    told |= {"not six but two": 2, "cuatro": 4, "NEUN": 9, "zéro": 0, "٤": 4, "s_ven": 7, "on the ninth floor": 9}
+    right = [lab.predict({"text": t}, "text_only").label == str(k) for t, k in told.items()]
+    assert sum(right) >= len(right) - 1, [t for t, ok in zip(told, right, strict=True) if not ok]
