@@ -20,9 +20,9 @@ from PIL import Image
 import app
 
 ROOT = Path(__file__).resolve().parents[1]
-# a 3 as a hand draws it, x and y in [0, 1] of the pad
-THREE = [(0.3, 0.2), (0.42, 0.13), (0.6, 0.14), (0.7, 0.26), (0.62, 0.42), (0.47, 0.48), (0.64, 0.53), (0.73, 0.68), (0.62, 0.84), (0.44, 0.88), (0.28, 0.8)]  # fmt: skip
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
+# a 3 as a hand draws it, in hundredths of the pad
+THREE = "30,20 42,13 60,14 70,26 62,42 47,48 64,53 73,68 62,84 44,88 28,80"
+FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 
 
 def test_importing_the_app_is_cheap() -> None:
@@ -83,12 +83,14 @@ def visit(chromium, served: str) -> Iterator[object]:
 
 def alone(page, modality: str, label: str) -> None:
     """Waits until the modality's own baseline says the label."""
-    page.wait_for_function("([m, l]) => document.querySelector(`#fl-slot-${m} .fl-alone b`)?.textContent === l", arg=[modality, label], timeout=15000)
+    says = "([m, l]) => document.querySelector(`#fl-slot-${m} .fl-alone b`)?.textContent === l"
+    page.wait_for_function(says, arg=[modality, label], timeout=15000)
 
 
-def strokes(page, points: list[tuple[float, float]]) -> None:
+def draw(page, points: str) -> None:
     box = page.locator("canvas.fl-pad").bounding_box()
-    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
+    pairs = [[float(v) / 100 for v in pair.split(",")] for pair in points.split()]
+    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in pairs]
     page.mouse.move(*places[0])
     page.mouse.down()
     for place in places[1:]:
@@ -108,7 +110,7 @@ def test_the_first_screen_shows_a_computed_example(visit) -> None:
 
 @pytest.mark.browser
 def test_a_drawing_is_a_picture_and_a_clip(visit) -> None:
-    strokes(visit, THREE)
+    draw(visit, THREE)
     alone(visit, "image", "3")
     alone(visit, "video", "3")
     alone(visit, "text", "7")

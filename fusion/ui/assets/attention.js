@@ -1,6 +1,6 @@
 // Attention between modalities: pick a token anywhere and see what it reads in the other media, or who reads it. No round trip.
 (() => {
-  const FL = window.FusionLab, { el, t, told } = FL;
+  const FL = window.FusionLab, { el, svg, t, told } = FL;
   // Decoded once per result: {"image>text": {shares, layers, heads, queries, keys}}.
   const decode = (pairs) => Object.fromEntries(Object.entries(pairs).map(([key, p]) => [key, { ...p, shares: FL.shares(p.data) }]));
   // One row (what query q reads) or one column (who reads key k), for a layer and head or their mean (-1).
@@ -29,6 +29,21 @@
     return { box, sync };
   };
 
+  // A line from the picked token to the token of each other medium that holds most of its attention, drawn over the panels.
+  const threads = (panels, picked, ends) => {
+    panels.querySelector(".fl-threads")?.remove();
+    if (!panels.isConnected) return;
+    const frame = panels.getBoundingClientRect(), middle = (node) => {
+      const b = node.getBoundingClientRect(), low = node.classList.contains("fl-word") ? b.height : b.height / 2; // a word stays readable
+      return [b.x + b.width / 2 - frame.x, b.y + low - frame.y];
+    };
+    const [x0, y0] = middle(picked);
+    panels.append(svg("svg", { class: "fl-threads", "aria-hidden": "true", width: frame.width, height: frame.height }, ends.map(([node, share]) => {
+      const [x1, y1] = middle(node), bend = Math.min(60, Math.abs(x1 - x0) / 4);
+      return [svg("path", { d: `M${x0} ${y0}C${(x0 + x1) / 2} ${y0 + bend} ${(x0 + x1) / 2} ${y1 + bend} ${x1} ${y1}`, "stroke-width": (1.5 + 4 * share).toFixed(1) }), svg("circle", { cx: x1, cy: y1, r: 4 })];
+    }).flat(), svg("circle", { cx: x0, cy: y0, r: 4 })));
+  };
+
   const state = { modality: "", token: 0, layer: -1, head: -1, direction: -1, pinned: false };
 
   const stage = (result, name) => {
@@ -38,7 +53,8 @@
     if (!media[state.modality] || state.token >= media[state.modality].cells.length) Object.assign(state, { modality: names.includes("text") ? "text" : names[0], token: 0 });
     state.layer = Math.min(state.layer, first.layers - 1);
     state.head = Math.min(state.head, first.heads - 1);
-    const say = el("p", { class: "fl-readout", "aria-live": "polite" }), table = el("div", {});
+    const say = el("p", { class: "fl-readout", "aria-live": "polite" }), table = el("div", {}), box = el("div", { class: "fl-panels fl-woven" });
+    let lines = () => {};
     const redraw = () => {
       const back = state.direction === 0, found = [];
       for (const m of names) {
@@ -48,7 +64,10 @@
         if (values) found.push([m, values]);
       }
       choices.sync();
-      const best = ([m, values]) => { const i = values.indexOf(Math.max(...values)); return t("attention.peak", { modality: t("modality." + m), token: media[m].says[i], share: FL.percent(values[i], 0) }); };
+      const peak = (values) => values.indexOf(Math.max(...values));
+      lines = () => threads(box, media[state.modality].cells[state.token], found.map(([m, values]) => [media[m].cells[peak(values)], Math.max(...values)]));
+      lines();
+      const best = ([m, values]) => { const i = peak(values); return t("attention.peak", { modality: t("modality." + m), token: media[m].says[i], share: FL.percent(values[i], 0) }); };
       say.replaceChildren(el("b", {}, t("modality." + state.modality) + ", " + media[state.modality].says[state.token]), " " + t(back ? "attention.is_read" : "attention.does_read") + " ", found.map(best).join(t("outcome.semicolon")) + t("outcome.stop"));
       FL.replace(table, FL.twin(t("attention.twin"), [t("shares.modality"), t("seen.token"), t("attention.share")],
         () => found.flatMap(([m, values]) => [...values.keys()].map((i) => [t("modality." + m), media[m].says[i], FL.percent(values[i], 2)]))));
@@ -56,18 +75,20 @@
     const choices = selector(first.layers, first.heads, state, redraw);
     const pick = (m, i, pin) => { if (state.pinned && !pin) return; Object.assign(state, { modality: m, token: i }); redraw(); };
     const panels = names.map((m) => {
-      const { box, cells, columns } = media[m];
+      const { box: drawn, cells, columns } = media[m];
       cells.forEach((c, i) => {
         c.addEventListener("pointerenter", (e) => { if (e.pointerType === "mouse") pick(m, i, false); });
         c.addEventListener("click", () => { state.pinned = !(state.pinned && state.modality === m && state.token === i); pick(m, i, true); });
         c.addEventListener("focus", () => { if (c.matches(":focus-visible")) pick(m, i, true); });
       });
-      const grid = el("div", { class: "fl-pickable", role: "grid", "aria-label": t("attention.tokens", { modality: t("modality." + m) }) }, el("div", { role: "row" }, box));
+      const grid = el("div", { class: "fl-pickable", role: "grid", "aria-label": t("attention.tokens", { modality: t("modality." + m) }) }, el("div", { role: "row" }, drawn));
       FL.rove(grid, cells, columns === cells.length ? 1 : columns, m === state.modality ? state.token : 0);
       return el("section", { class: "fl-panel", "data-modality": m }, el("header", {}, FL.tag(m)), grid);
     });
+    box.append(...panels);
     redraw();
-    return [choices.box, say, el("div", { class: "fl-panels" }, panels), table];
+    new ResizeObserver(() => lines()).observe(box); // also tells when the panels are first laid out
+    return [choices.box, say, box, table];
   };
 
   FL.view("attention", (root) => FL.on("result lang strategy", () => {

@@ -49,12 +49,19 @@ window.FusionLab = (() => {
   };
   const el = (tag, attributes, ...children) => build(document.createElement(tag), attributes, children);
   const svg = (tag, attributes, ...children) => build(document.createElementNS(SVG, tag), attributes, children);
-  const replace = (parent, ...children) => parent.replaceChildren(...children.flat().filter(Boolean));
+  // Draws anew without taking away what a visitor holds: the focus stays in its place and open details stay open.
+  const replace = (parent, ...children) => {
+    const focusable = () => [...parent.querySelectorAll("button, input, summary, [tabindex]")], details = () => [...parent.querySelectorAll("details")];
+    const focused = focusable().indexOf(document.activeElement), open = details().map((d) => d.open);
+    parent.replaceChildren(...children.flat().filter(Boolean));
+    if (focused >= 0) focusable()[focused]?.focus({ preventScroll: true });
+    details().forEach((d, i) => { if (open[i]) d.open = true; });
+  };
 
   const percent = (p, digits = 1) => (p * 100).toFixed(digits) + " %";
   const signed = (v, digits = 1) => (v >= 0 ? "+" : "−") + Math.abs(v * 100).toFixed(digits);
   const count = (n) => (n >= 1e6 ? (n / 1e6).toFixed(2) + " M" : n >= 1e3 ? Math.round(n / 1e3) + " k" : String(n));
-  const millis = (seconds) => (seconds * 1000 < 10 ? (seconds * 1000).toFixed(1) : Math.round(seconds * 1000)) + " ms";
+  const millis = (seconds) => (seconds < 0.01 ? (seconds * 1000).toFixed(seconds < 0.001 ? 2 : 1) : Math.round(seconds * 1000)) + " ms";
   const bytes = (base64) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
   // Packed shares: one byte per number holds its square root, so that small shares keep their shape.
   const shares = (base64) => Float32Array.from(bytes(base64), (b) => (b / 255) ** 2);
@@ -101,10 +108,17 @@ window.FusionLab = (() => {
   };
   const strategy = () => (store.result?.strategies || []).find((s) => s.name === store.strategy);
   const choose = (name) => set("strategy", name);
-  // The page is shown when its last view is drawn, or after a while if something holds it up.
+  // The page is shown when all views are drawn, or after a while if something holds one up.
   const ready = () => document.documentElement.classList.add("fl-ready");
   setTimeout(ready, 4000);
-  const mount = (name, tools) => { views[name](tools); if (name === "export") requestAnimationFrame(() => requestAnimationFrame(ready)); };
+  // Gradio starts views in no fixed order; nested ones come late.
+  const started = [];
+  const mount = (name, tools) => {
+    views[name](tools);
+    started.push(name);
+    const slots = started.filter((n) => n === "slot").length;
+    if (Object.keys(views).every((n) => started.includes(n)) && slots === store.lab?.modalities.length) requestAnimationFrame(() => requestAnimationFrame(ready));
+  };
   // Keeps a mounted view out of the way of a broken one: an error is told to the console, the page goes on.
   const view = (name, start) => {
     views[name] = (tools) => { try { start(tools.element.querySelector(".fl-view"), tools); } catch (error) { console.error(name, error); } };

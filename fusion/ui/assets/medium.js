@@ -64,11 +64,12 @@
     },
   };
 
-  // Returns the drawn medium, its cells in token order, and `tint(values)` which colours them by share of the largest.
+  // Returns the drawn medium, its cells in token order, and `tint(values)` which colours them by share of the largest;
+  // full colour takes at least four times an even share, so that even attention looks even and pale.
   FL.medium = (name, seen) => {
     const drawn = kinds[seen.kind](name, seen), says = drawn.cells.map((c) => c.getAttribute("aria-label"));
     const tint = (values) => {
-      const most = values ? Math.max(1e-9, ...values) : 1;
+      const most = values ? Math.max(Math.min(1, 4 / values.length), ...values) : 1;
       drawn.cells.forEach((c, i) => {
         c.style.setProperty("--tint", values ? (values[i] / most).toFixed(3) : 0);
         c.setAttribute("aria-label", values ? `${says[i]}, ${FL.percent(values[i])}` : says[i]);

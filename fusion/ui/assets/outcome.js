@@ -26,15 +26,16 @@
     const learned = (name) => {
       if (chosen.weights) return [el("span", { class: "fl-bar", "data-modality": name, style: { "--share": chosen.weights[name] ?? 0 } }), el("span", { class: "fl-number" }, FL.percent(chosen.weights[name] ?? 0, 0))];
       if (chosen.votes?.[name]) return [el("b", {}, chosen.votes[name].label), el("span", { class: "fl-number" }, " " + FL.percent(chosen.votes[name].confidence, 0))];
-      return [el("span", { class: "fl-muted" }, "–")];
+      return ["–"];
     };
+    const column = chosen.weights ? "shares.weight" : chosen.votes ? "shares.vote" : null; // some strategies learn neither
     const vote = (name) => chosen.weights && chosen.votes?.[name] ? el("span", { class: "fl-chip-small" }, chosen.votes[name].label) : null;
     const effect = (v) => [el("span", { class: "fl-signed", "data-sign": v > 0.0005 ? "plus" : v < -0.0005 ? "minus" : "none", style: { "--size": Math.min(1, Math.abs(v)) } }), el("span", { class: "fl-number" }, FL.signed(v))];
     const rows = result.modalities.filter((m) => m.present).map((m) => el("tr", {},
-      el("th", { scope: "row" }, FL.tag(m.name)), el("td", {}, learned(m.name), vote(m.name)), el("td", {}, m.name in chosen.contributions ? effect(chosen.contributions[m.name]) : "–")));
+      el("th", { scope: "row" }, FL.tag(m.name)), column ? el("td", {}, learned(m.name), vote(m.name)) : null, el("td", {}, m.name in chosen.contributions ? effect(chosen.contributions[m.name]) : "–")));
     FL.replace(root, el("h2", {}, t("shares.title")),
       el("div", { class: "fl-scroll" }, el("table", { class: "fl-table fl-shares" }, el("caption", { class: "fl-hidden" }, t("shares.title")),
-        el("thead", {}, el("tr", {}, el("th", { scope: "col" }, t("shares.modality")), el("th", { scope: "col" }, t(chosen.weights ? "shares.weight" : chosen.votes ? "shares.vote" : "shares.none")), el("th", { scope: "col" }, t("shares.effect")))),
+        el("thead", {}, el("tr", {}, el("th", { scope: "col" }, t("shares.modality")), column ? el("th", { scope: "col" }, t(column)) : null, el("th", { scope: "col" }, t("shares.effect")))),
         el("tbody", {}, rows))),
       el("p", { class: "fl-muted" }, t("shares.note", { label: chosen.label })));
   }));

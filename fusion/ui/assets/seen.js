@@ -12,7 +12,7 @@
   const panel = (name, seen) => {
     const drawn = FL.medium(name, seen), weights = FL.shares(seen.weights), norms = seen.norms;
     drawn.tint(weights);
-    drawn.cells.forEach((c) => c.removeAttribute("role"));
+    drawn.cells.forEach((c) => { c.removeAttribute("role"); c.removeAttribute("aria-label"); }); // nothing to press here; the table tells all
     const rows = () => seen.places.map((p, i) => [drawn.says[i], FL.percent(weights[i], 2), norms[i].toFixed(2)]);
     return el("section", { class: "fl-panel", "data-modality": name, "aria-label": t("modality." + name) },
       el("header", {}, FL.tag(name), el("span", { class: "fl-muted" }, FL.millis(seen.seconds))),

@@ -7,21 +7,18 @@
     FL.on("lab lang strategy", () => {
       const lab = FL.get("lab");
       if (!lab) return;
-      const focused = root.contains(document.activeElement);
       const card = (s) => el("label", { class: "fl-card", "data-chosen": String(s.name === FL.get("strategy")) },
         el("input", { type: "radio", name: "fl-strategy", value: s.name, checked: s.name === FL.get("strategy"), onchange: () => FL.choose(s.name) }),
-        el("span", { class: "fl-card-title" }, told(s.name, "title"), el("span", { class: "fl-kind" }, t("fuses." + s.fuses))),
-        el("span", { class: "fl-card-idea" }, told(s.name, "idea")));
+        el("span", { class: "fl-card-title" }, told(s.name, "title")), el("span", { class: "fl-card-idea" }, told(s.name, "idea")),
+        el("span", { class: "fl-kind" }, `${t("fuses." + s.fuses)} · ${s.paper}`));
       FL.replace(root, el("h2", {}, t("strategies")), el("div", { class: "fl-cards", role: "radiogroup", "aria-label": t("strategies") },
         lab.strategies.filter((s) => !s.baseline).map(card)));
-      if (focused) root.querySelector("input:checked")?.focus();
     });
   });
 
   FL.view("table", (root) => FL.on("result lang strategy", () => {
     const result = FL.get("result");
     if (!result) return;
-    const focused = root.contains(document.activeElement);
     const row = (s) => {
       const chosen = s.name === FL.get("strategy");
       return el("tr", { "data-chosen": String(chosen), "data-differs": String(s.differs), onclick: () => FL.choose(s.name) },
@@ -38,7 +35,6 @@
       el("div", { class: "fl-scroll" }, el("table", { class: "fl-table" }, el("caption", { class: "fl-hidden" }, t("table.title")), el("thead", {}, el("tr", {}, head)),
         part(t("table.fusion"), result.strategies.filter((s) => !s.baseline)), part(t("table.baselines"), result.strategies.filter((s) => s.baseline)))),
       el("p", { class: "fl-muted" }, result.encode_seconds ? t("table.encoders", { ms: FL.millis(result.encode_seconds) }) : ""));
-    if (focused) root.querySelector("input:checked")?.focus();
   }));
 
   // ---- the diagram ----
@@ -67,7 +63,7 @@
     },
     embeddings: (live, mid) => {
       const cells = (m) => [0, 1, 2, 3, 4].map((k) => svg("rect", { x: 196, y: mid(m) - 17 + k * 7, width: 11, height: 6, rx: 1.5, opacity: 0.95 - 0.15 * ((k * 2) % 5) }));
-      return { parts: live.flatMap((m) => [edge(m.name, BLOCK.w, mid(m), 196, mid(m), 1.4, { "data-thin": "true" }), svg("g", { class: "fl-vector", "data-modality": m.name }, cells(m)), words(222, mid(m) + 4, String(m.dim), "fl-shape", "start")]), from: 244 };
+      return { parts: live.flatMap((m) => [edge(m.name, BLOCK.w, mid(m), 196, mid(m), 1.4, { "data-thin": "true" }), svg("g", { class: "fl-vector", "data-modality": m.name }, cells(m)), words(201.5, mid(m) + 31, String(m.dim), "fl-shape")]), from: 208 };
     },
     logits: (live, mid, strategy) => {
       const vote = (m) => strategy.votes?.[m.name];
@@ -94,10 +90,9 @@
   FL.view("diagram", (root) => FL.on("result lang strategy lab", () => {
     const result = FL.get("result"), chosen = FL.strategy();
     if (!result || !chosen) { FL.replace(root); return; }
-    const focused = root.contains(document.activeElement) ? document.activeElement.dataset.modality : null;
     FL.replace(root, el("h2", {}, t("diagram.title")), draw(result, chosen),
       el("p", { class: "fl-muted" }, t(chosen.weights ? "diagram.by_weight" : "diagram.by_effect")),
-      el("p", { class: "fl-idea" }, told(chosen.name, "idea")), el("p", { class: "fl-formula" }, told(chosen.name, "formula")), el("p", { class: "fl-muted" }, told(chosen.name, "paper")));
-    if (focused) root.querySelector(`g[data-modality=${focused}][role]`)?.focus();
+      FL.get("lab").strategies.find((s) => s.name === chosen.name).only ? el("p", { class: "fl-idea" }, told(chosen.name, "idea")) : null, // others tell it on their card
+      el("p", { class: "fl-formula" }, told(chosen.name, "formula")));
   }));
 })();
