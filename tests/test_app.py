@@ -5,10 +5,14 @@ The browser is Debian's Chromium, driven by Playwright. Where there is none the 
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlparse
@@ -18,10 +22,12 @@ import pytest
 from PIL import Image
 
 import app
+from tests.ui.fake_lab import FakeLab
 
 ROOT = Path(__file__).resolve().parents[1]
 # a 3 as a hand draws it, in hundredths of the pad
 THREE = "30,20 42,13 60,14 70,26 62,42 47,48 64,53 73,68 62,84 44,88 28,80"
+READY = "document.documentElement.classList.contains('fl-ready')"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 
 
@@ -35,15 +41,37 @@ def test_help_names_the_arguments() -> None:
     assert all(option in text for option in ("--device", "--host", "--port", "--share"))
 
 
-@pytest.fixture(scope="module")
-def served() -> Iterator[str]:
-    """Address of the app with the shipped weights."""
-    from fusion.ui.page import launch_options
+def test_the_app_is_built_around_a_lab() -> None:
+    async def build() -> dict:  # in a running loop, or Gradio makes loops of its own and leaves them open
+        return app.build_app(FakeLab()).get_config_file()
 
-    blocks = app.build_app(device="cpu")
-    _, address, _ = blocks.launch(**launch_options(host="127.0.0.1"), prevent_thread_lock=True, quiet=True)
-    yield address
-    blocks.close()
+    config = asyncio.run(build())
+    views = [c["props"] for c in config["components"] if c["type"] == "html"]
+    assert {f"fl-slot-{m}" for m in FakeLab.modalities} < {v["elem_id"] for v in views}
+    result = json.loads(next(v["value"] for v in views if v["elem_id"] == "fl-result"))
+    assert result["strategies"][0]["label"] == "7"  # the first example is there before anyone clicks
+    assert not config["analytics_enabled"]
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of `python app.py` with the shipped weights, in a process of its own."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = tmp_path_factory.mktemp("app") / "log.txt"
+    command = [sys.executable, "app.py", "--device", "cpu", "--host", "127.0.0.1", "--port", str(port)]
+    with log.open("w") as output, subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT) as process:
+        for _ in range(240):
+            if process.poll() is not None:
+                pytest.fail(f"python app.py ended:\n{log.read_text()[-2000:]}")
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.25)
+        yield f"http://127.0.0.1:{port}"
+        process.terminate()
+    assert "Traceback" not in log.read_text()
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +102,7 @@ def visit(chromium, served: str) -> Iterator[object]:
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("request", lambda request: hosts.add(urlparse(request.url).hostname) if request.url.startswith("http") else None)
     page.goto(served)
-    page.wait_for_selector("html.fl-ready")
+    page.wait_for_function(READY)
     yield page
     context.close()
     assert not complaints
@@ -174,6 +202,6 @@ def test_a_phone_has_no_sideways_scroll(chromium, served: str) -> None:
     context = chromium.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     page = context.new_page()
     page.goto(served)
-    page.wait_for_selector("html.fl-ready")
+    page.wait_for_function(READY)
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") == 0
     context.close()

@@ -10,6 +10,7 @@ from fusion.ui.text import ASSETS, load_text
 from fusion.ui.theme import SCRIPTS, STYLES, as_script, build_head
 
 TEXT = load_text()
+PICTURES = {p.name for p in ASSETS.glob("*.png")}  # of the README
 CODE = {name: (ASSETS / name).read_text("utf-8") for name in SCRIPTS}
 
 
@@ -41,5 +42,5 @@ def test_nothing_is_fetched_from_elsewhere(name: str) -> None:
 
 
 def test_all_assets_are_used_and_the_head_closes_once() -> None:
-    assert {p.name for p in ASSETS.iterdir()} == {*SCRIPTS, *STYLES, "text.en.json", "text.zh.json"}
+    assert {p.name for p in ASSETS.iterdir()} == {*SCRIPTS, *STYLES, "text.en.json", "text.zh.json"} | PICTURES
     assert build_head().count("</script>") == 1 and "</script>" not in as_script("</script>")
