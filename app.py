@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -30,9 +31,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--port", type=int, default=None, help="the first free one from 7860 on, if not given")
     parser.add_argument("--share", action="store_true", help="also make a public address through Gradio's servers")
     options = parser.parse_args(arguments)
-    app = build_app(device=options.device)
+
+    from fusion.types import FusionError
     from fusion.ui.page import launch_options
 
+    try:
+        app = build_app(device=options.device)
+    except FusionError as error:  # no such device, no weights: one sentence, not a traceback
+        sys.exit(str(error))
     app.launch(**launch_options(options.host, options.port, options.share))
 
 

@@ -41,6 +41,11 @@ def test_help_names_the_arguments() -> None:
     assert all(option in text for option in ("--device", "--host", "--port", "--share"))
 
 
+def test_a_device_that_is_not_there_is_one_sentence() -> None:
+    run = subprocess.run([sys.executable, "app.py", "--device", "abacus"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 1 and "Traceback" not in run.stderr and "abacus" in run.stderr.splitlines()[-1]
+
+
 def test_the_app_is_built_around_a_lab() -> None:
     async def build() -> dict:  # in a running loop, or Gradio makes loops of its own and leaves them open
         return app.build_app(FakeLab()).get_config_file()

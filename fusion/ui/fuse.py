@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import json
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +17,6 @@ import gradio as gr
 from fusion.types import FusionError
 from fusion.ui.desk import Answer, Desk
 from fusion.ui.state import PageState
-from fusion.ui.text import LANGUAGES
 from fusion.ui.views import export, media, seen, strategies
 from fusion.ui.views.component import view
 
@@ -49,7 +49,10 @@ class Handlers:
         known = (*self.desk.lab.strategies, *self.desk.lab.baselines)
         state = PageState({}, FIRST_STRATEGY if FIRST_STRATEGY in known else known[0])
         state = PageState.read(self.modalities, [*("" for _ in self.modalities), state.strategy, "en"])
-        state = self._with_example(state, next(iter(self.desk.examples), ""))
+        try:
+            state = self._with_example(state, next(iter(self.desk.examples), ""))
+        except FusionError:
+            logger.exception("The first example cannot be made")
         return state, self.result(state)
 
     def edited(self, *values: Any) -> tuple[str, str]:
@@ -59,7 +62,10 @@ class Handlers:
 
     def example(self, name: Any, *values: Any) -> tuple[Any, ...]:
         """An example was chosen: the slots, result, export."""
-        state = self._with_example(PageState.read(self.modalities, values), str(name))
+        try:
+            state = self._with_example(PageState.read(self.modalities, values), str(name))
+        except FusionError as error:
+            return *(SKIP for _ in self.modalities), self._failed({"text": str(error)}), SKIP
         return *(state.slots[m].json() for m in self.modalities), self.result(state), self.pack(state)
 
     def looked(self, *values: Any) -> str:
@@ -84,17 +90,22 @@ class Handlers:
         """JSON for all views; where there is no result, only the status that says why."""
         try:
             answer = self.desk.answer(state)
-            payload = {"status": {"kind": "empty", "key": "status.empty"}} if answer is None else result_payload(self.desk.lab, answer)
+            if answer is None:
+                return self._failed({"key": "status.empty"}, "empty")
+            return _json({"id": next(self._count)} | result_payload(self.desk.lab, answer))
         except FusionError as error:
-            payload = {"status": {"kind": "error", "text": str(error)}}
+            return self._failed({"text": str(error)})
         except Exception:
             logger.exception("An input of %s could not be answered", {m: s.source for m, s in state.slots.items()})
-            payload = {"status": {"kind": "error", "key": "status.unexpected"}}
-        return _json({"id": next(self._count)} | payload)
+            return self._failed({"key": "status.unexpected"})
 
     def pack(self, state: PageState, touched: bool = True) -> str:
         """JSON for the export view; `touched` puts the link into the address bar."""
         return _json({"query": state.query(), "snippet": export.snippet(state), "touched": touched})
+
+    def _failed(self, said: dict[str, str], kind: str = "error") -> str:
+        """Only a status; its number makes two equal ones differ, so that the browser notices the second."""
+        return _json({"id": next(self._count), "status": {"kind": kind} | said})
 
     def _with_example(self, state: PageState, name: str) -> PageState:
         if name not in self.desk.examples:
@@ -148,24 +159,26 @@ def layout(handlers: Handlers) -> FusePage:
 
 def wire(page: FusePage, handlers: Handlers, blocks: gr.Blocks) -> None:
     """Connects events. Everything that runs a model waits in one line; what only formats does not wait."""
+
+    def outputs(found: Iterable[Any]) -> tuple[Any, ...]:
+        return tuple(gr.skip() if value is SKIP else value for value in found)
+
     slots = list(page.slots.values())
     values = [*slots, page.strategy, page.language]
     heavy: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1, "show_progress": "hidden", "api_visibility": "private"}
     light: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private", "trigger_mode": "always_last"}
     for slot in slots:
         slot.input(handlers.edited, values, [page.result, page.export], trigger_mode="always_last", **heavy)
-    page.examples.input(handlers.example, [page.examples, *values], [*slots, page.result, page.export], trigger_mode="always_last", **heavy)
+    example = [page.examples, *values], [*slots, page.result, page.export]
+    page.examples.input(lambda *given: outputs(handlers.example(*given)), *example, trigger_mode="always_last", **heavy)
     for chooser in (page.strategy, page.language):
         chooser.input(handlers.looked, values, page.export, **light)
 
     def opened(request: gr.Request, *current: Any) -> tuple[Any, ...]:
         found = handlers.opened(request.query_params.get("s"), request.headers.get("accept-language", ""), *current)
-        changes = [gr.skip() if value is SKIP else value for value in found]
+        changes = list(outputs(found))
         if found[len(slots)] is not SKIP:  # the receiver of results tells all views the strategy
             changes[len(slots) + 2] = gr.update(value=found[len(slots) + 2], strategy=found[len(slots)])
         return tuple(changes)
 
     blocks.load(opened, values, [*slots, page.strategy, page.language, page.result, page.export], **heavy)
-
-
-__all__ = ["LANGUAGES", "FusePage", "Handlers", "layout", "wire"]

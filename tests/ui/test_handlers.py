@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
 import json
 import logging
+import wave
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from fusion.types import Audio, FusionError
 from fusion.ui.desk import REMEMBERED, Desk, fingerprint
 from fusion.ui.fuse import SKIP, Handlers
 from fusion.ui.state import PageState
+from fusion.ui.views.media import sound
 from fusion.ui.views.packed import grey, shares, unpack_shares
 from tests.ui.fake_lab import LABELS, FakeLab
 
@@ -79,6 +83,15 @@ def test_packing_keeps_shares_and_shapes() -> None:
     assert grey(np.full((2, 2), np.nan))["data"] == "AAAAAA=="
 
 
+def test_a_sound_is_played_as_it_was_heard() -> None:
+    shown = sound(Audio(48000, np.repeat([0.0, 0.5], 24000).astype(np.float32)))
+    with wave.open(io.BytesIO(base64.b64decode(shown["wav"]))) as file:
+        played = np.frombuffer(file.readframes(file.getnframes()), "<i2")
+        assert (file.getframerate(), len(played)) == (16000, 16000)
+    assert played[4000] == 0 and played[12000] == pytest.approx(0.5 * 32767, abs=1)
+    assert (shown["seconds"], shown["peaks"][0], shown["peaks"][-1]) == (1.0, 0.0, 1.0)
+
+
 def test_a_bad_input_is_one_sentence_and_the_next_one_works(handlers: Handlers) -> None:
     result = json.loads(handlers.edited(*values(text=text("bad")))[0])
     assert result["status"] == {"kind": "error", "text": "The text is bad."} and "strategies" not in result
@@ -128,6 +141,17 @@ def test_an_example_fills_the_slots(handlers: Handlers) -> None:
     assert read.slots["text"].severity == 2
     assert json.loads(result)["strategies"][0]["label"] in "37"
     assert PageState.from_query(MODALITIES, json.loads(pack)["query"]) == read
+
+
+def test_an_example_that_cannot_be_made_is_one_sentence(tmp_path) -> None:
+    def broken(name: str) -> dict:
+        raise FusionError("The example sound is missing.")
+
+    handlers = Handlers(Desk(FakeLab(), EXAMPLES, broken, tmp_path))
+    *slots, result, pack = handlers.example("three", *values())
+    assert (*slots, pack) == (SKIP,) * 5
+    assert json.loads(result)["status"] == {"kind": "error", "text": "The example sound is missing."}
+    assert json.loads(handlers.first()[1])["status"]["kind"] == "empty"
 
 
 def test_a_link_opens_what_it_holds(handlers: Handlers) -> None:

@@ -14,19 +14,28 @@
     return out;
   };
 
+  // Layer by head, with their means first: each button picks a map and is tinted by how strongly that map points at single tokens.
   const selector = (layers, heads, state, redraw) => {
-    const buttons = [], names = (n, word) => [t("attention.mean"), ...Array.from({ length: n }, (_, i) => `${t(word)} ${i + 1}`)];
-    const group = (label, items, key) => {
-      const options = items.map((text, i) => el("button", { type: "button", class: "fl-chip", role: "radio", "aria-checked": String(state[key] === i - 1), onclick: () => { state[key] = i - 1; redraw(); } }, text));
-      const box = el("div", { class: "fl-chips", role: "radiogroup", "aria-label": label }, options);
-      FL.rove(box, options, 1, state[key] + 1);
-      buttons.push([options, key]);
-      return box;
+    const name = (i, word) => (i < 0 ? t("attention.mean") : `${t(word)} ${i + 1}`), range = (n) => Array.from({ length: n + 1 }, (_, i) => i - 1);
+    const maps = range(layers).flatMap((layer) => range(heads).map((head) => ({ layer, head, node: el("button", { type: "button", class: "fl-map", role: "gridcell",
+      onclick: () => { Object.assign(state, { layer, head }); redraw(); } }) })));
+    const row = (layer) => el("div", { role: "row", class: "fl-row" }, el("span", { role: "rowheader" }, name(layer, "attention.layer")), maps.filter((m) => m.layer === layer).map((m) => m.node));
+    const grid = el("div", { class: "fl-maps", role: "grid", "aria-label": t("attention.maps"), style: { "--columns": heads + 1 } },
+      el("div", { role: "row", class: "fl-row" }, el("span", {}), range(heads).map((head) => el("span", { role: "columnheader" }, name(head, "attention.head")))), range(layers).map(row));
+    const aim = FL.rove(grid, maps.map((m) => m.node), heads + 1, 0);
+    const ways = [t("attention.reads"), t("attention.read_by")].map((text, i) => el("button", { type: "button", class: "fl-chip", "aria-pressed": "false", onclick: () => { state.back = i === 1; redraw(); } }, text));
+    const sync = (strength) => {
+      maps.forEach((m, i) => {
+        const value = strength(m.layer, m.head), chosen = m.layer === state.layer && m.head === state.head;
+        m.node.style.setProperty("--tint", value.toFixed(3));
+        m.node.setAttribute("aria-selected", String(chosen));
+        m.node.setAttribute("aria-label", t("attention.map", { layer: name(m.layer, "attention.layer"), head: name(m.head, "attention.head"), share: FL.percent(value, 0) }));
+        m.node.title = m.node.getAttribute("aria-label");
+        if (chosen) aim(i);
+      });
+      ways.forEach((way, i) => way.setAttribute("aria-pressed", String(state.back === (i === 1))));
     };
-    const box = el("div", { class: "fl-selectors" }, group(t("attention.layer"), names(layers, "attention.layer"), "layer"), group(t("attention.head"), names(heads, "attention.head"), "head"),
-      group(t("attention.direction"), [t("attention.reads"), t("attention.read_by")], "direction"));
-    const sync = () => buttons.forEach(([options, key]) => options.forEach((o, i) => o.setAttribute("aria-checked", String(state[key] === i - 1))));
-    return { box, sync };
+    return { box: el("div", { class: "fl-selectors" }, grid, el("div", { class: "fl-ways" }, el("div", { class: "fl-chips", role: "group", "aria-label": t("attention.direction") }, ways), el("p", { class: "fl-muted" }, t("attention.maps_note")))), sync };
   };
 
   // A line from the picked token to the token of each other medium that holds most of its attention, drawn over the panels.
@@ -44,7 +53,7 @@
     }).flat(), svg("circle", { cx: x0, cy: y0, r: 4 })));
   };
 
-  const state = { modality: "", token: 0, layer: -1, head: -1, direction: -1, pinned: false };
+  const state = { modality: "", token: 0, layer: -1, head: -1, back: false, pinned: false };
 
   const stage = (result, name) => {
     const data = result.attention[name], pairs = decode(data.pairs), first = Object.values(pairs)[0];
@@ -56,14 +65,16 @@
     const say = el("p", { class: "fl-readout", "aria-live": "polite" }), table = el("div", {}), box = el("div", { class: "fl-panels fl-woven" });
     let lines = () => {};
     const redraw = () => {
-      const back = state.direction === 0, found = [];
+      const { back } = state, found = [], others = names.filter((m) => m !== state.modality);
+      const pairOf = (m) => pairs[back ? `${m}>${state.modality}` : `${state.modality}>${m}`];
       for (const m of names) {
-        const pair = pairs[back ? `${m}>${state.modality}` : `${state.modality}>${m}`], values = m !== state.modality && pair ? slice(pair, state.layer, state.head, state.token, back) : null;
+        const values = others.includes(m) && pairOf(m) ? slice(pairOf(m), state.layer, state.head, state.token, back) : null;
         media[m].tint(values);
         media[m].cells.forEach((c, i) => c.setAttribute("aria-selected", String(m === state.modality && i === state.token)));
         if (values) found.push([m, values]);
       }
-      choices.sync();
+      const peaks = (layer, head) => others.filter((m) => pairOf(m) && media[m].cells.length > 1).map((m) => Math.max(...slice(pairOf(m), layer, head, state.token, back)));
+      choices.sync((layer, head) => { const all = peaks(layer, head); return all.reduce((a, b) => a + b, 0) / Math.max(1, all.length); });
       const peak = (values) => values.indexOf(Math.max(...values));
       lines = () => threads(box, media[state.modality].cells[state.token], found.map(([m, values]) => [media[m].cells[peak(values)], Math.max(...values)]));
       lines();
@@ -96,8 +107,9 @@
     if (!result || !chosen) return;
     const about = FL.get("lab").strategies.find((s) => s.name === chosen.name), others = Object.keys(result.attention);
     const jump = (name) => el("button", { type: "button", class: "fl-chip", onclick: () => FL.choose(name) }, t("attention.show", { strategy: told(name, "title") }));
+    const single = result.modalities.filter((m) => m.present).length < 2 && about.fuses === "tokens";
     const body = result.attention[chosen.name] ? stage(result, chosen.name)
-      : [el("p", { class: "fl-instead" }, t(about.only ? "attention.instead.only" : "attention.instead." + about.fuses, { strategy: told(chosen.name, "title") })), el("div", { class: "fl-chips" }, others.map(jump))];
+      : [el("p", { class: "fl-instead" }, t(single ? "attention.instead.single" : about.only ? "attention.instead.only" : "attention.instead." + about.fuses, { strategy: told(chosen.name, "title") })), el("div", { class: "fl-chips" }, others.map(jump))];
     FL.replace(root, el("h2", {}, t("attention.title")), el("p", { class: "fl-muted" }, t("attention.caption")), body);
   }));
 })();
