@@ -48,7 +48,7 @@ class Layout:
 
     `places` (T, k), one row per token:
       grid        x0, y0, x1, y1 in [0, 1] of the picture (may pass its border where the picture was padded)
-      seconds     start, end
+      seconds     start, end (may pass the ends of the sound, which was padded)
       characters  start, end (as in a Python slice of the text)
       frames      time in seconds, x0, y0, x1, y1 in [0, 1] of the frame
     """

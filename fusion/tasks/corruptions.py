@@ -15,7 +15,7 @@ from scipy import fft
 from fusion.types import Audio, Clip, FusionError, Medium
 
 SEVERITIES = (0, 1, 2, 3, 4, 5)
-SNR_DB = (None, 12.0, 6.0, 1.0, -4.0, -10.0)  # speech against noise
+SNR_DB = (None, 14.0, 8.0, 3.0, -2.0, -8.0)  # speech against noise
 NEIGHBOURS = {a: b for row in ("qwertyuiop", "asdfghjkl", "zxcvbnm") for a, b in zip(row, row[1:] + row[-2], strict=True)}
 
 
@@ -25,10 +25,10 @@ def corrupt_image(picture: np.ndarray, severity: int, rng: np.random.Generator) 
     side = max(h, w)
     x = cv2.GaussianBlur(picture, (0, 0), side * 0.0065 * severity).astype(np.float32)
     for _ in range(severity):
-        bh, bw = (rng.uniform(0.08, 0.14 + 0.03 * severity, 2) * side).astype(int) + 1
+        bh, bw = (rng.uniform(0.12, 0.18 + 0.03 * severity, 2) * side).astype(int) + 1
         top, left = int(rng.uniform(-bh / 2, h - bh / 2)), int(rng.uniform(-bw / 2, w - bw / 2))
         x[max(top, 0) : top + bh, max(left, 0) : left + bw] = rng.uniform(0, 255)
-    return _add_noise(x, 9.0 * severity, rng, side)
+    return _add_noise(x, 18.0 * severity, rng, side)
 
 
 def corrupt_video(clip: Clip, severity: int, rng: np.random.Generator) -> Clip:
@@ -37,7 +37,7 @@ def corrupt_video(clip: Clip, severity: int, rng: np.random.Generator) -> Clip:
     side = max(h, w)
     frames = np.stack([cv2.GaussianBlur(f, (0, 0), side * 0.007 * severity) for f in clip.frames])
     for _ in range(severity):
-        bh, bw = (rng.uniform(0.08, 0.14 + 0.03 * severity, 2) * side).astype(int) + 1
+        bh, bw = (rng.uniform(0.12, 0.18 + 0.03 * severity, 2) * side).astype(int) + 1
         top, left = int(rng.uniform(-bh / 2, h - bh / 2)), int(rng.uniform(-bw / 2, w - bw / 2))
         frames[:, max(top, 0) : top + bh, max(left, 0) : left + bw] = rng.uniform(0, 255)
     dropped = rng.random(T) < 0.13 * severity
@@ -45,7 +45,7 @@ def corrupt_video(clip: Clip, severity: int, rng: np.random.Generator) -> Clip:
     kept = np.maximum.accumulate(np.where(dropped, 0, np.arange(T)))
     kept = np.minimum(kept, max(end - 1, 0))
     frames = frames[kept]
-    noisy = [_add_noise(f.astype(np.float32), 9.0 * severity, rng, side) for f in frames]
+    noisy = [_add_noise(f.astype(np.float32), 18.0 * severity, rng, side) for f in frames]
     return Clip(np.stack(noisy), clip.times, clip.audio)
 
 

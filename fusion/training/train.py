@@ -32,7 +32,7 @@ from fusion.types import MODALITIES, Features, FusionError
 RECIPES = {  # found by a few short runs; samples are per epoch
     "image_only": TrainConfig(epochs=18, samples=40000, lr=2e-3),
     "text_only": TrainConfig(epochs=12, samples=40000, lr=1e-3),
-    "audio_only": TrainConfig(epochs=24, samples=14000, lr=2e-3, weight_decay=0.05),
+    "audio_only": TrainConfig(epochs=20, samples=14000, lr=2e-3, weight_decay=0.05),
     "video_only": TrainConfig(epochs=18, samples=18000, lr=2e-3, weight_decay=0.05),
 }
 STRATEGY_RECIPE = TrainConfig(epochs=12, samples=40000, batch_size=128, lr=1e-3, precision="fp32", workers=0)
