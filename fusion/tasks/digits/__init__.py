@@ -18,7 +18,7 @@ from fusion.tasks.digits import clips, images, sounds, sources, words
 from fusion.types import MODALITIES, Audio, Clip, FusionError, Medium
 
 LABELS = tuple("0123456789")
-NOTHING_SHARE = 0.04  # of training samples name no digit; their target is uniform, so that "no idea" is a thing to say
+NOTHING_SHARE = 0.06  # of training samples name no digit; their target is uniform, so that "no idea" is a thing to say
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,19 @@ CONTRASTS = {
 NOTHING = ["hello", "the cat sat on the mat", "?", "good morning to you", "bonjour", "guten Tag", "hola amigo", "你好", "what is this", "a picture of a dog",
            "nothing to see here", "I do not know", "lorem ipsum dolor sit amet", "music", "please", "number", "the digit is unclear", "...", "abc", "yes", "no",
            "it rains", "a lovely day for a walk", "数字", "电话", "the number", "tomorrow", "fusion", "write something", "maybe", "xyz", "-", "asdf qwer"]  # fmt: skip
+# Words around the digit and texts without one: what is not listed here is made up of syllables, so that unknown words say nothing.
+COMMON = """the be of and a in that have it on with as do at this but his by from they we say her she or an will my would there their what so up out if
+about who get which go me when make can like time just him know take person into year your good some could them see other than then now look come its over
+think also back after use how our work well way even want because any these give day most us dog cat horse bird house garden river mountain table chair
+window door car train street city water coffee bread apple banana red blue green yellow black white big small old young happy sad fast slow hot cold winter
+summer morning evening night music song book page letter word story school teacher student friend mother father brother sister child hand eye head heart
+foot voice sound picture photo clip video drawing pen paper screen button phone computer game player team ball goal winner question answer idea problem
+nice pretty strange quiet loud open close begin end stop start read write speak listen run walk jump swim fly sleep eat drink buy sell find lose believe
+le la les des est avec pour dans sur pas plus vous nous elle être avoir faire maison chien chat jour nuit soleil pluie bonjour merci livre rue ville
+der die das und ist nicht mit auf ich wir sie haben werden Haus Hund Katze Tag Nacht Sonne Regen Buch Straße Stadt danke bitte immer wieder schön
+el los las es con por para que como más muy casa perro gato día noche sol lluvia libro calle ciudad gracias siempre bueno grande img src http www com org
+html div alert onerror null0 x= y= id= name= value= <b> </b> // && $ % @ # * + / ; ( ) [ ] { } ~ | : ! ? , .""".replace("null0 ", "").split()
+HANZI = "的是不了人我在有他这为之大来以个中上们到说国和地也子时道出而要于就下得可你年生自会那后能对着事其里所去行过家用发天如然作方成者多日都小军无同么经法当起与好看学进种将还分此心前面又定见只主没公从页号路数字请按苹果答案猫狗"
 
 
 def part(items: list[str], split: str) -> list[str]:
@@ -127,18 +140,42 @@ def make_text(digit: int, split: str, rng: np.random.Generator) -> str:
         pair = str(rng.choice(part(CONTRASTS[language] * 2, "train")))
         return respell(pair.format(w=word, o=word_for(other, language, rng)), rng)
     text = str(rng.choice(part(PHRASES[language], split))).format(w=word)
-    if rng.random() < 0.05:  # a longer text around it
+    around = rng.random()
+    if around < 0.12 and split == "train":  # the word among words that no template has
+        gap = "" if language == "zh" else " "
+        text = f"{filler(rng)}{gap}{word}{gap}{filler(rng)}" if around < 0.06 else f"{word}{gap}{filler(rng)}" if around < 0.09 else f"{filler(rng)}{gap}{word}"
+    elif around < 0.18:  # a longer text around the phrase
         text = f"{text} {filler(rng)}" if rng.random() < 0.5 else f"{filler(rng)} {text}"
     return respell(text, rng)
 
 
 def filler(rng: np.random.Generator) -> str:
-    """Sentences without a digit."""
-    return ". ".join(str(x) for x in rng.choice([x for x in NOTHING if len(x) > 8], int(rng.integers(1, 4))))
+    """Words without a digit: sentences, common words, made-up words, Chinese characters."""
+    kind = rng.random()
+    if kind < 0.25:
+        return ". ".join(str(x) for x in rng.choice([x for x in NOTHING if len(x) > 8], int(rng.integers(1, 4))))
+    if kind < 0.4:
+        return "".join(hanzi(rng) for _ in range(int(rng.integers(1, 7))))
+    count = int(rng.integers(1, 7))
+    return " ".join(str(rng.choice(COMMON)) if rng.random() < 0.7 else made_up(rng) for _ in range(count))
+
+
+def hanzi(rng: np.random.Generator) -> str:
+    """A Chinese character that is not a digit, common or any."""
+    digits = "".join(WORDS["zh"])
+    c = str(rng.choice(list(HANZI))) if rng.random() < 0.5 else chr(int(rng.integers(0x4E00, 0x9FA0)))
+    return "的" if c in digits else c
+
+
+def made_up(rng: np.random.Generator) -> str:
+    """A word nobody knows: syllables, sometimes with marks as in code or markup."""
+    word = "".join(str(rng.choice(list("bcdfghjklmnprstvwz"))) + str(rng.choice(list("aeiou"))) + str(rng.choice(["", "", "n", "r", "s", "l", "t", "ng"])) for _ in range(int(rng.integers(1, 5))))
+    return word if rng.random() < 0.85 else str(rng.choice(["<{}>", "{}=", "${{{}}}", "@{}", "{}.com", "{}:", "/{}", "{}()"])).format(word)
 
 
 def make_nothing(rng: np.random.Generator) -> str:
     """Text that names no digit."""
-    if rng.random() < 0.3:
+    kind = rng.random()
+    if kind < 0.15:
         return "".join(rng.choice(list("abcdefghijklmnoprstuvwxyz _-"), int(rng.integers(1, 14)))).strip() or "-"
-    return respell(str(rng.choice(NOTHING)) if rng.random() < 0.7 else filler(rng), rng)
+    return respell(str(rng.choice(NOTHING)) if kind < 0.35 else filler(rng), rng)
