@@ -202,6 +202,7 @@ def _add_train(commands: Any) -> None:
     parser.add_argument("--optimizer", choices=("adamw", "sgd"))
     parser.add_argument("--limit", type=_positive, metavar="N", help="use N training samples only, for a trial")
     parser.add_argument("--resume", action=argparse.BooleanOptionalAction, default=True, help="go on from an interrupted run (the default)")
+    parser.add_argument("--warm-start", action="store_true", help="baselines: begin with the weights that --out holds")
     _add_seed(parser)
     _add_device(parser)
 

@@ -185,7 +185,9 @@ def test_train_passes_what_was_given(stand_in: Callable, tmp_path: Path) -> None
     stand_in("train", lambda **options: calls.append(options))
     least = {"task": "digits", "strategy": "late", "data": str(tmp_path), "device": "auto", "resume": True}
     assert main(["train", "--strategy", "late", "--data", str(tmp_path)]) == 0
-    everything = "--out o --epochs 3 --batch-size 8 --lr 0.1 --optimizer sgd --seed 4 --device cpu --limit 9 --no-resume".split()
+    everything = (
+        "--out o --epochs 3 --batch-size 8 --lr 0.1 --optimizer sgd --seed 4 --device cpu --limit 9 --no-resume --warm-start".split()
+    )
     assert main(["train", "--task", "digits", "--strategy", "late", "--data", str(tmp_path), *everything]) == 0
     more = {
         "out": "o",
@@ -197,6 +199,7 @@ def test_train_passes_what_was_given(stand_in: Callable, tmp_path: Path) -> None
         "device": "cpu",
         "limit": 9,
         "resume": False,
+        "warm_start": True,
     }
     assert calls == [least, least | more]
 

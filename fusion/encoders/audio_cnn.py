@@ -18,7 +18,7 @@ from fusion.types import Audio, Layout
 
 RATE, WINDOW, HOP, MELS, SECONDS, STRIDE = 8000, 256, 128, 48, 2.56, 4
 FLOOR_DB = -70.0  # below the loudest bin
-MARGIN = 6  # frames put at both ends, each band at its quietest: a tightly cut word then looks like one said in a quiet moment
+MARGIN = 10  # frames put at both ends, each band at its quietest: a tightly cut word then looks like one said in a quiet moment
 
 
 def focus(samples: np.ndarray, rate: int, seconds: float) -> tuple[int, int]:
@@ -74,7 +74,7 @@ class AudioCNN(Encoder):
         mel = log_mel(samples)
         edge = np.repeat(mel.min(0, keepdims=True), MARGIN, 0)
         mel = np.concatenate([edge, mel, edge])
-        mel = mel[: len(mel) // STRIDE * STRIDE]  # at least 12 frames, so never none
+        mel = mel[: len(mel) // STRIDE * STRIDE]  # at least 20 frames, so never none
         offset, step = start / medium.rate - MARGIN * HOP / RATE, STRIDE * HOP / RATE
         begin = offset + np.arange(len(mel) // STRIDE) * step
         layout = Layout("seconds", np.column_stack([begin, begin + step]).astype(np.float32))

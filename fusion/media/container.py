@@ -105,8 +105,9 @@ def _from_container(container: av.container.InputContainer, name: str, modality:
         length = announced_seconds(audio, container)
         return Loaded(heard, (*notes, *_cut_short(name, damaged, sound.full, heard.seconds, length)))
     frames, times, own = pictures.finish()
+    # a browser's recording announces its sound's length alone, and the pictures may end a little earlier
+    seconds = max(pictures.last + pictures.gap, heard.seconds if heard else 0.0)
     heard = _aligned(heard, sound.start, pictures.start) if heard else None
-    seconds = pictures.last + pictures.gap
     ending = _cut_short(name, damaged, pictures.full, seconds, announced_seconds(video, container))
     return Loaded(Clip(frames, times, heard), (*own, *notes, *ending))
 

@@ -24,6 +24,9 @@ LIMITS = {
     "audio": "English words zero to nine. Six real speakers, most of them not native: strong accents, children and whispering were not heard in training. Above 4 kHz nothing is used.",
     "video": "The pen or its ink must be seen from about the start to the end; a hand that covers the ink was not in training.",
 }
+AFTERWARDS = {  # a second command that the shipped weights have been through
+    "audio": ("    python -m fusion train --task digits --strategy audio_only --data DIR --epochs 8 --lr 8e-4 --seed 1 --warm-start",),
+}
 SINGLE = {
     "image_mnist": "plain MNIST, 28x28 as uploaded (shared half of the official test file, or all of it)",
     "image_canvas": "canvases with clutter and texture, test digits and new writers",
@@ -48,6 +51,7 @@ def encoder_card(modality: str, report: dict[str, Any]) -> str:
         f"Trained on {DATA[modality]}. {report['encoder_parameters'][modality]:,} parameters, 96-d tokens and embedding.",
         "",
         f"    python -m fusion train --task digits --strategy {modality}_only --data DIR",
+        *AFTERWARDS.get(modality, ()),
         "",
         f"With a linear head ({modality}_only), measured by `{report['command']}` on {report['date']}:",
         "",

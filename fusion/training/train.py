@@ -22,7 +22,7 @@ from torch.nn import functional as F
 
 from fusion.config import CHECKPOINTS, EncoderConfig, StrategyConfig, TrainConfig
 from fusion.encoders import COMPACT
-from fusion.model import FusionModel, build_encoder, build_strategy, fuser_state, load_encoder, save_weights
+from fusion.model import FusionModel, build_encoder, build_strategy, fuser_state, load_encoder, load_weights, save_weights
 from fusion.strategies import STRATEGIES
 from fusion.tasks.digits import LABELS, Digits
 from fusion.training.data import EncoderData, FeatureCache, PreparedSamples
@@ -96,8 +96,12 @@ def train_encoder(
     resume: bool = True,
     leave_out: str | None = None,
     fresh: bool = True,
+    warm_start: bool = False,
 ) -> Iterator[StepResult]:
-    """Encoder and baseline of one modality; both checkpoints are written when the last epoch is done."""
+    """Encoder and baseline of one modality; both checkpoints are written when the last epoch is done.
+
+    `leave_out` keeps an FSDD speaker for test, `fresh` draws new samples in every epoch, `warm_start` begins with the weights in `out`.
+    """
     encoder_config = EncoderConfig(COMPACT[modality])
     strategy_config = StrategyConfig(f"{modality}_only", task_name, len(LABELS), (modality,))
     torch.manual_seed(config.seed)
@@ -107,6 +111,9 @@ def train_encoder(
         model = model.to(memory_format=torch.channels_last)
     samples = EncoderData(Digits(data, "train", (modality,), leave_out), encoder, config.samples, config.seed + 1, fresh=fresh)
     home = out / "encoders" / modality
+    if warm_start:
+        encoder.load_state_dict(load_weights(home))
+        model.load_state_dict(load_weights(out / strategy_config.name), strict=False)
     yield from train(model, samples, encoder_loss, config, home, device, resume)
     save_weights(home, encoder.state_dict(), encoder_config)
     save_weights(out / strategy_config.name, fuser_state(model), strategy_config)
@@ -148,6 +155,7 @@ def run(
     device: str = "auto",
     limit: int | None = None,
     resume: bool = True,
+    warm_start: bool = False,
 ) -> None:
     """What the command line calls; `strategy` is a name, a comma-separated list, or "all" for the strategies."""
     if task != "digits":
@@ -161,7 +169,12 @@ def run(
     cache = None
     for name in names:
         if name in RECIPES:
-            report(train_encoder(task, name.removesuffix("_only"), folder, home, replace(RECIPES[name], **changes), device, resume), name)
+            report(
+                train_encoder(
+                    task, name.removesuffix("_only"), folder, home, replace(RECIPES[name], **changes), device, resume, warm_start=warm_start
+                ),
+                name,
+            )
         elif name in STRATEGIES:
             config = replace(STRATEGY_RECIPE, **changes)
             cache = cache or fill_cache(folder, home, config)

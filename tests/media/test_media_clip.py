@@ -96,6 +96,13 @@ def test_sound_lies_where_the_pictures_are():
         assert np.abs(clip.audio.samples).argmax() / 16_000 == pytest.approx(1.0, abs=0.02), container
 
 
+def test_pictures_that_end_before_their_sound_are_not_cut_short():
+    """As browsers record: webm announces the longer of the two tracks, here two seconds of sound beside one of pictures."""
+    frames = ramp(10)
+    result = media.load("video", clip_file("webm", "libvpx", frames, sound=("libopus", 48_000, tone(48_000, 2.0))))
+    assert not result.notes and result.medium.times[-1] == pytest.approx(0.9, abs=0.06)
+
+
 @pytest.mark.parametrize("container", ["mp4", "matroska", "webm"])
 def test_variable_frame_rate(container):
     times = [0, 100, 150, 600, 2000]

@@ -8,6 +8,7 @@ from scipy import fft
 from fusion.types import Audio
 
 RATE = 8000
+TIGHT = 0.15  # of the recordings are studio-clean and cut at the word's ends, as data sets and synthesisers have them
 
 
 def stretch(samples: np.ndarray, factor: float) -> np.ndarray:
@@ -86,6 +87,8 @@ def make_sound(audio: Audio, rng: np.random.Generator, varied: bool = True) -> A
         x = stretch(x, float(np.exp(np.clip(rng.normal(0, 0.12), -0.3, 0.3))))
         if rng.random() < 0.5:
             x = tempo(x, float(np.exp(rng.normal(0, 0.2))), rng)
+    if rng.random() < TIGHT:
+        return Audio(RATE, (x / max(float(np.abs(x).max()), 1e-9) * 0.7).astype(np.float32))
     before, after = (rng.uniform(0, 0.8, 2) * (rng.random(2) < 0.8) * RATE).astype(int)
     x = shape(np.pad(x, (before, after)).astype(np.float32), rng)
     level = np.sqrt(np.mean(x**2) * len(x) / max(1, len(audio.samples)))
