@@ -159,12 +159,12 @@ def run(
     """Measures everything and writes the report; returns it.
 
     Args:
-        limit: samples per setting (default: the whole sets, 3,000 for all four together).
+        limit: samples per setting (default: the whole sets, 2,000 for all four together).
     """
     if not data and not os.environ.get("FUSION_DATA"):
         raise FusionError("Measuring needs the data folder: --data DIR or the variable FUSION_DATA.")
     folder, lab, began = Path(data or os.environ["FUSION_DATA"]), Lab(task, device), time.time()
-    count = limit or 3000
+    count = limit or 2000
     single = {}
     for name, (modality, media) in single_sets(folder, limit, seed).items():
         single[name] = measure_single(lab, modality, media)

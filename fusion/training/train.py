@@ -35,7 +35,7 @@ RECIPES = {  # found by a few short runs; samples are per epoch
     "audio_only": TrainConfig(epochs=20, samples=14000, lr=2e-3, weight_decay=0.05),
     "video_only": TrainConfig(epochs=18, samples=18000, lr=2e-3, weight_decay=0.05),
 }
-STRATEGY_RECIPE = TrainConfig(epochs=12, samples=40000, batch_size=128, lr=1e-3, precision="fp32", workers=0)
+STRATEGY_RECIPE = TrainConfig(epochs=12, samples=32000, batch_size=128, lr=1e-3, precision="fp32", workers=0)
 UNIMODAL_SHARE = 0.3  # of the loss of a strategy's own single-modality classifiers
 
 
