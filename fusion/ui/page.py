@@ -25,11 +25,18 @@ def build_page(lab: Any) -> gr.Blocks:
     """All components and events around a lab (see `fusion.load`)."""
     from fusion.tasks.digits.examples import EXAMPLES, make_example
 
+    warm_up(lab, EXAMPLES, make_example)
     handlers = fuse.Handlers(Desk(lab, EXAMPLES, make_example, Path(get_upload_folder())))
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(KEEP_UPLOADS, KEEP_UPLOADS), fill_width=True) as blocks:
         page = fuse.layout(handlers)
         fuse.wire(page, handlers, blocks)
     return blocks
+
+
+def warm_up(lab: Any, examples: Any, make_example: Any) -> None:
+    """One answer that nobody sees: the very first is several times slower, and the page shows milliseconds."""
+    for name in list(examples)[:1]:
+        lab.compare(lab.encode(make_example(name), severity={}))
 
 
 def launch_options(host: str | None = None, port: int | None = None, share: bool = False) -> dict[str, Any]:
