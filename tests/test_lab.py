@@ -82,7 +82,12 @@ def test_attention_lies_on_the_layouts(lab: Lab, inputs: dict) -> None:
 def test_see_tells_what_the_encoder_saw(lab: Lab, inputs: dict) -> None:
     seen = lab.see(inputs)
     assert seen["image"].array.shape == (64, 64) and seen["video"].array.ndim == 3 and seen["text"].array is None
-    assert seen["audio"].array.shape[0] == 48 and seen["audio"].extent[1] == pytest.approx(inputs["audio"].seconds, abs=0.08)
+    start, end = seen["audio"].extent  # the sound and the quiet margins at both ends
+    assert (
+        seen["audio"].array.shape[0] == 48
+        and start == pytest.approx(-0.16)
+        and end == pytest.approx(inputs["audio"].seconds + 0.16, abs=0.08)
+    )
     for s in seen.values():
         assert isinstance(s.layout, Layout) and len(s.weights) == len(s.norms) == len(s.layout.places)
         assert s.weights.sum() == pytest.approx(1, abs=1e-5) and s.seconds > 0 and len(s.embedding) == 96
