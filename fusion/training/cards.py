@@ -15,7 +15,7 @@ from fusion.strategies import STRATEGIES
 DATA = {
     "image": "MNIST (LeCun, Cortes, Burges; CC BY-SA 3.0), the final picture of Pen-Based Recognition of Handwritten Digits (Alpaydin, Alimoglu; UCI, CC BY 4.0) and printed digits (OpenCV's and Pillow's built-in faces), painted on 64x64 canvases",
     "text": "words and phrases written for this project (`fusion/tasks/digits/words.py`)",
-    "audio": "Free Spoken Digit Dataset, index 5 and up (Jackson et al.; CC BY-SA 4.0), and about 200 synthetic voices made with espeak-ng, flite and festival (`fusion/training/voices.py`)",
+    "audio": "Free Spoken Digit Dataset, index 10 and up (5-9 are kept for validation; Jackson et al.; CC BY-SA 4.0), and about 200 synthetic voices made with espeak-ng, flite and festival (`fusion/training/voices.py`)",
     "video": "Pen-Based Recognition of Handwritten Digits, original trajectories (Alpaydin, Alimoglu; UCI, CC BY 4.0), drawn in time",
 }
 LIMITS = {
@@ -40,7 +40,8 @@ START, END = "<!-- strategies: python -m fusion.training.cards -->", "<!-- /stra
 
 
 def percent(value: float) -> str:
-    return f"{100 * value:.1f} %"
+    """One decimal; only what is whole is called 100.0 %."""
+    return f"{100 * value:.1f} %" if value == 1 else f"{min(100 * value, 99.9):.1f} %"
 
 
 def encoder_card(modality: str, report: dict[str, Any]) -> str:
