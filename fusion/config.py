@@ -30,6 +30,7 @@ class StrategyConfig:
     modalities: tuple[str, ...] = MODALITIES
     embed_dim: int = 96
     options: dict[str, Any] = field(default_factory=dict)
+    grid: int = 0  # image tokens along one side, for tasks that ask where; 0 for the others
 
 
 @dataclass(frozen=True)

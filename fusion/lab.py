@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from torch import Tensor
 from fusion import media
 from fusion.config import CHECKPOINTS
 from fusion.encoders import Prepared, collate
-from fusion.model import FusionModel, load_encoder, load_model, present_mask
+from fusion.model import Fused, FusionModel, load_encoder, load_model, present_mask
 from fusion.strategies import STRATEGIES, Unimodal
 from fusion.tasks import TASKS
 from fusion.tasks.corruptions import corrupt
@@ -68,15 +69,18 @@ class Lab:
         self.task, self.device = TASKS[task], pick_device(device)
         self.modalities, self.labels = self.task.modalities, self.task.labels
         home = checkpoints / task
-        if not (home / "encoders").is_dir():
+        folders = {m: checkpoints / self.task.encoders[m] / "encoders" / m for m in self.modalities}
+        if not home.is_dir() or not all(folder.is_dir() for folder in folders.values()):
             raise FusionError(f"The task {task} has no trained weights in {checkpoints.name}/{task}; `python -m fusion train` makes them.")
-        self.encoders = {m: load_encoder(home / "encoders" / m).to(self.device) for m in self.modalities}
+        self.encoders = {m: load_encoder(folder).to(self.device) for m, folder in folders.items()}
         names = [n for n in (*STRATEGIES, *(f"{m}_only" for m in self.modalities)) if (home / n / "model.safetensors").exists()]
         self.models: dict[str, FusionModel] = {n: load_model(home / n, self.encoders).to(self.device) for n in names}
         self.strategies = tuple(n for n in names if n in STRATEGIES)
         self.baselines = tuple(n for n in names if n not in STRATEGIES)
         self.encoder_parameters = {m: _count(e) for m, e in self.encoders.items()}
-        self.parameters = {n: _count(m.strategy) + _count(m.head) for n, m in self.models.items()}
+        self.parameters = {
+            n: sum(p.numel() for k, p in m.named_parameters() if not k.startswith("encoders.")) for n, m in self.models.items()
+        }
 
     def describe(self, name: str) -> Description:
         """Title, idea in a sentence, formula and paper of a strategy or baseline."""
@@ -140,10 +144,14 @@ class Lab:
                     layouts[i][m] = p.layout
         start = time.perf_counter()
         with torch.inference_mode():
-            output, logits = model.fuse(features, present_mask(model.strategy.modalities, given).to(self.device))
+            fused = model.fuse(features, present_mask(model.strategy.modalities, given).to(self.device))
         seconds = (time.perf_counter() - start) / len(inputs)
-        drops = self._leave_out(model, features, given)
-        return [self._prediction(model, output, logits, i, given[i], drops[i], {}, layouts[i], seconds) for i in range(len(inputs))]
+        found = []
+        for i, (names, places) in enumerate(zip(given, layouts, strict=True)):
+            row = {m: _rows(features[m], torch.tensor([i], device=self.device)) for m in names}
+            subsets = self._subsets(model, row, names, fused.logits[i])
+            found.append(self._prediction(model, fused, i, names, subsets, {}, places, seconds))
+        return found
 
     def see(self, inputs: Inputs | Encoded) -> dict[str, Seen]:
         """What each encoder saw, for drawing."""
@@ -187,43 +195,50 @@ class Lab:
         present = present_mask(model.strategy.modalities, [given]).to(self.device)
         start = time.perf_counter()
         with torch.inference_mode():
-            output, logits = model.fuse(features, present, need_attention=True)
+            fused = model.fuse(features, present, need_attention=True)
         seconds = time.perf_counter() - start
-        attention = {pair: a[0].cpu().numpy() for pair, a in output.attention.items()}
+        attention = {pair: a[0].cpu().numpy() for pair, a in fused.output.attention.items()}
         layouts = {m: encoded.prepared[m].layout for m in given}
-        return self._prediction(model, output, logits, 0, given, self._leave_out(model, features, [given])[0], attention, layouts, seconds)
+        subsets = self._subsets(model, features, given, fused.logits[0])
+        return self._prediction(model, fused, 0, given, subsets, attention, layouts, seconds)
 
-    def _leave_out(self, model: FusionModel, features: dict[str, Features], given: list[list[str]]) -> list[dict[str, Tensor]]:
-        """Probabilities (K,) of each sample without each of its modalities; uniform where nothing is left."""
-        K, drops = len(self.labels), [dict[str, Tensor]() for _ in given]
-        for m in model.strategy.modalities:
-            rows = [i for i, g in enumerate(given) if m in g]
-            left = [[x for x in given[i] if x != m] for i in rows]
-            some = [(i, rest) for i, rest in zip(rows, left, strict=True) if rest]
-            for i in rows:
-                drops[i][m] = torch.full((K,), 1 / K)
-            if some:
-                index = torch.tensor([i for i, _ in some], device=self.device)
-                part = {k: Features(f.tokens[index], f.mask[index], f.pooled[index], f.weights[index]) for k, f in features.items()}
-                with torch.inference_mode():
-                    logits = model.fuse(part, present_mask(model.strategy.modalities, [r for _, r in some]).to(self.device)).logits
-                for (i, _), p in zip(some, logits.softmax(-1).cpu(), strict=True):
-                    drops[i][m] = p
-        return drops
+    def _subsets(
+        self, model: FusionModel, features: dict[str, Features], given: list[str], whole: Tensor
+    ) -> dict[tuple[str, ...], np.ndarray]:
+        """Probabilities (K,) with every non-empty subset of what is given, all but the whole in one batch."""
+        parts = [c for size in range(1, len(given)) for c in combinations(given, size)]
+        subsets = {}
+        if parts:
+            several = {m: _rows(f, torch.zeros(len(parts), dtype=torch.long, device=self.device)) for m, f in features.items()}
+            with torch.inference_mode():
+                logits = model.fuse(several, present_mask(model.strategy.modalities, [list(c) for c in parts]).to(self.device)).logits
+            subsets = dict(zip(parts, logits.softmax(-1).cpu().numpy(), strict=True))
+        return subsets | {tuple(given): whole.softmax(-1).cpu().numpy()}
 
-    def _prediction(self, model: FusionModel, output: Any, logits: Tensor, row: int, given: list[str], drops: dict[str, Tensor],
+    def _prediction(self, model: FusionModel, fused: Fused, row: int, given: list[str], subsets: dict[tuple[str, ...], np.ndarray],
                     attention: dict[tuple[str, str], np.ndarray], layouts: dict[str, Layout], seconds: float) -> Prediction:  # fmt: skip
-        probs = logits[row].softmax(-1).cpu()
-        best = int(probs.argmax())
-        order = model.strategy.modalities
+        output, probs = fused.output, subsets[tuple(given)]
+        best, order = int(probs.argmax()), model.strategy.modalities
         weights = None if output.weights is None else {m: float(output.weights[row, order.index(m)]) for m in given}
         votes = None
         if output.unimodal_logits is not None:
             votes = {m: self._named(output.unimodal_logits[m][row].softmax(-1).cpu()) for m in given}
-        contributions = {m: float(probs[best] - drops[m][best]) for m in given}
-        return Prediction(self.labels[best], self._named(probs), weights, contributions, votes, attention, layouts, None, seconds)
+        auxiliary = None
+        if output.auxiliary is not None:
+            answers = {q: v[row].softmax(-1).tolist() for q, v in output.auxiliary.items()}
+            auxiliary = {q: dict(zip(self.task.auxiliary[q], p, strict=True)) for q, p in answers.items()}
+        nothing = np.full(len(self.labels), 1 / len(self.labels))
+        contributions = {m: float(probs[best] - subsets.get(tuple(x for x in given if x != m), nothing)[best]) for m in given}
+        box = mask = found = None
+        if fused.place is not None and "image" in given and len(given) > 1:
+            found = float(fused.place.found[row].sigmoid())
+            if found >= 0.5:
+                box = _on_picture(fused.place.box[row].tolist(), layouts["image"])
+                mask = fused.place.mask[row].sigmoid().cpu().numpy()
+        return Prediction(self.labels[best], self._named(probs), weights, contributions, votes, attention, layouts,
+                          box, seconds, subsets, auxiliary, mask, found)  # fmt: skip
 
-    def _named(self, probs: Tensor) -> dict[str, float]:
+    def _named(self, probs: Tensor | np.ndarray) -> dict[str, float]:
         return dict(zip(self.labels, probs.tolist(), strict=True))
 
     def _check(self, name: str) -> None:
@@ -239,6 +254,18 @@ def pick_device(name: str) -> str:
     if not there.get(name.split(":")[0], False):
         raise FusionError(f"The device {name!r} is not available; there is {', '.join(d for d, usable in there.items() if usable)}.")
     return name
+
+
+def _rows(features: Features, index: Tensor) -> Features:
+    return Features(features.tokens[index], features.mask[index], features.pooled[index], features.weights[index])
+
+
+def _on_picture(box: list[float], layout: Layout) -> tuple[float, float, float, float]:
+    """A box on the square that the encoder read, as a box on the picture, cut at its border."""
+    x0, y0 = layout.places[:, :2].min(0)
+    x1, y1 = layout.places[:, 2:].max(0)
+    at = (x0 + box[0] * (x1 - x0), y0 + box[1] * (y1 - y0), x0 + box[2] * (x1 - x0), y0 + box[3] * (y1 - y0))
+    return tuple(float(min(max(v, 0.0), 1.0)) for v in at)
 
 
 def _count(module: torch.nn.Module) -> int:

@@ -2,7 +2,7 @@
 
 A checkpoint folder of a task:
 
-    checkpoints/<task>/encoders/<modality>/{model.safetensors, config.json, README.md}     shared by all strategies of the task
+    checkpoints/<task>/encoders/<modality>/{model.safetensors, config.json, README.md}     shared by all strategies, and by other tasks
     checkpoints/<task>/<strategy>/{model.safetensors, config.json, README.md}              the strategy and its head
 """
 
@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from fusion.config import EncoderConfig, StrategyConfig, load_config, save_config
 from fusion.encoders import ENCODERS, Encoder
 from fusion.strategies import STRATEGIES, Strategy, Unimodal
+from fusion.tasks.place import Placed, PlaceHead
 from fusion.types import Features, FusionError, FusionOutput
 
 Batch = dict[str, tuple[Tensor, Tensor]]  # {modality: (values, mask)} as `fusion.encoders.collate` makes them
@@ -28,23 +29,26 @@ Batch = dict[str, tuple[Tensor, Tensor]]  # {modality: (values, mask)} as `fusio
 class Fused(NamedTuple):
     output: FusionOutput
     logits: Tensor  # (B, K)
+    place: Placed | None = None  # of tasks that ask where, when there is a picture
 
 
 class FusionModel(nn.Module):
-    """Encoders, one strategy and its head. Several models may share the same encoders."""
+    """Encoders, one strategy and its heads. Several models may share the same encoders; `grid` > 0 adds the head that says where."""
 
-    def __init__(self, encoders: dict[str, Encoder], strategy: Strategy) -> None:
+    def __init__(self, encoders: dict[str, Encoder], strategy: Strategy, grid: int = 0) -> None:
         super().__init__()
         self.encoders = nn.ModuleDict(encoders)
         self.strategy = strategy
-        self.head = nn.Identity() if strategy.fuses == "logits" else nn.Linear(strategy.out_dim, strategy.num_classes)
+        self.head = strategy.build_head()
+        self.place = PlaceHead(strategy.out_dim, strategy.token_dim, grid) if grid else None
 
     def encode(self, batch: Batch) -> dict[str, Features]:
         return {m: self.encoders[m](*batch[m]) for m in self.strategy.modalities if m in batch}
 
     def fuse(self, features: dict[str, Features], present: Tensor, need_attention: bool = False) -> Fused:
         output = self.strategy(features, present, need_attention)
-        return Fused(output, self.head(output.fused))
+        seen = self.place is not None and "image" in features and "image" in self.strategy.modalities
+        return Fused(output, self.head(output.fused), self.place(output) if seen else None)
 
     def forward(self, batch: Batch, present: Tensor, need_attention: bool = False) -> Fused:
         """Encode, fuse, decide; `present` (B, M) in the order of `strategy.modalities`."""
@@ -97,7 +101,7 @@ def fuser_state(model: FusionModel) -> dict[str, Tensor]:
 def load_model(folder: Path, encoders: dict[str, Encoder]) -> FusionModel:
     """A strategy's model in eval mode around encoders that are loaded already."""
     config = load_config(folder / "config.json", StrategyConfig)
-    model = FusionModel({m: encoders[m] for m in config.modalities}, build_strategy(config))
+    model = FusionModel({m: encoders[m] for m in config.modalities}, build_strategy(config), config.grid)
     missing, unexpected = model.load_state_dict(load_weights(folder), strict=False)
     strange = [k for k in missing if not k.startswith("encoders.")] + unexpected
     if strange:

@@ -83,7 +83,11 @@ class FusionOutput:
     weights         (B, M) share of each modality in [0, 1], zero where absent, or None
     attention       {(query, key): (B, L, H, Tq, Tk)}, rows sum to 1
     unimodal_logits {modality: (B, K)}, or None
-    reconstructions {modality: (B, D)}, or None
+    reconstructions {modality: (B, D)}, or None; of every modality, also of those that are missing
+    tokens          {modality: (B, T, token_dim)} tokens after fusion, in the places of the encoder's tokens, or None
+    latent          (mean, log-variance), each (B, Z), of the joint posterior, or None
+    space           {modality: (B, D)} unit vectors in one space, zero where missing, or None
+    auxiliary       {question: (B, K_q)} logits of further heads on the same trunk, or None
     """
 
     fused: Tensor
@@ -91,6 +95,10 @@ class FusionOutput:
     attention: dict[tuple[str, str], Tensor] = field(default_factory=dict)
     unimodal_logits: dict[str, Tensor] | None = None
     reconstructions: dict[str, Tensor] | None = None
+    tokens: dict[str, Tensor] | None = None
+    latent: tuple[Tensor, Tensor] | None = None
+    space: dict[str, Tensor] | None = None
+    auxiliary: dict[str, Tensor] | None = None
 
 
 @dataclass(frozen=True)
@@ -100,10 +108,14 @@ class Prediction:
     probs          {label: probability}, sums to 1, in the task's label order
     weights        {modality: learned share in [0, 1]}, or None where the strategy has no such thing
     contributions  {modality: change of the label's probability when that modality is left out}, measured
+    subsets        {modalities, in order: (K,) probabilities when only these are given} of every non-empty subset
     votes          {modality: {label: probability}} of the strategy's own single-modality heads, or None
     attention      {(query, key): (L, H, Tq, Tk) float32}, rows sum to 1; empty where the strategy has none
     layouts        {modality: Layout} of the tokens that `attention` speaks of
-    box            (x0, y0, x1, y1) in [0, 1], or None where the task has no boxes
+    auxiliary      {question: {answer: probability}} of further heads, or None where the strategy has none
+    box            (x0, y0, x1, y1) in [0, 1] of the picture; None where the task has no boxes or nothing was found
+    mask           (S, S) float32 in [0, 1] over the square that the image encoder read (`Seen.extent`), None like `box`
+    found          probability that what is asked for is there at all, or None where the task does not ask
     seconds        of the strategy alone; the encoders run once for all strategies
     """
 
@@ -116,6 +128,10 @@ class Prediction:
     layouts: dict[str, Layout]
     box: tuple[float, float, float, float] | None
     seconds: float
+    subsets: dict[tuple[str, ...], np.ndarray] = field(default_factory=dict)
+    auxiliary: dict[str, dict[str, float]] | None = None
+    mask: np.ndarray | None = None
+    found: float | None = None
 
     @property
     def confidence(self) -> float:

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from fusion.lab import Lab, pick_device
+from fusion.strategies import STRATEGIES
 from fusion.tasks.digits.examples import make_example
 from fusion.types import FusionError, Layout
 from tests.tiny import make_checkpoints
@@ -29,7 +30,7 @@ def close(a: dict[str, float], b: dict[str, float]) -> None:
 
 
 def test_names(lab: Lab) -> None:
-    assert lab.strategies == ("early", "late", "dynamic", "cross_attention")
+    assert lab.strategies == tuple(STRATEGIES)
     assert lab.baselines == ("image_only", "text_only", "audio_only", "video_only")
     assert lab.labels == tuple("0123456789") and lab.modalities == ALL
     assert all(lab.describe(n).idea.endswith(".") for n in (*lab.strategies, *lab.baselines))

@@ -8,6 +8,7 @@ from fusion.config import EncoderConfig, StrategyConfig
 from fusion.encoders import COMPACT
 from fusion.model import FusionModel, build_encoder, build_strategy, fuser_state, save_weights
 from fusion.strategies import STRATEGIES
+from fusion.tasks import TASKS
 
 
 def make_checkpoints(folder: Path) -> Path:
@@ -19,6 +20,6 @@ def make_checkpoints(folder: Path) -> Path:
         config = StrategyConfig(f"{modality}_only", "digits", 10, (modality,))
         save_weights(home / config.name, fuser_state(FusionModel({}, build_strategy(config))), config)
     for name in STRATEGIES:
-        config = StrategyConfig(name, "digits", 10)
+        config = StrategyConfig(name, "digits", 10, options=TASKS["digits"].options.get(name, {}))
         save_weights(home / name, fuser_state(FusionModel({}, build_strategy(config))), config)
     return folder

@@ -1,4 +1,4 @@
-"""A compact CNN for pictures on a 64x64 canvas: residual 3x3 convolutions, one token per cell of an 8x8 grid.
+"""A compact CNN for pictures on a square canvas: residual 3x3 convolutions, one token per cell of 8x8 pixels.
 
 Reference: He 2016, Deep Residual Learning for Image Recognition (blocks of two 3x3 convolutions with a shortcut).
 """
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from fusion.encoders.base import Encoder, Prepared
 from fusion.types import Layout
 
-SIZE, GRID = 64, 8
+SIZE, STRIDE = 64, 8
 
 
 def letterbox(picture: np.ndarray, size: int) -> tuple[np.ndarray, tuple[float, float, float, float]]:
@@ -65,24 +65,25 @@ class Block(nn.Module):
 
 
 class ImageCNN(Encoder):
-    """Picture (H, W, 3) uint8 of any size to 64 tokens, one per cell of an 8x8 grid over the letterboxed canvas."""
+    """Picture (H, W, 3) uint8 of any size to one token per 8x8 pixels of the letterboxed canvas: 64 tokens where `size` is 64."""
 
     modality = "image"
 
-    def __init__(self, embed_dim: int = 96, width: int = 24) -> None:
+    def __init__(self, embed_dim: int = 96, width: int = 24, size: int = SIZE) -> None:
         super().__init__(embed_dim)
+        self.size, self.grid = size, size // STRIDE
         self.stem = nn.Sequential(nn.Conv2d(1, width, 5, 2, 2, bias=False), nn.BatchNorm2d(width), nn.ReLU())
         self.blocks = nn.Sequential(Block(width, 2 * width, 2), Block(2 * width, 4 * width, 2), Block(4 * width, 4 * width, 1))
         self.project = nn.Linear(4 * width, embed_dim)
 
     def prepare(self, medium: np.ndarray) -> Prepared:
-        square, extent = letterbox(medium, SIZE)
-        values = torch.from_numpy(standardise(square)).float()[None]  # (1, 64, 64)
-        return Prepared(values, grid_layout(extent, GRID, GRID), extent)
+        square, extent = letterbox(medium, self.size)
+        values = torch.from_numpy(standardise(square)).float()[None]  # (1, S, S)
+        return Prepared(values, grid_layout(extent, self.grid, self.grid), extent)
 
     def tokenize(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        maps = self.blocks(self.stem(values))  # (B, C, 8, 8)
-        tokens = self.project(maps.flatten(2).transpose(1, 2))  # (B, 64, D)
+        maps = self.blocks(self.stem(values))  # (B, C, G, G)
+        tokens = self.project(maps.flatten(2).transpose(1, 2))  # (B, G * G, D)
         return tokens, mask.expand(-1, tokens.shape[1])
 
     def picture(self, values: Tensor) -> np.ndarray:

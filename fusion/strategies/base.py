@@ -14,7 +14,7 @@ class Strategy(nn.Module):
     """Features of any non-empty subset of the modalities to one FusionOutput.
 
     The first sentence of a subclass's docstring is shown to visitors. Class attributes: `title`, `formula`, `paper` for people,
-    `fuses` for where it acts. Subclasses set `self.out_dim`, the width of `fused`.
+    `fuses` for where it acts. Subclasses set `self.out_dim`, the width of `fused`, and `self.token_dim` where they return tokens.
 
     A missing modality's value never matters: every strategy reads features through `embeddings` or masks tokens by `present`.
     """
@@ -24,6 +24,7 @@ class Strategy(nn.Module):
     paper: ClassVar[str]
     fuses: ClassVar[Literal["tokens", "embeddings", "logits"]]
     out_dim: int
+    token_dim: int = 0
 
     def __init__(self, modalities: tuple[str, ...], embed_dim: int, num_classes: int) -> None:
         super().__init__()
@@ -38,6 +39,22 @@ class Strategy(nn.Module):
             need_attention: also return attention maps, where the strategy has any.
         """
         raise NotImplementedError
+
+    def build_head(self) -> nn.Module:
+        """What turns `fused` (B, out_dim) into logits (B, K)."""
+        return nn.Linear(self.out_dim, self.num_classes)
+
+    def objective(
+        self, losses: dict[str, Tensor], output: FusionOutput, features: dict[str, Features], present: Tensor, content: Tensor
+    ) -> Tensor:
+        """The loss to train on; strategies with a loss of their own (ELBO, contrastive, uncertainty weights) override it.
+
+        Args:
+            losses: {name: scalar}: "label" cross-entropy, with `unimodal_logits` also "unimodal", one per question in `auxiliary`,
+                and those of the task's further heads ("box", "mask", "found").
+            content: (B, M) long, what each modality says by itself (a class of 0..K-1), -1 where it says nothing or is missing.
+        """
+        return torch.stack([*losses.values()]).sum()
 
     def embeddings(self, features: dict[str, Features], present: Tensor) -> Tensor:
         """Pooled vectors (B, M, D), zero where missing (by selection, so that not even a NaN gets through)."""

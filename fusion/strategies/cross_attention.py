@@ -54,7 +54,7 @@ class CrossAttention(Strategy):
         dropout: float = 0.1,
     ) -> None:
         super().__init__(modalities, embed_dim, num_classes)
-        self.num_heads, self.out_dim = num_heads, embed_dim
+        self.num_heads, self.out_dim, self.token_dim = num_heads, embed_dim, dim
         self.inward = nn.ModuleDict({m: nn.Sequential(nn.LayerNorm(embed_dim), nn.Linear(embed_dim, dim)) for m in modalities})
         self.layers = nn.ModuleList([CrossLayer(self.modalities, dim, num_heads, dropout) for _ in range(depth)])
         self.score = nn.ModuleDict({m: nn.Linear(dim, 1, bias=False) for m in modalities})
@@ -84,7 +84,7 @@ class CrossAttention(Strategy):
             pooled.append(torch.cat([vector, there[m][:, None].to(vector.dtype)], -1))
         fused = self.mix(torch.cat(pooled, -1))
         attention = {pair: torch.stack([layer[pair] for layer in maps], 1) for pair in maps[0]} if need_attention else {}
-        return FusionOutput(fused, attention=attention)
+        return FusionOutput(fused, attention=attention, tokens=tokens)
 
 
 class CrossLayer(nn.Module):

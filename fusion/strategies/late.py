@@ -33,6 +33,9 @@ class Late(Strategy):
         self.weight = nn.Parameter(torch.full((len(modalities),), 0.5413))  # softplus(0.5413) = 1
         self.log_temperature = nn.Parameter(torch.zeros(len(modalities)))
 
+    def build_head(self) -> nn.Module:
+        return nn.Identity()
+
     def forward(self, features: dict[str, Features], present: Tensor, need_attention: bool = False) -> FusionOutput:
         x = self.embeddings(features, present)  # (B, M, D)
         logits = torch.stack([self.classifiers[m](x[:, i]) for i, m in enumerate(self.modalities)], 1)  # (B, M, K)

@@ -1,24 +1,73 @@
-"""Tasks: what is asked of the modalities. One idea, one folder, one line here; a task's samples live in its folder."""
+"""Tasks: what is asked of the modalities. One idea, one folder, one line here; a task's samples and examples live in its folder."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
+import numpy as np
+
+from fusion.tasks import digits_add
 from fusion.types import MODALITIES
+
+DIGITS = tuple("0123456789")
+OWN = dict.fromkeys(MODALITIES, "digits")
+PARITY, HALF = ("even", "odd"), ("below five", "five or more")
 
 
 @dataclass(frozen=True)
 class Task:
-    """What a visitor is asked: `labels` are text, `interaction` is how the modalities depend on one another."""
+    """What a visitor is asked.
+
+    labels       text of each class; `interaction` is how the modalities depend on one another
+    encoders     {modality: the task in whose checkpoint folder its encoder lies}
+    auxiliary    {further question: its answers}, for strategies with several heads; `answers` gives them as classes
+    answers      (label (N,), content (N, M)) -> {question: class (N,), -1 where unknown}; content is what each modality says by itself
+    grid         image tokens along one side where the task also asks for a place (box, mask, is it there), else 0
+    """
 
     name: str
     title: str
     question: str
     interaction: str
-    labels: tuple[str, ...]
+    labels: tuple[str, ...] = DIGITS
     modalities: tuple[str, ...] = MODALITIES
+    encoders: dict[str, str] = field(default_factory=lambda: OWN)
+    auxiliary: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    answers: Callable[[np.ndarray, np.ndarray], dict[str, np.ndarray]] = lambda label, content: {}
+    grid: int = 0
+
+    @property
+    def options(self) -> dict[str, dict[str, object]]:
+        """{strategy: arguments it is built with for this task}."""
+        return {"multitask": {"auxiliary": {q: len(a) for q, a in self.auxiliary.items()}, "places": self.grid > 0}}
+
+
+def parity_and_half(label: np.ndarray, content: np.ndarray) -> dict[str, np.ndarray]:
+    """Even or odd, below five or not: questions on the digit itself."""
+    return {"parity": np.where(label < 0, -1, label % 2), "half": np.where(label < 0, -1, label // 5)}
 
 
 TASKS: dict[str, Task] = {
-    "digits": Task("digits", "Digits", "Which digit is it?", "redundancy", tuple("0123456789")),
+    "digits": Task(
+        "digits", "Digits", "Which digit is it?", "redundancy", auxiliary={"parity": PARITY, "half": HALF}, answers=parity_and_half
+    ),
+    "digits-add": Task(
+        "digits-add",
+        "Add two digits",
+        "What is the last digit of the sum of the seen digit and the said digit?",
+        "synergy",
+        auxiliary={"seen": DIGITS, "said": DIGITS},
+        answers=digits_add.parts,
+    ),
+    "digits-find": Task(
+        "digits-find",
+        "Find the digit",
+        "Where is the digit that is asked for?",
+        "alignment",
+        encoders=OWN | {"image": "digits-find"},
+        auxiliary={"parity": PARITY, "half": HALF},
+        answers=parity_and_half,
+        grid=12,
+    ),
 }

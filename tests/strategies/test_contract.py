@@ -26,9 +26,29 @@ def make_features(batch: int = 3, seed: int = 0) -> dict[str, Features]:
     return features
 
 
+OPTIONS = {"multitask": {"auxiliary": {"parity": 2}}}
+
+
+def make_config(name: str, modalities: tuple[str, ...] = MODALITIES) -> StrategyConfig:
+    return StrategyConfig(name, "digits", K, modalities, D, OPTIONS.get(name, {}))
+
+
 def make_model(name: str, modalities: tuple[str, ...] = MODALITIES) -> FusionModel:
     torch.manual_seed(1)
-    return FusionModel({}, build_strategy(StrategyConfig(name, "digits", K, modalities, D))).eval()
+    return FusionModel({}, build_strategy(make_config(name, modalities))).eval()
+
+
+def loss_of(model: FusionModel, features: dict[str, Features], present: torch.Tensor) -> torch.Tensor:
+    """What training minimises, on made-up labels that every modality names."""
+    output, logits, _ = model.fuse(features, present)
+    label = torch.arange(len(present)) % K
+    entropy = torch.nn.functional.cross_entropy
+    losses = {"label": entropy(logits, label)}
+    if output.unimodal_logits:
+        losses["unimodal"] = torch.stack([entropy(z, label) for z in output.unimodal_logits.values()]).sum()
+    for question, answer in (output.auxiliary or {}).items():
+        losses[question] = entropy(answer, label % answer.shape[1])
+    return model.strategy.objective(losses, output, features, present, label[:, None].expand(-1, len(MODALITIES)))
 
 
 def everyone(batch: int = 3) -> torch.Tensor:
@@ -42,12 +62,14 @@ def name(request: pytest.FixtureRequest) -> str:
 
 def test_shapes(name: str) -> None:
     model = make_model(name)
-    output, logits = model.fuse(make_features(), everyone(), need_attention=True)
+    output, logits, _ = model.fuse(make_features(), everyone(), need_attention=True)
     assert logits.shape == (3, K)
     assert output.fused.shape == (3, model.strategy.out_dim)
     if output.weights is not None:
         assert output.weights.shape == (3, 4)
         torch.testing.assert_close(output.weights.sum(-1), torch.ones(3))
+    for m, tokens in (output.tokens or {}).items():
+        assert tokens.shape == (3, LENGTHS[m], model.strategy.token_dim)
     for (query, key), weights in output.attention.items():
         B, _, _, Tq, Tk = weights.shape
         assert (B, Tq, Tk) == (3, LENGTHS[query], LENGTHS[key])
@@ -109,11 +131,7 @@ def test_maps_do_not_change_the_answer(name: str) -> None:
 
 def test_every_parameter_gets_a_gradient(name: str) -> None:
     model = make_model(name).train()
-    output, logits = model.fuse(make_features(8), everyone(8))
-    loss = torch.nn.functional.cross_entropy(logits, torch.arange(8) % K)
-    for single in (output.unimodal_logits or {}).values():
-        loss = loss + torch.nn.functional.cross_entropy(single, torch.arange(8) % K)
-    loss.backward()
+    loss_of(model, make_features(8), everyone(8)).backward()
     for path, parameter in model.named_parameters():
         assert parameter.grad is not None and torch.isfinite(parameter.grad).all(), path
         assert parameter.grad.abs().max() > 0, path
@@ -127,7 +145,7 @@ def test_same_seed_same_model(name: str) -> None:
 
 def test_save_and_load(name: str, tmp_path) -> None:
     model = make_model(name)
-    save_weights(tmp_path / name, fuser_state(model), StrategyConfig(name, "digits", K, MODALITIES, D))
+    save_weights(tmp_path / name, fuser_state(model), make_config(name))
     loaded = load_model(tmp_path / name, dict.fromkeys(MODALITIES, torch.nn.Identity()))
     torch.testing.assert_close(
         loaded.fuse(make_features(), everyone()).logits, model.fuse(make_features(), everyone()).logits, rtol=0, atol=0
