@@ -1,13 +1,15 @@
 """Dynamic fusion: a gate per input decides how much each modality may say, from its content and its measured quality.
 
     h_m = tanh(W_m x_m)                     what modality m says
-    q_m = (entropy, top probability, log-sum-exp) of its own classifier z_m; its agreement with the others
+    v_m = log softmax(z_m)                  how it would vote alone
+    q_m = (entropy, top probability, log-sum-exp) of z_m; its agreement with the others
     g   = softmax_m( gate_m([x_m, q_m]) )   over the modalities that are there
-    fused = sum_m g_m h_m
+    fused = [MLP(sum_m g_m h_m), N sum_m g_m v_m]      N modalities are there
 
 The gated multimodal unit of Arevalo with a softmax over M > 2 modalities. Gates that see content alone can lose to static fusion
 where inputs are noisy, so the gate also sees how sure a classifier of the modality alone is (Zhang 2023), and how far each
-modality's belief lies from that of the rest. Limit: a gate between confident modalities that contradict one another is a guess.
+modality's belief lies from that of the rest. tanh forgets how sure somebody was; the gated votes keep it, and with even gates they are
+late fusion, which this therefore contains. Limit: a gate between confident modalities that contradict one another is a guess.
 
 Reference: Arevalo 2017, Gated Multimodal Units (arXiv 1702.01992); Zhang 2023, Provable Dynamic Fusion (arXiv 2306.02050).
 """
@@ -25,16 +27,24 @@ class Dynamic(Strategy):
     """Weighs the modalities anew for every input, trusting those whose signal looks clean and sure."""
 
     title = "Dynamic fusion"
-    formula = "fused = Σ g_m · tanh(W_m x_m),  g = softmax(gate(x, quality))"
+    formula = "fused = [MLP(Σ g_m tanh(W_m x_m)), N Σ g_m log softmax(z_m)],  g = softmax(gate(x, quality))"
     paper = "Arevalo et al. 2017 (GMU)"
     fuses = "embeddings"
 
     def __init__(self, modalities: tuple[str, ...], embed_dim: int, num_classes: int, hidden: int = 48, dropout: float = 0.1) -> None:
         super().__init__(modalities, embed_dim, num_classes)
-        self.out_dim = embed_dim
+        self.out_dim = embed_dim + num_classes
         self.classifiers = nn.ModuleDict({m: nn.Linear(embed_dim, num_classes) for m in modalities})
         self.says = nn.ModuleDict({m: nn.Linear(embed_dim, embed_dim) for m in modalities})
         self.gates = nn.ModuleDict({m: perceptron(embed_dim + 4, hidden, 1, dropout) for m in modalities})
+        self.mix = perceptron(embed_dim, embed_dim, embed_dim, dropout)
+
+    def build_head(self) -> nn.Module:
+        """Linear; it begins as the vote alone."""
+        head = nn.Linear(self.out_dim, self.num_classes)
+        with torch.no_grad():
+            head.weight[:, -self.num_classes :].copy_(torch.eye(self.num_classes))
+        return head
 
     def quality(self, logits: Tensor, present: Tensor) -> Tensor:
         """(B, M, 4): entropy in nats, log of the top probability, log-sum-exp, log-probability that the others agree."""
@@ -55,6 +65,7 @@ class Dynamic(Strategy):
         scores = torch.cat([self.gates[m](content[:, i]) for i, m in enumerate(self.modalities)], -1)  # (B, M)
         weights = scores.masked_fill(~present, float("-inf")).softmax(-1)
         says = torch.stack([self.says[m](x[:, i]) for i, m in enumerate(self.modalities)], 1).tanh()
-        fused = torch.einsum("bm,bmd->bd", weights, says)
+        votes = torch.einsum("bm,bmk->bk", weights * present.sum(-1, keepdim=True), logits.log_softmax(-1))
+        fused = torch.cat([self.mix(torch.einsum("bm,bmd->bd", weights, says)), votes], -1)
         unimodal = {m: logits[:, i] for i, m in enumerate(self.modalities)}
         return FusionOutput(fused, weights, unimodal_logits=unimodal)

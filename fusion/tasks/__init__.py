@@ -23,7 +23,10 @@ class Task:
     encoders     {modality: the task in whose checkpoint folder its encoder lies}
     auxiliary    {further question: its answers}, for strategies with several heads; `answers` gives them as classes
     answers      (label (N,), content (N, M)) -> {question: class (N,), -1 where unknown}; content is what each modality says by itself
+    decide       content (N, M) -> label (N,), -1 where what is said does not decide it
+    pairs        how samples find partners, in tasks whose samples are halves of two (see `digits_add.partners`), else None
     grid         image tokens along one side where the task also asks for a place (box, mask, is it there), else 0
+    anchors      modalities without which the task has little to ask
     """
 
     name: str
@@ -35,7 +38,10 @@ class Task:
     encoders: dict[str, str] = field(default_factory=lambda: OWN)
     auxiliary: dict[str, tuple[str, ...]] = field(default_factory=dict)
     answers: Callable[[np.ndarray, np.ndarray], dict[str, np.ndarray]] = lambda label, content: {}
+    decide: Callable[[np.ndarray], np.ndarray] = lambda content: content.max(1)
+    pairs: Callable[..., np.ndarray] | None = None
     grid: int = 0
+    anchors: tuple[str, ...] = ()
 
     @property
     def options(self) -> dict[str, dict[str, object]]:
@@ -59,6 +65,8 @@ TASKS: dict[str, Task] = {
         "synergy",
         auxiliary={"seen": DIGITS, "said": DIGITS},
         answers=digits_add.parts,
+        decide=digits_add.decide,
+        pairs=digits_add.partners,
     ),
     "digits-find": Task(
         "digits-find",
@@ -69,5 +77,6 @@ TASKS: dict[str, Task] = {
         auxiliary={"parity": PARITY, "half": HALF},
         answers=parity_and_half,
         grid=12,
+        anchors=("image",),
     ),
 }

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from fusion.encoders import Encoder, Prepared, collate
+from fusion.tasks import Task
 from fusion.tasks.digits import Digits
-from fusion.types import Features
+from fusion.tasks.digits_add import SAID
+from fusion.tasks.digits_find import FindDigits
+from fusion.types import MODALITIES, Features
 
 
 class EncoderData(Dataset):
@@ -49,7 +57,7 @@ class PreparedSamples(Dataset):
 
     def __init__(
         self,
-        task: Digits,
+        task: Digits | FindDigits,
         encoders: dict[str, Encoder],
         count: int,
         seed: int,
@@ -62,80 +70,174 @@ class PreparedSamples(Dataset):
     def __len__(self) -> int:
         return self.count
 
-    def __getitem__(self, index: int) -> tuple[dict[str, Prepared], int, tuple[str, ...]]:
+    def __getitem__(self, index: int) -> tuple[dict[str, Prepared], Any]:
         sample = self.task.sample(index, self.seed, self.severity, self.nothing)
-        return {m: prepare(sample.inputs[m]) for m, prepare in self.prepare.items()}, sample.label, sample.named
+        return {m: prepare(sample.inputs[m]) for m, prepare in self.prepare.items()}, replace(sample, inputs={})
+
+
+def cache_path(task: Task, data: Path, checkpoints: Path, key: object) -> Path:
+    """Where features are kept beside the data: another name for other samples, encoders, or another way to make or read samples."""
+    digest = hashlib.sha256(repr(key).encode())
+    for m in task.modalities:
+        digest.update((checkpoints / task.encoders[m] / "encoders" / m / "model.safetensors").read_bytes())
+    package = Path(__file__).resolve().parents[1]
+    for folder in ("encoders", "tasks/digits", "tasks/digits_find"):
+        for source in sorted((package / folder).glob("*.py")):
+            digest.update(source.read_bytes())
+    digest.update((package / "tasks" / "corruptions.py").read_bytes())
+    return data / ".features" / f"{'find' if task.grid else 'digits'}-{digest.hexdigest()[:16]}.safetensors"
 
 
 def as_lists(samples: list[Any]) -> list[Any]:
     return samples
 
 
-class FeatureCache(Dataset):
-    """Features of many samples in half precision, tokens without padding; batches drop modalities at random.
+@dataclass
+class FeatureCache:
+    """Features of N samples: what a strategy's training and measuring read instead of media.
 
-    A strategy's training reads nothing else, so that it takes seconds to minutes on a CPU.
+    tokens   {modality: (sum of T, D)} real tokens one sample after the other; starts {modality: (N + 1,)} where each begins
+    pooled   {modality: (N, D)}
+    digits   (N,) the digit of each sample; content (N, M) the same where a modality names it, -1 where it names nothing
+    places   {"found": (N,) bool, "box": (N, 4), "mask": (N, S, S) uint8 of 255}, empty where the task has no place
     """
 
-    def __init__(self, modalities: tuple[str, ...], seed: int, dtype: torch.dtype = torch.float16) -> None:
-        self.modalities, self.seed, self.dtype, self.epoch = modalities, seed, dtype, 0
-        self.tokens: dict[str, list[Tensor]] = {m: [] for m in modalities}
-        self.pooled: dict[str, list[Tensor]] = {m: [] for m in modalities}
-        self.labels: list[int] = []
-        self.named: list[tuple[bool, ...]] = []
-
-    def fill(self, samples: PreparedSamples, encoders: dict[str, Encoder], workers: int, precision: str = "bf16") -> Iterator[int]:
-        """Runs the encoders over `samples`; yields how many are done."""
-        device = next(next(iter(encoders.values())).parameters()).device
-        for batch in DataLoader(samples, 100, num_workers=workers, collate_fn=as_lists):
-            for m in self.modalities:
-                values, mask = collate([s[0][m] for s in batch])
-                with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
-                    features = encoders[m](values.to(device), mask.to(device))
-                for tokens, real in zip(features.tokens.to(self.dtype).cpu(), features.mask.cpu(), strict=True):
-                    self.tokens[m].append(tokens[real].clone())
-                self.pooled[m] += list(features.pooled.to(self.dtype).cpu().clone())
-            self.labels += [s[1] for s in batch]
-            self.named += [tuple(m in s[2] for m in self.modalities) for s in batch]
-            yield len(self.labels)
+    modalities: tuple[str, ...]
+    tokens: dict[str, Tensor]
+    starts: dict[str, Tensor]
+    pooled: dict[str, Tensor]
+    digits: Tensor
+    content: Tensor
+    places: dict[str, Tensor]
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(self.digits)
+
+    def features(
+        self, rows: Tensor | dict[str, Tensor], modalities: tuple[str, ...] | None = None, with_tokens: bool = True
+    ) -> dict[str, Features]:
+        """Padded features, float32, of samples `rows` (B,) or of each modality its own; without tokens each has one, its pooled vector."""
+        out = {}
+        for m in modalities or self.modalities:
+            index = rows[m] if isinstance(rows, dict) else rows
+            pooled = self.pooled[m][index].float()
+            if not with_tokens:
+                out[m] = Features(pooled[:, None], torch.ones(len(index), 1, dtype=torch.bool), pooled, torch.ones(len(index), 1))
+                continue
+            first, lengths = self.starts[m][index], self.starts[m][index + 1] - self.starts[m][index]
+            steps = torch.arange(int(lengths.max()))[None]
+            mask = steps < lengths[:, None]
+            tokens = self.tokens[m][(first[:, None] + steps).clamp_max(len(self.tokens[m]) - 1)].float() * mask[..., None]
+            out[m] = Features(tokens, mask, pooled, mask / lengths[:, None])
+        return out
+
+    def mixed(self, other: FeatureCache, modality: str) -> FeatureCache:
+        """These samples with one modality taken from `other` (the same samples under corruption)."""
+        change = {k: getattr(self, k) | {modality: getattr(other, k)[modality]} for k in ("tokens", "starts", "pooled")}
+        return replace(self, **change)
+
+    def save(self, path: Path) -> None:
+        """One safetensors file, written whole or not at all."""
+        tensors = {"digits": self.digits, "content": self.content} | {f"places.{k}": v for k, v in self.places.items()}
+        for m in self.modalities:
+            tensors |= {f"tokens.{m}": self.tokens[m], f"starts.{m}": self.starts[m], f"pooled.{m}": self.pooled[m]}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(tensors, path.with_suffix(".part"))
+        os.replace(path.with_suffix(".part"), path)
+
+    @classmethod
+    def load(cls, path: Path) -> FeatureCache:
+        found = load_file(path)
+        modalities = tuple(m for m in MODALITIES if f"pooled.{m}" in found)
+        parts = {kind: {m: found[f"{kind}.{m}"] for m in modalities} for kind in ("tokens", "starts", "pooled")}
+        places = {k.removeprefix("places."): v for k, v in found.items() if k.startswith("places.")}
+        return cls(modalities, **parts, digits=found["digits"], content=found["content"], places=places)
+
+
+def fill(samples: PreparedSamples, encoders: dict[str, Encoder], workers: int, dtype: torch.dtype = torch.float16,
+         say: Callable[[int], None] = lambda done: None) -> FeatureCache:  # fmt: skip
+    """Runs the encoders over `samples`; half precision is enough for training, measuring takes float32."""
+    modalities = tuple(encoders)
+    tokens, lengths, pooled = ({m: [] for m in modalities} for _ in range(3))
+    kept: list[Any] = []
+    device = next(next(iter(encoders.values())).parameters()).device
+    for batch in DataLoader(samples, 100, num_workers=workers, collate_fn=as_lists):
+        for m in modalities:
+            values, mask = collate([s[0][m] for s in batch])
+            with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=dtype == torch.float16):
+                features = encoders[m](values.to(device), mask.to(device))
+            tokens[m].append(features.tokens[features.mask].to(dtype).cpu())
+            lengths[m].append(features.mask.sum(1).cpu())
+            pooled[m].append(features.pooled.to(dtype).cpu())
+        kept += [s[1] for s in batch]
+        say(len(kept))
+    places = {}
+    if hasattr(kept[0], "box"):
+        places = {"found": torch.tensor([s.found for s in kept]), "box": torch.from_numpy(np.stack([s.box for s in kept])).float(),
+                  "mask": torch.from_numpy(np.stack([s.mask * 255 for s in kept]).round().astype(np.uint8))}  # fmt: skip
+    starts = {m: torch.cat([torch.zeros(1, dtype=torch.long), torch.cat(lengths[m]).cumsum(0)]) for m in modalities}
+    content = torch.tensor([[s.label if m in s.named else -1 for m in modalities] for s in kept])
+    flat = {m: torch.cat(t).clone() for m, t in tokens.items()}
+    whole = {m: torch.cat(p).clone() for m, p in pooled.items()}
+    return FeatureCache(modalities, flat, starts, whole, torch.tensor([s.label for s in kept]), content, places)
+
+
+class StrategyData(Dataset):
+    """Batches of a task out of a cache, with modality dropout; in `digits-add` every sample finds a new partner in each epoch."""
+
+    def __init__(self, task: Task, cache: FeatureCache, seed: int, modalities: tuple[str, ...], with_tokens: bool = True) -> None:
+        self.task, self.cache, self.seed, self.modalities, self.with_tokens, self.epoch = task, cache, seed, modalities, with_tokens, 0
+
+    def __len__(self) -> int:
+        return len(self.cache)
 
     def __getitem__(self, index: int) -> int:
         return index
 
-    def features(self, indices: list[int]) -> dict[str, Features]:
-        """Padded features of some samples, float32."""
-        out = {}
-        for m in self.modalities:
-            tokens = [self.tokens[m][i] for i in indices]
-            lengths = torch.tensor([len(t) for t in tokens])
-            padded = torch.nn.utils.rnn.pad_sequence(tokens, batch_first=True).float()
-            mask = torch.arange(padded.shape[1])[None] < lengths[:, None]
-            out[m] = Features(padded, mask, torch.stack([self.pooled[m][i] for i in indices]).float(), mask.float())
-        return out
-
     def collate(self, indices: list[int]) -> dict[str, Any]:
-        """One batch: features, `present` after modality dropout, and the label (-1 where nothing present names it)."""
         rng = np.random.default_rng([self.seed, self.epoch, indices[0]])
-        present = torch.from_numpy(drop_modalities(len(indices), len(self.modalities), rng))
-        named = torch.tensor([self.named[i] for i in indices])
-        label = torch.tensor([self.labels[i] for i in indices])
-        features = self.features(indices)
-        return {
-            "tokens": {m: f.tokens for m, f in features.items()},
-            "mask": {m: f.mask for m, f in features.items()},
-            "pooled": {m: f.pooled for m, f in features.items()},
-            "present": present,
-            "label": torch.where((named & present).any(1), label, torch.full_like(label, -1)),
-            "named": named & present,
-        }
+        present = torch.from_numpy(drop_modalities(len(indices), self.modalities, rng, self.task.anchors))
+        return make_batch(self.task, self.cache, torch.tensor(indices), self.modalities, present, rng, False, self.with_tokens)
 
 
-def drop_modalities(batch: int, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Which modalities each sample keeps (B, M): 40 % keep all, the others each with probability one half, never none."""
-    present = rng.random((batch, count)) < 0.5
+def make_batch(task: Task, cache: FeatureCache, index: Tensor, modalities: tuple[str, ...], present: Tensor, rng: np.random.Generator,
+               held: bool | None, with_tokens: bool = True) -> dict[str, Any]:  # fmt: skip
+    """Features of samples `index`, what each modality says, the label (-1 where what is present does not say it) and further targets.
+
+    Args:
+        present: (B, M) over `modalities`.
+        held: in `digits-add`, whether pairs are those kept from training (True), the others (False), or any (None).
+    """
+    rows: dict[str, Tensor] = dict.fromkeys(cache.modalities, index)
+    if task.pairs:
+        other = torch.from_numpy(task.pairs(cache.digits[index].numpy(), cache.digits.numpy(), rng, held))
+        rows |= dict.fromkeys(SAID, other)
+    content = torch.full((len(index), len(MODALITIES)), -1)  # over all, as tasks know modalities by their fixed places
+    for i, m in enumerate(modalities):
+        said = cache.content[rows[m], cache.modalities.index(m)]
+        content[:, MODALITIES.index(m)] = torch.where(present[:, i], said, torch.full_like(said, -1))
+    label = task.decide(content.numpy())
+    own = [np.where(np.arange(len(MODALITIES)) == MODALITIES.index(m), content.numpy(), -1) for m in modalities]
+    batch = {
+        "features": {m: (f.tokens, f.mask, f.pooled, f.weights) for m, f in cache.features(rows, modalities, with_tokens).items()},
+        "present": present,
+        "content": content[:, [MODALITIES.index(m) for m in modalities]],
+        "own": torch.from_numpy(np.stack([task.decide(c) for c in own], 1)),
+        "label": torch.from_numpy(label),
+        "auxiliary": {q: torch.from_numpy(a) for q, a in task.answers(label, content.numpy()).items()},
+    }
+    if task.grid:
+        image = present[:, modalities.index("image")] if "image" in modalities else torch.zeros(len(index), dtype=torch.bool)
+        batch |= {k: v[index] for k, v in cache.places.items()} | {"asked": (batch["label"] >= 0) & image}
+    return batch
+
+
+def drop_modalities(batch: int, modalities: tuple[str, ...], rng: np.random.Generator, anchors: tuple[str, ...] = ()) -> np.ndarray:
+    """Which modalities each sample keeps (B, M): 40 % keep all, the others each with probability one half, never none.
+
+    Those in `anchors`, without which a task has little to ask, are kept nine times in ten.
+    """
+    present = rng.random((batch, len(modalities))) < [0.9 if m in anchors else 0.5 for m in modalities]
     present[rng.random(batch) < 0.4] = True
-    present[np.arange(batch), rng.integers(0, count, batch)] |= ~present.any(1)
+    present[np.arange(batch), rng.integers(0, len(modalities), batch)] |= ~present.any(1)
     return present

@@ -1,10 +1,11 @@
 """`python -m fusion train`: encoders with their unimodal baselines, then strategies on the features of the finished encoders.
 
     python -m fusion train --task digits --strategy image_only --data DIR      encoder and linear head of one modality
+    python -m fusion train --task digits-find --strategy scenes --data DIR     the picture encoder of digits-find
     python -m fusion train --task digits --strategy dynamic --data DIR         a strategy on frozen encoders
 
-A baseline is trained on fresh samples in every epoch. A strategy reads a cache of features, made once per call from samples of all
-severities, with modality dropout in every batch.
+An encoder sees fresh samples in every epoch. A strategy, and a baseline of the other tasks, reads a cache of features, made once from
+samples of all severities, with modality dropout in every batch.
 """
 
 from __future__ import annotations
@@ -21,13 +22,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fusion.config import CHECKPOINTS, EncoderConfig, StrategyConfig, TrainConfig
-from fusion.encoders import COMPACT
-from fusion.model import FusionModel, build_encoder, build_strategy, fuser_state, load_encoder, load_weights, save_weights
-from fusion.strategies import STRATEGIES
+from fusion.encoders import COMPACT, Encoder
+from fusion.model import Fused, FusionModel, build_encoder, build_strategy, fuser_state, load_encoder, load_weights, save_weights
+from fusion.strategies import STRATEGIES, Strategy
+from fusion.tasks import TASKS, Task
 from fusion.tasks.digits import LABELS, Digits
-from fusion.training.data import EncoderData, FeatureCache, PreparedSamples
+from fusion.tasks.digits_find import FindDigits
+from fusion.tasks.place import place_losses
+from fusion.training.data import EncoderData, FeatureCache, PreparedSamples, StrategyData, cache_path, fill
+from fusion.training.dense import RECIPE, train_scene_encoder
 from fusion.training.loop import StepResult, forget_state, soft_target, train
-from fusion.types import MODALITIES, Features, FusionError
+from fusion.types import Features, FusionError
 
 RECIPES = {  # found by a few short runs; samples are per epoch
     "image_only": TrainConfig(epochs=18, samples=40000, lr=2e-3),
@@ -35,8 +40,14 @@ RECIPES = {  # found by a few short runs; samples are per epoch
     "audio_only": TrainConfig(epochs=20, samples=14000, lr=2e-3, weight_decay=0.05),
     "video_only": TrainConfig(epochs=18, samples=18000, lr=2e-3, weight_decay=0.05),
 }
-STRATEGY_RECIPE = TrainConfig(epochs=12, samples=32000, batch_size=128, lr=1e-3, precision="fp32", workers=0)
+STRATEGY_RECIPE = TrainConfig(epochs=16, samples=24000, batch_size=128, lr=1e-3, precision="fp32", workers=0)
+TOKEN_RECIPE = replace(STRATEGY_RECIPE, epochs=8)  # tokens cost a hundred times as much as one vector
 UNIMODAL_SHARE = 0.3  # of the loss of a strategy's own single-modality classifiers
+
+
+def recipe_of(name: str) -> TrainConfig:
+    """How a strategy or a baseline on cached features is trained."""
+    return TOKEN_RECIPE if name in STRATEGIES and STRATEGIES[name].fuses == "tokens" else STRATEGY_RECIPE
 
 
 def encoder_loss(model: FusionModel, batch: dict[str, Any]) -> tuple[Tensor, Tensor]:
@@ -49,15 +60,31 @@ def encoder_loss(model: FusionModel, batch: dict[str, Any]) -> tuple[Tensor, Ten
 
 
 def strategy_loss(model: nn.Module, batch: dict[str, Any]) -> tuple[Tensor, Tensor]:
-    features = {m: Features(batch["tokens"][m], batch["mask"][m], batch["pooled"][m], batch["mask"][m].float()) for m in batch["tokens"]}
+    """The strategy's objective over the losses of its heads; accuracy of the label where what is present says one."""
+    features = {m: Features(*f) for m, f in batch["features"].items()}
     label, present = batch["label"], batch["present"]
-    output, logits = model(features, present)
-    loss = F.cross_entropy(logits, soft_target(label, logits.shape[1], 0.02))
-    for i, single in enumerate((output.unimodal_logits or {}).values()):
-        own = torch.where(batch["named"][:, i], label, torch.full_like(label, -1))
-        each = F.cross_entropy(single, soft_target(own, logits.shape[1], 0.02), reduction="none")
-        loss = loss + UNIMODAL_SHARE * (each * present[:, i]).sum() / present[:, i].sum().clamp_min(1)
-    return loss, (logits.argmax(-1) == label)[label >= 0].float().mean()
+    fused = model(features, present)
+    output, logits = fused.output, fused.logits.float()
+    losses = {"label": F.cross_entropy(logits, soft_target(label, logits.shape[1], 0.02))}
+    if output.unimodal_logits:
+        losses["unimodal"] = (
+            UNIMODAL_SHARE
+            * torch.stack(
+                [masked_entropy(z, batch["own"][:, i], present[:, i]) for i, z in enumerate(output.unimodal_logits.values())]
+            ).sum()
+        )
+    for question, answer in (output.auxiliary or {}).items():
+        losses[question] = masked_entropy(answer, batch["auxiliary"][question], torch.ones_like(label, dtype=torch.bool))
+    if fused.place is not None:
+        losses |= place_losses(fused.place, batch["box"], batch["mask"].float() / 255, batch["found"], batch["asked"])
+    total = _bare(model).strategy.objective(losses, output, features, present, batch["content"])
+    return total, (logits.argmax(-1) == label)[label >= 0].float().mean()
+
+
+def masked_entropy(logits: Tensor, label: Tensor, mask: Tensor) -> Tensor:
+    """Mean cross-entropy over rows in `mask`; a label of -1 is uniform."""
+    each = F.cross_entropy(logits.float(), soft_target(label, logits.shape[1], 0.02), reduction="none")
+    return (each * mask).sum() / mask.sum().clamp_min(1)
 
 
 def _bare(model: nn.Module) -> Any:
@@ -65,15 +92,18 @@ def _bare(model: nn.Module) -> Any:
 
 
 class Fuser(nn.Module):
-    """Strategy and head alone, so that nothing of the encoders is trained, saved or moved."""
+    """Strategy and heads alone, so that nothing of the encoders is trained, saved or moved."""
 
     def __init__(self, model: FusionModel) -> None:
         super().__init__()
-        self.strategy, self.head = model.strategy, model.head
+        self.model = model
 
-    def forward(self, features: dict[str, Features], present: Tensor) -> tuple[Any, Tensor]:
-        output = self.strategy(features, present)
-        return output, self.head(output.fused)
+    @property
+    def strategy(self) -> Strategy:
+        return self.model.strategy
+
+    def forward(self, features: dict[str, Features], present: Tensor) -> Fused:
+        return self.model.fuse(features, present)
 
 
 def report(steps: Iterable[StepResult], name: str) -> None:
@@ -120,24 +150,44 @@ def train_encoder(
     forget_state(home)
 
 
-def fill_cache(data: Path, out: Path, config: TrainConfig) -> FeatureCache:
-    encoders = {m: load_encoder(out / "encoders" / m) for m in MODALITIES}
-    samples = PreparedSamples(Digits(data, "train"), encoders, config.samples, config.seed + 2, "train", nothing=True)
-    cache = FeatureCache(MODALITIES, config.seed)
-    for done in cache.fill(samples, encoders, workers=2):
+def samples_of(task: Task, data: Path, split: str) -> Digits | FindDigits:
+    """Where a task's samples come from; those of `digits-add` are halves of samples of `digits`."""
+    return FindDigits(data, split) if task.grid else Digits(data, split)
+
+
+def load_encoders(task: Task, checkpoints: Path) -> dict[str, Encoder]:
+    return {m: load_encoder(checkpoints / task.encoders[m] / "encoders" / m) for m in task.modalities}
+
+
+def fill_cache(task: Task, data: Path, checkpoints: Path, config: TrainConfig) -> FeatureCache:
+    """Features of training samples at all severities, kept beside the data so that further calls with the same encoders find them."""
+    encoders = load_encoders(task, checkpoints)
+    path = cache_path(task, data, checkpoints, ("train", config.samples, config.seed))
+    if path.exists():
+        return FeatureCache.load(path)
+    samples = PreparedSamples(samples_of(task, data, "train"), encoders, config.samples, config.seed + 2, "train", nothing=True)
+
+    def say(done: int) -> None:
         if done % 1000 == 0:
             print(f"features {done}/{config.samples}", end="\r", file=sys.stderr, flush=True)
+
+    cache = fill(samples, encoders, workers=2, say=say)
+    cache.save(path)
     return cache
 
 
 def train_strategy(
-    task_name: str, name: str, cache: FeatureCache, out: Path, config: TrainConfig, device: str = "auto", resume: bool = True
+    task: Task, name: str, cache: FeatureCache, out: Path, config: TrainConfig, device: str = "auto", resume: bool = True
 ) -> Iterator[StepResult]:
-    """A strategy on cached features; its checkpoint is written when the last epoch is done."""
-    strategy_config = StrategyConfig(name, task_name, len(LABELS), cache.modalities)
+    """A strategy or a baseline on cached features; its checkpoint is written when the last epoch is done."""
+    modalities = (name.removesuffix("_only"),) if name.endswith("_only") else cache.modalities
+    strategy_config = StrategyConfig(
+        name, task.name, len(task.labels), modalities, options=task.options.get(name, {}), grid=task.grid if "image" in modalities else 0
+    )
     torch.manual_seed(config.seed)
-    model = FusionModel({}, build_strategy(strategy_config))
-    yield from train(Fuser(model), cache, strategy_loss, config, out / name, device, resume)
+    model = FusionModel({}, build_strategy(strategy_config), strategy_config.grid)
+    samples = StrategyData(task, cache, config.seed, modalities, with_tokens=model.strategy.fuses == "tokens")
+    yield from train(Fuser(model), samples, strategy_loss, config, out / name, device, resume)
     save_weights(out / name, fuser_state(model), strategy_config)
     forget_state(out / name)
 
@@ -157,27 +207,30 @@ def run(
     resume: bool = True,
     warm_start: bool = False,
 ) -> None:
-    """What the command line calls; `strategy` is a name, a comma-separated list, or "all" for the strategies."""
-    if task != "digits":
-        raise FusionError(f"There is no task named {task!r}; there is digits.")
+    """What the command line calls; `strategy` is a name, a comma-separated list, or "all" for the strategies.
+
+    `out` is the folder of the task's checkpoint. Encoders of other tasks are taken from the folders beside it.
+    """
+    if task not in TASKS:
+        raise FusionError(f"There is no task named {task!r}; there is {', '.join(TASKS)}.")
     if not data and not os.environ.get("FUSION_DATA"):
         raise FusionError("Training needs the data folder: --data DIR or the variable FUSION_DATA.")
     folder, home = Path(data or os.environ["FUSION_DATA"]), Path(out) if out else CHECKPOINTS / task
     names = list(STRATEGIES) if strategy == "all" else strategy.split(",")
     changes = {"epochs": epochs, "batch_size": batch_size, "lr": lr, "optimizer": optimizer, "samples": limit}
     changes = {k: v for k, v in changes.items() if v is not None} | {"seed": seed}
+    baselines = [f"{m}_only" for m in TASKS[task].modalities]
     cache = None
     for name in names:
-        if name in RECIPES:
-            report(
-                train_encoder(
-                    task, name.removesuffix("_only"), folder, home, replace(RECIPES[name], **changes), device, resume, warm_start=warm_start
-                ),
-                name,
-            )
-        elif name in STRATEGIES:
-            config = replace(STRATEGY_RECIPE, **changes)
-            cache = cache or fill_cache(folder, home, config)
-            report(train_strategy(task, name, cache, home, config, device, resume), name)
+        if name == "scenes" and TASKS[task].grid:
+            start = home.parent / "digits" / "encoders" / "image"
+            report(train_scene_encoder(folder, home, start if start.is_dir() else None, replace(RECIPE, **changes), device, resume), name)
+        elif name in RECIPES and task == "digits":
+            config = replace(RECIPES[name], **changes)
+            report(train_encoder(task, name.removesuffix("_only"), folder, home, config, device, resume, warm_start=warm_start), name)
+        elif name in STRATEGIES or name in baselines:
+            config = recipe_of(name) if not changes else replace(recipe_of(name), **changes)
+            cache = cache or fill_cache(TASKS[task], folder, home.parent, replace(config, seed=0))
+            report(train_strategy(TASKS[task], name, cache, home, config, device, resume), name)
         else:
-            raise FusionError(f"There is no strategy named {name!r}; there are {', '.join([*STRATEGIES, *RECIPES])}.")
+            raise FusionError(f"There is no strategy named {name!r}; there are {', '.join([*STRATEGIES, *baselines])}.")

@@ -51,8 +51,22 @@ def test_dynamic_gate_fixed_to_one_modality_is_that_modality() -> None:
         strategy.gates["audio"][-1].bias.fill_(1e4)
     features = make_features()
     output = strategy(features, everyone())
-    torch.testing.assert_close(output.fused, strategy.says["audio"](features["audio"].pooled).tanh())
+    alone = strategy.mix(strategy.says["audio"](features["audio"].pooled).tanh())
+    votes = 4 * strategy.classifiers["audio"](features["audio"].pooled).log_softmax(-1)
+    torch.testing.assert_close(output.fused, torch.cat([alone, votes], -1))
     torch.testing.assert_close(output.weights, F.one_hot(torch.full((3,), 2), 4).float())
+
+
+def test_dynamic_with_even_gates_votes_like_late() -> None:
+    """Sum of log-probabilities of all who are there: the product rule."""
+    strategy, features = Dynamic(MODALITIES, D, K).eval(), make_features()
+    with torch.no_grad():
+        for gate in strategy.gates.values():
+            gate[-1].weight.zero_()
+            gate[-1].bias.zero_()
+    present = torch.tensor([[True, False, True, True]] * 3)
+    product = sum(strategy.classifiers[m](features[m].pooled).log_softmax(-1) for m in ("image", "audio", "video"))
+    torch.testing.assert_close(strategy(features, present).fused[:, -K:], product)
 
 
 def test_dynamic_gate_sees_quality() -> None:

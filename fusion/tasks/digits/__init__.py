@@ -107,15 +107,15 @@ class Digits:
             empty = nothing and rng.random() < NOTHING_SHARE
             named += [] if empty else [modality]
             medium = NOTHING[modality](rng) if empty else self.makers[modality](digit, rng)
-            level = (
-                severity.get(modality, 0)
-                if isinstance(severity, dict)
-                else int(rng.integers(1, 6))
-                if severity == "train" and rng.random() < 0.5
-                else 0
-            )
-            inputs[modality] = corrupt(modality, medium, level, rng)
+            inputs[modality] = corrupt(modality, medium, draw_level(severity, modality, rng), rng)
         return Sample(inputs, digit, tuple(named))
+
+
+def draw_level(severity: dict[str, int] | str, modality: str, rng: np.random.Generator) -> int:
+    """The severity of one medium: as asked, or with "train" drawn, half of them 0."""
+    if isinstance(severity, dict):
+        return severity.get(modality, 0)
+    return int(rng.integers(1, 6)) if severity == "train" and rng.random() < 0.5 else 0
 
 
 NOTHING: dict[str, Callable[[np.random.Generator], Medium]] = {

@@ -83,12 +83,12 @@ def ground_texture(rng: np.random.Generator, size: int) -> np.ndarray:
     return lines * 2
 
 
-def add_clutter(cover: np.ndarray, box: np.ndarray, rng: np.random.Generator, pieces: int) -> np.ndarray:
-    """Lines, dots and arcs, thinner and smaller than the digit and mostly beside it: (S, S) uint8 cover of the clutter alone."""
+def add_clutter(cover: np.ndarray, boxes: np.ndarray, rng: np.random.Generator, pieces: int) -> np.ndarray:
+    """Lines, dots and arcs, thinner and smaller than a digit and mostly beside those in `boxes` (N, 4): their cover (S, S) uint8."""
     size, clutter = len(cover), np.zeros_like(cover)
     for _ in range(pieces):
         x, y = rng.uniform(0, size, 2)
-        if box[0] - 1 < x < box[2] + 1 and box[1] - 1 < y < box[3] + 1:
+        if ((boxes[:, 0] - 1 < x) & (x < boxes[:, 2] + 1) & (boxes[:, 1] - 1 < y) & (y < boxes[:, 3] + 1)).any():
             continue
         kind, width, ink = rng.random(), int(rng.integers(1, 3)), int(rng.integers(90, 256))
         length, angle = rng.uniform(2, 0.2 * size), rng.uniform(0, np.pi)
@@ -117,7 +117,13 @@ def make_canvas(
         (size, size, 3) uint8.
     """
     placed, box = place(cover, rng, size, low, high)
-    ink = placed.astype(np.float32) / 255.0
+    return paint(placed, box[None], rng, plain)
+
+
+def paint(cover: np.ndarray, boxes: np.ndarray, rng: np.random.Generator, plain: bool = False) -> np.ndarray:
+    """Ink (S, S) uint8 on a ground, with clutter beside the digits in `boxes` (N, 4), light on dark or dark on light: (S, S, 3) uint8."""
+    size = len(cover)
+    ink = cover.astype(np.float32) / 255.0
     gain = rng.uniform(1.0, 1.6)
     ink = np.clip(ink * gain, 0, 1)
     light, dark = rng.uniform(200, 255), rng.uniform(0, 60)
@@ -127,7 +133,7 @@ def make_canvas(
         middle, contrast = rng.uniform(90, 165), rng.uniform(70, 160)
         light, dark = min(255, middle + contrast / 2), max(0, middle - contrast / 2)
         if rng.random() < 0.6:
-            clutter = add_clutter(placed, box, rng, int(rng.integers(1, 9))).astype(np.float32) / 255.0
+            clutter = add_clutter(cover, boxes, rng, int(rng.integers(1, 9))).astype(np.float32) / 255.0
             ink = np.maximum(ink, clutter * rng.uniform(0.4, 1.0) * (1 - ink))
         ground = ground_texture(rng, size) * (light - dark) * rng.uniform(0.03, 0.16)
     picture = light + (dark - light) * ink + ground * (1 - ink)
@@ -146,7 +152,7 @@ def make_nothing(rng: np.random.Generator, size: int = SIZE) -> np.ndarray:
     picture = level + ground_texture(rng, size) * spread * rng.uniform(0, 1)
     empty = np.zeros((size, size), np.uint8)
     if rng.random() < 0.5:
-        clutter = add_clutter(empty, np.array([0.0, 0, 0, 0]), rng, int(rng.integers(1, 14))) / 255.0
+        clutter = add_clutter(empty, np.zeros((1, 4)), rng, int(rng.integers(1, 14))) / 255.0
         picture = picture + clutter * rng.uniform(-160, 160)
     picture = picture + rng.normal(0, rng.uniform(0, 14), picture.shape)
     return np.repeat(np.clip(picture, 0, 255).astype(np.uint8)[..., None], 3, -1)

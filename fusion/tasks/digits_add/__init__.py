@@ -43,6 +43,12 @@ def partners(seen: np.ndarray, said: np.ndarray, rng: np.random.Generator, held:
     return np.array([rng.choice(pools[k]) for k in other], int)
 
 
+def decide(content: np.ndarray) -> np.ndarray:
+    """(a + b) mod 10 where both sides say something, else -1."""
+    both = parts(content.max(1), content)
+    return np.where((both["seen"] >= 0) & (both["said"] >= 0), add(both["seen"], both["said"]), -1)
+
+
 def parts(label: np.ndarray, content: np.ndarray) -> dict[str, np.ndarray]:
     """The two digits themselves, from what each modality says; -1 where no modality of that side says one."""
     seen, said = ([MODALITIES.index(m) for m in side] for side in (SEEN, SAID))

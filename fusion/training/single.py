@@ -1,0 +1,62 @@
+"""Each modality of the task `digits` alone, on the data set it comes from: plain MNIST, canvases, new writers, FSDD, unseen phrases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from fusion.encoders import collate
+from fusion.lab import Lab
+from fusion.tasks.digits import Digits, clips, sources
+from fusion.training.measure import metrics
+from fusion.types import Medium
+
+
+@torch.inference_mode()
+def measure_single(lab: Lab, modality: str, media: Iterable[tuple[Medium, int]]) -> dict[str, float]:
+    """A baseline on media of one modality, in batches of 100."""
+    model, probs, labels, waiting = lab.models[f"{modality}_only"], [], [], []
+
+    def flush() -> None:
+        values, mask = collate([lab.encoders[modality].prepare(m) for m, _ in waiting])
+        features = {modality: lab.encoders[modality](values.to(lab.device), mask.to(lab.device))}
+        present = torch.ones(len(waiting), 1, dtype=torch.bool, device=lab.device)
+        probs.append(model.fuse(features, present).logits.softmax(-1).cpu())
+        labels.extend(label for _, label in waiting)
+        waiting.clear()
+
+    for pair in media:
+        waiting.append(pair)
+        if len(waiting) == 100:
+            flush()
+    if waiting:
+        flush()
+    return metrics(torch.cat(probs), torch.tensor(labels))
+
+
+def single_sets(data: Path, limit: int | None, seed: int) -> dict[str, tuple[str, Iterable[tuple[Medium, int]]]]:
+    """{name: (modality, media with labels)}: the test sets of each modality alone."""
+    mnist, pens, speech = sources.load_mnist(data, "test"), sources.load_pendigits(data, "test"), sources.load_fsdd(data, "test")
+    n = limit or 10**9
+
+    def drawn(modality: str, count: int) -> Iterable[tuple[Medium, int]]:
+        task = Digits(data, "test", (modality,))
+        for i in range(min(count, n)):
+            sample = task.sample(i, seed)
+            yield sample.inputs[modality], sample.label
+
+    def written() -> Iterable[tuple[Medium, int]]:
+        for i, strokes in enumerate(pens.strokes[:n]):
+            yield clips.make_clip(strokes, np.random.default_rng([seed, i]), varied=False), int(pens.labels[i])
+
+    return {
+        "image_mnist": ("image", ((np.repeat(p[..., None], 3, -1), int(k)) for p, k in zip(mnist.images[:n], mnist.labels, strict=False))),
+        "image_canvas": ("image", drawn("image", 5000)),
+        "video_new_writers": ("video", written()),
+        "audio_fsdd_official": ("audio", zip(speech.sounds[:n], map(int, speech.labels), strict=False)),
+        "audio_recorded": ("audio", drawn("audio", 3000)),
+        "text_new_phrases": ("text", drawn("text", 5000)),
+    }
