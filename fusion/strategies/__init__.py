@@ -5,6 +5,9 @@ from fusion.strategies.cross_attention import CrossAttention
 from fusion.strategies.dynamic import Dynamic
 from fusion.strategies.early import Early
 from fusion.strategies.late import Late
+from fusion.strategies.low_rank import LowRank
+from fusion.strategies.multitask import Multitask
+from fusion.strategies.tensor import TensorFusion
 from fusion.strategies.unimodal import Unimodal
 
 STRATEGIES: dict[str, type[Strategy]] = {
@@ -12,6 +15,9 @@ STRATEGIES: dict[str, type[Strategy]] = {
     "late": Late,
     "dynamic": Dynamic,
     "cross_attention": CrossAttention,
+    "tensor": TensorFusion,
+    "low_rank": LowRank,
+    "multitask": Multitask,
 }
 
 __all__ = ["STRATEGIES", "Strategy", "Unimodal"]

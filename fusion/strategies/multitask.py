@@ -1,0 +1,72 @@
+"""Multitask fusion: one shared trunk answers several questions at once, and learns how much each of their losses should count.
+
+    fused = MLP([x_1, p_1, ..., x_M, p_M])           (B, D), as in `early`; p_m = 1 where modality m is there, else 0
+    answers: the label from the head, every further question q from a linear head of its own on `fused`
+    loss  = sum_q  exp(-s_q) L_q + s_q / 2           classification (label, further questions, mask, found)
+                   exp(-s_q) L_q / 2 + s_q / 2       regression (box)
+
+exp(s) is the noise variance of a question, learned with the rest: a noisy question turns its own weight down and pays s / 2 for it.
+At the best s a loss of any scale counts as its logarithm. What helps is the shared trunk: further questions tell it what to look at.
+Limit: a loss that reaches zero would take all the weight; label smoothing keeps it from there.
+
+Reference: Caruana 1997, Multitask Learning (Machine Learning 28); Kendall 2018, Multi-Task Learning Using Uncertainty to Weigh Losses
+for Scene Geometry and Semantics (arXiv 1705.07115).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from fusion.strategies.base import Strategy, perceptron
+from fusion.types import Features, FusionOutput
+
+PLACES = ("box", "mask", "found")
+REGRESSION = ("box",)
+
+
+class Multitask(Strategy):
+    """Answers several questions from one shared trunk and learns how much each of them should count in training."""
+
+    title = "Multitask fusion"
+    formula = "loss = Σ_q exp(−s_q) · L_q + s_q / 2"
+    paper = "Caruana 1997; Kendall et al. 2018"
+    fuses = "embeddings"
+
+    def __init__(
+        self,
+        modalities: tuple[str, ...],
+        embed_dim: int,
+        num_classes: int,
+        auxiliary: dict[str, int] | None = None,
+        places: bool = False,
+        hidden: int = 192,
+        dropout: float = 0.2,
+    ) -> None:
+        """`auxiliary` names further questions and their number of classes; `places` is for tasks that also ask where."""
+        super().__init__(modalities, embed_dim, num_classes)
+        self.out_dim = embed_dim
+        self.questions = tuple(auxiliary or ())
+        self.trunk = perceptron(len(modalities) * (embed_dim + 1), hidden, embed_dim, dropout)
+        # a list, because a ModuleDict refuses questions named like a method of a module ("half")
+        self.heads = nn.ModuleList([nn.Linear(embed_dim, classes) for classes in (auxiliary or {}).values()])
+        self.weighted = ("label", *self.questions, *(PLACES if places else ()))
+        self.log_variance = nn.ParameterList([torch.zeros(()) for _ in self.weighted])
+
+    def forward(self, features: dict[str, Features], present: Tensor, need_attention: bool = False) -> FusionOutput:
+        x = self.embeddings(features, present)  # (B, M, D)
+        x = torch.cat([x, present[..., None].to(x.dtype)], -1)  # (B, M, D + 1)
+        fused = self.trunk(x.flatten(1))
+        answers = {question: head(fused) for question, head in zip(self.questions, self.heads, strict=True)}
+        return FusionOutput(fused, auxiliary=answers or None)
+
+    def objective(
+        self, losses: dict[str, Tensor], output: FusionOutput, features: dict[str, Features], present: Tensor, content: Tensor
+    ) -> Tensor:
+        s = dict(zip(self.weighted, self.log_variance, strict=True))
+        return torch.stack([self.weigh(loss, s[name], name in REGRESSION) if name in s else loss for name, loss in losses.items()]).sum()
+
+    @staticmethod
+    def weigh(loss: Tensor, s: Tensor, regression: bool) -> Tensor:
+        """Kendall's likelihood of one loss at log-variance s; smallest at s = ln L for a regression, ln 2L for a classification."""
+        return (0.5 if regression else 1.0) * (-s).exp() * loss + s / 2
