@@ -1,8 +1,9 @@
-"""The command line: `python -m fusion predict | train | evaluate | download`, each with `--help`.
+"""The command line: `python -m fusion predict | train | evaluate | bench | download`, each with `--help`.
 
     python -m fusion predict --task digits --strategy all --image a.png --audio a.wav --video a.mp4 --text "seven" [--json]
     python -m fusion train --task digits --strategy late --data DIR
     python -m fusion evaluate --task digits --data DIR [--json]
+    python -m fusion bench [--json] [--quick] [--reference] [--out FILE]
     python -m fusion download --task digits --data DIR
 
 `predict --json` writes one object to stdout, and whatever else there is to say goes to stderr:
@@ -19,7 +20,10 @@
           "weights": {"image": 0.6, ...} | null,          learned share of each modality, where the strategy has one
           "contributions": {"image": 0.3, ...},           change of the label's probability when that modality is left out
           "votes": {"image": {"0": 0.1, ...}} | null,     what each modality says alone, where the strategy asks them
-          "box": [x0, y0, x1, y1] | null,                 in [0, 1], where the task has boxes
+          "auxiliary": {"parity": {"even": 0.1, ...}} | null,     answers to further questions, where the strategy has heads for them
+          "found": 0.98 | null,                           probability that what is asked for is there, where the task asks for a place
+          "box": [x0, y0, x1, y1] | null,                 in [0, 1] of the picture; null also where nothing was found
+          "mask": {"shape": [S, S]} | null,               like the box; with --attention full also "values", in [0, 1]
           "seconds": 0.004,                               of the strategy alone; the encoders run once for all
           "attention": [                                  only with --attention
             {"query": "text", "key": "image", "shape": [L, H, Tq, Tk], "values": [[[[...]]]]}     values only with --attention full
@@ -43,6 +47,7 @@ from contextlib import redirect_stdout
 from typing import Any
 
 import fusion
+from fusion.tasks import TASKS
 from fusion.types import MODALITIES, FusionError, Prediction
 
 HELP = {"image": "a picture", "text": "the words themselves", "audio": "a sound, or a clip whose sound is taken", "video": "a clip"}
@@ -72,10 +77,11 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m fusion", description="Fusion Lab: several modalities, one answer, many ways to fuse them."
     )
-    commands = parser.add_subparsers(title="commands", required=True, metavar="{predict,train,evaluate,download}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="{predict,train,evaluate,bench,download}")
     _add_predict(commands)
     _add_train(commands)
     _add_evaluate(commands)
+    _add_bench(commands)
     _add_download(commands)
     return parser
 
@@ -131,6 +137,21 @@ def evaluate(data: str | None, as_json: bool, **options: Any) -> None:
         print("\n".join(_aligned(_leaves(report))))
 
 
+def bench(as_json: bool, **options: Any) -> None:
+    """Measures what strategies, encoders, comparing and starting cost on this machine's CPU."""
+    with redirect_stdout(sys.stderr):
+        from fusion.training import bench
+
+        report = _plain(bench.run(**options))
+    if as_json:
+        print(json.dumps(report, ensure_ascii=False, indent=2, allow_nan=False))
+        return
+    for sentence, rows in bench.tables(report):
+        columns = enumerate(zip(*rows, strict=True))
+        numbers = [n for n, (_, *cells) in columns if all(cell[:1].isdigit() for cell in cells if cell)]
+        print("\n".join([sentence, *_aligned(rows, numbers), ""]))
+
+
 def download(task: str, data: str | None) -> None:
     """Fetches the public data of a task."""
     if not data:
@@ -150,23 +171,41 @@ def describe_prediction(prediction: Prediction, attention: str | None) -> dict[s
         "weights": prediction.weights,
         "contributions": prediction.contributions,
         "votes": prediction.votes,
+        "auxiliary": prediction.auxiliary,
+        "found": prediction.found,
         "box": prediction.box,
+        "mask": None if prediction.mask is None else _array(prediction.mask, attention),
         "seconds": prediction.seconds,
     }
     if attention:
         report["attention"] = [
-            {"query": query, "key": key, "shape": list(maps.shape)} | ({"values": maps} if attention == "full" else {})
-            for (query, key), maps in prediction.attention.items()
+            {"query": query, "key": key} | _array(maps, attention) for (query, key), maps in prediction.attention.items()
         ]
     return report
 
 
+def _array(values: Any, attention: str | None) -> dict[str, Any]:
+    return {"shape": list(values.shape)} | ({"values": values} if attention == "full" else {})
+
+
 def table(found: dict[str, Prediction]) -> list[str]:
-    """One aligned line per strategy under a line of headings."""
-    rows = [("strategy", "label", "confidence", "ms", "weights")]
-    for name, prediction in found.items():
-        weights = "  ".join(f"{modality} {weight:.2f}" for modality, weight in (prediction.weights or {}).items())
-        rows.append((name, prediction.label, f"{prediction.confidence:.1%}", f"{prediction.seconds * 1000:.1f}", weights or "-"))
+    """One aligned line per strategy under a line of headings; what no strategy has gets no column."""
+    rows = [["strategy", "label", "confidence", "ms", "weights"]]
+    for name, p in found.items():
+        weights = "  ".join(f"{modality} {weight:.2f}" for modality, weight in (p.weights or {}).items())
+        rows.append([name, p.label, f"{p.confidence:.1%}", f"{p.seconds * 1000:.1f}", weights or "-"])
+    further = {
+        "found": ["-" if p.found is None else f"{p.found:.1%}" for p in found.values()],
+        "box": [" ".join(f"{v:.2f}" for v in p.box or ()) or "-" for p in found.values()],
+        "auxiliary": [
+            "  ".join(f"{q} {max(a, key=a.get)} {max(a.values()):.2f}" for q, a in (p.auxiliary or {}).items()) or "-"
+            for p in found.values()
+        ],
+    }
+    for heading, column in further.items():
+        if any(cell != "-" for cell in column):
+            for row, cell in zip(rows, [heading, *column], strict=True):
+                row.append(cell)
     return _aligned(rows, right=(2, 3))
 
 
@@ -221,6 +260,15 @@ def _add_evaluate(commands: Any) -> None:
     parser.add_argument("--json", dest="as_json", action="store_true", default=False, help="write the report as JSON")
 
 
+def _add_bench(commands: Any) -> None:
+    parser = commands.add_parser("bench", help="measure what everything costs on this machine", description=bench.__doc__)
+    parser.set_defaults(command=bench)
+    parser.add_argument("--quick", action="store_true", help="few rounds and no start of the page, for a first look")
+    parser.add_argument("--reference", action="store_true", help="also time MulT, implemented anew from its paper")
+    parser.add_argument("--out", metavar="FILE", help="file that the report goes to as JSON")
+    parser.add_argument("--json", dest="as_json", action="store_true", help="write the report as JSON")
+
+
 def _add_download(commands: Any) -> None:
     parser = commands.add_parser("download", help="fetch public data from its official sources", description=download.__doc__)
     parser.set_defaults(command=download)
@@ -229,7 +277,7 @@ def _add_download(commands: Any) -> None:
 
 
 def _add_task(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--task", default="digits", metavar="NAME", help="digits (the default)")
+    parser.add_argument("--task", default="digits", metavar="NAME", help=f"{', '.join(TASKS)}; digits if not given")
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -14,6 +15,7 @@ import pytest
 
 import fusion
 from fusion.__main__ import main
+from fusion.tasks import TASKS
 from fusion.types import FusionError, Prediction
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -115,7 +117,9 @@ def test_json(lab: FakeLab, capsys: pytest.CaptureFixture[str]) -> None:
     assert list(report["predictions"]) == ["cross_attention", "late", "image_only"]
     assert report["notes"] == ["The clip was cut to its first 30 s."]
     late = report["predictions"]["late"]
-    assert list(late) == ["label", "confidence", "probs", "weights", "contributions", "votes", "box", "seconds"]
+    fields = ["label", "confidence", "probs", "weights", "contributions", "votes", "auxiliary", "found", "box", "mask", "seconds"]
+    assert list(late) == fields
+    assert late["auxiliary"] is late["found"] is late["box"] is late["mask"] is None
     assert late["probs"] == SIX
     assert late["confidence"] == 0.75
     assert late["votes"] == {"image": {"6": 0.5, "7": 0.5}}
@@ -130,6 +134,38 @@ def test_json_with_attention(lab: FakeLab, capsys: pytest.CaptureFixture[str], k
     values = {"values": [[[[0.5, 0.5]], [[0.5, 0.5]]]]} if kind == "full" else {}
     assert predictions["cross_attention"]["attention"] == [{"query": "text", "key": "image", "shape": [1, 2, 1, 2]} | values]
     assert predictions["late"]["attention"] == []
+
+
+def place(lab: FakeLab) -> None:
+    """Makes one strategy find something, and another one not."""
+    mask = np.full((2, 2), 0.25, np.float32)
+    there = {"found": 0.875, "box": (0.0, 0.25, 0.5, 1.0), "mask": mask, "auxiliary": {"parity": {"even": 0.25, "odd": 0.75}}}
+    lab.answers["cross_attention"] = replace(lab.answers["cross_attention"], **there)
+    lab.answers["late"] = replace(lab.answers["late"], found=0.25)
+
+
+@pytest.mark.parametrize("attention", [None, "shapes", "full"])
+def test_json_of_a_place(lab: FakeLab, capsys: pytest.CaptureFixture[str], attention: str | None) -> None:
+    place(lab)
+    assert main(["predict", "--text", "seven", "--json", *(["--attention", attention] if attention else [])]) == 0
+    predictions = json.loads(capsys.readouterr().out)["predictions"]
+    values = {"values": [[0.25, 0.25], [0.25, 0.25]]} if attention == "full" else {}
+    shown = {field: predictions["cross_attention"][field] for field in ("auxiliary", "found", "box", "mask")}
+    parity = {"parity": {"even": 0.25, "odd": 0.75}}
+    assert shown == {"auxiliary": parity, "found": 0.875, "box": [0, 0.25, 0.5, 1], "mask": {"shape": [2, 2]} | values}
+    assert predictions["late"]["found"] == 0.25
+    assert predictions["late"]["box"] is predictions["late"]["mask"] is predictions["image_only"]["found"] is None
+
+
+def test_table_of_a_place(lab: FakeLab, capsys: pytest.CaptureFixture[str]) -> None:
+    place(lab)
+    assert main(["predict", "--image", "a.png", "--text", "seven"]) == 0
+    assert capsys.readouterr().out.splitlines()[:-1] == [
+        "strategy         label  confidence    ms  weights                found  box                  auxiliary",
+        "cross_attention  7           75.0%  12.5  -                      87.5%  0.00 0.25 0.50 1.00  parity odd 0.75",
+        "late             7           75.0%  12.5  image 0.75  text 0.25  25.0%  -                    -",
+        "image_only       7           75.0%  12.5  -                      -      -                    -",
+    ]
 
 
 def test_one_strategy(lab: FakeLab, capsys: pytest.CaptureFixture[str]) -> None:
@@ -240,6 +276,36 @@ def test_evaluate(stand_in: Callable, capsys: pytest.CaptureFixture[str], tmp_pa
     assert capsys.readouterr().out.splitlines()[1] == "accuracy.late   0.5000"
 
 
+def test_bench(stand_in: Callable, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    calls = []
+
+    def run(**options: object) -> dict:
+        calls.append(options)
+        print("a library that talks")
+        return {"start": None, "ratio": float("nan")}
+
+    stand_in("bench", run)
+    sys.modules["fusion.training.bench"].tables = lambda report: iter(
+        [(f"start {report['start']}", []), ("costs", [("strategy", "ms", "met"), ("late", "9.5", "yes"), ("early", "12.5", "")])]
+    )
+    assert main(["bench", "--json", "--quick", "--reference", "--out", "a.json"]) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out) == {"start": None, "ratio": None}
+    assert said.err == "a library that talks\n"
+    assert main(["bench"]) == 0
+    lines = ["start None", "", "costs", "strategy    ms  met", "late       9.5  yes", "early     12.5", ""]
+    assert capsys.readouterr().out.splitlines() == lines
+    assert calls == [{"quick": True, "reference": True, "out": "a.json"}, {"quick": False, "reference": False, "out": None}]
+
+
+@pytest.mark.parametrize("command", ["predict", "train", "evaluate", "download"])
+def test_help_names_every_task(capsys: pytest.CaptureFixture[str], command: str) -> None:
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"{', '.join(TASKS)}; digits if not given" in said
+
+
 def test_download(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     from fusion.training import download
 
@@ -253,7 +319,23 @@ def test_help_documents_the_json(capsys: pytest.CaptureFixture[str]) -> None:
         main(["predict", "--help"])
     assert ended.value.code == 0
     said = capsys.readouterr().out
-    assert all(f'"{field}"' in said for field in ("notes", "predictions", "label", "probs", "weights", "votes", "seconds", "attention"))
+    assert all(
+        f'"{field}"' in said
+        for field in (
+            "notes",
+            "predictions",
+            "label",
+            "probs",
+            "weights",
+            "votes",
+            "seconds",
+            "auxiliary",
+            "found",
+            "box",
+            "mask",
+            "attention",
+        )
+    )
 
 
 def test_as_a_program() -> None:
