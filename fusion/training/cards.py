@@ -1,6 +1,6 @@
-"""Model cards beside the weights, and the strategy table of the README: both drawn from `report.json`, never typed.
+"""Model cards beside the weights, and the strategy table of the README: both drawn from the tasks' `report.json`, never typed.
 
-python -m fusion.training.cards        rewrites the cards and the table from the report at hand
+python -m fusion.training.cards        rewrites all cards and the table from the reports at hand
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from typing import Any
 
 from fusion.config import CHECKPOINTS
 from fusion.strategies import STRATEGIES
+from fusion.tasks import TASKS
+from fusion.training.measure import wilson
 
 DATA = {
     "image": "MNIST (LeCun, Cortes, Burges; CC BY-SA 3.0), the final picture of Pen-Based Recognition of Handwritten Digits (Alpaydin, Alimoglu; UCI, CC BY 4.0) and printed digits (OpenCV's and Pillow's built-in faces), painted on 64x64 canvases",
@@ -48,6 +50,17 @@ SINGLE = {
 }
 LICENCE = "The weights are derived from CC BY-SA data and are shared under CC BY-SA 4.0; the code is Apache-2.0."
 START, END = "<!-- strategies: python -m fusion.training.cards -->", "<!-- /strategies -->"
+REDUNDANT = "The parts of one sample come from different people and share the label alone: that fusion gains is expected, and no proof of synergy."
+ABOUT = {  # what a reader of a strategy's card has to know of the task
+    "digits": REDUNDANT,
+    "digits-add": "What is seen (picture, clip) is a, what is said (words, sound) is b, the answer is (a + b) mod 10. With one side missing nobody can know it: chance is 10 %. Ten of the hundred pairs were kept from training.",
+    "digits-find": "A picture of three to five digits, and a digit asked for by words, voice or clip. The label is the digit asked for; the place is a box, a mask and whether it is there (in 15 % of samples it is not). With the picture alone nobody has asked for anything.",
+}
+WHY_NOT = {  # limits of a strategy that belong to a task
+    ("digits-add", "late"): "It cannot do this, whatever it is fed: its log-odds are f_k(a) + g_k(b), a sum without mixed terms; the loss is convex in f and g and the task is unchanged under (a + s, b - s), so the best such model is the same for every a and b. It stays near chance (10 %), on held-out pairs below it, as training taught it that just this pair's answer does not occur with this a.",
+    ("digits-add", "shared_space"): "It averages what is seen and what is said in one space; an average has no mixed terms either, but for its length.",
+}
+POOLED_PLACE = "It sees one vector per modality, and a pooled vector hardly says where anything lies: box and mask are near to a guess."
 
 
 def percent(value: float) -> str:
@@ -84,19 +97,49 @@ def encoder_card(modality: str, report: dict[str, Any]) -> str:
     return "\n".join([*lines, "", "## Limits", "", LIMITS[modality], "", "## Licence", "", LICENCE, ""])
 
 
+def scene_card(report: dict[str, Any]) -> str:
+    """The picture encoder of digits-find."""
+    best, where = max(((n, t["text+audio+video"]) for n, t in report["places"].items()), key=lambda pair: pair[1]["iou"])
+    lines = ["# Image encoder of the task digits-find", "", f"The compact CNN of `digits` on 96x96 pixels (12x12 tokens), begun with its weights and trained on scenes made of {DATA['image']}:",
+             f"which digit covers each cell, where its edges are, where ink is. {report['encoder_parameters']['image']:,} parameters.", "",
+             "    python -m fusion train --task digits-find --strategy scenes --data DIR", "",
+             f"With the best strategy on top ({best}): mean IoU {where['iou']:.3f}, centre in the asked box {percent(where['centre_inside'])} (`{report['command']}`, {report['date']}).",
+             "", "## Limits", "", "Digits of a fifth to a half of the picture's side that do not touch; at most five.", "", "## Licence", "", LICENCE, ""]  # fmt: skip
+    return "\n".join(lines)
+
+
+def seeds_lines(name: str, report: dict[str, Any]) -> list[str]:
+    """Mean and deviation over seeds, where they were trained."""
+    seeds = report["seeds"]
+    if not seeds or name not in seeds["strategies"]:
+        return ["One seed; the other seeds of this strategy were not trained."]
+    figures = seeds["strategies"][name]
+    count = len(figures["all-0"]["each"])
+    shown = ("all-0", "all-3", "all-5", "area", "seen_pairs", "unseen_pairs", "iou", "centre_inside")
+    each = ", ".join(f"{f.replace('_', ' ')} {100 * figures[f]['mean']:.2f} ± {100 * figures[f]['deviation']:.2f}" for f in shown if f in figures)
+    return [f"Over {count} seeds (`{seeds['command']}`), mean ± standard deviation in %: {each}."]
+
+
 def strategy_card(name: str, report: dict[str, Any]) -> str:
-    kind, severity = STRATEGIES[name], report["severity"]
-    subsets = report["subsets"][name]
+    kind, severity, task = STRATEGIES[name], report["severity"], report["task"]
+    subsets, robust, share = report["subsets"][name], report["robustness"][name], report["shapley"][name]
     whole = max(subsets, key=lambda k: k.count("+"))
+    low, high = wilson(subsets[whole]["accuracy"], subsets[whole]["samples"])
+    price = report["cost"][name]
     lines = [
-        f"# {kind.title} for the task digits",
+        f"# {kind.title} for the task {task}",
         "",
-        f"{(kind.__doc__ or '').strip().splitlines()[0]} {kind.paper}. {report['parameters'][name]:,} parameters on top of the encoders,",
-        "which are shared by all strategies of the task and were frozen.",
+        f"{(kind.__doc__ or '').strip().splitlines()[0]} {kind.paper}. {price['parameters']:,} parameters and {price['multiply_adds']:,} multiply-adds",
+        "on top of the encoders, which are shared by all strategies and were frozen.",
         "",
-        f"    python -m fusion train --task digits --strategy {name} --data DIR",
+        f"    python -m fusion train --task {task} --strategy {name} --data DIR",
         "",
-        f"Measured by `{report['command']}` on {report['date']}, {subsets[whole]['samples']} test samples per setting:",
+        ABOUT[task],
+        *([WHY_NOT[task, name]] if (task, name) in WHY_NOT else []),
+        *([POOLED_PLACE] if task == "digits-find" and kind.fuses != "tokens" else []),
+        "",
+        f"Measured by `{report['command']}` on {report['date']}, {subsets[whole]['samples']} test samples per setting"
+        f" (95 % interval of the last row's accuracy: {percent(low)} to {percent(high)}):",
         "",
         "| modalities (clean) | accuracy | macro recall | macro F1 | calibration error |",
         "|---|---|---|---|---|",
@@ -105,9 +148,16 @@ def strategy_card(name: str, report: dict[str, Any]) -> str:
             for k, v in subsets.items()
         ],
         "",
-        "| corruption | accuracy |",
-        "|---|---|",
-        *[f"| {k.replace('-', ', severity ')} | {percent(v[name]['accuracy'])} |" for k, v in severity.items()],
+        *seeds_lines(name, report),
+        "",
+        *held_out_lines(name, report),
+        *place_lines(name, report),
+        "| corrupted | severity 0 | 1 | 2 | 3 | 4 | 5 |",
+        "|---|---|---|---|---|---|---|",
+        *[f"| {m} | {' | '.join(percent(severity['all-0' if k == 0 else f'{m}-{k}'][name]['accuracy']) for k in range(6))} |" for m in ("all", *TASKS[task].modalities)],
+        "",
+        f"Area under the first row {robust['area']:.4f}, {robust['excess_over_late']:+.4f} against `late`. Shapley values of the modalities in the clean accuracy: "
+        + ", ".join(f"{m} {v:+.3f}" for m, v in share["values"].items()) + f"; interaction share {share['interaction_share']:.2f}.",
         "",
         TUNED,
         "",
@@ -115,53 +165,94 @@ def strategy_card(name: str, report: dict[str, Any]) -> str:
         "",
         *[f"- {m}: {text}." for m, text in DATA.items()],
         "",
-        "The parts of one sample come from different people and share the label alone: that fusion gains is expected, and no proof of synergy.",
-        "",
         "## Licence",
         "",
         LICENCE,
         "",
-    ]
+    ]  # fmt: skip
     return "\n".join(lines)
 
 
-def baseline_card(name: str, report: dict[str, Any]) -> str:
+def held_out_lines(name: str, report: dict[str, Any]) -> list[str]:
+    if "held_out" not in report:
+        return []
+    row = report["held_out"][name]
+    return [f"Pairs of digits from training: {percent(row['seen_pairs']['accuracy'])}. Pairs that training never saw: **{percent(row['unseen_pairs']['accuracy'])}**.", ""]
+
+
+def place_lines(name: str, report: dict[str, Any]) -> list[str]:
+    if "places" not in report:
+        return []
+    rows = report["places"][name]
+    point = "pointing" in next(iter(rows.values()))
+    head = "| asked by | mean IoU | centre in the asked box | mask IoU | there or not | absent noticed |" + (" pointing game |" if point else "")
+    lines = [head, "|---|---|---|---|---|---|" + ("---|" if point else "")]
+    for asked, v in rows.items():
+        cells = [f"{v['iou']:.3f}", percent(v["centre_inside"]), f"{v['mask_iou']:.3f}", percent(v["found_accuracy"]), percent(v["absent_noticed"])]
+        lines.append(f"| {asked.replace('+', ', ')} | {' | '.join(cells + ([percent(v['pointing'])] if point else []))} |")
+    return [*lines, ""]
+
+
+def baseline_card(name: str, task: str) -> str:
     modality = name.removesuffix("_only")
-    return f"# {modality.capitalize()} alone\n\nThe linear head on the {modality} encoder; data, figures, limits and licence are on [its card](../encoders/{modality}/README.md).\n"
+    home = TASKS[task].encoders[modality]
+    place = "../encoders" if home == task else f"../../{home}/encoders"
+    return f"# {modality.capitalize()} alone for the task {task}\n\nA linear head on the {modality} encoder; data, figures, limits and licence are on [its card]({place}/{modality}/README.md).\n"
 
 
-def readme_table(report: dict[str, Any]) -> str:
-    """Strategies with idea, paper, file, and accuracy on all four modalities: clean, and at severity 3 on all of them."""
-    severity = report["severity"]
-    lines = ["| strategy | idea | paper | file | clean | severity 3 |", "|---|---|---|---|---|---|"]
-    for name in report["subsets"]:
-        kind, clean, hard = STRATEGIES[name], severity["all-0"][name]["accuracy"], severity["all-3"][name]["accuracy"]
+def with_seeds(report: dict[str, Any], name: str, figure: str, one: float) -> str:
+    """Mean ± deviation over seeds where there are several, else the one figure."""
+    seeds = (report["seeds"] or {"strategies": {}})["strategies"].get(name)
+    return f"{100 * seeds[figure]['mean']:.1f} ± {100 * seeds[figure]['deviation']:.1f}" if seeds else f"{percent(one).removesuffix(' %')}"
+
+
+def readme_table(reports: dict[str, dict[str, Any]]) -> str:
+    """Strategies with idea, paper and file, and in % what they reach on the three kinds of interaction; cost of one answer."""
+    digits, adds, finds = reports["digits"], reports["digits-add"], reports["digits-find"]
+    lines = ["| strategy | idea | paper | file | redundancy: severity 3 | synergy: pairs seen in training | synergy: new pairs | alignment: centre in box | parameters | ms |",
+             "|---|---|---|---|---|---|---|---|---|---|"]  # fmt: skip
+    for name in digits["subsets"]:
+        kind = STRATEGIES[name]
+        figures = [
+            with_seeds(digits, name, "all-3", digits["severity"]["all-3"][name]["accuracy"]),
+            with_seeds(adds, name, "seen_pairs", adds["held_out"][name]["seen_pairs"]["accuracy"]),
+            with_seeds(adds, name, "unseen_pairs", adds["held_out"][name]["unseen_pairs"]["accuracy"]),
+            with_seeds(finds, name, "centre_inside", finds["places"][name]["text+audio+video"]["centre_inside"]),
+        ]
+        price = digits["cost"][name]
         idea = (kind.__doc__ or "").strip().splitlines()[0]
-        lines.append(
-            f"| `{name}` | {idea} | {kind.paper} | [{name}.py](fusion/strategies/{name}.py) | {percent(clean)} | {percent(hard)} |"
-        )
-    for name in (n for n in severity["all-0"] if n not in report["subsets"]):
-        clean, hard = severity["all-0"][name]["accuracy"], severity["all-3"][name]["accuracy"]
-        title = f"{name.removesuffix('_only').capitalize()} alone."
-        lines.append(
-            f"| `{name}` | {title} | baseline | [unimodal.py](fusion/strategies/unimodal.py) | {percent(clean)} | {percent(hard)} |"
-        )
+        file = f"[{name}.py](fusion/strategies/{name}.py)"
+        lines.append(f"| `{name}` | {idea} | {kind.paper} | {file} | {' | '.join(figures)} | {price['parameters']:,} | {price['milliseconds']:.1f} |")
+    for name in (n for n in digits["severity"]["all-0"] if n not in digits["subsets"]):
+        title, price = f"{name.removesuffix('_only').capitalize()} alone.", digits["cost"][name]
+        hard, sums = digits["severity"]["all-3"][name]["accuracy"], adds["severity"]["all-0"][name]["accuracy"]
+        cells = [percent(hard).removesuffix(" %"), percent(sums).removesuffix(" %"), "", ""]
+        lines.append(f"| `{name}` | {title} | baseline | [unimodal.py](fusion/strategies/unimodal.py) | {' | '.join(cells)} | {price['parameters']:,} | {price['milliseconds']:.1f} |")
     return "\n".join(lines)
 
 
-def write(home: Path = CHECKPOINTS / "digits", readme: Path = CHECKPOINTS.parent / "README.md") -> None:
-    """Writes every card of a task, and the README's table where the README has a place for it."""
-    report = json.loads((home / "report.json").read_text())
-    for modality in report["encoder_parameters"]:
-        (home / "encoders" / modality / "README.md").write_text(encoder_card(modality, report))
+def load_reports(checkpoints: Path = CHECKPOINTS) -> dict[str, dict[str, Any]]:
+    """{task: its report} of every task that has one."""
+    paths = {task: checkpoints / task / "report.json" for task in TASKS}
+    return {task: json.loads(path.read_text()) for task, path in paths.items() if path.exists()}
+
+
+def write(task: str, checkpoints: Path = CHECKPOINTS, readme: Path = CHECKPOINTS.parent / "README.md") -> None:
+    """Writes every card of a task, and the README's table where the README has a place for it and all tasks have reports."""
+    reports = load_reports(checkpoints)
+    report, home = reports[task], checkpoints / task
+    for modality, owner in TASKS[task].encoders.items():
+        if owner == task:
+            card = encoder_card(modality, report) if task == "digits" else scene_card(report)
+            (home / "encoders" / modality / "README.md").write_text(card)
     for name in report["parameters"]:
-        card = strategy_card(name, report) if name in STRATEGIES else baseline_card(name, report)
-        (home / name / "README.md").write_text(card)
+        (home / name / "README.md").write_text(strategy_card(name, report) if name in STRATEGIES else baseline_card(name, task))
     text = readme.read_text() if readme.exists() else ""
-    if START in text and END in text:
+    if START in text and END in text and len(reports) == len(TASKS):
         before, rest = text.split(START, 1)
-        readme.write_text(f"{before}{START}\n{readme_table(report)}\n{END}{rest.split(END, 1)[1]}")
+        readme.write_text(f"{before}{START}\n{readme_table(reports)}\n{END}{rest.split(END, 1)[1]}")
 
 
 if __name__ == "__main__":
-    write()
+    for each in load_reports():
+        write(each)

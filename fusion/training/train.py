@@ -209,7 +209,7 @@ def run(
 ) -> None:
     """What the command line calls; `strategy` is a name, a comma-separated list, or "all" for the strategies.
 
-    `out` is the folder of the task's checkpoint. Encoders of other tasks are taken from the folders beside it.
+    `out` is the folder of the task's checkpoint. Encoders are taken from it and the folders beside it, or else the shipped ones.
     """
     if task not in TASKS:
         raise FusionError(f"There is no task named {task!r}; there is {', '.join(TASKS)}.")
@@ -230,7 +230,9 @@ def run(
             report(train_encoder(task, name.removesuffix("_only"), folder, home, config, device, resume, warm_start=warm_start), name)
         elif name in STRATEGIES or name in baselines:
             config = recipe_of(name) if not changes else replace(recipe_of(name), **changes)
-            cache = cache or fill_cache(TASKS[task], folder, home.parent, replace(config, seed=0))
+            if cache is None:
+                own = all((home.parent / t / "encoders" / m).is_dir() for m, t in TASKS[task].encoders.items())
+                cache = fill_cache(TASKS[task], folder, home.parent if own else CHECKPOINTS, replace(config, seed=0))
             report(train_strategy(TASKS[task], name, cache, home, config, device, resume), name)
         else:
             raise FusionError(f"There is no strategy named {name!r}; there are {', '.join([*STRATEGIES, *baselines])}.")
