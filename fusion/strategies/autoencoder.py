@@ -1,0 +1,78 @@
+"""Autoencoder fusion: what the modalities have in common is a small latent variable; each one tells what it believes of it.
+
+    q(z | x_m) = N(mean_m, 1 / precision_m)                     one Gaussian expert per modality, precision_m > 0
+    q(z | all) = N(0, 1) * prod_{m present} q(z | x_m)          so precision = 1 + sum_m precision_m   (B, Z)
+                                                                and mean = sum_m precision_m mean_m / precision
+    fused = MLP(z), rebuilt x_m = MLP_m(z)                      z drawn from q in training, its mean otherwise
+    loss  = the task's + beta KL(q(z | all) || N(0, 1)) + mean square error of the rebuilt x_m
+
+A missing modality is an expert that says nothing: precision zero, the product of the others stays. Modality dropout shows training a
+random subset per sample, which draws one component of MoPoE's mixture of products of experts; every modality is rebuilt whether the
+encoder saw it or not, and so the latent learns what is missing from what is there. Limit: it rebuilds embeddings, not media, and
+their mean where several would fit.
+
+Reference: Wu 2018, Multimodal Generative Models for Scalable Weakly-Supervised Learning (MVAE, arXiv 1802.05335); Sutter 2021,
+Generalized Multimodal ELBO (MoPoE, arXiv 2105.02470).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from fusion.strategies.base import Strategy, perceptron
+from fusion.types import Features, FusionOutput
+
+
+def product_of_experts(means: Tensor, precisions: Tensor) -> tuple[Tensor, Tensor]:
+    """Experts (B, M, Z) and a standard normal prior to the (mean, log-variance) of their product, each (B, Z)."""
+    precision = 1 + precisions.sum(1)
+    return (precisions * means).sum(1) / precision, -precision.log()
+
+
+def kl_to_prior(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """Nats per latent number between N(mean, variance) and N(0, 1)."""
+    return (mean.square() + log_variance.exp() - 1 - log_variance) / 2
+
+
+class Autoencoder(Strategy):
+    """Squeezes all modalities into one small latent, decides from it, and rebuilds from it even those that are missing."""
+
+    title = "Autoencoder fusion"
+    formula = "q(z | x) = N(0, 1) · Π_m q(z | x_m),  fused = MLP(z)"
+    paper = "Wu et al. 2018 (MVAE); Sutter et al. 2021"
+    fuses = "embeddings"
+
+    def __init__(
+        self,
+        modalities: tuple[str, ...],
+        embed_dim: int,
+        num_classes: int,
+        latent_dim: int = 32,
+        hidden: int = 96,
+        beta: float = 0.01,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__(modalities, embed_dim, num_classes)
+        self.out_dim, self.beta = embed_dim, beta
+        self.experts = nn.ModuleDict({m: perceptron(embed_dim, hidden, 2 * latent_dim, dropout) for m in modalities})
+        self.decoders = nn.ModuleDict({m: perceptron(latent_dim, hidden, embed_dim, dropout) for m in modalities})
+        self.mix = perceptron(latent_dim, hidden, embed_dim, dropout)
+
+    def forward(self, features: dict[str, Features], present: Tensor, need_attention: bool = False) -> FusionOutput:
+        x = self.embeddings(features, present)  # (B, M, D)
+        said = torch.stack([self.experts[m](x[:, i]) for i, m in enumerate(self.modalities)], 1)
+        means, sure = said.chunk(2, -1)  # (B, M, Z)
+        mean, log_variance = product_of_experts(means, F.softplus(sure) * present[..., None])
+        z = mean + torch.randn_like(mean) * (log_variance / 2).exp() if self.training else mean
+        rebuilt = {m: self.decoders[m](z) for m in self.modalities}
+        return FusionOutput(self.mix(z), reconstructions=rebuilt, latent=(mean, log_variance))
+
+    def objective(
+        self, losses: dict[str, Tensor], output: FusionOutput, features: dict[str, Features], present: Tensor, content: Tensor
+    ) -> Tensor:
+        # `present` hides a modality from the experts alone: what was dropped is known here, and to be rebuilt
+        names = [m for m in self.modalities if m in features]
+        rebuilt = torch.stack([F.mse_loss(output.reconstructions[m], features[m].pooled) for m in names]).mean()
+        return super().objective(losses, output, features, present, content) + self.beta * kl_to_prior(*output.latent).mean() + rebuilt
