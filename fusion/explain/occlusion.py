@@ -4,8 +4,9 @@
 
 What a place is replaced by: a picture's cell by the median colour of the picture's border; a word by as many spaces, so that no other
 word moves; a span of sound by silence, with fades of 4 ms inside the span so that no click is heard; a frame by the frame of the
-token before it (of the one after it, for the first), as players do when a frame is lost. Limits: encoders standardise
-the whole medium, so hiding one place can shift the others a little (as perfect silence does in a noisy recording); two places that say the same hide each other's worth.
+token before it (of the one after it, for the first), as players do when a frame is lost. Limits: encoders standardise the whole
+medium, so hiding one place can shift the others a little (perfect silence does in a noisy recording); two places that say the same
+hide each other's worth.
 
 Reference: Zeiler & Fergus 2014, Visualizing and Understanding Convolutional Networks (arXiv 1311.2901).
 """
