@@ -3,8 +3,9 @@
     tokens -> pool -> strategy -> head -> log p / (1 - p)      pooled vectors are recomputed from tokens, by the encoder's own pool
     medium -> encoder -> ...                                   the other modalities stay encoded
 
-What is explained is the log-odds of the label in nats, as a probability near 1 hardly moves whatever is taken away. Limit: where a
-strategy stops a gradient (the gate of dynamic fusion reads its classifiers so), relevance misses that path and completeness fails.
+What is explained is the log-odds of the label in nats, as a probability near 1 hardly moves whatever is taken away. Limits: where a
+strategy stops a gradient (the gate of dynamic fusion reads its classifiers so), relevance misses that path; where it scales vectors to
+unit length (shared space), f can jump at zero tokens itself, which no gradient sees. Completeness fails by that much.
 
 Reference: see the explainers beside this file.
 """
