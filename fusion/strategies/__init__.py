@@ -5,6 +5,7 @@ from fusion.strategies.base import Strategy
 from fusion.strategies.cross_attention import CrossAttention
 from fusion.strategies.dynamic import Dynamic
 from fusion.strategies.early import Early
+from fusion.strategies.early_tokens import EarlyTokens
 from fusion.strategies.late import Late
 from fusion.strategies.low_rank import LowRank
 from fusion.strategies.multitask import Multitask
@@ -14,6 +15,7 @@ from fusion.strategies.unimodal import Unimodal
 
 STRATEGIES: dict[str, type[Strategy]] = {
     "early": Early,
+    "early_tokens": EarlyTokens,
     "late": Late,
     "dynamic": Dynamic,
     "cross_attention": CrossAttention,

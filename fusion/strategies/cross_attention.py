@@ -6,7 +6,7 @@
 
 As in MulT every ordered pair (query, key) has attention of its own, but projections belong to a modality, not to a pair: M of them
 instead of M(M-1). Rows sum to 1 over the real tokens of one key modality. A modality that is alone has nobody to ask and passes
-through. Maps are built only where asked for; otherwise a fused kernel runs.
+through. All modalities ask one key modality in the same product, so a layer makes M of them; maps are kept only where asked for.
 
 Reference: Tsai 2019, Multimodal Transformer for Unaligned Multimodal Language Sequences (arXiv 1906.00295).
 """
@@ -15,24 +15,10 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from fusion.strategies.base import Strategy, perceptron
+from fusion.strategies.tokens import attend, join_heads, pool, read_tokens, split_heads, think
 from fusion.types import Features, FusionOutput
-
-
-def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, need_map: bool) -> tuple[Tensor, Tensor | None]:
-    """Scaled dot-product attention.
-
-    Args:
-        q: (B, H, Tq, d); k, v: (B, H, Tk, d); mask: (B, Tk) True where a key is real, at least one per row.
-        need_map: build the map (B, H, Tq, Tk) explicitly.
-    """
-    if not need_map:
-        return F.scaled_dot_product_attention(q, k, v, mask[:, None, None]), None
-    scores = (q @ k.transpose(-2, -1)) / q.shape[-1] ** 0.5
-    weights = scores.masked_fill(~mask[:, None, None], float("-inf")).softmax(-1)
-    return weights @ v, weights
 
 
 class CrossAttention(Strategy):
@@ -61,27 +47,21 @@ class CrossAttention(Strategy):
         self.mix = perceptron(len(modalities) * (dim + 1), embed_dim, embed_dim, dropout)
 
     def forward(self, features: dict[str, Features], present: Tensor, need_attention: bool = False) -> FusionOutput:
-        names = [m for m in self.modalities if m in features]
-        there = {m: present[:, self.modalities.index(m)] for m in names}
-        clean = {m: torch.where(there[m][:, None, None], features[m].tokens, torch.zeros_like(features[m].tokens)) for m in names}
-        # a missing modality keeps one key so that softmax is defined; its answer is dropped by `there`
-        masks = {m: features[m].mask & there[m][:, None] for m in names}
-        for m in names:
-            masks[m][:, 0] |= ~there[m]
-        tokens = {m: self.inward[m](clean[m]) for m in names}
+        tokens, masks, there = read_tokens(self.modalities, features, present)
+        tokens = {m: self.inward[m](x) for m, x in tokens.items()}
+        # what a present modality hears is the mean over the others that are there: each value counts 1 / (their number)
+        share = 1 / (present.sum(1, keepdim=True) - 1).clamp_min(1)
+        share = torch.cat([(there[m] * share).expand_as(masks[m]) for m in tokens], 1)[:, None, :, None]  # (B, 1, S, 1)
         maps: list[dict[tuple[str, str], Tensor]] = []
         for layer in self.layers:
-            tokens, weights = layer(tokens, masks, there, need_attention)
+            tokens, weights = layer(tokens, masks, share, need_attention)
             maps.append(weights)
-        pooled = []
-        like = tokens[names[0]]
+        like, pooled = next(iter(tokens.values())), []
         for m in self.modalities:
-            if m not in names:
+            if m in tokens:
+                pooled += [pool(self.score[m], tokens[m], masks[m]) * there[m], there[m].to(like.dtype)]
+            else:
                 pooled.append(like.new_zeros(len(present), like.shape[-1] + 1))
-                continue
-            share = self.score[m](tokens[m]).squeeze(-1).masked_fill(~masks[m], float("-inf")).softmax(-1)
-            vector = torch.einsum("bt,btd->bd", share, tokens[m]) * there[m][:, None]
-            pooled.append(torch.cat([vector, there[m][:, None].to(vector.dtype)], -1))
         fused = self.mix(torch.cat(pooled, -1))
         attention = {pair: torch.stack([layer[pair] for layer in maps], 1) for pair in maps[0]} if need_attention else {}
         return FusionOutput(fused, attention=attention, tokens=tokens)
@@ -95,28 +75,33 @@ class CrossLayer(nn.Module):
         self.num_heads = num_heads
         self.project = nn.ModuleDict({m: nn.Linear(dim, 3 * dim) for m in modalities})
         self.merge = nn.ModuleDict({m: nn.Linear(dim, dim) for m in modalities})
-        self.think = nn.ModuleDict({m: perceptron(dim, 2 * dim, dim, dropout) for m in modalities})
+        self.think = nn.ModuleDict({m: think(dim, dropout) for m in modalities})
         self.norms = nn.ModuleDict({m: nn.ModuleList([nn.LayerNorm(dim), nn.LayerNorm(dim)]) for m in modalities})
 
     def forward(
-        self, tokens: dict[str, Tensor], masks: dict[str, Tensor], there: dict[str, Tensor], need_map: bool
+        self, tokens: dict[str, Tensor], masks: dict[str, Tensor], share: Tensor, need_map: bool
     ) -> tuple[dict[str, Tensor], dict[tuple[str, str], Tensor]]:
-        heads = {}
+        """Tokens (B, T, D) and masks (B, T) per modality; share (B, 1, S, 1) of each token, modality after modality, in what is heard."""
+        lengths = {m: x.shape[1] for m, x in tokens.items()}
+        heads = [split_heads(self.project[m](x), self.num_heads) for m, x in tokens.items()]
+        queries, keys, values = torch.cat(heads, 3).unbind(0)  # (B, H, S, d) each
+        keys, values = (dict(zip(lengths, x.split([*lengths.values()], 2), strict=True)) for x in (keys, values * share))
+        queries = dict(zip(lengths, queries.split([*lengths.values()], 2), strict=True))
+        heard: dict[str, list[Tensor]] = {m: [] for m in tokens}
+        maps = {}
+        for key in tokens:
+            asking = {m: T for m, T in lengths.items() if m != key}
+            if not asking:
+                break
+            together = torch.cat([queries[m] for m in asking], 2)
+            answer, weights = attend(together, keys[key], values[key], masks[key], need_map)
+            for m, part in zip(asking, answer.split([*asking.values()], 2), strict=True):
+                heard[m].append(part)
+            if weights is not None:
+                maps |= {(m, key): part for m, part in zip(asking, weights.split([*asking.values()], 2), strict=True)}
+        out = {}
         for m, x in tokens.items():
-            B, T, D = x.shape
-            heads[m] = self.project[m](x).view(B, T, 3, self.num_heads, D // self.num_heads).permute(2, 0, 3, 1, 4)  # (3, B, H, T, d)
-        out, maps = {}, {}
-        for query, x in tokens.items():
-            total, count = torch.zeros_like(x), torch.zeros(len(x), 1, 1, dtype=x.dtype, device=x.device)
-            for key in tokens:
-                if key == query:
-                    continue
-                answer, weights = attend(heads[query][0], heads[key][1], heads[key][2], masks[key], need_map)
-                asked = there[key][:, None, None].to(x.dtype)
-                total = total + answer.transpose(1, 2).flatten(2) * asked
-                count = count + asked
-                if weights is not None:
-                    maps[query, key] = weights
-            x = self.norms[query][0](x + self.merge[query](total / count.clamp_min(1)))
-            out[query] = self.norms[query][1](x + self.think[query](x))
+            total = join_heads(sum(heard[m][1:], heard[m][0])) if heard[m] else torch.zeros_like(x)
+            x = self.norms[m][0](x + self.merge[m](total))
+            out[m] = self.norms[m][1](x + self.think[m](x))
         return out, maps

@@ -1,0 +1,97 @@
+"""What strategies over tokens share: reading them safely, attention, and one transformer block.
+
+    attend(q, k, v) = softmax(q k^T / sqrt(d)) v               per head, over the real keys
+    block(x): x + attend(norm(x)), then x + MLP(norm(x))       pre-norm
+
+Reference: Vaswani 2017, Attention Is All You Need (arXiv 1706.03762); Xiong 2020, On Layer Normalization (arXiv 2002.04745).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from fusion.types import Features
+
+FEW_KEYS = 32  # on a CPU, below about this many keys two plain products beat the fused kernel three times over
+
+
+def read_tokens(
+    modalities: tuple[str, ...], features: dict[str, Features], present: Tensor
+) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Tensor]]:
+    """Tokens (B, T, D), zero where missing; masks (B, T) of real tokens; there (B, 1): of those in `features`, in declared order.
+
+    A missing modality keeps all its keys, so that softmax is defined; who reads its answer drops it by `there`.
+    """
+    names = [m for m in modalities if m in features]
+    there = {m: present[:, modalities.index(m), None] for m in names}
+    tokens = {m: features[m].tokens.masked_fill(~there[m][..., None], 0.0) for m in names}
+    return tokens, {m: features[m].mask | ~there[m] for m in names}, there
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, need_map: bool) -> tuple[Tensor, Tensor | None]:
+    """Scaled dot-product attention.
+
+    Args:
+        q: (B, H, Tq, d); k, v: (B, H, Tk, d); mask: (B, Tk) True where a key is real, at least one per row.
+        need_map: also return the map (B, H, Tq, Tk).
+    """
+    if not need_map and k.shape[2] >= FEW_KEYS:
+        return F.scaled_dot_product_attention(q, k, v, mask[:, None, None]), None
+    # keys before queries: a softmax over a last dimension shorter than a vector register is many times slower
+    scores = (k * k.shape[-1] ** -0.5) @ q.transpose(-2, -1)  # (B, H, Tk, Tq)
+    scores += torch.where(mask, 0.0, float("-inf"))[:, None, :, None]
+    weights = scores.softmax(-2)
+    answer = (v.transpose(-2, -1) @ weights).transpose(-2, -1)
+    return answer, weights.transpose(-2, -1) if need_map else None
+
+
+def split_heads(x: Tensor, num_heads: int) -> Tensor:
+    """Queries, keys and values side by side (B, T, 3D) to (3, B, H, T, d)."""
+    return x.unflatten(-1, (3, num_heads, -1)).permute(2, 0, 3, 1, 4)
+
+
+def join_heads(x: Tensor) -> Tensor:
+    """(B, H, T, d) to (B, T, D)."""
+    return x.transpose(1, 2).flatten(2)
+
+
+def pool(score: nn.Linear, x: Tensor, mask: Tensor) -> Tensor:
+    """Learned average of the real tokens: x (B, T, D), mask (B, T) to (B, D)."""
+    share = score(x).squeeze(-1).masked_fill(~mask, float("-inf")).softmax(-1)
+    return torch.bmm(share[:, None], x).squeeze(1)
+
+
+class ChannelDropout(nn.Dropout):
+    """Drops whole channels of a sample, the same for all its tokens: a coin per token and channel costs more than the layer around."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return x
+        return x * F.dropout(x.new_ones(len(x), 1, x.shape[-1]), self.p)
+
+
+def think(dim: int, dropout: float) -> nn.Sequential:
+    """The MLP of a transformer, token by token."""
+    return nn.Sequential(nn.Linear(dim, 2 * dim), nn.GELU(), ChannelDropout(dropout), nn.Linear(2 * dim, dim))
+
+
+class Block(nn.Module):
+    """Self-attention, then MLP, each on a normalised copy that is added back."""
+
+    def __init__(self, dim: int, num_heads: int, dropout: float) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.norms = nn.ModuleList([nn.LayerNorm(dim), nn.LayerNorm(dim)])
+        self.project, self.merge, self.think = nn.Linear(dim, 3 * dim), nn.Linear(dim, dim), think(dim, dropout)
+
+    def heads(self, x: Tensor) -> Tensor:
+        """Queries, keys and values (3, B, H, T, d)."""
+        return split_heads(self.project(self.norms[0](x)), self.num_heads)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """x (B, T, D), mask (B, T) True where a token is real."""
+        answer, _ = attend(*self.heads(x), mask, False)
+        x = x + self.merge(join_heads(answer))
+        return x + self.think(self.norms[1](x))
