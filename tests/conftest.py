@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Generator
+import shutil
+from collections.abc import Generator, Iterator
 
 # Before anything imports transformers or gradio: both read these once, at import.
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -13,6 +14,8 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 import numpy as np
 import pytest
 import torch
+
+from tests.browser import FLAGS
 
 torch.set_num_threads(2)
 
@@ -23,6 +26,24 @@ def seed() -> None:
     random.seed(0)
     np.random.seed(0)
     torch.manual_seed(0)
+
+
+@pytest.fixture(scope="module")  # Playwright keeps a loop running, which other modules must not meet
+def chromium() -> Iterator[object]:
+    """Debian's Chromium, driven by Playwright."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        program = None
+    if program is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("In CI there must be a browser: apt-get install chromium, pip install playwright.")
+        pytest.skip("There is no Chromium or no Playwright on this machine.")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        yield browser
+        browser.close()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,5 +1,6 @@
 """Checkpoints of untrained compact models, for tests of everything that does not depend on what was learned."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -8,18 +9,28 @@ from fusion.config import EncoderConfig, StrategyConfig
 from fusion.encoders import COMPACT
 from fusion.model import FusionModel, build_encoder, build_strategy, fuser_state, save_weights
 from fusion.strategies import STRATEGIES
-from fusion.tasks import TASKS
+from fusion.tasks import TASKS, Task
+
+OPTIONS = {"digits-find": {"image": {"size": 96}}}  # encoders of a task's own that are not built as those of digits
 
 
-def make_checkpoints(folder: Path) -> Path:
-    """Writes a whole `checkpoints/` folder with the task digits; returns the folder."""
+def make_checkpoints(folder: Path, tasks: Iterable[str] = ("digits",)) -> Path:
+    """Writes a whole `checkpoints/` folder with these tasks, and the encoders they take from others; returns the folder."""
     torch.manual_seed(0)
-    home = folder / "digits"
-    for modality, name in COMPACT.items():
-        save_weights(home / "encoders" / modality, build_encoder(EncoderConfig(name)).state_dict(), EncoderConfig(name))
-        config = StrategyConfig(f"{modality}_only", "digits", 10, (modality,))
-        save_weights(home / config.name, fuser_state(FusionModel({}, build_strategy(config))), config)
-    for name in STRATEGIES:
-        config = StrategyConfig(name, "digits", 10, options=TASKS["digits"].options.get(name, {}))
-        save_weights(home / name, fuser_state(FusionModel({}, build_strategy(config))), config)
+    for task in map(TASKS.__getitem__, tasks):
+        for modality, home in task.encoders.items():
+            make_encoder(folder / home / "encoders" / modality, EncoderConfig(COMPACT[modality], OPTIONS.get(home, {}).get(modality, {})))
+            make_strategy(folder, task, f"{modality}_only", (modality,))
+        for name in STRATEGIES:
+            make_strategy(folder, task, name, task.modalities)
     return folder
+
+
+def make_encoder(home: Path, config: EncoderConfig) -> None:
+    if not home.exists():
+        save_weights(home, build_encoder(config).state_dict(), config)
+
+
+def make_strategy(folder: Path, task: Task, name: str, modalities: tuple[str, ...]) -> None:
+    config = StrategyConfig(name, task.name, len(task.labels), modalities, options=task.options.get(name, {}), grid=task.grid)
+    save_weights(folder / task.name / name, fuser_state(FusionModel({}, build_strategy(config), config.grid)), config)
