@@ -1,6 +1,6 @@
 """Fusion Lab's page: `python app.py`, then open the address it prints.
 
-    python app.py [--device auto|cpu|cuda|mps] [--host 127.0.0.1] [--port 7860] [--share]
+python app.py [--device auto|cpu|cuda|mps] [--host 127.0.0.1] [--port 7860] [--share]
 """
 
 from __future__ import annotations
@@ -17,11 +17,16 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio is i
 
 
 def build_app(lab: Any = None, device: str = "auto") -> gr.Blocks:
-    """The page around a lab; without one, the digits lab with its shipped weights."""
+    """The page around a lab; without one, around every task that has weights, each loaded when it is first chosen."""
+    from functools import partial
+
     import fusion
+    from fusion.ui.desk import shipped_tasks
     from fusion.ui.page import build_page
 
-    return build_page(lab or fusion.load("digits", device=device))
+    if lab is not None:
+        return build_page({lab.task.name: lambda: lab})
+    return build_page({task: partial(fusion.load, task, device=device) for task in shipped_tasks() or ["digits"]})
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -7,12 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import shutil
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlparse
@@ -22,13 +18,14 @@ import pytest
 from PIL import Image
 
 import app
+from fusion.strategies import STRATEGIES
+from fusion.ui.desk import shipped_tasks
+from tests.browser import READY, ROOT, running
 from tests.ui.fake_lab import FakeLab
 
-ROOT = Path(__file__).resolve().parents[1]
+SHIPPED = ROOT / "checkpoints"
 # a 3 as a hand draws it, in hundredths of the pad
 THREE = "30,20 42,13 60,14 70,26 62,42 47,48 64,53 73,68 62,84 44,88 28,80"
-READY = "document.documentElement.classList.contains('fl-ready')"
-FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 
 
 def test_importing_the_app_is_cheap() -> None:
@@ -61,39 +58,8 @@ def test_the_app_is_built_around_a_lab() -> None:
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of `python app.py` with the shipped weights, in a process of its own."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    log = tmp_path_factory.mktemp("app") / "log.txt"
-    command = [sys.executable, "app.py", "--device", "cpu", "--host", "127.0.0.1", "--port", str(port)]
-    with log.open("w") as output, subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT) as process:
-        for _ in range(240):
-            if process.poll() is not None:
-                pytest.fail(f"python app.py ended:\n{log.read_text()[-2000:]}")
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.25)
-        yield f"http://127.0.0.1:{port}"
-        process.terminate()
-    assert "Traceback" not in log.read_text()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[object]:
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        program = None
-    if program is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("In CI there must be a browser: apt-get install chromium, pip install playwright.")
-        pytest.skip("There is no Chromium or no Playwright on this machine.")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
-        yield browser
-        browser.close()
+    command = [sys.executable, "app.py", "--device", "cpu", "--host", "127.0.0.1", "--port"]
+    yield from running(command, tmp_path_factory.mktemp("app") / "log.txt")
 
 
 @pytest.fixture
@@ -138,7 +104,9 @@ def test_the_first_screen_shows_a_computed_example(visit) -> None:
     assert visit.locator("h1").inner_text() == "Fusion Lab"
     for modality in ("image", "text", "audio", "video"):
         alone(visit, modality, "7")
-    assert visit.locator("#fl-table tbody tr[data-chosen]").count() == 8
+    shipped = [n for n in STRATEGIES if (SHIPPED / "digits" / n / "model.safetensors").exists()]
+    assert visit.locator("#fl-table tr[data-name]").count() == len(shipped) + 4
+    assert visit.locator("#fl-tasks input").evaluate_all("all => all.map((i) => i.value)") == shipped_tasks()
 
 
 @pytest.mark.browser
@@ -180,7 +148,7 @@ def test_typed_markup_and_templates_stay_text(visit) -> None:
 
 @pytest.mark.browser
 def test_one_choice_of_strategy_everywhere_and_a_link_that_keeps_it(visit) -> None:
-    visit.locator("#fl-table tr", has_text="Late").first.click()
+    visit.locator("#fl-table tr[data-name=late]").click()
     assert visit.locator("#fl-strategies input:checked").get_attribute("value") == "late"
     visit.locator("#fl-strategies input[value=dynamic]").focus()
     visit.keyboard.press("Space")

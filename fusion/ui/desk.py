@@ -1,21 +1,28 @@
-"""Where the page asks the lab: one answer per input, remembered, so that a change of strategy or language costs nothing."""
+"""Where the page asks the labs, one per task: each answer is remembered, so that a change of strategy or language costs nothing."""
 
 from __future__ import annotations
 
 import hashlib
+import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fusion.types import Prediction, Seen
-from fusion.ui.state import PageState
+from fusion.config import CHECKPOINTS
+from fusion.strategies import STRATEGIES
+from fusion.tasks import TASKS
+from fusion.types import FusionError, Prediction, Seen
+from fusion.ui.state import PEN, PageState
 
-REMEMBERED = 12  # answers; about a megabyte each
+logger = logging.getLogger(__name__)
+REMEMBERED = 12  # answers of each task; about a megabyte each
+FIRST_STRATEGY = "cross_attention"
+FINE_PEN = 0.03
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,7 @@ class Desk:
 
     def __init__(self, lab: Any, examples: Mapping[str, Any], make_example: Callable[[str], Mapping[str, Any]], uploads: Path) -> None:
         self.lab, self.examples, self._make, self.uploads = lab, examples, make_example, uploads
+        self.pen = FINE_PEN if lab.task.grid else PEN  # where several things share a picture, each is small
         self._answers: OrderedDict[str, Answer] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -64,13 +72,27 @@ class Desk:
         """The media of an example; an unknown name (of an old link) has none."""
         return self._make(name) if name in self.examples else {}
 
+    def strategy(self, name: str) -> str:
+        """That strategy if the task has it, else the one a visitor finds first."""
+        known = (*self.lab.strategies, *self.lab.baselines)
+        return name if name in known else FIRST_STRATEGY if FIRST_STRATEGY in known else known[0]
+
+    def warm_up(self) -> None:
+        """One answer that nobody sees: the very first is several times slower, and the page shows milliseconds."""
+        for name in list(self.examples)[:1]:
+            try:
+                self.lab.compare(self.lab.encode(self._make(name), severity={}))
+            except FusionError:
+                logger.exception("The first example cannot be answered")
+
     def answer(self, state: PageState) -> Answer | None:
         """What every strategy says, or None where there is no input at all.
 
         Raises:
             FusionError: the input cannot be used, in one sentence.
         """
-        inputs = state.media(self.example, self.uploads)
+        inputs = state.media(self.example, self.uploads, self.pen)
+        inputs = {m: medium for m, medium in inputs.items() if m in self.lab.modalities}
         if not inputs:
             return None
         severity = {m: s for m, s in state.severity.items() if m in inputs}
@@ -86,3 +108,44 @@ class Desk:
             while len(self._answers) > REMEMBERED:
                 self._answers.popitem(last=False)
         return answer
+
+
+class Desks:
+    """The desks of all tasks on offer; each lab is loaded when somebody first asks for its task, and kept."""
+
+    def __init__(self, labs: Mapping[str, Callable[[], Any]], examples: Mapping[str, Any], uploads: Path) -> None:
+        """`labs` {task: makes its lab}, the first one is what visitors find; `examples` {task: with EXAMPLES and make_example}."""
+        self._labs, self._examples, self._uploads = dict(labs), examples, uploads
+        self._desks: dict[str, Desk] = {}
+        self._lock = threading.Lock()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._labs)
+
+    def task(self, name: str) -> str:
+        """That task if it is on offer, else the first."""
+        return name if name in self._labs else next(iter(self._labs))
+
+    def loaded(self, task: str) -> bool:
+        return task in self._desks
+
+    def __getitem__(self, task: str) -> Desk:
+        """The desk of a task.
+
+        Raises:
+            FusionError: its weights cannot be used, in one sentence.
+        """
+        with self._lock:
+            if task not in self._desks:
+                found = self._examples.get(task)
+                lab = self._labs[task]()
+                self._desks[task] = Desk(lab, found.EXAMPLES if found else {}, found.make_example if found else {}.get, self._uploads)
+                self._desks[task].warm_up()
+            return self._desks[task]
+
+
+def shipped_tasks(checkpoints: Path = CHECKPOINTS) -> list[str]:
+    """Tasks with weights of at least one strategy and of all their encoders."""
+    return [name for name, task in TASKS.items()
+            if any((checkpoints / name / s / "model.safetensors").exists() for s in STRATEGIES)
+            and all((checkpoints / home / "encoders" / m / "model.safetensors").exists() for m, home in task.encoders.items())]  # fmt: skip

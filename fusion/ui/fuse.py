@@ -14,14 +14,13 @@ from typing import Any
 
 import gradio as gr
 
-from fusion.types import FusionError
-from fusion.ui.desk import Answer, Desk
+from fusion.types import MODALITIES, FusionError
+from fusion.ui.desk import FIRST_STRATEGY, Answer, Desk, Desks
 from fusion.ui.state import PageState
 from fusion.ui.views import export, media, seen, strategies
 from fusion.ui.views.component import view
 
 logger = logging.getLogger(__name__)
-FIRST_STRATEGY = "cross_attention"
 SKIP = object()  # an output that stays as it is; a plain value, so that handlers can be tested without a page
 
 
@@ -30,6 +29,7 @@ class FusePage:
     """The components that take part in events."""
 
     slots: dict[str, gr.HTML]
+    task: gr.HTML
     examples: gr.HTML
     strategy: gr.HTML
     language: gr.HTML
@@ -40,19 +40,14 @@ class FusePage:
 class Handlers:
     """What happens on each event; every method takes and returns plain values in the order `wire` names."""
 
-    def __init__(self, desk: Desk) -> None:
-        self.desk, self.modalities = desk, tuple(desk.lab.modalities)
+    def __init__(self, desks: Desks) -> None:
+        self.desks, self.modalities = desks, MODALITIES
         self._count = itertools.count(1)
 
     def first(self) -> tuple[PageState, str]:
         """The worked example a visitor finds, and its result."""
-        known = (*self.desk.lab.strategies, *self.desk.lab.baselines)
-        state = PageState({}, FIRST_STRATEGY if FIRST_STRATEGY in known else known[0])
-        state = PageState.read(self.modalities, [*("" for _ in self.modalities), state.strategy, "en"])
-        try:
-            state = self._with_example(state, next(iter(self.desk.examples), ""))
-        except FusionError:
-            logger.exception("The first example cannot be made")
+        state = PageState.read(self.modalities, [*("" for _ in self.modalities), "", FIRST_STRATEGY, "en"])
+        state, _ = self._at_task(state)
         return state, self.result(state)
 
     def edited(self, *values: Any) -> tuple[str, str]:
@@ -68,57 +63,94 @@ class Handlers:
             return *(SKIP for _ in self.modalities), self._failed({"text": str(error)}), SKIP
         return *(state.slots[m].json() for m in self.modalities), self.result(state), self.pack(state)
 
+    def switched(self, *values: Any) -> tuple[Any, ...]:
+        """Another task was chosen; its first example is shown: the slots, example, result, export."""
+        try:
+            state, example = self._at_task(PageState.read(self.modalities, values))
+        except FusionError as error:
+            return *(SKIP for _ in self.modalities), SKIP, self._failed({"text": str(error)}), SKIP
+        except Exception:
+            logger.exception("The task %s cannot be opened", values[len(self.modalities)])
+            return *(SKIP for _ in self.modalities), SKIP, self._failed({"key": "status.unexpected"}), SKIP
+        return *(state.slots[m].json() for m in self.modalities), example, self.result(state), self.pack(state)
+
     def looked(self, *values: Any) -> str:
         """Strategy or language changed, which the browser draws by itself: export."""
         return self.pack(PageState.read(self.modalities, values))
 
     def opened(self, query: str | None, languages: str, *values: Any) -> tuple[Any, ...]:
-        """The page was opened, perhaps by a link: slots, strategy, language, result, export."""
+        """The page was opened, perhaps by a link: slots, task, strategy, language, example, result, export."""
         state = PageState.from_query(self.modalities, query) if query else None
         if state is None:
             if not languages.strip().lower().startswith("zh"):
-                return (SKIP,) * (len(self.modalities) + 4)
+                return (SKIP,) * (len(self.modalities) + 6)
             state = replace(PageState.read(self.modalities, values), language="zh")
-            return *(SKIP for _ in self.modalities), SKIP, state.language, SKIP, self.pack(state, touched=False)
-        known = (*self.desk.lab.strategies, *self.desk.lab.baselines)
-        if state.strategy not in known:
-            state = replace(state, strategy=FIRST_STRATEGY if FIRST_STRATEGY in known else known[0])
+            return *(SKIP for _ in self.modalities), SKIP, SKIP, state.language, SKIP, SKIP, self.pack(state, touched=False)
+        state = replace(state, task=self.desks.task(state.task))
+        result = self.result(state)  # says why, should its lab not load
+        if self.desks.loaded(state.task):
+            state = replace(state, strategy=self.desks[state.task].strategy(state.strategy))
         slots = (state.slots[m].json() for m in self.modalities)
-        return *slots, state.strategy, state.language, self.result(state), self.pack(state)
+        return *slots, state.task, state.strategy, state.language, "", result, self.pack(state)
 
     def result(self, state: PageState) -> str:
         """JSON for all views; where there is no result, only the status that says why."""
+        desk = None
         try:
-            answer = self.desk.answer(state)
+            desk = self.desks[self.desks.task(state.task)]
+            answer = desk.answer(state)
             if answer is None:
-                return self._failed({"key": "status.empty"}, "empty")
-            return _json({"id": next(self._count)} | result_payload(self.desk.lab, answer))
+                return self._failed({"key": "status.empty"}, desk, "empty")
+            return _json({"id": next(self._count), "lab": about(desk)} | result_payload(desk.lab, answer))
         except FusionError as error:
-            return self._failed({"text": str(error)})
+            return self._failed({"text": str(error)}, desk)
         except Exception:
             logger.exception("An input of %s could not be answered", {m: s.source for m, s in state.slots.items()})
-            return self._failed({"key": "status.unexpected"})
+            return self._failed({"key": "status.unexpected"}, desk)
 
     def pack(self, state: PageState, touched: bool = True) -> str:
         """JSON for the export view; `touched` puts the link into the address bar."""
-        return _json({"query": state.query(), "snippet": export.snippet(state), "touched": touched})
+        task = self.desks.task(state.task)
+        desk = self.desks[task] if self.desks.loaded(task) else None
+        code = export.snippet(replace(state, task=task), desk.lab.modalities, desk.pen) if desk else ""
+        return _json({"query": state.query(), "snippet": code, "touched": touched})
 
-    def _failed(self, said: dict[str, str], kind: str = "error") -> str:
+    def _failed(self, said: dict[str, str], desk: Desk | None = None, kind: str = "error") -> str:
         """Only a status; its number makes two equal ones differ, so that the browser notices the second."""
-        return _json({"id": next(self._count), "status": {"kind": kind} | said})
+        where = {"lab": about(desk)} if desk else {}
+        return _json({"id": next(self._count), "status": {"kind": kind} | said} | where)
+
+    def _at_task(self, state: PageState) -> tuple[PageState, str]:
+        """The state's task with its first example in the slots, and that example's name."""
+        task = self.desks.task(state.task)
+        desk = self.desks[task]
+        state, example = replace(state, task=task, strategy=desk.strategy(state.strategy)), next(iter(desk.examples), "")
+        try:
+            return self._with_example(state, example), example
+        except FusionError:
+            logger.exception("The first example of %s cannot be made", task)
+            return state, ""
 
     def _with_example(self, state: PageState, name: str) -> PageState:
-        if name not in self.desk.examples:
+        desk = self.desks[self.desks.task(state.task)]
+        if name not in desk.examples:
             return state
-        return state.with_example(name, self.desk.example(name), self.desk.examples[name].severity)
+        return state.with_example(name, desk.example(name), desk.examples[name].severity)
+
+
+def about(desk: Desk) -> dict[str, Any]:
+    """The task, its lab and its examples, for all views."""
+    return strategies.describe_lab(desk.lab, desk.examples, desk.pen) | {"first": desk.strategy("")}
 
 
 def result_payload(lab: Any, answer: Answer) -> dict[str, Any]:
     """All views' data of one answer."""
+    rows = strategies.rows(lab, answer.predictions)
     return {
         "status": {"kind": "ok", "notes": list(answer.notes)},
         "labels": list(lab.labels),
-        "strategies": strategies.rows(lab, answer.predictions),
+        "strategies": rows,
+        "tally": strategies.tally(rows),
         "modalities": strategies.modalities(lab, answer.seen),
         "encode_seconds": sum(s.seconds for s in answer.seen.values()),
         "media": media.previews(answer.media),
@@ -135,11 +167,11 @@ def _json(value: dict[str, Any]) -> str:
 
 def layout(handlers: Handlers) -> FusePage:
     """Places all components; an example is computed and shown before anyone clicks."""
-    desk, (state, result) = handlers.desk, handlers.first()
-    about = _json(strategies.describe_lab(desk.lab, desk.examples))
-    bus = view("result", result, lab=about, strategy=state.strategy)
-    language = view("header", state.language, lab=about)
-    examples = view("examples", next(iter(desk.examples), ""))
+    desks, (state, result) = handlers.desks, handlers.first()
+    bus = view("result", result, strategy=state.strategy, slots=len(state.slots))
+    language = view("header", state.language)
+    task = view("tasks", state.task, tasks=_json({"tasks": strategies.describe_tasks(desks)}))
+    examples = view("examples", next(iter(desks[state.task].examples), ""))
     view("status")
     with gr.Row(elem_id="fl-columns"):
         with gr.Column():
@@ -154,7 +186,7 @@ def layout(handlers: Handlers) -> FusePage:
     view("seen", frame=True)
     view("attention", frame=True)
     pack = view("export", handlers.pack(state, touched=False), frame=True)
-    return FusePage(slots, examples, strategy, language, bus, pack)
+    return FusePage(slots, task, examples, strategy, language, bus, pack)
 
 
 def wire(page: FusePage, handlers: Handlers, blocks: gr.Blocks) -> None:
@@ -164,21 +196,25 @@ def wire(page: FusePage, handlers: Handlers, blocks: gr.Blocks) -> None:
         return tuple(gr.skip() if value is SKIP else value for value in found)
 
     slots = list(page.slots.values())
-    values = [*slots, page.strategy, page.language]
+    values = [*slots, page.task, page.strategy, page.language]
     heavy: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1, "show_progress": "hidden", "api_visibility": "private"}
     light: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private", "trigger_mode": "always_last"}
     for slot in slots:
         slot.input(handlers.edited, values, [page.result, page.export], trigger_mode="always_last", **heavy)
-    example = [page.examples, *values], [*slots, page.result, page.export]
-    page.examples.input(lambda *given: outputs(handlers.example(*given)), *example, trigger_mode="always_last", **heavy)
+    shown = [*slots, page.result, page.export]
+    page.examples.input(
+        lambda *given: outputs(handlers.example(*given)), [page.examples, *values], shown, trigger_mode="always_last", **heavy
+    )
+    switched = [*slots, page.examples, page.result, page.export]
+    page.task.input(lambda *given: outputs(handlers.switched(*given)), values, switched, trigger_mode="always_last", **heavy)
     for chooser in (page.strategy, page.language):
         chooser.input(handlers.looked, values, page.export, **light)
 
     def opened(request: gr.Request, *current: Any) -> tuple[Any, ...]:
         found = handlers.opened(request.query_params.get("s"), request.headers.get("accept-language", ""), *current)
-        changes = list(outputs(found))
+        *front, result, pack = outputs(found)
         if found[len(slots)] is not SKIP:  # the receiver of results tells all views the strategy
-            changes[len(slots) + 2] = gr.update(value=found[len(slots) + 2], strategy=found[len(slots)])
-        return tuple(changes)
+            result = gr.update(value=result, strategy=found[len(slots) + 1])
+        return *front, result, pack
 
-    blocks.load(opened, values, [*slots, page.strategy, page.language, page.result, page.export], **heavy)
+    blocks.load(opened, values, [*slots, page.task, page.strategy, page.language, page.examples, page.result, page.export], **heavy)

@@ -22,7 +22,9 @@ SOURCES = ("none", "example", "text", "drawing", "file", "clip")  # "clip": the 
 WORST = 5  # corruption severities are 0 to WORST
 LONGEST = {"example": 80, "text": 4000, "path": 1000, "name": 300}  # characters
 MAX_POINTS, MAX_LINK = 20000, 60000
+PEN = 0.06  # width of a line that is drawn, as a share of the pad
 Strokes = tuple[tuple[tuple[float, float, float], ...], ...]
+MakeExample = Callable[[str], Mapping[str, Any]]
 
 
 def _strokes(value: Any) -> Strokes:
@@ -73,15 +75,16 @@ class PageState:
     """All that decides what the page shows."""
 
     slots: dict[str, Slot]
+    task: str
     strategy: str
     language: str = "en"
 
     @classmethod
     def read(cls, modalities: Iterable[str], values: Iterable[Any]) -> PageState:
-        """From component values: one per modality, then strategy, then language."""
-        *slots, strategy, language = values
+        """From component values: one per modality, then task, strategy and language."""
+        *slots, task, strategy, language = values
         named = {m: Slot.read(v) for m, v in zip(modalities, slots, strict=True)}
-        return cls(named, str(strategy or ""), language if language in LANGUAGES else "en")
+        return cls(named, str(task or ""), str(strategy or ""), language if language in LANGUAGES else "en")
 
     @property
     def severity(self) -> dict[str, int]:
@@ -102,31 +105,31 @@ class PageState:
             kept = slot if slot.source in ("example", "text", "clip") else replace(slot, source="none")
             kept = asdict(replace(kept, path="", name="", strokes=()))
             slots[m] = {key: value for key, value in kept.items() if value != default[key]}
-        text = json.dumps([slots, self.strategy, self.language], ensure_ascii=False, separators=(",", ":"))
+        text = json.dumps([slots, self.strategy, self.language, self.task], ensure_ascii=False, separators=(",", ":"))
         return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
     @classmethod
     def from_query(cls, modalities: Iterable[str], query: str) -> PageState | None:
-        """The state of a link, or None where the link is broken."""
+        """The state of a link, or None where the link is broken; links of a time with one task do not name it."""
         try:
             if len(query) > MAX_LINK:
                 return None
-            slots, strategy, language = json.loads(base64.urlsafe_b64decode(query + "=" * (-len(query) % 4)))
+            slots, strategy, language, *task = json.loads(base64.urlsafe_b64decode(query + "=" * (-len(query) % 4)))
             kept = {m: {k: v for k, v in slots.get(m, {}).items() if k not in ("path", "name", "strokes")} for m in modalities}
-            return cls.read(kept, [*kept.values(), strategy, language])
+            return cls.read(kept, [*kept.values(), task[0] if task else "", strategy, language])
         except (ValueError, TypeError, AttributeError, binascii.Error):
             return None
 
-    def media(self, make_example: Callable[[str], Mapping[str, Any]], uploads: Path) -> dict[str, Any]:
-        """{modality: what `lab.encode` takes} of every slot that is on and holds something.
+    def media(self, make_example: MakeExample, uploads: Path, pen: float = PEN) -> dict[str, Any]:
+        """{modality: what `lab.encode` takes} of every slot that is on and holds something; drawings in lines of width `pen`.
 
         Raises:
             FusionError: an example is unknown or a file is gone.
         """
-        found = {m: self._medium(m, slot, make_example, uploads) for m, slot in self.slots.items() if slot.on}
+        found = {m: self._medium(m, slot, make_example, uploads, pen) for m, slot in self.slots.items() if slot.on}
         return {m: medium for m, medium in found.items() if medium is not None}
 
-    def _medium(self, modality: str, slot: Slot, make_example: Callable[[str], Mapping[str, Any]], uploads: Path) -> Any:
+    def _medium(self, modality: str, slot: Slot, make_example: MakeExample, uploads: Path, pen: float) -> Any:
         if slot.source == "text":
             return slot.text if slot.text.strip() else None
         if slot.source == "example":
@@ -134,9 +137,9 @@ class PageState:
         if slot.source == "file":
             return uploaded(slot.path, slot.name, uploads)
         if slot.source == "drawing":
-            return drawn(modality, self.slots["image"].strokes)
+            return drawn(modality, self.slots["image"].strokes, pen)
         if slot.source == "clip":
-            clip = self._medium("video", self.slots["video"], make_example, uploads)
+            clip = self._medium("video", self.slots["video"], make_example, uploads, pen)
             if isinstance(clip, Clip) and clip.audio is None:
                 clip = None
             if clip is None:
@@ -153,11 +156,11 @@ def uploaded(path: str, name: str, uploads: Path) -> Path:
     return file
 
 
-def drawn(modality: str, strokes: Strokes) -> Any:
+def drawn(modality: str, strokes: Strokes, width: float = PEN) -> Any:
     """One drawing is a picture and the clip of its being written."""
     from fusion.tasks.digits import pen
 
     if not strokes:
         return None
     arrays = [np.array(s, dtype=np.float64) for s in strokes]
-    return pen.draw_picture(arrays) if modality == "image" else pen.draw_clip(arrays)
+    return pen.draw_picture(arrays, thickness=width) if modality == "image" else pen.draw_clip(arrays, thickness=width)

@@ -9,7 +9,10 @@ import gradio as gr
 from fusion.ui.text import ASSETS, load_text
 
 STYLES = ("page.css", "slot.css", "results.css")
-SCRIPTS = ("core.js", "frame.js", "pad.js", "recorder.js", "slot.js", "strategies.js", "outcome.js", "medium.js", "seen.js", "attention.js")
+SCRIPTS = (
+    *("core.js", "frame.js", "pad.js", "recorder.js", "slot.js", "strategies.js", "diagram.js", "table.js", "place.js", "outcome.js"),
+    *("shares.js", "medium.js", "seen.js", "attention.js"),
+)
 FONTS = ("ui-sans-serif", "system-ui", "sans-serif")  # of the visitor's own system: nothing is fetched from elsewhere
 MONO = ("ui-monospace", "Consolas", "monospace")
 

@@ -1,23 +1,46 @@
 """A lab with known answers: the oracle of the page's tests, and a page without trained weights.
 
 Every modality says a digit (its last letter, or what `says` names). A strategy answers with the digit most modalities say, of
-equally many the first; each number follows from its name, so that tests can state it.
+equally many the first, unless `dissent` names another; each number follows from its name, so that tests can state it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from itertools import combinations
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
+from fusion.tasks import TASKS
 from fusion.types import MODALITIES, Audio, Clip, FusionError, Layout, Prediction, Seen
 
 LABELS = tuple("0123456789")
 DIM = 24
-FUSES = {"early": "embeddings", "late": "logits", "dynamic": "embeddings", "cross_attention": "tokens"}
+FUSES = {
+    "early": "embeddings",
+    "early_tokens": "tokens",
+    "late": "logits",
+    "dynamic": "embeddings",
+    "additive_attention": "embeddings",
+    "cross_attention": "tokens",
+    "bottleneck": "tokens",
+    "tensor": "embeddings",
+    "low_rank": "embeddings",
+    "tcn": "tokens",
+    "autoencoder": "embeddings",
+    "shared_space": "embeddings",
+    "multitask": "embeddings",
+}
+WEIGHTED, VOTING, ATTENDING = (
+    ("late", "dynamic", "additive_attention"),
+    ("late", "dynamic"),
+    ("early_tokens", "cross_attention", "bottleneck"),
+)
+SHARE = {"image": 4, "text": 3, "audio": 2, "video": 1}  # of the probability above chance, in every subset: also the Shapley values
+BOX, NOT_THERE = (0.5, 0.25, 0.75, 0.5), "3"  # in tasks with a place; this digit is in no picture
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
@@ -31,15 +54,14 @@ class FakeEncoding:
 class FakeLab:
     """Has the public interface of `fusion.lab.Lab` that the page uses."""
 
-    task = SimpleNamespace(name="digits", title="Digits")
     modalities, labels = MODALITIES, LABELS
     strategies, baselines = tuple(FUSES), tuple(f"{m}_only" for m in MODALITIES)
     device, precision = "cpu", "float32"
-    parameters = {"early": 20000, "late": 4000, "dynamic": 30000, "cross_attention": 150000} | {f"{m}_only": 970 for m in MODALITIES}
+    parameters = {n: 1000 * ((7 * i) % 13 + 1) for i, n in enumerate(FUSES)} | {f"{m}_only": 970 for m in MODALITIES}
     encoder_parameters = dict.fromkeys(MODALITIES, 250000)
 
-    def __init__(self, says: dict[str, int] | None = None) -> None:
-        self.says, self.encoded = says or {}, 0
+    def __init__(self, says: dict[str, int] | None = None, task: str = "digits", dissent: dict[str, str] | None = None) -> None:
+        self.says, self.task, self.dissent, self.encoded = says or {}, TASKS[task], dissent or {}, 0
 
     def describe(self, name: str) -> Any:
         return SimpleNamespace(name=name, title=name.replace("_", " ").capitalize(), idea=f"The idea of {name}.", formula=f"y = {name}(x)",
@@ -75,15 +97,30 @@ class FakeLab:
     def predict(self, encoding: FakeEncoding, strategy: str) -> Prediction:
         used = [m for m in encoding.media if strategy in FUSES or strategy == f"{m}_only"]
         said = {m: self.digit(m, encoding.media[m]) for m in used}
-        label = Counter(said.values()).most_common(1)[0][0]
+        label = self.dissent.get(strategy, Counter(said.values()).most_common(1)[0][0])
         sure = 0.9 if strategy in FUSES else 0.7
         probs = dict.fromkeys(LABELS, (1 - sure) / 9) | {label: sure}
-        weights = {m: 1 / len(used) for m in used} if strategy == "dynamic" else None
-        votes = {m: dict.fromkeys(LABELS, 0.05) | {said[m]: 0.55} for m in used} if strategy in ("late", "dynamic") else None
+        weights = {m: 1 / len(used) for m in used} if strategy in WEIGHTED else None
+        votes = {m: dict.fromkeys(LABELS, 0.05) | {said[m]: 0.55} for m in used} if strategy in VOTING else None
         contributions = {m: (0.2 if said[m] == label else -0.1) for m in used}
         layouts = {m: self.layout(m, encoding.media[m]) for m in used}
-        attention = self.attention(layouts) if strategy == "cross_attention" else {}
-        return Prediction(label, probs, weights, contributions, votes, attention, layouts, None, 0.002)
+        attention = self.attention(layouts) if strategy in ATTENDING else {}
+        auxiliary = {"parity": {"even": 0.25, "odd": 0.75}} if strategy == "multitask" else None
+        box = mask = found = None
+        if self.task.grid and "image" in used and len(used) > 1:
+            found = 0.125 if label == NOT_THERE else 0.875
+            box = None if label == NOT_THERE else BOX
+            mask = None if box is None else np.pad(np.ones((12, 12), np.float32), ((12, 24), (24, 12)))  # the box, on 48 x 48
+        subsets = self.subsets(used, label, sure)
+        return Prediction(label, probs, weights, contributions, votes, attention, layouts, box, 0.002, subsets, auxiliary, mask, found)
+
+    def subsets(self, used: list[str], label: str, sure: float) -> dict[tuple[str, ...], np.ndarray]:
+        """The label has 1/K and of the rest up to `sure` each modality's `SHARE`."""
+        found = {}
+        for part in (c for size in range(1, len(used) + 1) for c in combinations(used, size)):
+            p = 0.1 + (sure - 0.1) * sum(SHARE[m] for m in part) / sum(SHARE[m] for m in used)
+            found[part] = np.where(np.array(LABELS) == label, p, (1 - p) / 9)
+        return found
 
     def layout(self, modality: str, medium: Any) -> Layout:
         if modality == "image":

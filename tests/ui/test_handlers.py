@@ -14,25 +14,37 @@ import numpy as np
 import pytest
 
 from fusion.types import Audio, FusionError
-from fusion.ui.desk import REMEMBERED, Desk, fingerprint
+from fusion.ui.desk import REMEMBERED, Desks, fingerprint, shipped_tasks
 from fusion.ui.fuse import SKIP, Handlers
 from fusion.ui.state import PageState
 from fusion.ui.views.media import sound
 from fusion.ui.views.packed import grey, shares, unpack_shares
-from tests.ui.fake_lab import LABELS, FakeLab
+from fusion.ui.views.strategies import describe_tasks
+from tests.tiny import make_checkpoints
+from tests.ui.fake_lab import ATTENDING, BOX, FUSES, LABELS, SHARE, FakeLab
 
 MODALITIES = FakeLab.modalities
 EXAMPLES = {"three": SimpleNamespace(title="Three", story="Says three.", severity={"text": 2})}
 
 
+def at_work(tmp_path, make=None, **labs: FakeLab) -> Handlers:
+    """The page's handlers around labs by task, `digits_find` for digits-find; without any, around one of digits."""
+    media = {"three": {"text": "three", "image": np.full((64, 64, 3), 255, np.uint8)}}
+    examples = SimpleNamespace(EXAMPLES=EXAMPLES, make_example=make or media.__getitem__)
+    named = {name.replace("_", "-"): lab for name, lab in (labs or {"digits": FakeLab()}).items()}
+    return Handlers(Desks({name: lambda lab=lab: lab for name, lab in named.items()}, dict.fromkeys(named, examples), tmp_path))
+
+
 @pytest.fixture
 def handlers(tmp_path) -> Handlers:
-    examples = {"three": {"text": "three", "image": np.full((64, 64, 3), 255, np.uint8)}}
-    return Handlers(Desk(FakeLab(), EXAMPLES, examples.__getitem__, tmp_path))
+    return at_work(tmp_path)
 
 
-def values(strategy: str = "dynamic", language: str = "en", **slots: dict) -> list[str]:
-    return [*(json.dumps(slots.get(m, {})) for m in MODALITIES), strategy, language]
+def values(strategy: str = "dynamic", language: str = "en", task: str = "digits", **slots: dict) -> list[str]:
+    return [*(json.dumps(slots.get(m, {})) for m in MODALITIES), task, strategy, language]
+
+
+STROKE = {"source": "drawing", "strokes": [[[0, 0, 0], [1, 1, 1]]]}
 
 
 def text(words: str) -> dict[str, str]:
@@ -41,33 +53,112 @@ def text(words: str) -> dict[str, str]:
 
 def test_the_result_is_the_prediction(handlers: Handlers) -> None:
     result = json.loads(handlers.edited(*values(text=text("five")))[0])
-    encoding = handlers.desk.lab.encode({"text": "five"})
-    predictions = handlers.desk.lab.compare(encoding)
-    assert [s["name"] for s in result["strategies"]] == ["early", "late", "dynamic", "cross_attention", "text_only"]
+    encoding = handlers.desks["digits"].lab.encode({"text": "five"})
+    predictions = handlers.desks["digits"].lab.compare(encoding)
+    assert [s["name"] for s in result["strategies"]] == [*FUSES, "text_only"]
     for shown in result["strategies"]:
         p = predictions[shown["name"]]
         assert (shown["label"], shown["confidence"], shown["seconds"]) == (p.label, p.confidence, p.seconds)
         assert dict(zip(LABELS, shown["probs"], strict=True)) == p.probs
         assert (shown["weights"], shown["contributions"]) == (p.weights, p.contributions)
-    assert [s["baseline"] for s in result["strategies"]] == [False] * 4 + [True]
+    assert [s["baseline"] for s in result["strategies"]] == [False] * 13 + [True]
     assert [m["present"] for m in result["modalities"]] == [False, True, False, False]
     assert result["modalities"][1] == {"name": "text", "present": True, "tokens": 1, "dim": 24}
     assert result["status"] == {"kind": "ok", "notes": []}
 
 
 def test_who_disagrees_with_the_majority_is_marked(tmp_path) -> None:
-    handlers = Handlers(Desk(FakeLab({"image": 4, "video": 4}), EXAMPLES, lambda name: {}, tmp_path))
-    stroke = {"source": "drawing", "strokes": [[[0, 0, 0], [1, 1, 1]]]}
-    result = json.loads(handlers.edited(*values(image=stroke, video={"source": "drawing"}, text=text("nine")))[0])
+    handlers = at_work(tmp_path, digits=FakeLab({"image": 4, "video": 4}, dissent={"tensor": "9", "tcn": "9", "early": "1"}))
+    result = json.loads(handlers.edited(*values(image=STROKE, video={"source": "drawing"}, text=text("nine")))[0])
     differs = {s["name"]: s["differs"] for s in result["strategies"] if s["baseline"]}
     assert differs == {"image_only": False, "text_only": True, "video_only": False}
-    assert not any(s["differs"] for s in result["strategies"] if not s["baseline"])
+    assert [s["name"] for s in result["strategies"] if s["differs"] and not s["baseline"]] == ["early", "tensor", "tcn"]
+    assert result["tally"] == [["4", 10], ["9", 2], ["1", 1]]
+
+
+def test_shapley_values_stand_beside_weight_and_leave_one_out(handlers: Handlers) -> None:
+    result = json.loads(handlers.edited(*values(image=STROKE, text=text("seven")))[0])
+    late = next(s for s in result["strategies"] if s["name"] == "late")
+    whole = SHARE["image"] + SHARE["text"]
+    assert late["worth"]["shapley"] == pytest.approx({m: 0.8 * SHARE[m] / whole for m in ("image", "text")})
+    assert (
+        sum(late["worth"]["shapley"].values()) == pytest.approx(late["confidence"] - late["worth"]["none"]) and late["worth"]["none"] == 0.1
+    )
+    assert late["weights"] == {"image": 0.5, "text": 0.5} and late["contributions"] == {"image": 0.2, "text": 0.2}
+    assert 0 < late["worth"]["interaction"] < 1
+    alone = result["strategies"][-1]
+    assert alone["worth"]["shapley"] == pytest.approx({"text": 0.6}) and alone["worth"]["interaction"] is None
+    assert next(s["auxiliary"] for s in result["strategies"] if s["name"] == "multitask") == {"parity": {"even": 0.25, "odd": 0.75}}
+
+
+def test_a_place_reaches_the_browser_as_it_was(tmp_path) -> None:
+    handlers = at_work(tmp_path, digits_find=FakeLab(task="digits-find"))
+    result = json.loads(handlers.edited(*values(task="digits-find", image=STROKE, text=text("the seven")))[0])
+    row = next(s for s in result["strategies"] if s["name"] == "cross_attention")
+    assert row["place"]["found"] == 0.875 and row["place"]["box"] == list(BOX)
+    mask = unpack_shares(row["place"]["mask"]["data"]).reshape(48, 48)
+    assert row["place"]["mask"]["side"] == 48 and mask[12:24, 24:36].min() == 1 and mask.sum() == 144
+    # mean over 2 layers and 4 heads of "query q looks at q + l + h": 0.7 spread over cells 0..4 for word 0, 1..5 for word 1
+    asked = unpack_shares(row["place"]["asked"]["shares"])
+    assert asked.argmax() in (1, 2, 3, 4) and asked.sum() == pytest.approx(1, abs=0.05) and asked[10:].max() < 0.01
+    assert row["place"]["asked"]["places"][0] == [0.0, 0.0, 0.125, 0.125]
+    assert next(s["place"]["asked"] for s in result["strategies"] if s["name"] == "early") is None
+    assert all(s["place"] is None for s in result["strategies"] if s["baseline"]) and result["lab"]["task"]["places"]
+    lines = list(csv.DictReader(io.StringIO(result["export"]["csv"])))
+    whole = json.loads(result["export"]["json"])["strategies"]["early"]
+    assert [float(lines[0][side]) for side in ("x0", "y0", "x1", "y1")] == whole["box"] == list(BOX)
+    assert float(lines[0]["found"]) == whole["found"] == 0.875 and whole["mask"][12][24] == 1 and whole["mask"][11][24] == 0
+    assert lines[12]["answer_parity"] == "odd" and float(lines[0]["shapley_text"]) == pytest.approx(0.8 * 3 / 7)
+
+
+def test_what_is_not_there_has_no_box(tmp_path) -> None:
+    handlers = at_work(tmp_path, digits_find=FakeLab({"image": 3}, task="digits-find"))
+    result = json.loads(handlers.edited(*values(task="digits-find", image=STROKE, text=text("three")))[0])
+    place = result["strategies"][0]["place"]
+    assert (place["found"], place["box"], place["mask"]) == (0.125, None, None)
+    assert "x0" not in result["export"]["csv"].splitlines()[0]
+
+
+def test_each_task_has_its_lab_which_is_loaded_when_it_is_first_chosen(tmp_path) -> None:
+    loaded: list[str] = []
+    examples = {"digits": SimpleNamespace(EXAMPLES=EXAMPLES, make_example=lambda name: {"text": "three"}),
+                "digits-add": SimpleNamespace(EXAMPLES={"sum": EXAMPLES["three"]}, make_example=lambda name: {"text": "nine"})}  # fmt: skip
+    labs = {task: lambda task=task: loaded.append(task) or FakeLab(task=task) for task in ("digits", "digits-add")}
+    handlers = Handlers(Desks(labs, examples, tmp_path))
+    assert json.loads(handlers.first()[1])["lab"]["task"]["name"] == "digits" and loaded == ["digits"]
+    *slots, example, result, pack = handlers.switched(*values("tcn", task="digits-add", text=text("one")))
+    assert loaded == ["digits", "digits-add"] and example == "sum" and json.loads(slots[1])["text"] == "nine"
+    assert json.loads(result)["lab"]["task"]["name"] == "digits-add" and json.loads(result)["strategies"][0]["label"] == "9"
+    query = json.loads(pack)["query"]
+    assert PageState.from_query(MODALITIES, query).task == "digits-add" and "fusion.load('digits-add')" in json.loads(pack)["snippet"]
+    assert handlers.opened(query, "", *values())[4:6] == ("digits-add", "tcn")
+    handlers.switched(*values())
+    handlers.switched(*values(task="digits-add"))
+    assert loaded == ["digits", "digits-add"]
+    assert [t["interaction"] for t in describe_tasks(handlers.desks)] == ["redundancy", "synergy"]
+
+
+def test_a_task_that_cannot_be_opened_is_one_sentence(tmp_path) -> None:
+    def broken() -> FakeLab:
+        raise FusionError("The weights of late are missing or broken.")
+
+    handlers = Handlers(Desks({"digits": FakeLab, "digits-add": broken}, {}, tmp_path))
+    *rest, result, pack = handlers.switched(*values(task="digits-add"))
+    assert (*rest, pack) == (SKIP,) * 6
+    assert json.loads(result)["status"] == {"kind": "error", "text": "The weights of late are missing or broken."}
+    query = PageState.read(MODALITIES, values(task="digits-add")).query()
+    assert json.loads(handlers.opened(query, "", *values())[-2])["status"]["kind"] == "error"
+
+
+def test_only_tasks_with_weights_are_offered(tmp_path) -> None:
+    assert shipped_tasks(tmp_path) == []
+    assert shipped_tasks(make_checkpoints(tmp_path, ["digits-find"])) == ["digits-find"]  # digits: encoders, but no strategy
 
 
 def test_attention_reaches_the_browser_as_it_was(handlers: Handlers) -> None:
-    slots = {"text": text("number nine"), "image": {"source": "drawing", "strokes": [[[0, 0, 0], [1, 1, 1]]]}}
+    slots = {"text": text("number nine"), "image": STROKE}
     sent = json.loads(handlers.edited(*values(**slots))[0])["attention"]
-    assert list(sent) == ["cross_attention"]
+    assert list(sent) == list(ATTENDING)
     pair = sent["cross_attention"]["pairs"]["text>image"]
     assert (pair["layers"], pair["heads"], pair["queries"], pair["keys"]) == (2, 4, 2, 64)
     maps = unpack_shares(pair["data"]).reshape(2, 4, 2, 64)
@@ -114,17 +205,17 @@ def test_notes_are_shown(handlers: Handlers) -> None:
 
 
 def test_the_same_input_is_encoded_once(handlers: Handlers) -> None:
-    lab = handlers.desk.lab
+    lab, warm = handlers.desks["digits"].lab, handlers.desks["digits"].lab.encoded
     for strategy in ("early", "late"):
         handlers.edited(*values(strategy, text=text("six")))
     handlers.looked(*values("dynamic", text=text("six")))
-    assert lab.encoded == 1
+    assert lab.encoded == warm + 1
     handlers.edited(*values(text=text("six") | {"severity": 1}))
-    assert lab.encoded == 2
+    assert lab.encoded == warm + 2
     for i in range(REMEMBERED + 3):
         handlers.edited(*values(text=text(f"{i}")))
     handlers.edited(*values(text=text("six")))
-    assert lab.encoded == 2 + REMEMBERED + 4
+    assert lab.encoded == warm + 2 + REMEMBERED + 4
 
 
 def test_fingerprints_tell_media_apart() -> None:
@@ -136,7 +227,7 @@ def test_fingerprints_tell_media_apart() -> None:
 
 def test_an_example_fills_the_slots(handlers: Handlers) -> None:
     *slots, result, pack = handlers.example("three", *values())
-    read = PageState.read(MODALITIES, [*slots, "dynamic", "en"])
+    read = PageState.read(MODALITIES, [*slots, "digits", "dynamic", "en"])
     assert {m: s.source for m, s in read.slots.items()} == {"image": "example", "text": "text", "audio": "none", "video": "none"}
     assert read.slots["text"].severity == 2
     assert json.loads(result)["strategies"][0]["label"] in "37"
@@ -147,7 +238,7 @@ def test_an_example_that_cannot_be_made_is_one_sentence(tmp_path) -> None:
     def broken(name: str) -> dict:
         raise FusionError("The example sound is missing.")
 
-    handlers = Handlers(Desk(FakeLab(), EXAMPLES, broken, tmp_path))
+    handlers = at_work(tmp_path, broken)
     *slots, result, pack = handlers.example("three", *values())
     assert (*slots, pack) == (SKIP,) * 5
     assert json.loads(result)["status"] == {"kind": "error", "text": "The example sound is missing."}
@@ -156,21 +247,21 @@ def test_an_example_that_cannot_be_made_is_one_sentence(tmp_path) -> None:
 
 def test_a_link_opens_what_it_holds(handlers: Handlers) -> None:
     query = json.loads(handlers.edited(*values("late", "zh", text=text("four")))[1])["query"]
-    *slots, strategy, language, result, _ = handlers.opened(query, "en-US", *values())
+    *slots, _, strategy, language, _, result, _ = handlers.opened(query, "en-US", *values())
     assert (strategy, language) == ("late", "zh") and json.loads(slots[1])["text"] == "four"
     assert json.loads(result)["strategies"][0]["label"] == "4"
 
 
 def test_a_link_to_an_unknown_strategy_shows_a_known_one(handlers: Handlers) -> None:
     query = PageState.read(MODALITIES, values("gone", text=text("four"))).query()
-    assert handlers.opened(query, "", *values())[4] == "cross_attention"
+    assert handlers.opened(query, "", *values())[5] == "cross_attention"
 
 
 @pytest.mark.parametrize("query", [None, "", "broken"])
 def test_without_a_link_the_worked_example_stays(handlers: Handlers, query: str | None) -> None:
-    assert handlers.opened(query, "en-US,en", *values()) == (SKIP,) * 8
+    assert handlers.opened(query, "en-US,en", *values()) == (SKIP,) * 10
     found = handlers.opened(query, "zh-CN,zh;q=0.9", *values())
-    assert found[:5] == (SKIP,) * 5 and found[5] == "zh" and found[6] is SKIP and not json.loads(found[7])["touched"]
+    assert found[:6] == (SKIP,) * 6 and found[6:9] == ("zh", SKIP, SKIP) and not json.loads(found[9])["touched"]
 
 
 def test_the_first_screen_is_a_computed_example(handlers: Handlers) -> None:
@@ -194,7 +285,7 @@ def test_files_to_take_along_hold_the_numbers(handlers: Handlers) -> None:
         assert (line["strategy"], line["label"]) == (shown["name"], shown["label"])
         assert float(line["p_5"]) == shown["probs"][5] == whole[shown["name"]]["probs"]["5"]
         assert float(line["effect_text"]) == shown["contributions"]["text"]
-    assert lines[2]["weight_text"] == "1.0" and lines[0]["weight_text"] == ""
+    assert lines[3]["weight_text"] == "1.0" and lines[0]["weight_text"] == "" and "found" not in lines[0]
 
 
 def test_the_snippet_makes_the_same_call(handlers: Handlers, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,8 +298,8 @@ def test_the_snippet_makes_the_same_call(handlers: Handlers, monkeypatch: pytest
     )
     monkeypatch.setattr(fusion, "load", lambda task: lab)
     slots = {"image": {"source": "drawing", "strokes": [[[0, 0.5, 0], [1, 0.5, 0.4]]]}, "video": {"source": "drawing"}}
-    slots["text"] = text("it's \"five\"") | {"severity": 2}
+    slots["text"] = text('it\'s "five"') | {"severity": 2}
     exec(json.loads(handlers.edited(*values("late", **slots))[1])["snippet"], {})
     state = PageState.read(MODALITIES, values("late", **slots))
-    assert fingerprint(seen[0][0]) == fingerprint(state.media(lambda name: {}, handlers.desk.uploads))
+    assert fingerprint(seen[0][0]) == fingerprint(state.media(lambda name: {}, handlers.desks["digits"].uploads))
     assert seen[0][1] == {"text": 2} and seen[1] == ("encoding", "late")

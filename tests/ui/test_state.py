@@ -20,7 +20,7 @@ def make_example(name: str) -> dict[str, object]:
 
 
 def state(**slots: dict) -> PageState:
-    return PageState.read(MODALITIES, [*(json.dumps(slots.get(m, {})) for m in MODALITIES), "late", "zh"])
+    return PageState.read(MODALITIES, [*(json.dumps(slots.get(m, {})) for m in MODALITIES), "digits-add", "late", "zh"])
 
 
 STRANGE = {"severity": "3", "source": "shell", "strokes": 5}
@@ -58,7 +58,7 @@ def test_a_link_holds_every_setting_and_no_media() -> None:
         video={"source": "file", "path": "x/y", "name": "y.mp4"},
     )
     after = PageState.from_query(MODALITIES, before.query())
-    assert (after.strategy, after.language) == ("late", "zh")
+    assert (after.task, after.strategy, after.language) == ("digits-add", "late", "zh")
     assert after.slots["image"] == Slot(severity=2)
     assert after.slots["text"] == before.slots["text"]
     assert after.slots["audio"] == before.slots["audio"]
@@ -70,6 +70,12 @@ def test_a_link_holds_every_setting_and_no_media() -> None:
 @pytest.mark.parametrize("query", ["x", "!!!", "e30", "W10", base64.urlsafe_b64encode(b"[1,2,3]").decode(), "A" * 70000])
 def test_a_broken_link_is_no_state(query: str) -> None:
     assert PageState.from_query(MODALITIES, query) is None
+
+
+def test_a_link_of_the_time_with_one_task_still_opens() -> None:
+    old = base64.urlsafe_b64encode(json.dumps([{"text": {"source": "text", "text": "two"}}, "late", "zh"]).encode()).decode()
+    after = PageState.from_query(MODALITIES, old)
+    assert (after.task, after.strategy, after.slots["text"].text) == ("", "late", "two")
 
 
 def test_a_link_cannot_name_a_file(tmp_path) -> None:

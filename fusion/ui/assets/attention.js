@@ -56,13 +56,14 @@
   const state = { modality: "", token: 0, layer: -1, head: -1, back: false, pinned: false };
 
   const stage = (result, name) => {
-    const data = result.attention[name], pairs = decode(data.pairs), first = Object.values(pairs)[0];
+    const data = result.attention[name], place = FL.strategy().place, pairs = decode(data.pairs), first = Object.values(pairs)[0];
     const media = Object.fromEntries(Object.entries(data.layouts).map(([m, layout]) => [m, FL.medium(m, { ...result.seen[m], ...layout })]));
     const names = Object.keys(media);
     if (!media[state.modality] || state.token >= media[state.modality].cells.length) Object.assign(state, { modality: names.includes("text") ? "text" : names[0], token: 0 });
     state.layer = Math.min(state.layer, first.layers - 1);
     state.head = Math.min(state.head, first.heads - 1);
     const say = el("p", { class: "fl-readout", "aria-live": "polite" }), table = el("div", {}), box = el("div", { class: "fl-panels fl-woven" });
+    if (place?.box) media.image.cells[0].parentElement.append(FL.boxOn(place.box, result.seen.image.extent));
     let lines = () => {};
     const redraw = () => {
       const { back } = state, found = [], others = names.filter((m) => m !== state.modality);
@@ -104,7 +105,7 @@
 
   FL.view("attention", (root) => FL.on("result lang strategy", () => {
     const result = FL.get("result"), chosen = FL.strategy();
-    if (!result || !chosen) return;
+    if (!result || !chosen) { FL.replace(root); return; }
     const about = FL.get("lab").strategies.find((s) => s.name === chosen.name), others = Object.keys(result.attention);
     const jump = (name) => el("button", { type: "button", class: "fl-chip", onclick: () => FL.choose(name) }, t("attention.show", { strategy: told(name, "title") }));
     const single = result.modalities.filter((m) => m.present).length < 2 && about.fuses === "tokens";

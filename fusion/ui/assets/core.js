@@ -37,6 +37,11 @@ window.FusionLab = (() => {
     return known ?? name;
   };
 
+  // Texts of the task that is open, and of further questions; what no language names is shown as it is.
+  const ofTask = (field) => `task.${store.lab?.task.name}.${field}`;
+  const named = (prefix) => (word) => (has(prefix + word) ? t(prefix + word) : word);
+  const question = named("question."), reply = named("reply.");
+
   const build = (node, attributes, children) => {
     for (const [key, value] of Object.entries(attributes || {})) {
       if (value === null || value === undefined || value === false) continue;
@@ -117,7 +122,7 @@ window.FusionLab = (() => {
     views[name](tools);
     started.push(name);
     const slots = started.filter((n) => n === "slot").length;
-    if (Object.keys(views).every((n) => started.includes(n)) && slots === store.lab?.modalities.length) requestAnimationFrame(() => requestAnimationFrame(ready));
+    if (Object.keys(views).every((n) => started.includes(n)) && slots === store.slots) requestAnimationFrame(() => requestAnimationFrame(ready));
   };
   // Keeps a mounted view out of the way of a broken one: an error is told to the console, the page goes on.
   const view = (name, start) => {
@@ -125,6 +130,6 @@ window.FusionLab = (() => {
   };
 
   on("lang", () => { document.documentElement.lang = store.lang === "zh" ? "zh-CN" : "en"; });
-  return { set, get, on, emit, hear, t, told, has, el, svg, replace, percent, signed, count, millis, bytes, shares, icon, button, tag, twin, rove,
+  return { set, get, on, emit, hear, t, told, has, ofTask, question, reply, el, svg, replace, percent, signed, count, millis, bytes, shares, icon, button, tag, twin, rove,
     strategy, choose, mount, view };
 })();

@@ -1,19 +1,22 @@
-// The views that frame the page: header, status line, examples, and the unseen receiver of results.
+// The views that frame the page: header, tasks, status line, examples, and the unseen receiver of results.
 (() => {
   const FL = window.FusionLab, { el, t } = FL;
 
   // Receives every result as one JSON string, so that all views change together.
   FL.view("result", (root, { props, watch }) => {
-    // A failed input keeps the previous result on the page, marked as such.
+    const NOTHING = { strategies: [], tally: [], attention: {}, modalities: [] };
+    // A failed input keeps the previous result of its task on the page, marked as such. A task brings its lab.
     const receive = () => {
-      const result = JSON.parse(props.value);
+      const { lab, ...result } = JSON.parse(props.value), moved = lab && lab.task.name !== FL.get("lab")?.task.name;
       FL.set("busy", false);
-      FL.set("result", result.strategies ? result : { strategies: [], attention: {}, ...FL.get("result"), status: result.status });
+      if (moved) {
+        FL.set("lab", lab);
+        if (!lab.strategies.some((s) => s.name === FL.get("strategy"))) FL.set("strategy", lab.first);
+      }
+      FL.set("result", result.strategies ? result : { ...NOTHING, ...(moved ? {} : FL.get("result")), status: result.status });
     };
-    if (!FL.get("lab")) {
-      FL.set("lab", JSON.parse(props.lab));
-      FL.set("strategy", props.strategy);
-    }
+    FL.set("slots", props.slots);
+    FL.set("strategy", props.strategy);
     watch("value", receive);
     watch("strategy", () => FL.set("strategy", props.strategy));
     receive();
@@ -24,7 +27,8 @@
     watch("value", () => FL.set("lang", props.value));
     FL.set("lang", props.value);
     FL.on("lang lab", () => {
-      const lab = FL.get("lab") || JSON.parse(props.lab);
+      const lab = FL.get("lab");
+      if (!lab) return;
       const option = (lang, label) => el("button", { type: "button", lang: lang === "zh" ? "zh-CN" : "en", "aria-pressed": String(FL.get("lang") === lang),
         onclick: () => change(lang) }, label);
       FL.replace(root,
@@ -33,6 +37,30 @@
           el("div", { class: "fl-languages", role: "group", "aria-label": t("language") }, option("en", "English"), option("zh", "简体中文")),
           el("p", {}, t("machine", { device: lab.device, precision: lab.precision, parameters: FL.count(lab.parameters), megabytes: lab.megabytes.toFixed(1),
             count: lab.strategies.filter((s) => !s.baseline).length }))));
+    });
+  });
+
+  // How the modalities of a task depend on one another, as a small picture.
+  const SIGNS = {
+    redundancy: ["M9 5a7 7 0 1 0 0 14a7 7 0 1 0 0-14z", "M15 5a7 7 0 1 0 0 14a7 7 0 1 0 0-14z"],
+    synergy: ["M12 4a8 8 0 1 0 0 16a8 8 0 1 0 0-16z", "M12 8v8 M8 12h8"],
+    alignment: ["M4 4h16v16H4z", "M11 8h6v6h-6z", "M4 20l6-6"],
+  };
+  FL.view("tasks", (root, { props, trigger, watch }) => {
+    const { tasks } = JSON.parse(props.tasks), say = (name, field, other) => (FL.has(`task.${name}.${field}`) ? t(`task.${name}.${field}`) : other);
+    const pick = (name) => { props.value = name; FL.set("busy", true); draw(); trigger("input"); };
+    const card = ({ name, title, question, interaction }) => el("label", { class: "fl-task", "data-chosen": String(name === props.value) },
+      el("input", { type: "radio", name: "fl-task", value: name, checked: name === props.value, onchange: () => pick(name) }),
+      SIGNS[interaction] ? FL.svg("svg", { viewBox: "0 0 24 24", class: "fl-sign", "aria-hidden": "true" }, SIGNS[interaction].map((d) => FL.svg("path", { d }))) : null,
+      el("span", { class: "fl-task-title" }, say(name, "title", title)), el("span", { class: "fl-kind" }, FL.has("interaction." + interaction) ? t("interaction." + interaction) : interaction),
+      el("span", { class: "fl-task-question" }, say(name, "question", question)));
+    const draw = () => FL.replace(root, el("div", { class: "fl-tasks", role: "radiogroup", "aria-label": t("tasks") }, tasks.map(card)),
+      el("p", { class: "fl-task-note", "aria-live": "polite" }, say(props.value, "note", "")));
+    watch("value", draw);
+    FL.on("lang", draw);
+    FL.on("result", () => { // a task that could not be opened gives way to the one that is
+      const open = FL.get("lab")?.task.name;
+      if (FL.get("result")?.status.kind === "error" && open && open !== props.value) { props.value = open; draw(); }
     });
   });
 
@@ -60,10 +88,13 @@
     watch("value", () => FL.set("example", props.value));
     FL.set("example", props.value);
     FL.hear("edited", () => FL.set("example", ""));
+    const say = (key, other) => (FL.has(key) ? t(key) : other);
     FL.on("lang lab example", () => FL.replace(root,
       el("span", { class: "fl-muted", id: "fl-examples-label" }, t("examples")),
-      el("div", { class: "fl-chips", role: "group", "aria-labelledby": "fl-examples-label" }, (FL.get("lab")?.examples || []).map(({ name, title, hint }) =>
-        el("button", { type: "button", class: "fl-chip", "aria-pressed": String(FL.get("example") === name), title: FL.has("example." + name + ".hint") ? t("example." + name + ".hint") : hint,
-          onclick: () => { FL.set("example", name); pick(name); } }, FL.has("example." + name) ? t("example." + name) : title)))));
+      el("div", { class: "fl-chips", role: "group", "aria-labelledby": "fl-examples-label" }, (FL.get("lab")?.examples || []).map(({ name, title, hint }) => {
+        const key = `example.${FL.get("lab").task.name}.${name}`;
+        return el("button", { type: "button", class: "fl-chip", "aria-pressed": String(FL.get("example") === name), title: say(key + ".hint", hint),
+          onclick: () => { FL.set("example", name); pick(name); } }, say(key, title));
+      }))));
   });
 })();

@@ -1,43 +1,31 @@
-// The answer of the chosen strategy: its label, a bar per class, and per modality what was learned beside what was measured.
+// The answer of the chosen strategy: its label, a bar per class, its answers to further questions, and where it is. And the files to take along.
 (() => {
   const FL = window.FusionLab, { el, t, told } = FL;
 
   FL.view("outcome", (root) => FL.on("result lang strategy", () => {
-    const result = FL.get("result"), chosen = FL.strategy();
+    const result = FL.get("result"), chosen = FL.strategy(), task = FL.get("lab")?.task;
     if (!result) return;
     if (!chosen) { FL.replace(root, el("p", { class: "fl-muted" }, t("outcome.none"))); return; }
     const alone = result.strategies.filter((s) => s.baseline), said = [...new Set(alone.map((s) => s.label))];
     const list = new Intl.ListFormat(FL.get("lang"), { type: "conjunction" });
-    const conflict = said.length < 2 ? "" : said.map((label) => t("outcome.says", { label,
+    const conflict = said.length < 2 || task.interaction !== "redundancy" ? "" : said.map((label) => t("outcome.says", { label,
       modalities: list.format(alone.filter((s) => s.label === label).map((s) => t("modality." + s.name.replace("_only", "")))) })).join(t("outcome.semicolon"));
     const bar = (p, i) => el("li", { "data-top": String(result.labels[i] === chosen.label) },
       el("span", { class: "fl-class" }, result.labels[i]), el("span", { class: "fl-bar", style: { "--share": p } }), el("span", { class: "fl-number" }, FL.percent(p)));
+    const further = ([question, answers]) => {
+      const [answer, p] = Object.entries(answers).reduce((a, b) => (b[1] > a[1] ? b : a));
+      return el("li", { "data-question": question, title: Object.entries(answers).map(([a, q]) => `${FL.reply(a)} ${FL.percent(q)}`).join(", ") }, FL.question(question), " ", el("b", {}, FL.reply(answer)), " " + FL.percent(p, 0));
+    };
     FL.replace(root,
       el("h2", {}, t("outcome.title")),
       el("div", { class: "fl-verdict", "aria-live": "polite" }, el("strong", { class: "fl-answer-big", "data-testid": "label" }, chosen.label),
         el("div", {}, el("p", { class: "fl-sure" }, FL.percent(chosen.confidence)), el("p", { class: "fl-muted" }, told(chosen.name, "title"), " · ", FL.millis(chosen.seconds)),
+          task.places ? el("p", { class: "fl-said", "data-there": String(!chosen.place || !!chosen.place.box) }, FL.whereSaid(chosen)) : null,
           conflict ? el("p", { class: "fl-conflict" }, t("outcome.conflict") + " " + conflict + t("outcome.stop")) : null)),
-      el("ol", { class: "fl-probs", "aria-label": t("outcome.bars") }, chosen.probs.map(bar)));
-  }));
-
-  FL.view("shares", (root) => FL.on("result lang strategy", () => {
-    const result = FL.get("result"), chosen = FL.strategy();
-    if (!result || !chosen) return;
-    const learned = (name) => {
-      if (chosen.weights) return [el("span", { class: "fl-bar", "data-modality": name, style: { "--share": chosen.weights[name] ?? 0 } }), el("span", { class: "fl-number" }, FL.percent(chosen.weights[name] ?? 0, 0))];
-      if (chosen.votes?.[name]) return [el("b", {}, chosen.votes[name].label), el("span", { class: "fl-number" }, " " + FL.percent(chosen.votes[name].confidence, 0))];
-      return ["–"];
-    };
-    const column = chosen.weights ? "shares.weight" : chosen.votes ? "shares.vote" : null; // some strategies learn neither
-    const vote = (name) => chosen.weights && chosen.votes?.[name] ? el("span", { class: "fl-chip-small" }, chosen.votes[name].label) : null;
-    const effect = (v) => [el("span", { class: "fl-signed", "data-sign": v > 0.0005 ? "plus" : v < -0.0005 ? "minus" : "none", style: { "--size": Math.min(1, Math.abs(v)) } }), el("span", { class: "fl-number" }, FL.signed(v))];
-    const rows = result.modalities.filter((m) => m.present).map((m) => el("tr", {},
-      el("th", { scope: "row" }, FL.tag(m.name)), column ? el("td", {}, learned(m.name), vote(m.name)) : null, el("td", {}, m.name in chosen.contributions ? effect(chosen.contributions[m.name]) : "–")));
-    FL.replace(root, el("h2", {}, t("shares.title")),
-      el("div", { class: "fl-scroll" }, el("table", { class: "fl-table fl-shares" }, el("caption", { class: "fl-hidden" }, t("shares.title")),
-        el("thead", {}, el("tr", {}, el("th", { scope: "col" }, t("shares.modality")), column ? el("th", { scope: "col" }, t(column)) : null, el("th", { scope: "col" }, t("shares.effect")))),
-        el("tbody", {}, rows))),
-      el("p", { class: "fl-muted" }, t("shares.note", { label: chosen.label })));
+      chosen.auxiliary ? el("ul", { class: "fl-further", "aria-label": t("outcome.further") }, Object.entries(chosen.auxiliary).map(further)) : null,
+      task.places ? FL.where(root, result, chosen) : null,
+      task.places ? el("h3", {}, t("place.asked_for")) : null,
+      el("ol", { class: "fl-probs", "data-wide": String(result.labels.some((l) => l.length > 2)), "aria-label": t("outcome.bars") }, chosen.probs.map(bar)));
   }));
 
   FL.view("export", (root, { props, watch }) => {

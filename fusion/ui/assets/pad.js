@@ -1,12 +1,12 @@
 // The drawing pad: strokes with times in seconds, from mouse, touch or pen. Drawn here, rendered again by the server from the strokes.
 (() => {
   const FL = window.FusionLab, { el, t } = FL;
-  const INK = "#141414", THICKNESS = 0.06, LONGEST_PAUSE = 0.4; // pauses between strokes would only make the clip stand still
+  const INK = "#141414", LONGEST_PAUSE = 0.4; // pauses between strokes would only make the clip stand still
 
   const paint = (canvas, strokes, until = Infinity) => {
     const size = canvas.width, pen = canvas.getContext("2d");
     pen.lineCap = pen.lineJoin = "round";
-    pen.lineWidth = THICKNESS * size;
+    pen.lineWidth = (FL.get("lab")?.task.pen || 0.06) * size;
     pen.strokeStyle = INK;
     for (const stroke of strokes) {
       const shown = stroke.filter((p) => p[2] <= until);

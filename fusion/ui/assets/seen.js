@@ -23,7 +23,7 @@
 
   FL.view("seen", (root) => FL.on("result lang", () => {
     const seen = FL.get("result")?.seen;
-    if (!seen) return;
+    if (!seen) { FL.replace(root); return; }
     const names = Object.keys(seen);
     FL.replace(root, el("h2", {}, t("seen.title")), el("p", { class: "fl-muted" }, t("seen.note")),
       el("div", { class: "fl-panels" }, names.map((name) => panel(name, seen[name]))));

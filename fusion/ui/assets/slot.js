@@ -47,6 +47,7 @@
       const draw = () => {
         const shown = api.value().source !== "none" && FL.get("result")?.media?.video;
         film.load(shown || null);
+        own.hidden = !!FL.get("lab")?.task.places;
         stage.classList.toggle("fl-empty", !shown);
       };
       return { stage, tools: [FL.button(t("slot.play"), "play", film.play), camera, api.opener(), api.clearer(), own], draw };
@@ -125,10 +126,10 @@
       const on = el("input", { type: "checkbox", role: "switch", "aria-label": t("slot.use", { modality: t("modality." + modality) }), onchange: () => api.edit({ on: on.checked }) });
       const level = el("output", {}), range = el("input", { type: "range", min: 0, max: 5, step: 1, "aria-label": t("slot.severity_of", { modality: t("modality." + modality) }),
         oninput: () => { level.textContent = range.value; range.style.setProperty("--fill", range.value / 5); }, onchange: () => api.edit({ severity: +range.value }) });
-      const kind = kinds[modality](api), alone = el("span", { class: "fl-alone" }), say = el("p", { class: "fl-say", role: "status" }), name = el("p", { class: "fl-name" });
-      parts = { on, range, level, kind, alone, say, name };
+      const kind = kinds[modality](api), alone = el("span", { class: "fl-alone" }), role = el("span", { class: "fl-role" }), say = el("p", { class: "fl-say", role: "status" }), name = el("p", { class: "fl-name" });
+      parts = { on, range, level, kind, alone, role, say, name };
       const section = el("section", { class: "fl-slot", "data-modality": modality, "aria-label": t("modality." + modality) },
-        el("header", {}, FL.tag(modality), alone, on),
+        el("header", {}, FL.tag(modality), role, alone, on),
         el("div", { class: "fl-body" }, kind.stage, el("div", { class: "fl-side" },
           kind.tools.length ? el("div", { class: "fl-tools" }, kind.tools) : null, name,
           el("label", { class: "fl-severity" }, el("span", {}, t("slot.severity")), range, level))), say);
@@ -142,7 +143,9 @@
       FL.replace(root, section);
     };
     const refresh = () => {
-      const { on, range, level, kind, alone, name } = parts, result = FL.get("result");
+      const { on, range, level, kind, alone, role, name } = parts, result = FL.get("result"), key = FL.ofTask(modality);
+      root.hidden = !!FL.get("lab") && !FL.get("lab").modalities.includes(modality);
+      role.textContent = FL.has(key) ? t(key) : "";
       on.checked = value.on;
       range.value = value.severity;
       range.style.setProperty("--fill", value.severity / 5);
@@ -156,7 +159,7 @@
     watch("value", () => { value = JSON.parse(props.value); refresh(); });
     FL.hear("toggle", (name) => { if (name === modality) api.edit({ on: !value.on }); });
     if (modality === "video") FL.hear("drawn", () => {
-      if (value.source === "file") return;
+      if (value.source === "file" || FL.get("lab").task.places) return; // a picture of several things is not the clip that asks for one
       value = { ...value, ...HELD, source: "drawing" };
       props.value = JSON.stringify(value);
     });
@@ -165,7 +168,7 @@
       if (picture) api.take(picture);
     });
     let language = null;
-    FL.on("lang result", () => {
+    FL.on("lang result lab", () => {
       if (language !== FL.get("lang")) { language = FL.get("lang"); build(); }
       refresh();
     });

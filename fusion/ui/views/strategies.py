@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from fusion.explain import interaction_share, shapley_values, value_of
+from fusion.tasks import TASKS
 from fusion.types import Prediction, Seen
+from fusion.ui.views.place import place
 
 
 def rows(lab: Any, predictions: dict[str, Prediction]) -> list[dict[str, Any]]:
@@ -32,11 +35,34 @@ def row(lab: Any, name: str, prediction: Prediction, favourite: str) -> dict[str
         "probs": list(prediction.probs.values()),
         "weights": prediction.weights,
         "contributions": prediction.contributions,
+        "worth": worth(prediction),
         "votes": votes,
+        "auxiliary": prediction.auxiliary,
+        "place": place(prediction),
         "seconds": prediction.seconds,
         "parameters": lab.parameters[name],
         "differs": prediction.label != favourite,
     }
+
+
+def worth(prediction: Prediction) -> dict[str, Any]:
+    """Shapley values of the modalities for the answer's probability; they sum to p(all) - p(none), and p(none) = 1/K.
+
+    `interaction` is the share that no modality has by itself, of centred log-probabilities: there, votes that are added up have none.
+    """
+    players = list(prediction.contributions)
+    return {
+        "shapley": shapley_values(value_of(prediction), players),
+        "none": 1 / len(prediction.probs),
+        "interaction": interaction_share(value_of(prediction, scale="centred_log"), players) if len(players) > 1 else None,
+    }
+
+
+def tally(shown: list[dict[str, Any]]) -> list[list[Any]]:
+    """[label, how many fusion strategies say it], the majority first."""
+    counted = Counter(r["label"] for r in shown if not r["baseline"])
+    agree = {r["label"] for r in shown if not r["differs"]}
+    return [[label, count] for label, count in sorted(counted.items(), key=lambda item: (item[0] not in agree, -item[1]))]
 
 
 def vote(probs: dict[str, float]) -> dict[str, Any]:
@@ -46,12 +72,19 @@ def vote(probs: dict[str, float]) -> dict[str, Any]:
 
 def modalities(lab: Any, seen: dict[str, Seen]) -> list[dict[str, Any]]:
     """The blocks of the diagram: which modality is there, with how many tokens of what width."""
-    return [{"name": m, "present": m in seen} | ({"tokens": len(seen[m].weights), "dim": len(seen[m].embedding)} if m in seen else {})
-            for m in lab.modalities]
+    return [
+        {"name": m, "present": m in seen} | ({"tokens": len(seen[m].weights), "dim": len(seen[m].embedding)} if m in seen else {})
+        for m in lab.modalities
+    ]
 
 
-def describe_lab(lab: Any, examples: Mapping[str, Any]) -> dict[str, Any]:
-    """What does not change while the page is open."""
+def describe_tasks(names: Iterable[str]) -> list[dict[str, str]]:
+    """The tasks on offer, for the chooser."""
+    return [{key: getattr(TASKS[name], key) for key in ("name", "title", "question", "interaction")} for name in names]
+
+
+def describe_lab(lab: Any, examples: Mapping[str, Any], pen: float) -> dict[str, Any]:
+    """What does not change while a task is open."""
     parameters = sum(lab.parameters.values()) + sum(lab.encoder_parameters.values())
     strategies = []
     for name in (*lab.strategies, *lab.baselines):
@@ -60,6 +93,7 @@ def describe_lab(lab: Any, examples: Mapping[str, Any]) -> dict[str, Any]:
         only = name.removesuffix("_only") if name in lab.baselines else None
         strategies.append({"name": name, "baseline": only is not None, "only": only, "parameters": lab.parameters[name], **texts})
     return {
+        "task": {"name": lab.task.name, "interaction": lab.task.interaction, "places": bool(lab.task.grid), "pen": pen},
         "device": str(lab.device),
         "precision": str(lab.precision),
         "parameters": parameters,

@@ -1,0 +1,22 @@
+"""The page around labs with known answers, in a process of its own: `python -m tests.ui.fake_page PORT`.
+
+In digits the strategies tensor and tcn say 4, the others what most modalities say. In digits-find all find a 9 in `BOX`, but
+shared_space looks for a 3, which is not there.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from fusion.ui.page import build_page, launch_options
+from tests.ui.fake_lab import FakeLab
+
+DISSENT = {"tensor": "4", "tcn": "4"}
+
+if __name__ == "__main__":
+    labs = {
+        "digits": lambda: FakeLab(dissent=DISSENT),
+        "digits-add": lambda: FakeLab(task="digits-add"),
+        "digits-find": lambda: FakeLab({"image": 9, "text": 9}, task="digits-find", dissent={"shared_space": "3"}),
+    }
+    build_page(labs).launch(**launch_options("127.0.0.1", int(sys.argv[1])))
