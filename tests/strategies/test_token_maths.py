@@ -5,8 +5,11 @@ import torch
 from torch import nn
 
 from fusion.strategies import STRATEGIES
+from fusion.strategies.additive_attention import AdditiveAttention
+from fusion.strategies.bottleneck import Bottleneck
 from fusion.strategies.cross_attention import CrossAttention
 from fusion.strategies.early_tokens import EarlyTokens
+from fusion.strategies.tcn import TCN, align
 from fusion.strategies.tokens import FEW_KEYS, ChannelDropout, attend
 from fusion.types import Features
 from tests.strategies.test_contract import LENGTHS, MODALITIES, D, K, everyone, make_features
@@ -118,7 +121,7 @@ def test_early_tokens_maps_are_blocks_of_the_joint_map_renormalised() -> None:
                 torch.testing.assert_close(maps[query, key][:, 0], block / block.sum(-1, keepdim=True))
 
 
-@pytest.mark.parametrize("name", ["early_tokens", "cross_attention"])
+@pytest.mark.parametrize("name", ["early_tokens", "additive_attention", "cross_attention", "bottleneck", "tcn"])
 def test_dropping_equals_never_having_had(name: str) -> None:
     """Rows that lack a modality among rows that have it give what they give where nobody has it, tokens included."""
     strategy = STRATEGIES[name](MODALITIES, D, K).eval()
@@ -135,3 +138,126 @@ def test_dropping_equals_never_having_had(name: str) -> None:
         for m, tokens in (output.tokens or {}).items():
             real = alone[m].mask[0]
             torch.testing.assert_close(tokens[0][real], mixed.tokens[m][row][real], rtol=1e-4, atol=1e-5)
+
+
+def influence(strategy: Bottleneck, of: str) -> dict[str, float]:
+    """Largest gradient of each modality's output tokens with respect to the input tokens of `of`."""
+    features = make_features()
+    features[of].tokens.requires_grad_()
+    sizes = {}
+    for m, x in strategy(features, everyone()).tokens.items():
+        # one channel, because the sum over the channels of a normalised token is constant
+        slope = torch.autograd.grad(x[..., 0].sum(), features[of].tokens, retain_graph=True, materialize_grads=True)
+        sizes[m] = slope[0].abs().max().item()
+    return sizes
+
+
+def test_bottleneck_is_the_only_way_across() -> None:
+    torch.manual_seed(0)
+    open_, cut = (Bottleneck(MODALITIES, D, K, dim=8, num_heads=2, num_bottlenecks=n).eval() for n in (2, 0))
+    for of in MODALITIES:
+        assert all(size > 1e-6 for size in influence(open_, of).values()), "through the bottleneck all reach all"
+        assert {m for m, size in influence(cut, of).items() if size != 0} == {of}, "cut, each reaches itself only"
+
+
+def test_bottleneck_crosses_from_the_second_layer_on() -> None:
+    """In the first layer the bottleneck has not heard anyone yet."""
+    torch.manual_seed(0)
+    one, two = (Bottleneck(MODALITIES, D, K, dim=8, num_heads=2, depth=depth).eval() for depth in (1, 2))
+    assert {m for m, size in influence(one, "audio").items() if size != 0} == {"audio"}
+    assert {m for m, size in influence(two, "audio").items() if size != 0} == set(MODALITIES)
+
+
+def test_bottleneck_is_the_mean_over_those_present() -> None:
+    """One layer, two modalities: what reaches the MLP as bottleneck is the mean of what each alone would leave there."""
+    torch.manual_seed(0)
+    strategy = Bottleneck(MODALITIES, D, K, dim=8, num_heads=2, depth=1).eval()
+    heard = []
+    strategy.mix.register_forward_pre_hook(lambda module, inputs: heard.append(inputs[0][:, -8:]))
+    for rows in ([1, 1, 0, 0], [1, 0, 0, 0], [0, 1, 0, 0]):
+        strategy(make_features(), torch.tensor([rows] * 3, dtype=torch.bool))
+    torch.testing.assert_close(heard[0], (heard[1] + heard[2]) / 2)
+
+
+def test_streams_of_different_rate_align_to_the_same_steps() -> None:
+    """The same linear ramp at 6, 12 and 24 tokens, and padded, is the same line on the time axis."""
+    wanted = torch.linspace(2, 5, 10)[None, :, None]
+    for T in (6, 12, 24):
+        ramp = torch.linspace(2, 5, T)[None, :, None]
+        torch.testing.assert_close(align(ramp, torch.ones(1, T, dtype=torch.bool), 10, hold=False), wanted)
+        padded, mask = torch.cat([ramp, torch.full((1, 7, 1), 99.0)], 1), torch.arange(T + 7)[None] < T
+        torch.testing.assert_close(align(padded, mask, 10, hold=False), wanted)
+    assert align(torch.full((1, 1, 1), 3.0), torch.ones(1, 1, dtype=torch.bool), 4, hold=False).flatten().tolist() == [3.0] * 4
+
+
+def test_hold_is_the_latest_token_that_has_come() -> None:
+    held = align(torch.tensor([[[0.0], [1.0], [2.0]]]), torch.ones(1, 3, dtype=torch.bool), 5, hold=True)
+    assert held.flatten().tolist() == [0.0, 0.0, 1.0, 1.0, 2.0]
+
+
+def reach(strategy: TCN, step: int) -> set[int]:
+    """Which video tokens the state at one step depends on; there is one token per step."""
+    features = make_features()
+    N = strategy.num_steps
+    video = torch.randn(3, N, D, requires_grad=True)
+    features["video"] = Features(video, torch.ones(3, N, dtype=torch.bool), features["video"].pooled, torch.ones(3, N) / N)
+    state = strategy.steps(features, everyone())[:, step]
+    slope = torch.autograd.grad(state.pow(2).sum(), video)[0].abs().amax((0, 2))
+    return {t for t in range(N) if slope[t] != 0}
+
+
+def test_tcn_sees_exactly_what_it_says() -> None:
+    """Kernel 3 with dilations 1 and 2: six steps back and none ahead when causal, three to either side when centred."""
+    torch.manual_seed(0)
+    causal, centred = (TCN(MODALITIES, D, K, dim=8, depth=2, num_steps=13, causal=c).eval() for c in (True, False))
+    for step in range(13):
+        assert reach(causal, step) == set(range(max(0, step - 6), step + 1))
+        assert reach(centred, step) == set(range(max(0, step - 3), min(13, step + 4)))
+
+
+def test_tcn_causal_at_any_rate() -> None:
+    """Tokens whose time has not come cannot matter, also when they fall between two steps."""
+    torch.manual_seed(0)
+    strategy = TCN(MODALITIES, D, K, dim=8, num_steps=7, causal=True).eval()
+    features = make_features()
+    for m in ("text", "audio", "video"):
+        T = LENGTHS[m]
+        for step in range(7):
+            changed = make_features()
+            late = torch.arange(T) * 6 > step * (T - 1)
+            changed[m].tokens[:2, late] += 1.0  # the last sample's text is padded
+            before, after = (strategy.steps(f, everyone())[:2, : step + 1] for f in (features, changed))
+            torch.testing.assert_close(after, before, rtol=0, atol=0)
+
+
+def test_additive_attention_by_hand() -> None:
+    """Values are x itself, scores 3 tanh(first channel + bias): weights and sum in closed form, missing ones left out."""
+    strategy = AdditiveAttention(MODALITIES, D, K, hidden=1).eval()
+    with torch.no_grad():
+        for value in strategy.values.values():
+            value.weight.copy_(torch.eye(D))
+        strategy.content.weight.copy_(torch.eye(D)[:1])
+        strategy.summary.weight.copy_(torch.eye(D)[1:2] * 0.5)
+        strategy.bias.copy_(torch.tensor([[0.1], [0.2], [-0.3], [0.0]]))
+        strategy.score.weight.fill_(3.0)
+    features = make_features()
+    present = torch.tensor([[True, True, False, True]] * 3)
+    x = torch.stack([features[m].pooled for m in ("image", "text", "video")], 1)
+    summary = x[..., 1].mean(1, keepdim=True) / 2
+    grades = (3 * torch.tanh(x[..., 0] + summary + torch.tensor([0.1, 0.2, 0.0]))).exp()
+    shares = grades / grades.sum(1, keepdim=True)
+    output = strategy(features, present)
+    torch.testing.assert_close(output.weights, torch.stack([shares[:, 0], shares[:, 1], torch.zeros(3), shares[:, 2]], 1))
+    torch.testing.assert_close(output.fused, strategy.mix((shares[..., None] * x).sum(1)))
+
+
+def test_additive_attention_is_not_additive() -> None:
+    """Unlike a vote its answer has mixed differences, so that synergy is within reach."""
+    torch.manual_seed(0)
+    strategy = AdditiveAttention(("image", "text"), D, K).eval()
+    one, two = make_features(seed=1), make_features(seed=2)
+
+    def fused(image: dict[str, Features], text: dict[str, Features]) -> torch.Tensor:
+        return strategy({"image": image["image"], "text": text["text"]}, torch.ones(3, 2, dtype=torch.bool)).fused
+
+    assert (fused(one, one) - fused(two, one) - fused(one, two) + fused(two, two)).abs().max() > 1e-3

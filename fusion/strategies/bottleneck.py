@@ -1,0 +1,73 @@
+"""Attention bottlenecks: the modalities exchange what they know only through a few tokens that they share.
+
+    [z_m', f_m] = Block_m([z_m, f])              each modality by itself, over its own tokens and the n bottleneck tokens f
+    f'          = mean over present m of f_m     the only place where modalities meet
+    fused       = MLP([pool(z_1), p_1, ..., pool(z_M), p_M, mean of f])      p_m = 1 where modality m is there, else 0
+
+Tokens (B, T_m, dim) per modality, bottleneck (B, n, dim). What crosses has to be condensed first, and cost grows with the sum of
+T_m squared, not with the square of the sum. The first layer's bottleneck knows nothing yet: one modality reaches the tokens of another
+from the second layer on, so depth 1 is late fusion. With n = 0 the modalities never meet before the MLP. No token looks at a token of
+another modality, so there are no maps between modalities to show.
+
+Reference: Nagrani 2021, Attention Bottlenecks for Multimodal Fusion (arXiv 2107.00135).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from fusion.strategies.base import Strategy, perceptron
+from fusion.strategies.tokens import Block, pool, read_tokens
+from fusion.types import Features, FusionOutput
+
+
+class Bottleneck(Strategy):
+    """Lets every modality think by itself and pass on only what fits through a few tokens that all of them share."""
+
+    title = "Attention bottleneck"
+    formula = "[z_m′, f_m] = Transformer_m([z_m, f]),  f′ = mean_m f_m"
+    paper = "Nagrani et al. 2021 (MBT)"
+    fuses = "tokens"
+
+    def __init__(
+        self,
+        modalities: tuple[str, ...],
+        embed_dim: int,
+        num_classes: int,
+        dim: int = 64,
+        num_heads: int = 4,
+        depth: int = 2,
+        num_bottlenecks: int = 4,
+        dropout: float = 0.1,
+    ) -> None:
+        super().__init__(modalities, embed_dim, num_classes)
+        self.out_dim, self.token_dim = embed_dim, dim
+        self.inward = nn.ModuleDict({m: nn.Sequential(nn.LayerNorm(embed_dim), nn.Linear(embed_dim, dim)) for m in modalities})
+        self.bottleneck = nn.Parameter(torch.randn(num_bottlenecks, dim) * 0.02)
+        self.layers = nn.ModuleList([nn.ModuleDict({m: Block(dim, num_heads, dropout) for m in modalities}) for _ in range(depth)])
+        self.norms = nn.ModuleDict({m: nn.LayerNorm(dim) for m in modalities})
+        self.score = nn.ModuleDict({m: nn.Linear(dim, 1, bias=False) for m in modalities})
+        self.mix = perceptron(len(modalities) * (dim + 1) + dim, embed_dim, embed_dim, dropout)
+
+    def forward(self, features: dict[str, Features], present: Tensor, need_attention: bool = False) -> FusionOutput:
+        tokens, masks, there = read_tokens(self.modalities, features, present)
+        tokens = {m: self.inward[m](x) for m, x in tokens.items()}
+        shared = self.bottleneck.expand(len(present), -1, -1)  # (B, n, dim)
+        n, always = shared.shape[1], present.new_ones(len(present), shared.shape[1])
+        for layer in self.layers:
+            total = torch.zeros_like(shared)
+            for m, x in tokens.items():
+                seen = layer[m](torch.cat([x, shared], 1), torch.cat([masks[m], always], 1))
+                tokens[m], passed = seen.split([x.shape[1], n], 1)
+                total = total + passed * there[m][..., None]
+            shared = total / present.sum(1)[:, None, None]
+        tokens = {m: self.norms[m](x) for m, x in tokens.items()}
+        pooled = []
+        for m in self.modalities:
+            if m in tokens:
+                pooled += [pool(self.score[m], tokens[m], masks[m]) * there[m], there[m].to(shared.dtype)]
+            else:
+                pooled.append(shared.new_zeros(len(present), shared.shape[-1] + 1))
+        pooled.append(shared.sum(1) / max(n, 1))
+        return FusionOutput(self.mix(torch.cat(pooled, -1)), tokens=tokens)

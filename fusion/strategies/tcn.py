@@ -1,0 +1,91 @@
+"""Temporal convolution: sound, video and text side by side on one time axis, read by convolutions that see ever further.
+
+    a_m[s]   = tokens of modality m at relative time s / (N - 1)        linear interpolation over the real tokens
+    h_0[s]   = W [A_1 a_1[s], p_1, ..., A_M a_M[s], p_M]                a picture is a still: its pooled vector at every step
+    h_l+1[s] = h_l[s] + GELU(LayerNorm(sum_j C_j h_l[s + j 2^l]))       j = -1, 0, 1 centred; j = -2, -1, 0 causal
+    fused    = MLP(mean over s of h_L[s])
+
+Steps (B, N, dim). Streams differ in rate and padding; each is stretched so that its first real token falls on the first step and its
+last on the last: right for streams that start and end together, a guess for text. Causal, a step holds the latest token that has
+come instead of interpolating towards one that has not, and norms act on one step; only the length of a stream is known ahead.
+
+Reference: Bai 2018, An Empirical Evaluation of Generic Convolutional and Recurrent Networks for Sequence Modeling (arXiv 1803.01271).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from fusion.strategies.base import Strategy, perceptron
+from fusion.strategies.tokens import read_tokens
+from fusion.types import Features, FusionOutput
+
+STILL = ("image",)  # modalities without a time axis
+
+
+def align(tokens: Tensor, mask: Tensor, num_steps: int, hold: bool) -> Tensor:
+    """Tokens (B, T, D) to steps (B, N, D) by relative position among the real ones; `hold` never looks ahead of a step."""
+    rank = mask.cumsum(1) - 1  # (B, T) place among the real tokens
+    ticks = torch.arange(num_steps, device=mask.device) * rank[:, -1:]  # (B, N), position times (N - 1), exact
+    last = max(num_steps - 1, 1)
+    where, rank = ticks // last if hold else ticks / last, rank[:, None]
+    share = (1 - (where[..., None] - rank).abs()).clamp_min(0) * mask[:, None]  # (B, N, T), rows sum to 1
+    return share.to(tokens.dtype) @ tokens
+
+
+class TCN(Strategy):
+    """Lays sound, video and text on one time axis and reads them together, step by step, with convolutions of growing reach."""
+
+    title = "Temporal convolution"
+    formula = "h′[s] = h[s] + GELU(Σ_j C_j h[s + j·2ˡ])"
+    paper = "Bai et al. 2018 (TCN)"
+    fuses = "tokens"
+
+    def __init__(
+        self,
+        modalities: tuple[str, ...],
+        embed_dim: int,
+        num_classes: int,
+        dim: int = 64,
+        depth: int = 4,
+        num_steps: int = 24,
+        causal: bool = False,
+        dropout: float = 0.1,
+    ) -> None:
+        super().__init__(modalities, embed_dim, num_classes)
+        self.out_dim, self.num_steps, self.causal = embed_dim, num_steps, causal
+        self.inward = nn.ModuleDict({m: nn.Sequential(nn.LayerNorm(embed_dim), nn.Linear(embed_dim, dim // 2)) for m in modalities})
+        self.channels = nn.Linear(len(modalities) * (dim // 2 + 1), dim)
+        self.convolutions = nn.ModuleList([nn.Conv1d(dim, dim, 3, dilation=2**level) for level in range(depth)])
+        self.norms = nn.ModuleList([nn.LayerNorm(dim) for _ in range(depth)])
+        self.dropout = nn.Dropout1d(dropout)
+        self.mix = perceptron(dim, embed_dim, embed_dim, dropout)
+
+    def steps(self, features: dict[str, Features], present: Tensor) -> Tensor:
+        """What is known at each step (B, N, dim), before pooling over time."""
+        tokens, masks, there = read_tokens(self.modalities, features, present)
+        pooled = self.embeddings(features, present)  # (B, M, D)
+        B, _, D = pooled.shape
+        line = []
+        for i, m in enumerate(self.modalities):
+            if m not in tokens:
+                line.append(pooled.new_zeros(B, self.num_steps, self.inward[m][1].out_features + 1))
+                continue
+            if m in STILL:
+                x = self.inward[m](pooled[:, i, None]).expand(-1, self.num_steps, -1)
+            else:
+                x = align(self.inward[m](tokens[m]), masks[m], self.num_steps, self.causal)
+            flag = there[m][..., None].expand(-1, self.num_steps, -1).to(x.dtype)
+            line += [x * flag, flag]
+        x = self.channels(torch.cat(line, -1))  # (B, N, dim)
+        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
+            reach = 2 * convolution.dilation[0]
+            padded = F.pad(x.transpose(1, 2), (reach, 0) if self.causal else (reach // 2, reach // 2))
+            y = F.gelu(norm(convolution(padded).transpose(1, 2)))
+            x = x + self.dropout(y.transpose(1, 2)).transpose(1, 2)
+        return x
+
+    def forward(self, features: dict[str, Features], present: Tensor, need_attention: bool = False) -> FusionOutput:
+        return FusionOutput(self.mix(self.steps(features, present).mean(1)))
