@@ -1,8 +1,9 @@
 """The layers of the design, read from the source: an import goes down only, or stays in its folder.
 
-    level 5  app.py, fusion/__main__.py
-    level 4  fusion/ui/, and only here (and in app.py) gradio
-    level 3  fusion/training/, fusion/explain/, fusion/convert/
+    level 6  app.py, fusion/__main__.py
+    level 5  fusion/ui/, and only here (and in app.py) gradio
+    level 4  fusion/training/, which also measures explanations
+    level 3  fusion/explain/, fusion/convert/
     level 2  fusion/model.py, fusion/lab.py; fusion/__init__.py, which reaches lab only when asked
     level 1  fusion/encoders/, fusion/strategies/, fusion/tasks/
     level 0  fusion/types.py, fusion/config.py, fusion/media/
@@ -31,12 +32,12 @@ LEVELS = {
     "model": 2,
     "lab": 2,
     "__init__": 2,
-    "training": 3,
     "explain": 3,
     "convert": 3,
-    "ui": 4,
-    "__main__": 5,
-    "app": 5,
+    "training": 4,
+    "ui": 5,
+    "__main__": 6,
+    "app": 6,
 }
 FOLDERS = {
     "encoders",

@@ -1,17 +1,18 @@
 """The README's promises: its snippet runs, its table is the report's, its front matter fits the pins."""
 
-import json
 import re
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file
 
 from fusion.strategies import STRATEGIES
-from fusion.training.cards import END, START, percent, readme_table
+from fusion.tasks import TASKS
+from fusion.training.cards import END, START, load_reports, readme_table
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
-REPORT = json.loads((ROOT / "checkpoints" / "digits" / "report.json").read_text())
+REPORTS = load_reports(ROOT / "checkpoints")
 
 
 def test_snippet_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -21,10 +22,22 @@ def test_snippet_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
 
 
 def test_table_is_the_report() -> None:
-    assert README.split(START)[1].split(END)[0].strip() == readme_table(REPORT)
+    assert README.split(START)[1].split(END)[0].strip() == readme_table(REPORTS)
     for name in STRATEGIES:
         row = next(line for line in README.splitlines() if line.startswith(f"| `{name}` "))
-        assert percent(REPORT["severity"]["all-3"][name]["accuracy"]) in row and (ROOT / f"fusion/strategies/{name}.py").exists()
+        assert f"{REPORTS['digits']['cost'][name]['parameters']:,}" in row and (ROOT / f"fusion/strategies/{name}.py").exists()
+
+
+@pytest.mark.parametrize("task", [*TASKS])
+def test_report_is_of_the_shipped_models(task: str) -> None:
+    """Each strategy has a figure for every subset and severity, and the parameters counted are those of the file beside it."""
+    report, strategies = REPORTS[task], {*STRATEGIES}
+    assert set(report["subsets"]) == strategies and all(len(s) == 15 for s in report["subsets"].values())
+    assert set(report["severity"]) == {"all-0", *(f"{m}-{k}" for m in ("all", *TASKS[task].modalities) for k in range(1, 6))}
+    for name in (*STRATEGIES, *(f"{m}_only" for m in TASKS[task].modalities)):
+        stored = load_file(ROOT / "checkpoints" / task / name / "model.safetensors")
+        numbers = {k: v.numel() for k, v in stored.items()}
+        assert sum(numbers.values()) == report["parameters"][name], f"{name} was measured with another file"
 
 
 def test_front_matter_fits_the_pins() -> None:

@@ -4,14 +4,16 @@
     v_m = log softmax(z_m)                  how it would vote alone
     q_m = (entropy, top probability, log-sum-exp) of z_m; its agreement with the others
     g   = softmax_m( gate_m([x_m, q_m]) )   over the modalities that are there
-    fused = [MLP(sum_m g_m h_m), N sum_m g_m v_m]      N modalities are there
+    fused = [MLP(sum_m g_m h_m), sum_m min(1, N g_m) v_m]      N modalities are there
 
 The gated multimodal unit of Arevalo with a softmax over M > 2 modalities. Gates that see content alone can lose to static fusion
-where inputs are noisy, so the gate also sees how sure a classifier of the modality alone is (Zhang 2023), and how far each
-modality's belief lies from that of the rest. tanh forgets how sure somebody was; the gated votes keep it, and with even gates they are
-late fusion, which this therefore contains. Limit: a gate between confident modalities that contradict one another is a guess.
+where inputs are noisy, so the gate also sees how sure a classifier of the modality alone is (Zhang 2023) and how far its belief lies
+from that of the rest, and in training it is told which modalities believed the truth (Han 2022). tanh forgets how sure somebody was;
+the gated votes keep it, and with even gates they are late fusion, which this contains. Limit: between confident modalities that
+contradict one another a gate can only guess.
 
-Reference: Arevalo 2017, Gated Multimodal Units (arXiv 1702.01992); Zhang 2023, Provable Dynamic Fusion (arXiv 2306.02050).
+Reference: Arevalo 2017, Gated Multimodal Units (arXiv 1702.01992); Zhang 2023, Provable Dynamic Fusion (arXiv 2306.02050);
+Han 2022, Multimodal Dynamics (CVPR; true-class probability as the gate's teacher).
 """
 
 from __future__ import annotations
@@ -27,13 +29,14 @@ class Dynamic(Strategy):
     """Weighs the modalities anew for every input, trusting those whose signal looks clean and sure."""
 
     title = "Dynamic fusion"
-    formula = "fused = [MLP(Σ g_m tanh(W_m x_m)), N Σ g_m log softmax(z_m)],  g = softmax(gate(x, quality))"
+    formula = "fused = [MLP(Σ g_m tanh(W_m x_m)), Σ min(1, N g_m) log softmax(z_m)],  g = softmax(gate(x, quality))"
     paper = "Arevalo et al. 2017 (GMU)"
     fuses = "embeddings"
 
-    def __init__(self, modalities: tuple[str, ...], embed_dim: int, num_classes: int, hidden: int = 48, dropout: float = 0.1) -> None:
+    def __init__(self, modalities: tuple[str, ...], embed_dim: int, num_classes: int, hidden: int = 48, dropout: float = 0.1,
+                 guidance: float = 1.0, sharpness: float = 0.2) -> None:  # fmt: skip
         super().__init__(modalities, embed_dim, num_classes)
-        self.out_dim = embed_dim + num_classes
+        self.out_dim, self.guidance, self.sharpness = embed_dim + num_classes, guidance, sharpness
         self.classifiers = nn.ModuleDict({m: nn.Linear(embed_dim, num_classes) for m in modalities})
         self.says = nn.ModuleDict({m: nn.Linear(embed_dim, embed_dim) for m in modalities})
         self.gates = nn.ModuleDict({m: perceptron(embed_dim + 4, hidden, 1, dropout) for m in modalities})
@@ -45,6 +48,18 @@ class Dynamic(Strategy):
         with torch.no_grad():
             head.weight[:, -self.num_classes :].copy_(torch.eye(self.num_classes))
         return head
+
+    def objective(
+        self, losses: dict[str, Tensor], output: FusionOutput, features: dict[str, Features], present: Tensor, content: Tensor
+    ) -> Tensor:
+        """Adds what the gate should have been: even among modalities whose own classifier believes the truth, nothing for the others."""
+        logits = torch.stack([output.unimodal_logits[m] for m in self.modalities], 1).detach()  # (B, M, K)
+        truth = logits.log_softmax(-1).gather(-1, content.clamp_min(0)[..., None]).squeeze(-1)  # (B, M)
+        known = (content >= 0) & present
+        rows = known.any(-1)
+        target = (truth / self.sharpness).masked_fill(~known, float("-inf"))[rows].softmax(-1)
+        gate = -(target * output.weights[rows].clamp_min(1e-6).log()).sum(-1)
+        return super().objective(losses, output, features, present, content) + self.guidance * gate.sum() / max(1, len(gate))
 
     def quality(self, logits: Tensor, present: Tensor) -> Tensor:
         """(B, M, 4): entropy in nats, log of the top probability, log-sum-exp, log-probability that the others agree."""
@@ -60,12 +75,14 @@ class Dynamic(Strategy):
     def forward(self, features: dict[str, Features], present: Tensor, need_attention: bool = False) -> FusionOutput:
         x = self.embeddings(features, present)  # (B, M, D)
         logits = torch.stack([self.classifiers[m](x[:, i]) for i, m in enumerate(self.modalities)], 1)  # (B, M, K)
-        # the gate reads quality but may not bend the classifiers to its wishes
-        content = torch.cat([x, self.quality(logits.detach(), present).to(x.dtype)], -1)
+        # the gate reads quality but may not bend the classifiers to its wishes; explanations follow this path too
+        quality = self.quality(logits.detach() if self.training else logits, present)
+        content = torch.cat([x, quality.to(x.dtype)], -1)
         scores = torch.cat([self.gates[m](content[:, i]) for i, m in enumerate(self.modalities)], -1)  # (B, M)
         weights = scores.masked_fill(~present, float("-inf")).softmax(-1)
         says = torch.stack([self.says[m](x[:, i]) for i, m in enumerate(self.modalities)], 1).tanh()
-        votes = torch.einsum("bm,bmk->bk", weights * present.sum(-1, keepdim=True), logits.log_softmax(-1))
+        share = (weights * present.sum(-1, keepdim=True)).clamp_max(1.0)
+        votes = torch.einsum("bm,bmk->bk", share, logits.log_softmax(-1))
         fused = torch.cat([self.mix(torch.einsum("bm,bmd->bd", weights, says)), votes], -1)
         unimodal = {m: logits[:, i] for i, m in enumerate(self.modalities)}
         return FusionOutput(fused, weights, unimodal_logits=unimodal)

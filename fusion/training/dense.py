@@ -28,7 +28,7 @@ from fusion.tasks.place import SUB
 from fusion.training.loop import StepResult, forget_state, train
 
 ENCODER = EncoderConfig("image_cnn", {"size": 96})
-RECIPE = TrainConfig(epochs=16, samples=16000, batch_size=64, lr=1.5e-3, weight_decay=0.05)
+RECIPE = TrainConfig(epochs=12, samples=16000, batch_size=64, lr=1.5e-3, weight_decay=0.05)
 GRID, NONE = 12, 10  # cells along a side; the class of a cell without a digit
 
 

@@ -51,7 +51,7 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def test_caches(task: Task, data: Path, checkpoints: Path, count: int, seed: int) -> dict[str, FeatureCache]:
+def make_test_caches(task: Task, data: Path, checkpoints: Path, count: int, seed: int) -> dict[str, FeatureCache]:
     """{setting: features of the same test samples}: "all-0" to "all-5", and one modality at 1-5 with the others clean."""
     encoders, caches = load_encoders(task, checkpoints), {}
     for level in SEVERITIES:
@@ -151,7 +151,7 @@ def run(
     if not data and not os.environ.get("FUSION_DATA"):
         raise FusionError("Measuring needs the data folder: --data DIR or the variable FUSION_DATA.")
     folder, lab, began = Path(data or os.environ["FUSION_DATA"]), Lab(task, "cpu"), time.time()
-    caches = test_caches(lab.task, folder, CHECKPOINTS, limit or COUNT, seed)
+    caches = make_test_caches(lab.task, folder, CHECKPOINTS, limit or COUNT, seed)
     strategies = {n: m for n, m in lab.models.items() if n in STRATEGIES}
     say(f"features ready after {time.time() - began:.0f} s")
     subsets = measure_subsets(strategies, lab.task, caches["all-0"])

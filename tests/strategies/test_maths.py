@@ -1,5 +1,8 @@
 """One oracle per strategy: a closed form, a reference implementation, or an answer known by construction."""
 
+import math
+
+import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -8,6 +11,7 @@ from fusion.strategies.cross_attention import CrossAttention, attend
 from fusion.strategies.dynamic import Dynamic
 from fusion.strategies.early import Early
 from fusion.strategies.late import Late
+from fusion.types import FusionOutput
 from tests.strategies.test_contract import MODALITIES, D, K, everyone, make_features
 
 
@@ -52,7 +56,7 @@ def test_dynamic_gate_fixed_to_one_modality_is_that_modality() -> None:
     features = make_features()
     output = strategy(features, everyone())
     alone = strategy.mix(strategy.says["audio"](features["audio"].pooled).tanh())
-    votes = 4 * strategy.classifiers["audio"](features["audio"].pooled).log_softmax(-1)
+    votes = strategy.classifiers["audio"](features["audio"].pooled).log_softmax(-1)
     torch.testing.assert_close(output.fused, torch.cat([alone, votes], -1))
     torch.testing.assert_close(output.weights, F.one_hot(torch.full((3,), 2), 4).float())
 
@@ -67,6 +71,22 @@ def test_dynamic_with_even_gates_votes_like_late() -> None:
     present = torch.tensor([[True, False, True, True]] * 3)
     product = sum(strategy.classifiers[m](features[m].pooled).log_softmax(-1) for m in ("image", "audio", "video"))
     torch.testing.assert_close(strategy(features, present).fused[:, -K:], product)
+
+
+def test_dynamic_gate_is_taught_who_believed_the_truth() -> None:
+    """Image and audio believe it alike, text does not, video names nothing: the best gate is one half, 0, one half, 0."""
+    strategy = Dynamic(MODALITIES, D, K, sharpness=0.1)
+    sure, wrong = torch.tensor([[9.0, 0, 0, 0, 0]]), torch.tensor([[0.0, 9, 0, 0, 0]])
+    votes = {"image": sure, "text": wrong, "audio": sure, "video": wrong}
+    content = torch.tensor([[0, 0, 0, -1]])
+
+    def loss(gate: list[float]) -> float:
+        output = FusionOutput(torch.zeros(1, 1), torch.tensor([gate]), unimodal_logits=votes)
+        return float(strategy.objective({"label": torch.zeros(())}, output, {}, everyone(1), content))
+
+    best = loss([0.5, 0.0, 0.5, 0.0])
+    assert best == pytest.approx(math.log(2), abs=1e-3)
+    assert all(loss(g) > best + 0.01 for g in ([0.4, 0.2, 0.4, 0.0], [0.7, 0.0, 0.3, 0.0], [0.25] * 4, [0.4, 0.0, 0.4, 0.2]))
 
 
 def test_dynamic_gate_sees_quality() -> None:
