@@ -127,7 +127,8 @@ def describe_machine() -> dict[str, Any]:
         cpu = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         cpu = platform.processor() or platform.machine()
-    return {"cpu": cpu, "cores": os.cpu_count(), "threads": torch.get_num_threads(), "torch": torch.__version__}
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None  # how many programs wanted the cores in the minute before
+    return {"cpu": cpu, "cores": os.cpu_count(), "load": load, "threads": torch.get_num_threads(), "torch": torch.__version__}
 
 
 def interleave(cases: Mapping[str, Case], rounds: int, repeats: int = 3) -> dict[str, Time]:
@@ -200,11 +201,12 @@ def measure_strategies(rounds: int, reference: bool) -> dict[str, Any]:
     sizes = {name: multiply_adds(strategy, features[1], present[1]) for name, (strategy, _) in built.items()}
     for strategy, _ in built.values():
         strategy.eval()
+    repeats = 3 if rounds > 2 else 1
     with torch.inference_mode():
-        forward = interleave(look, rounds)
+        forward = interleave(look, rounds, repeats)
     for strategy, _ in built.values():
         strategy.train()
-    both = interleave(train, rounds)
+    both = interleave(train, rounds, repeats)
     unit = both[""]
     rows = {}
     for name, (strategy, options) in built.items():
@@ -335,7 +337,8 @@ def measure_start(tries: int = 3) -> dict[str, Any]:
 def tables(report: Mapping[str, Any]) -> Iterator[tuple[str, list[tuple[str, ...]]]]:
     """What a person reads of a report: a sentence, and under it rows of words with their headings first."""
     machine, strategies = report["machine"], report["strategies"]
-    yield f"{machine['cpu']}, {machine['threads']} of {machine['cores']} cores, torch {machine['torch']}, {report['date']}", []
+    load = "" if machine["load"] is None else f", load {machine['load']:.1f} before"
+    yield f"{machine['cpu']}, {machine['threads']} of {machine['cores']} cores{load}, torch {machine['torch']}, {report['date']}", []
     head = ("strategy", "parameters", "multiply-adds", "fwd 1", "fwd 64", "both 1", "both 64", "scaled", "aim", "met")
     rows = [head]
     for name, row in strategies["rows"].items():

@@ -107,7 +107,7 @@ def test_the_loss_reaches_the_parameters(name: str) -> None:
 def test_the_aim_is_scaled_by_concatenation(monkeypatch: pytest.MonkeyPatch, took: float, met: bool) -> None:
     monkeypatch.setattr(bench, "STRATEGIES", {"cross_attention": Early, "early": Early})
     ours = {"": Time(0.48, 0.4), "cross_attention 64": Time(took, 30.0)}  # a machine half as fast as the peers', where 15.9 is asked
-    monkeypatch.setattr(bench, "interleave", lambda cases, rounds: {name: ours.get(name, Time(1.0, 1.0)) for name in cases})
+    monkeypatch.setattr(bench, "interleave", lambda cases, rounds, repeats: {name: ours.get(name, Time(1.0, 1.0)) for name in cases})
     rows = bench.measure_strategies(1, False)["rows"]
     assert rows["cross_attention"]["scaled_ms"] == pytest.approx(took / 2) and rows["cross_attention"]["met"] is met
     assert rows["early"]["met"] is rows["early"]["aim_ms"] is None
@@ -170,9 +170,10 @@ def test_run_writes_what_it_returns_and_its_tables_show_it(small: None, monkeypa
 def test_table_of_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     nothing = {"rows": {}, "concatenation_ms": 0.5, "mult_reimplemented": {}}
     start = {"imports_s": 4.0, "page_s": 6.5, "more_s": 2.5, "page_gb": 1.25, "met": True}
-    machine = {"cpu": "A", "cores": 2, "threads": 2, "torch": "2"}
+    machine = {"cpu": "A", "cores": 2, "load": 0.25, "threads": 2, "torch": "2"}
     report = {"machine": machine, "date": "today", "strategies": nothing, "encoders": {}, "compare": {}, "start": start}
     assert [*bench.tables(report)][-1][0].startswith("start: 6.5 s, 2.5 more")
+    assert "2 of 2 cores, load 0.2 before" in [*bench.tables(report)][0][0]
     assert "1.25 GB" in [*bench.tables(report)][-1][0]
 
 
