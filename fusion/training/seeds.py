@@ -21,7 +21,7 @@ from fusion.strategies import STRATEGIES
 from fusion.tasks import TASKS, Task
 from fusion.tasks.corruptions import SEVERITIES
 from fusion.training.data import FeatureCache
-from fusion.training.evaluate import COUNT, SEED, say, make_test_caches
+from fusion.training.evaluate import COUNT, SEED, make_test_caches, say
 from fusion.training.measure import Answers, answer, area, place_metrics, summary
 from fusion.training.train import fill_cache, recipe_of, train_strategy
 
