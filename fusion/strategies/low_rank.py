@@ -1,12 +1,14 @@
 """Low-rank fusion: the product of all modalities (see `tensor`) without ever building it.
 
-    fused_d = sum_r a_r * prod_{m present} w_m^(r,d) . [norm(x_m), 1]            (B, D)
+    fused_d = sum_r a_r * prod_{m present} w_m^(r,d) . [norm(x_m), 1]            (B, dim), dim small
 
 The weight tensor that would read the outer product is itself a sum of R products, one factor per modality, so each modality is
 multiplied with its own factor first and only the results are multiplied: cost grows with M, not as a power of it. A missing
 modality contributes a factor of one.
 
 Factors are registered parameters. They start so that each factor has mean square one, and so has a product of any number of them.
+Few outputs and dropout on the inputs are meant: products are free enough to learn any table of combinations by heart, and with as
+many outputs as an embedding has numbers they do (`digits-add`: of pairs never trained on nearly all are wrong).
 Limit: a product of M numbers has heavy tails; one modality near zero silences the others in that component.
 
 Reference: Liu 2018, Efficient Low-rank Multimodal Fusion with Modality-Specific Factors (arXiv 1806.00064).
@@ -30,18 +32,19 @@ class LowRank(Strategy):
     paper = "Liu et al. 2018 (LMF)"
     fuses = "embeddings"
 
-    def __init__(self, modalities: tuple[str, ...], embed_dim: int, num_classes: int, rank: int = 4) -> None:
+    def __init__(
+        self, modalities: tuple[str, ...], embed_dim: int, num_classes: int, rank: int = 4, dim: int = 24, dropout: float = 0.3
+    ) -> None:
         super().__init__(modalities, embed_dim, num_classes)
-        self.out_dim, self.rank = embed_dim, rank
-        M, D = len(modalities), embed_dim
-        self.factors = nn.Parameter(torch.randn(M, D, rank * D) / (2 * D) ** 0.5)
-        self.biases = nn.Parameter(torch.randn(M, 1, rank * D) / 2**0.5)
+        self.out_dim, self.rank = dim, rank
+        self.dropout = nn.Dropout(dropout)
+        self.factors = nn.Parameter(torch.randn(len(modalities), embed_dim, rank * dim) / (2 * embed_dim) ** 0.5)
+        self.biases = nn.Parameter(torch.randn(len(modalities), 1, rank * dim) / 2**0.5)
         self.weights = nn.Parameter(torch.full((rank,), rank**-0.5))
 
     def forward(self, features: dict[str, Features], present: Tensor, need_attention: bool = False) -> FusionOutput:
         x = self.embeddings(features, present)  # (B, M, D)
-        B, M, D = x.shape
-        x = F.layer_norm(x, (D,)).transpose(0, 1)
-        factors = torch.baddbmm(self.biases, x, self.factors)  # (M, B, R * D)
+        x = self.dropout(F.layer_norm(x, x.shape[-1:])).transpose(0, 1)
+        factors = torch.baddbmm(self.biases, x, self.factors)  # (M, B, R * dim)
         product = torch.where(present.T[..., None], factors, torch.ones_like(factors)).prod(0)
-        return FusionOutput(fused=torch.einsum("r,brd->bd", self.weights, product.view(B, self.rank, D)))
+        return FusionOutput(fused=torch.einsum("r,brd->bd", self.weights, product.unflatten(1, (self.rank, self.out_dim))))

@@ -40,7 +40,7 @@ class Multitask(Strategy):
         num_classes: int,
         auxiliary: dict[str, int] | None = None,
         places: bool = False,
-        hidden: int = 192,
+        hidden: int = 384,
         dropout: float = 0.2,
     ) -> None:
         """`auxiliary` names further questions and their number of classes; `places` is for tasks that also ask where."""

@@ -38,22 +38,23 @@ def test_tensor_without_a_modality_is_the_product_of_the_others() -> None:
 
 @pytest.mark.parametrize("given", [(1, 1, 1, 1), (1, 0, 1, 1), (0, 1, 0, 0)])
 def test_low_rank_equals_the_outer_product_with_its_weight_tensor(given: tuple[int, ...]) -> None:
-    R, strategy, features = 3, LowRank(MODALITIES, D, K, rank=3).eval(), make_features()
+    R, dim, features = 3, 5, make_features()
+    strategy = LowRank(MODALITIES, D, K, R, dim).eval()
     names = [m for m, there in zip(MODALITIES, given, strict=True) if there]
-    outer, weight = torch.ones(3, 1), strategy.weights[:, None, None]  # (B, (D + 1)^M), (R, (D + 1)^M, D)
+    outer, weight = torch.ones(3, 1), strategy.weights[:, None, None]  # (B, (D + 1)^M), (R, (D + 1)^M, dim)
     for m in names:
         i = MODALITIES.index(m)
-        factor = torch.cat([strategy.factors[i], strategy.biases[i]]).view(D + 1, R, D).transpose(0, 1)
+        factor = torch.cat([strategy.factors[i], strategy.biases[i]]).view(D + 1, R, dim).transpose(0, 1)
         outer = torch.einsum("bp,bq->bpq", outer, torch.cat([normed(features, m), torch.ones(3, 1)], -1)).flatten(1)
-        weight = torch.einsum("rpd,rqd->rpqd", weight.expand(R, -1, D), factor).flatten(1, 2)
+        weight = torch.einsum("rpd,rqd->rpqd", weight.expand(R, -1, dim), factor).flatten(1, 2)
     fused = strategy(features, torch.tensor([given] * 3).bool()).fused
     torch.testing.assert_close(fused, outer @ weight.sum(0), rtol=1e-4, atol=1e-4)
 
 
 def test_low_rank_factors_are_registered_and_move_in_training() -> None:
     """In MultiBench they are neither: its factors lie in a plain list that no optimiser and no checkpoint ever sees."""
-    strategy = LowRank(MODALITIES, D, K, rank=3)
-    assert sum(p.numel() for p in strategy.parameters()) == 4 * (D + 1) * 3 * D + 3
+    strategy = LowRank(MODALITIES, D, K, rank=3, dim=5)
+    assert sum(p.numel() for p in strategy.parameters()) == 4 * (D + 1) * 3 * 5 + 3
     before = {name: p.detach().clone() for name, p in strategy.named_parameters()}
     optimizer = torch.optim.SGD(strategy.parameters(), 0.1)
     strategy(make_features(), everyone()).fused.square().mean().backward()
@@ -67,7 +68,7 @@ def test_low_rank_starts_with_products_of_size_one(count: int) -> None:
     """Mean square one for any number of modalities, so that training neither vanishes nor explodes."""
     wide, rows = 64, 512
     features = {m: Features(*[torch.zeros(0)] * 2, torch.randn(rows, wide), torch.zeros(0)) for m in MODALITIES[:count]}
-    fused = LowRank(MODALITIES[:count], wide, K)(features, torch.ones(rows, count, dtype=torch.bool)).fused
+    fused = LowRank(MODALITIES[:count], wide, K, dim=wide).eval()(features, torch.ones(rows, count, dtype=torch.bool)).fused
     assert 0.6 < fused.square().mean() < 1.6
 
 
