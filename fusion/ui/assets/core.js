@@ -42,6 +42,8 @@ window.FusionLab = (() => {
   const named = (prefix) => (word) => (has(prefix + word) ? t(prefix + word) : word);
   const question = named("question."), reply = named("reply.");
 
+  const short = (name) => (has(`strategy.${name}.short`) ? t(`strategy.${name}.short`) : told(name, "title")); // where there is little room
+
   const build = (node, attributes, children) => {
     for (const [key, value] of Object.entries(attributes || {})) {
       if (value === null || value === undefined || value === false) continue;
@@ -66,7 +68,7 @@ window.FusionLab = (() => {
   const percent = (p, digits = 1) => (p * 100).toFixed(digits) + " %";
   const signed = (v, digits = 1) => (v >= 0 ? "+" : "−") + Math.abs(v * 100).toFixed(digits);
   const count = (n) => (n >= 1e6 ? (n / 1e6).toFixed(2) + " M" : n >= 1e3 ? Math.round(n / 1e3) + " k" : String(n));
-  const millis = (seconds) => (seconds < 0.01 ? (seconds * 1000).toFixed(seconds < 0.001 ? 2 : 1) : Math.round(seconds * 1000)) + " ms";
+  const millis = (seconds) => seconds >= 1 ? seconds.toFixed(1) + " s" : (seconds < 0.01 ? (seconds * 1000).toFixed(seconds < 0.001 ? 2 : 1) : Math.round(seconds * 1000)) + " ms";
   const bytes = (base64) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
   // Packed shares: one byte per number holds its square root, so that small shares keep their shape.
   const shares = (base64) => Float32Array.from(bytes(base64), (b) => (b / 255) ** 2);
@@ -130,6 +132,6 @@ window.FusionLab = (() => {
   };
 
   on("lang", () => { document.documentElement.lang = store.lang === "zh" ? "zh-CN" : "en"; });
-  return { set, get, on, emit, hear, t, told, has, ofTask, question, reply, el, svg, replace, percent, signed, count, millis, bytes, shares, icon, button, tag, twin, rove,
+  return { set, get, on, emit, hear, t, told, short, has, ofTask, question, reply, el, svg, replace, percent, signed, count, millis, bytes, shares, icon, button, tag, twin, rove,
     strategy, choose, mount, view };
 })();

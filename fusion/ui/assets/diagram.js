@@ -43,7 +43,7 @@
     logits: (live, mid, strategy) => ({ from: 231, parts: live.flatMap((m) => [edge(m.name, BLOCK.w, mid(m), 196, mid(m), 1.4, THIN), ballot(m, 214, mid(m), 17, strategy.votes?.[m.name])]) }),
   };
   // How what remains is joined: shares are summed; else the formula says whether it multiplies.
-  const sign = (chosen, about) => (about.only ? "→" : chosen.weights ? "Σ" : ["⊗", "Π", "∏"].find((s) => about.formula.includes(s)) || (about.fuses === "logits" ? "Σ" : "⊕"));
+  const sign = (chosen, about) => (about.only ? "→" : chosen.weights || about.fuses === "logits" ? "Σ" : ["⊗", "Π_m", "Σ_m"].find((s) => about.formula.includes(s)) || "⊕")[0];
 
   // Further heads on the same fused vector: questions with their answers, and the place.
   const heads = (chosen, center) => {

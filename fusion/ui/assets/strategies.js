@@ -13,7 +13,7 @@
         const chosen = s.name === FL.get("strategy"), differs = said[s.name]?.differs;
         return el("label", { class: "fl-pick", "data-chosen": String(chosen), title: told(s.name, "idea") },
           el("input", { type: "radio", name: "fl-strategy", value: s.name, checked: chosen, onchange: () => FL.choose(s.name) }),
-          told(s.name, "title"), differs ? el("span", { class: "fl-differs", role: "img", "aria-label": t("table.differs"), title: t("table.differs") }, "≠") : null);
+          FL.short(s.name), differs ? el("span", { class: "fl-differs", role: "img", "aria-label": t("table.differs"), title: t("table.differs") }, "≠") : null);
       };
       const known = lab.strategies.filter((s) => !s.baseline), kinds = [...KINDS, ...known.map((s) => s.fuses)].filter((k, i, all) => all.indexOf(k) === i);
       const group = (kind) => {

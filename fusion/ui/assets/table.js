@@ -4,7 +4,7 @@
   const most = (values) => (values && Object.keys(values).length ? Math.max(...Object.values(values).map(Math.abs)) : null);
   // `value` is what a column sorts by (null is last, always), `down` whether the first press puts the largest on top.
   const COLUMNS = [
-    { key: "strategy", value: (s) => told(s.name, "title") },
+    { key: "strategy", value: (s) => FL.short(s.name) },
     { key: "label", value: (s, result) => result.labels.indexOf(s.label) },
     { key: "confidence", value: (s) => s.confidence, down: true },
     { key: "found", value: (s) => s.place && s.place.found, down: true, shown: (result) => result.strategies.some((s) => s.place) },
@@ -77,7 +77,7 @@
         const chosen = s.name === FL.get("strategy");
         return el("tr", { "data-chosen": String(chosen), "data-differs": String(s.differs), "data-name": s.name, onclick: () => FL.choose(s.name) },
           el("th", { scope: "row" }, el("label", {},
-            el("input", { type: "radio", name: "fl-row", checked: chosen, onchange: () => FL.choose(s.name), "aria-label": told(s.name, "title") }), told(s.name, "title"))),
+            el("input", { type: "radio", name: "fl-row", checked: chosen, onchange: () => FL.choose(s.name), "aria-label": told(s.name, "title") }), FL.short(s.name))),
           columns.slice(1).map((c) => CELLS[c.key](s, result)));
       };
       const part = (title, rows) => rows.length ? el("tbody", {}, title ? el("tr", { class: "fl-part" }, el("th", { colspan: columns.length, scope: "rowgroup" }, title)) : null, rows.map(row)) : null;
