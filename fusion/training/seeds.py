@@ -47,7 +47,7 @@ def figures(model: Any, task: Task, caches: dict[str, FeatureCache]) -> dict[str
 def run(data: Path, task: str, seeds: int, names: list[str], checkpoints: Path = CHECKPOINTS) -> dict[str, Any]:
     """Trains, measures and writes; strategies measured before keep their figures."""
     asked, home = TASKS[task], checkpoints / task
-    cache = fill_cache(asked, data, checkpoints, replace(recipe_of("late"), seed=0))
+    cache = fill_cache(asked, data, checkpoints, replace(recipe_of("late", asked), seed=0))
     caches = make_test_caches(asked, data, checkpoints, COUNT, SEED)
     path = home / "seeds.json"
     known = json.loads(path.read_text())["strategies"] if path.exists() else {}
@@ -57,7 +57,7 @@ def run(data: Path, task: str, seeds: int, names: list[str], checkpoints: Path =
             with tempfile.TemporaryDirectory() as scratch:
                 folder = home if seed == 0 and (home / name / "model.safetensors").exists() else Path(scratch)
                 if folder != home:
-                    for _ in train_strategy(asked, name, cache, folder, replace(recipe_of(name), seed=seed), "cpu"):
+                    for _ in train_strategy(asked, name, cache, folder, replace(recipe_of(name, asked), seed=seed), "cpu"):
                         pass
                 model = load_model(folder / name, dict.fromkeys(asked.modalities))
             each.append(figures(model, asked, caches))

@@ -40,14 +40,17 @@ RECIPES = {  # found by a few short runs; samples are per epoch
     "audio_only": TrainConfig(epochs=20, samples=14000, lr=2e-3, weight_decay=0.05),
     "video_only": TrainConfig(epochs=18, samples=18000, lr=2e-3, weight_decay=0.05),
 }
-STRATEGY_RECIPE = TrainConfig(epochs=16, samples=24000, batch_size=128, lr=1e-3, precision="fp32", workers=0)
-TOKEN_RECIPE = replace(STRATEGY_RECIPE, epochs=8)  # tokens cost a hundred times as much as one vector
+STRATEGY_RECIPE = TrainConfig(epochs=10, samples=24000, batch_size=128, lr=1e-3, precision="fp32", workers=0)
+TOKEN_EPOCHS = 2  # tokens cost a hundred times as much as one vector
+FIND_SAMPLES, FIND_TOKEN_EPOCHS = 12000, 3  # 144 cells instead of 64
 UNIMODAL_SHARE = 0.3  # of the loss of a strategy's own single-modality classifiers
 
 
-def recipe_of(name: str) -> TrainConfig:
+def recipe_of(name: str, task: Task) -> TrainConfig:
     """How a strategy or a baseline on cached features is trained."""
-    return TOKEN_RECIPE if name in STRATEGIES and STRATEGIES[name].fuses == "tokens" else STRATEGY_RECIPE
+    tokens = name in STRATEGIES and STRATEGIES[name].fuses == "tokens"
+    recipe = replace(STRATEGY_RECIPE, samples=FIND_SAMPLES) if task.grid else STRATEGY_RECIPE
+    return replace(recipe, epochs=FIND_TOKEN_EPOCHS if task.grid else TOKEN_EPOCHS) if tokens else recipe
 
 
 def encoder_loss(model: FusionModel, batch: dict[str, Any]) -> tuple[Tensor, Tensor]:
@@ -229,7 +232,7 @@ def run(
             config = replace(RECIPES[name], **changes)
             report(train_encoder(task, name.removesuffix("_only"), folder, home, config, device, resume, warm_start=warm_start), name)
         elif name in STRATEGIES or name in baselines:
-            config = recipe_of(name) if not changes else replace(recipe_of(name), **changes)
+            config = replace(recipe_of(name, TASKS[task]), **changes)
             if cache is None:
                 own = all((home.parent / t / "encoders" / m).is_dir() for m, t in TASKS[task].encoders.items())
                 cache = fill_cache(TASKS[task], folder, home.parent if own else CHECKPOINTS, replace(config, seed=0))
