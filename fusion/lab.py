@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -192,10 +192,9 @@ class Lab:
     def _predict(self, encoded: Encoded, strategy: str, given: list[str]) -> Prediction:
         model = self.models[strategy]
         features = {m: encoded.features[m] for m in given}
-        present = present_mask(model.strategy.modalities, [given]).to(self.device)
         start = time.perf_counter()
         with torch.inference_mode():
-            fused = model.fuse(features, present, need_attention=True)
+            fused = model.fuse(features, self._present(model, [given]), need_attention=True)
         seconds = time.perf_counter() - start
         attention = {pair: a[0].cpu().numpy() for pair, a in fused.output.attention.items()}
         layouts = {m: encoded.prepared[m].layout for m in given}
@@ -207,13 +206,15 @@ class Lab:
     ) -> dict[tuple[str, ...], np.ndarray]:
         """Probabilities (K,) with every non-empty subset of what is given, all but the whole in one batch."""
         parts = [c for size in range(1, len(given)) for c in combinations(given, size)]
-        subsets = {}
+        logits = whole[None]
         if parts:
-            several = {m: _rows(f, torch.zeros(len(parts), dtype=torch.long, device=self.device)) for m, f in features.items()}
+            several = {m: _repeat(f, len(parts)) for m, f in features.items()}
             with torch.inference_mode():
-                logits = model.fuse(several, present_mask(model.strategy.modalities, [list(c) for c in parts]).to(self.device)).logits
-            subsets = dict(zip(parts, logits.softmax(-1).cpu().numpy(), strict=True))
-        return subsets | {tuple(given): whole.softmax(-1).cpu().numpy()}
+                logits = torch.cat([model.fuse(several, self._present(model, parts), need_place=False).logits, logits])
+        return dict(zip([*parts, tuple(given)], logits.softmax(-1).cpu().numpy(), strict=True))
+
+    def _present(self, model: FusionModel, given: Iterable[Collection[str]]) -> Tensor:
+        return present_mask(model.strategy.modalities, given).to(self.device)
 
     def _prediction(self, model: FusionModel, fused: Fused, row: int, given: list[str], subsets: dict[tuple[str, ...], np.ndarray],
                     attention: dict[tuple[str, str], np.ndarray], layouts: dict[str, Layout], seconds: float) -> Prediction:  # fmt: skip
@@ -254,6 +255,12 @@ def pick_device(name: str) -> str:
     if not there.get(name.split(":")[0], False):
         raise FusionError(f"The device {name!r} is not available; there is {', '.join(d for d, usable in there.items() if usable)}.")
     return name
+
+
+def _repeat(features: Features, count: int) -> Features:
+    """The one sample seen `count` times, without a copy."""
+    parts = (features.tokens, features.mask, features.pooled, features.weights)
+    return Features(*(x.expand(count, *x.shape[1:]) for x in parts))
 
 
 def _rows(features: Features, index: Tensor) -> Features:

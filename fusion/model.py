@@ -9,6 +9,7 @@ A checkpoint folder of a task:
 from __future__ import annotations
 
 import os
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,9 +46,9 @@ class FusionModel(nn.Module):
     def encode(self, batch: Batch) -> dict[str, Features]:
         return {m: self.encoders[m](*batch[m]) for m in self.strategy.modalities if m in batch}
 
-    def fuse(self, features: dict[str, Features], present: Tensor, need_attention: bool = False) -> Fused:
+    def fuse(self, features: dict[str, Features], present: Tensor, need_attention: bool = False, need_place: bool = True) -> Fused:
         output = self.strategy(features, present, need_attention)
-        seen = self.place is not None and "image" in features and "image" in self.strategy.modalities
+        seen = need_place and self.place is not None and "image" in features and "image" in self.strategy.modalities
         return Fused(output, self.head(output.fused), self.place(output) if seen else None)
 
     def forward(self, batch: Batch, present: Tensor, need_attention: bool = False) -> Fused:
@@ -109,6 +110,6 @@ def load_model(folder: Path, encoders: dict[str, Encoder]) -> FusionModel:
     return model.eval()
 
 
-def present_mask(modalities: tuple[str, ...], given: list[set[str]] | list[list[str]]) -> Tensor:
+def present_mask(modalities: tuple[str, ...], given: Iterable[Collection[str]]) -> Tensor:
     """(B, M) bool: which modality each sample has."""
     return torch.tensor([[m in sample for m in modalities] for sample in given])

@@ -11,7 +11,7 @@ from scipy.io import wavfile
 import fusion
 from fusion.__main__ import main
 from fusion.tasks.digits.examples import make_medium
-from fusion.ui.desk import Desk
+from fusion.ui.desk import Desks
 from fusion.ui.fuse import Handlers
 
 
@@ -52,14 +52,14 @@ def test_command_line_equals_python(lab, files: dict[str, str], capsys: pytest.C
 
 
 def test_page_equals_python(lab, files: dict[str, str], tmp_path: Path) -> None:
-    handlers = Handlers(Desk(lab, {}, lambda name: {}, tmp_path))
+    handlers = Handlers(Desks({"digits": lambda: lab}, {}, tmp_path))
     slots = [
         {"source": "file", "path": files["image"], "name": "a.png"},
         {"source": "text", "text": files["text"]},
         {"source": "file", "path": files["audio"], "name": "a.wav"},
         {},
     ]
-    shown = json.loads(handlers.edited(*map(json.dumps, slots), "late", "en")[0])
+    shown = json.loads(handlers.edited(*map(json.dumps, slots), "digits", "late", "en")[0])
     assert shown["status"]["kind"] == "ok"
     exported = json.loads(shown["export"]["json"])["strategies"]
     for name, p in lab.compare(files).items():

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from fusion.strategies.base import Strategy, perceptron
-from fusion.strategies.tokens import Block, pool, read_tokens
+from fusion.strategies.tokens import Block, Readout, read_tokens
 from fusion.types import Features, FusionOutput
 
 
@@ -35,8 +35,8 @@ class Bottleneck(Strategy):
         modalities: tuple[str, ...],
         embed_dim: int,
         num_classes: int,
-        dim: int = 64,
-        num_heads: int = 4,
+        dim: int = 48,
+        num_heads: int = 2,
         depth: int = 2,
         num_bottlenecks: int = 4,
         dropout: float = 0.1,
@@ -47,7 +47,7 @@ class Bottleneck(Strategy):
         self.bottleneck = nn.Parameter(torch.randn(num_bottlenecks, dim) * 0.02)
         self.layers = nn.ModuleList([nn.ModuleDict({m: Block(dim, num_heads, dropout) for m in modalities}) for _ in range(depth)])
         self.norms = nn.ModuleDict({m: nn.LayerNorm(dim) for m in modalities})
-        self.score = nn.ModuleDict({m: nn.Linear(dim, 1, bias=False) for m in modalities})
+        self.score = Readout(self.modalities, dim)
         self.mix = perceptron(len(modalities) * (dim + 1) + dim, embed_dim, embed_dim, dropout)
 
     def forward(self, features: dict[str, Features], present: Tensor, need_attention: bool = False) -> FusionOutput:
@@ -63,11 +63,5 @@ class Bottleneck(Strategy):
                 total = total + passed * there[m][..., None]
             shared = total / present.sum(1)[:, None, None]
         tokens = {m: self.norms[m](x) for m, x in tokens.items()}
-        pooled = []
-        for m in self.modalities:
-            if m in tokens:
-                pooled += [pool(self.score[m], tokens[m], masks[m]) * there[m], there[m].to(shared.dtype)]
-            else:
-                pooled.append(shared.new_zeros(len(present), shared.shape[-1] + 1))
-        pooled.append(shared.sum(1) / max(n, 1))
-        return FusionOutput(self.mix(torch.cat(pooled, -1)), tokens=tokens)
+        pooled = torch.cat([self.score(tokens, masks, there), shared.sum(1) / max(n, 1)], -1)
+        return FusionOutput(self.mix(pooled), tokens=tokens)

@@ -2,7 +2,7 @@
 
     y_(q<-k) = softmax(Q_q K_k^T / sqrt(d)) V_k                 for each ordered pair of modalities, per head
     z_q      = LayerNorm(t_q + mean over present k of W_q y_(q<-k));  z_q = LayerNorm(z_q + MLP(z_q))
-    fused    = MLP([mean over present q of pool(z_q), ...])
+    fused    = MLP([pool(z_1), p_1, ..., pool(z_M), p_M])      p_m = 1 where modality m is there, else 0
 
 As in MulT every ordered pair (query, key) has attention of its own, but projections belong to a modality, not to a pair: M of them
 instead of M(M-1). Rows sum to 1 over the real tokens of one key modality. A modality that is alone has nobody to ask and passes
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from fusion.strategies.base import Strategy, perceptron
-from fusion.strategies.tokens import attend, join_heads, pool, read_tokens, split_heads, think
+from fusion.strategies.tokens import Readout, attend, join_heads, read_tokens, split_heads, think
 from fusion.types import Features, FusionOutput
 
 
@@ -34,16 +34,16 @@ class CrossAttention(Strategy):
         modalities: tuple[str, ...],
         embed_dim: int,
         num_classes: int,
-        dim: int = 64,
-        num_heads: int = 4,
-        depth: int = 2,
+        dim: int = 48,
+        num_heads: int = 2,
+        depth: int = 1,
         dropout: float = 0.1,
     ) -> None:
         super().__init__(modalities, embed_dim, num_classes)
         self.num_heads, self.out_dim, self.token_dim = num_heads, embed_dim, dim
         self.inward = nn.ModuleDict({m: nn.Sequential(nn.LayerNorm(embed_dim), nn.Linear(embed_dim, dim)) for m in modalities})
         self.layers = nn.ModuleList([CrossLayer(self.modalities, dim, num_heads, dropout) for _ in range(depth)])
-        self.score = nn.ModuleDict({m: nn.Linear(dim, 1, bias=False) for m in modalities})
+        self.score = Readout(self.modalities, dim)
         self.mix = perceptron(len(modalities) * (dim + 1), embed_dim, embed_dim, dropout)
 
     def forward(self, features: dict[str, Features], present: Tensor, need_attention: bool = False) -> FusionOutput:
@@ -56,13 +56,7 @@ class CrossAttention(Strategy):
         for layer in self.layers:
             tokens, weights = layer(tokens, masks, share, need_attention)
             maps.append(weights)
-        like, pooled = next(iter(tokens.values())), []
-        for m in self.modalities:
-            if m in tokens:
-                pooled += [pool(self.score[m], tokens[m], masks[m]) * there[m], there[m].to(like.dtype)]
-            else:
-                pooled.append(like.new_zeros(len(present), like.shape[-1] + 1))
-        fused = self.mix(torch.cat(pooled, -1))
+        fused = self.mix(self.score(tokens, masks, there))
         attention = {pair: torch.stack([layer[pair] for layer in maps], 1) for pair in maps[0]} if need_attention else {}
         return FusionOutput(fused, attention=attention, tokens=tokens)
 

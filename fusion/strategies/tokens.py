@@ -57,10 +57,25 @@ def join_heads(x: Tensor) -> Tensor:
     return x.transpose(1, 2).flatten(2)
 
 
-def pool(score: nn.Linear, x: Tensor, mask: Tensor) -> Tensor:
-    """Learned average of the real tokens: x (B, T, D), mask (B, T) to (B, D)."""
-    share = score(x).squeeze(-1).masked_fill(~mask, float("-inf")).softmax(-1)
-    return torch.bmm(share[:, None], x).squeeze(1)
+class Readout(nn.ModuleDict):
+    """[pool(z_1), p_1, ..., pool(z_M), p_M]: tokens to one vector (B, M (dim + 1)), a learned average per modality.
+
+    p_m is 1 where modality m is there; where it is not, both are 0.
+    """
+
+    def __init__(self, modalities: tuple[str, ...], dim: int) -> None:
+        super().__init__({m: nn.Linear(dim, 1, bias=False) for m in modalities})
+
+    def forward(self, tokens: dict[str, Tensor], masks: dict[str, Tensor], there: dict[str, Tensor]) -> Tensor:
+        """Tokens (B, T, dim), masks (B, T) with at least one True per row, there (B, 1); a modality may be left out."""
+        like, parts = next(iter(tokens.values())), []
+        for m, score in self.items():
+            if m not in tokens:
+                parts.append(like.new_zeros(len(like), like.shape[-1] + 1))
+                continue
+            share = score(tokens[m]).squeeze(-1).masked_fill(~masks[m], float("-inf")).softmax(-1)
+            parts += [torch.bmm(share[:, None], tokens[m]).squeeze(1) * there[m], there[m].to(like.dtype)]
+        return torch.cat(parts, -1)
 
 
 class ChannelDropout(nn.Dropout):

@@ -8,7 +8,11 @@ from its own centre, and which of its 4x4 sub-cells are ink:
 A strategy that returns no tokens has one vector left for all of this: box and a coarse mask come from an MLP on `fused`. That it loses
 the place is not the head's fault: nothing of a pooled vector says where.
 
-Reference: Tian 2019, FCOS (box edges from every cell); Girshick 2015, Fast R-CNN (smooth L1).
+Where a strategy has attention maps, the questions' tokens are told to look into the box as well; box, mask and answer alone leave
+their attention loose, for all they have to say is which digit was asked for.
+
+Reference: Tian 2019, FCOS (box edges from every cell); Girshick 2015, Fast R-CNN (smooth L1); Milletari 2016, V-Net (Dice loss);
+Liu 2017, Attention Correctness in Neural Image Captioning (arXiv 1605.09553; supervised attention).
 """
 
 from __future__ import annotations
@@ -19,7 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fusion.types import FusionOutput
+from fusion.types import Features, FusionOutput
 
 SUB = 4  # mask cells along one side of an image token
 
@@ -43,7 +47,7 @@ class PlaceHead(nn.Module):
             self.cells = nn.Sequential(
                 nn.LayerNorm(token_dim), nn.Linear(token_dim, token_dim), nn.GELU(), nn.Linear(token_dim, 5 + SUB * SUB)
             )
-            self.found = nn.Linear(out_dim + token_dim, 1)
+            self.found = nn.Sequential(nn.Linear(out_dim + token_dim, token_dim), nn.GELU(), nn.Linear(token_dim, 1))
         else:
             self.whole = nn.Sequential(nn.LayerNorm(out_dim), nn.Linear(out_dim, 128), nn.GELU(), nn.Linear(128, 5 + (2 * grid) ** 2))
 
@@ -86,12 +90,34 @@ def inside_box(box: Tensor, grid: int) -> Tensor:
     return inside | F.one_hot(away.argmin(-1), grid * grid).bool()
 
 
-def place_losses(placed: Placed, box: Tensor, mask: Tensor, found: Tensor, asked: Tensor) -> dict[str, Tensor]:
-    """Smooth L1 of the box (with cross-entropy of the cells that vote for it), cross-entropy of the mask and of "is it there".
+def questions_look(attention: dict[tuple[str, str], Tensor], features: dict[str, Features], there: dict[str, Tensor]) -> Tensor:
+    """(B, T): how much the questions look at each cell of the picture, the mean over layers, heads, real tokens and questions given.
+
+    Sums to 1 over T, or to 0 where no question is there.
 
     Args:
-        box: (B, 4); mask: (B, S, S) in [0, 1]; found: (B,) bool, it is there. Where it is not, box and mask do not count.
+        attention: {(query, key): (B, L, H, Tq, Tk)}; there: {modality: (B,) bool}.
+    """
+    looks, count = [], []
+    for (query, key), weights in attention.items():
+        if key == "image" and query != "image":
+            real = features[query].mask[:, None, None, :, None]
+            each = (weights * real).sum((1, 2, 3)) / real.sum((1, 2, 3)) / (weights.shape[1] * weights.shape[2])
+            looks.append(each * there[query][:, None])
+            count.append(there[query])
+    return torch.stack(looks).sum(0) / torch.stack(count).sum(0).clamp_min(1)[:, None]
+
+
+def place_losses(
+    placed: Placed, box: Tensor, mask: Tensor, found: Tensor, asked: Tensor, look: Tensor | None = None
+) -> dict[str, Tensor]:
+    """Smooth L1 of the box (with cross-entropy of the cells that vote for it), cross-entropy and Dice of the mask, cross-entropy of
+    "is it there", and minus the log of the attention that lies in the box.
+
+    Args:
+        box: (B, 4); mask: (B, S, S) in [0, 1]; found: (B,) bool, it is there. Where it is not, only that counts.
         asked: (B,) bool, picture and question are both there; where not, nothing counts.
+        look: (B, T), see `questions_look`.
     """
     there = (found & asked).float()
     total = there.sum().clamp_min(1)
@@ -100,9 +126,15 @@ def place_losses(placed: Placed, box: Tensor, mask: Tensor, found: Tensor, asked
         target = inside_box(box, int(placed.scores.shape[1] ** 0.5)).float()
         each = each + F.cross_entropy(placed.scores, target / target.sum(-1, keepdim=True), reduction="none") * 0.2
     ink = F.binary_cross_entropy_with_logits(placed.mask, mask, reduction="none").mean((1, 2)) * 3
+    drawn = placed.mask.sigmoid()
+    dice = 1 - 2 * (drawn * mask).sum((1, 2)) / (drawn + mask).sum((1, 2)).clamp_min(1e-6)
     known = F.binary_cross_entropy_with_logits(placed.found, found.float(), reduction="none")
-    return {
+    losses = {
         "box": (each * there).sum() / total,
-        "mask": (ink * there).sum() / total,
+        "mask": ((ink + dice) * there).sum() / total,
         "found": (known * asked).sum() / asked.sum().clamp_min(1),
     }
+    if look is not None:
+        inside = inside_box(box, int(look.shape[1] ** 0.5)).float()
+        losses["look"] = 0.1 * (-(look * inside).sum(-1).clamp_min(1e-6).log() * there).sum() / total
+    return losses

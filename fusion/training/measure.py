@@ -15,7 +15,7 @@ from torchmetrics.functional.classification import multiclass_accuracy, multicla
 
 from fusion.model import FusionModel
 from fusion.tasks import Task
-from fusion.tasks.place import Placed, box_iou, inside_box
+from fusion.tasks.place import Placed, box_iou, inside_box, questions_look
 from fusion.training.data import FeatureCache, make_batch
 from fusion.types import Features
 
@@ -67,18 +67,17 @@ def answer(
         if task.grid:
             targets.append({k: batch[k] for k in ("found", "box", "mask")})
         if fused.output.attention and task.grid:
-            points.append(pointing(fused.output.attention, batch["box"], task.grid))
+            seen = questions_look(fused.output.attention, features, {m: present[:, i] for i, m in enumerate(order)})
+            points.append(pointing(seen, batch["box"], task.grid))
     mean = dict(zip(model.strategy.modalities, torch.cat(weights).mean(0).tolist(), strict=True)) if weights else None
     placed = Placed(*(torch.cat(part) if part[0] is not None else None for part in zip(*places, strict=True))) if places else None
     joined = {k: torch.cat([t[k] for t in targets]) for k in targets[0]} if targets else {}
     return Answers(torch.cat(probs), torch.cat(labels), mean, placed, joined, torch.cat(points) if points else None)
 
 
-def pointing(attention: dict[tuple[str, str], Tensor], box: Tensor, grid: int) -> Tensor:
-    """(B,) bool: the cell with most attention from the questions' tokens, mean over layers, heads and tokens, has its centre in the box."""
-    each = [a.mean((1, 2, 3)) for (query, key), a in attention.items() if key == "image" and query != "image"]  # (B, T)
-    peak = torch.stack(each).mean(0).argmax(-1)
-    return inside_box(box, grid).gather(1, peak[:, None]).squeeze(1)
+def pointing(look: Tensor, box: Tensor, grid: int) -> Tensor:
+    """(B,) bool: the cell (B, T) that the questions look at most has its centre in the box."""
+    return inside_box(box, grid).gather(1, look.argmax(-1, keepdim=True)).squeeze(1)
 
 
 def metrics(probs: Tensor, labels: Tensor) -> dict[str, float]:

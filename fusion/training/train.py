@@ -28,7 +28,7 @@ from fusion.strategies import STRATEGIES, Strategy
 from fusion.tasks import TASKS, Task
 from fusion.tasks.digits import LABELS, Digits
 from fusion.tasks.digits_find import FindDigits
-from fusion.tasks.place import place_losses
+from fusion.tasks.place import place_losses, questions_look
 from fusion.training.data import EncoderData, FeatureCache, PreparedSamples, StrategyData, cache_path, fill
 from fusion.training.dense import RECIPE, train_scene_encoder
 from fusion.training.loop import StepResult, forget_state, soft_target, train
@@ -41,16 +41,15 @@ RECIPES = {  # found by a few short runs; samples are per epoch
     "video_only": TrainConfig(epochs=18, samples=18000, lr=2e-3, weight_decay=0.05),
 }
 STRATEGY_RECIPE = TrainConfig(epochs=10, samples=24000, batch_size=128, lr=1e-3, precision="fp32", workers=0)
-TOKEN_EPOCHS = 2  # tokens cost a hundred times as much as one vector
-FIND_SAMPLES, FIND_TOKEN_EPOCHS = 12000, 3  # 144 cells instead of 64
+FIND_SAMPLES, FIND_TOKEN_EPOCHS = 12000, 20  # box and mask are still learned when the label has long been
 UNIMODAL_SHARE = 0.3  # of the loss of a strategy's own single-modality classifiers
 
 
 def recipe_of(name: str, task: Task) -> TrainConfig:
     """How a strategy or a baseline on cached features is trained."""
-    tokens = name in STRATEGIES and STRATEGIES[name].fuses == "tokens"
     recipe = replace(STRATEGY_RECIPE, samples=FIND_SAMPLES) if task.grid else STRATEGY_RECIPE
-    return replace(recipe, epochs=FIND_TOKEN_EPOCHS if task.grid else TOKEN_EPOCHS) if tokens else recipe
+    tokens = name in STRATEGIES and STRATEGIES[name].fuses == "tokens"
+    return replace(recipe, epochs=FIND_TOKEN_EPOCHS) if tokens and task.grid else recipe
 
 
 def encoder_loss(model: FusionModel, batch: dict[str, Any]) -> tuple[Tensor, Tensor]:
@@ -66,7 +65,7 @@ def strategy_loss(model: nn.Module, batch: dict[str, Any]) -> tuple[Tensor, Tens
     """The strategy's objective over the losses of its heads; accuracy of the label where what is present says one."""
     features = {m: Features(*f) for m, f in batch["features"].items()}
     label, present = batch["label"], batch["present"]
-    fused = model(features, present)
+    fused = model(features, present, need_attention="box" in batch)
     output, logits = fused.output, fused.logits.float()
     losses = {"label": F.cross_entropy(logits, soft_target(label, logits.shape[1], 0.02))}
     if output.unimodal_logits:
@@ -79,7 +78,9 @@ def strategy_loss(model: nn.Module, batch: dict[str, Any]) -> tuple[Tensor, Tens
     for question, answer in (output.auxiliary or {}).items():
         losses[question] = masked_entropy(answer, batch["auxiliary"][question], torch.ones_like(label, dtype=torch.bool))
     if fused.place is not None:
-        losses |= place_losses(fused.place, batch["box"], batch["mask"].float() / 255, batch["found"], batch["asked"])
+        there = dict(zip(_bare(model).strategy.modalities, present.T, strict=True))
+        look = questions_look(output.attention, features, there) if output.attention else None
+        losses |= place_losses(fused.place, batch["box"], batch["mask"].float() / 255, batch["found"], batch["asked"], look)
     total = _bare(model).strategy.objective(losses, output, features, present, batch["content"])
     return total, (logits.argmax(-1) == label)[label >= 0].float().mean()
 
@@ -105,8 +106,8 @@ class Fuser(nn.Module):
     def strategy(self) -> Strategy:
         return self.model.strategy
 
-    def forward(self, features: dict[str, Features], present: Tensor) -> Fused:
-        return self.model.fuse(features, present)
+    def forward(self, features: dict[str, Features], present: Tensor, need_attention: bool = False) -> Fused:
+        return self.model.fuse(features, present, need_attention)
 
 
 def report(steps: Iterable[StepResult], name: str) -> None:

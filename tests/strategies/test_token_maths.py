@@ -91,27 +91,38 @@ def early_tokens_reference(strategy: EarlyTokens, dim: int, num_heads: int) -> n
     return reference
 
 
+def make_line(strategy: EarlyTokens, features: dict[str, Features]) -> tuple[torch.Tensor, torch.Tensor]:
+    """All tokens (B, S, dim) and which of them are real (B, S)."""
+    line = [strategy.inward[m](features[m].tokens) + strategy.kind[m] for m in MODALITIES]
+    return torch.cat(line, 1), torch.cat([features[m].mask for m in MODALITIES], 1)
+
+
 def test_early_tokens_equals_torch_transformer() -> None:
     torch.manual_seed(0)
-    strategy = EarlyTokens(MODALITIES, D, K, dim=8, num_heads=2).eval()
+    strategy = EarlyTokens(MODALITIES, D, K, dim=8, num_heads=2, depth=2).eval()
     features = make_features()
-    line = [strategy.gather.expand(3, 1, 8)] + [strategy.inward[m](features[m].tokens) + strategy.kind[m] for m in MODALITIES]
-    padded = ~torch.cat([torch.ones(3, 1, dtype=torch.bool)] + [features[m].mask for m in MODALITIES], 1)
-    reference = early_tokens_reference(strategy, 8, 2)
-    wanted = reference(torch.cat(line, 1).requires_grad_(), src_key_padding_mask=padded)
+    line, real = make_line(strategy, features)
+    wanted = early_tokens_reference(strategy, 8, 2)(line.requires_grad_(), src_key_padding_mask=~real)
     output = strategy(features, everyone())
-    torch.testing.assert_close(output.fused, strategy.outward(wanted[:, 0]), rtol=1e-4, atol=1e-5)
-    torch.testing.assert_close(torch.cat([*output.tokens.values()], 1), wanted[:, 1:], rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(torch.cat([*output.tokens.values()], 1)[real], wanted[real], rtol=1e-4, atol=1e-5)
+    parts = dict(zip(MODALITIES, wanted.split([LENGTHS[m] for m in MODALITIES], 1), strict=True))
+    pooled = [torch.cat([pooled_by_hand(strategy.score[m], parts[m], features[m].mask), torch.ones(3, 1)], -1) for m in MODALITIES]
+    torch.testing.assert_close(output.fused, strategy.mix(torch.cat(pooled, -1)), rtol=1e-4, atol=1e-5)
+
+
+def pooled_by_hand(score: nn.Linear, tokens: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """(B, dim): each sample's real tokens, averaged by the softmax of their scores."""
+    real = [t[m] for t, m in zip(tokens, mask, strict=True)]
+    return torch.stack([(score(t).softmax(0) * t).sum(0) for t in real])
 
 
 def test_early_tokens_maps_are_blocks_of_the_joint_map_renormalised() -> None:
     torch.manual_seed(0)
     strategy = EarlyTokens(MODALITIES, D, K, dim=8, num_heads=2, depth=1).eval()
     features = make_features()
-    line = [strategy.gather.expand(3, 1, 8)] + [strategy.inward[m](features[m].tokens) + strategy.kind[m] for m in MODALITIES]
-    mask = torch.cat([torch.ones(3, 1, dtype=torch.bool)] + [features[m].mask for m in MODALITIES], 1)
-    q, k, v = strategy.blocks[0].heads(torch.cat(line, 1))
-    joint = attend(q, k, v, mask, True)[1][:, :, 1:, 1:]
+    line, mask = make_line(strategy, features)
+    q, k, v = strategy.blocks[0].heads(line)
+    joint = attend(q, k, v, mask, True)[1]
     maps = strategy(features, everyone(), need_attention=True).attention
     assert set(maps) == {(q, k) for q in MODALITIES for k in MODALITIES if q != k}
     lengths = [LENGTHS[m] for m in MODALITIES]

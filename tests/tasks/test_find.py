@@ -83,17 +83,21 @@ def test_what_is_not_there_has_no_box_to_learn() -> None:
     box, mask = torch.rand(3, 4), torch.rand(3, 48, 48)
     found, asked = torch.tensor([True, False, True]), torch.tensor([True, True, False])
     placed = Placed(torch.rand(3, 4), torch.randn(3), torch.randn(3, 48, 48), torch.randn(3, GRID * GRID))
-    base = place_losses(placed, box, mask, found, asked)
+    look = torch.rand(3, GRID * GRID).softmax(-1)
+    base = place_losses(placed, box, mask, found, asked, look)
     changed = Placed(placed.box.clone(), placed.found.clone(), placed.mask.clone(), placed.scores.clone())
     changed.box[1:] += 1
     changed.mask[1:] += 1
     changed.scores[1:] += torch.randn(2, GRID * GRID)
     changed.found[2] += 1
-    again = place_losses(changed, box, mask, found, asked)
+    look = torch.cat([look[:1], look[1:].flip(-1)])
+    again = place_losses(changed, box, mask, found, asked, look)
     for name in base:
         torch.testing.assert_close(base[name], again[name])
     perfect = Placed(box, torch.tensor([20.0, -20, 0]), (mask > 0.5).float() * 40 - 20, None)
-    assert max(place_losses(perfect, box, (mask > 0.5).float(), found, asked).values()) < 1e-6
+    inside = inside_box(box, GRID).float()
+    best = place_losses(perfect, box, (mask > 0.5).float(), found, asked, inside / inside.sum(-1, keepdim=True))
+    assert set(best) == {*base} and max(best.values()) < 1e-5
 
 
 @pytest.mark.parametrize("name", [*EXAMPLES])

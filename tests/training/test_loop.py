@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from fusion.config import TrainConfig
 from fusion.training.data import drop_modalities
 from fusion.training.loop import OPTIMIZERS, forget_state, rate_at, soft_target, train
-from fusion.types import FusionError
+from fusion.types import MODALITIES, FusionError
 
 
 class Line:
@@ -104,7 +104,7 @@ def test_soft_target_of_nothing_is_uniform() -> None:
 
 
 def test_modality_dropout_never_drops_all_and_gives_every_subset() -> None:
-    present = drop_modalities(4000, 4, np.random.default_rng(0))
+    present = drop_modalities(4000, MODALITIES, np.random.default_rng(0))
     assert present.any(1).all()
     assert len(np.unique(present, axis=0)) == 15
     assert 0.38 < present.all(1).mean() < 0.5

@@ -10,10 +10,10 @@ from torch.nn import functional as F
 
 from fusion.model import Fused
 from fusion.tasks import TASKS
-from fusion.tasks.place import Placed
+from fusion.tasks.place import Placed, questions_look
 from fusion.training.evaluate import measure_shapley, robustness
 from fusion.training.measure import Answers, answer, area, metrics, place_metrics, pointing, summary, wilson
-from fusion.types import MODALITIES, FusionOutput
+from fusion.types import MODALITIES, Features, FusionOutput
 from tests.training.test_data import make_cache
 
 
@@ -89,14 +89,24 @@ def test_place_metrics_by_hand() -> None:
     assert found["mask_iou"] == pytest.approx(0.5) and found["found_accuracy"] == 0.75 and found["absent_noticed"] == 1.0
 
 
-def test_pointing_takes_the_peak_of_the_questions() -> None:
-    """Text and audio both look at cell 13; what the picture asks of the text does not count."""
-    maps = {(q, "image"): torch.full((1, 2, 3, 4, 144), 0.1) for q in ("text", "audio")}
+def test_pointing_takes_the_peak_of_what_the_questions_look_at() -> None:
+    """Sample 0 asks by text (cell 13) and audio (13), sample 1 by text alone; clip, padding and the picture's own questions are ignored."""
+    features = {m: Features(torch.zeros(2, 4, 1), torch.ones(2, 4, dtype=torch.bool), torch.zeros(2, 1), torch.ones(2, 4)) for m in MODALITIES}
+    features["text"].mask[:, 2:] = False
+    maps = {(q, "image"): torch.full((2, 2, 3, 4, 144), 0.5 / 143) for q in ("text", "audio", "video")}
     for a in maps.values():
-        a[..., 13] = 5.0
-    maps["image", "text"] = torch.rand(1, 2, 3, 144, 4)
-    around = torch.tensor([[1 / 12, 1 / 12, 2 / 12, 2 / 12]])
-    assert pointing(maps, around, 12).tolist() == [True] and pointing(maps, around + 0.5, 12).tolist() == [False]
+        a[..., 13] = 0.5
+    maps["text", "image"][..., 2:, :] = F.one_hot(torch.tensor(40), 144).float()
+    maps["video", "image"] = F.one_hot(torch.tensor(77), 144).float().expand(2, 2, 3, 4, 144)
+    maps["image", "text"] = torch.rand(2, 2, 3, 144, 4)
+    there = {"image": [True, True], "text": [True, True], "audio": [True, False], "video": [False, False]}
+    look = questions_look(maps, features, {m: torch.tensor(v) for m, v in there.items()})
+    torch.testing.assert_close(look.sum(1), torch.ones(2))
+    torch.testing.assert_close(look[:, 13], torch.full((2,), 0.5))
+    around = torch.tensor([[1 / 12, 1 / 12, 2 / 12, 2 / 12]] * 2)
+    assert pointing(look, around, 12).tolist() == [True, True] and pointing(look, around + 0.5, 12).tolist() == [False, False]
+    nobody = questions_look(maps, features, {m: torch.zeros(2, dtype=torch.bool) for m in MODALITIES})
+    assert (nobody == 0).all()
 
 
 def test_shapley_of_a_sum_that_needs_both_sides() -> None:
