@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -125,7 +125,7 @@ class Lab:
         return {n: self.predict(encoded, n) for n in usable}
 
     def predict_batch(self, inputs: list[Inputs], strategy: str = "cross_attention") -> list[Prediction]:
-        """Answers to many inputs, each with its own subset of modalities; one pass of encoders and strategy, without attention."""
+        """Answers to many inputs, each with its own subset of modalities; one pass of each encoder, without attention."""
         self._check(strategy)
         model = self.models[strategy]
         loaded = [self._load(i, {})[0] for i in inputs]
@@ -142,15 +142,12 @@ class Lab:
                 features[m] = _spread(self._features(m, prepared), rows, len(loaded))
                 for i, p in zip(rows, prepared, strict=True):
                     layouts[i][m] = p.layout
-        start = time.perf_counter()
-        with torch.inference_mode():
-            fused = model.fuse(features, present_mask(model.strategy.modalities, given).to(self.device))
-        seconds = (time.perf_counter() - start) / len(inputs)
         found = []
         for i, (names, places) in enumerate(zip(given, layouts, strict=True)):
+            start = time.perf_counter()
             row = {m: _rows(features[m], torch.tensor([i], device=self.device)) for m in names}
-            subsets = self._subsets(model, row, names, fused.logits[i])
-            found.append(self._prediction(model, fused, i, names, subsets, {}, places, seconds))
+            fused, subsets = self._fuse(model, row, names)
+            found.append(self._prediction(model, fused, names, subsets, places, time.perf_counter() - start))
         return found
 
     def see(self, inputs: Inputs | Encoded) -> dict[str, Seen]:
@@ -190,52 +187,43 @@ class Lab:
         return features
 
     def _predict(self, encoded: Encoded, strategy: str, given: list[str]) -> Prediction:
-        model = self.models[strategy]
-        features = {m: encoded.features[m] for m in given}
+        model, layouts = self.models[strategy], {m: encoded.prepared[m].layout for m in given}
         start = time.perf_counter()
+        fused, subsets = self._fuse(model, {m: encoded.features[m] for m in given}, given, need_attention=True)
+        return self._prediction(model, fused, given, subsets, layouts, time.perf_counter() - start)
+
+    def _fuse(
+        self, model: FusionModel, features: dict[str, Features], given: list[str], need_attention: bool = False
+    ) -> tuple[Fused, dict[tuple[str, ...], np.ndarray]]:
+        """One sample with all that is given (row 0), and in the same pass with every other non-empty subset: probabilities (K,) of each."""
+        subsets = [c for size in range(len(given), 0, -1) for c in combinations(given, size)]
+        several = {m: _repeat(f, len(subsets)) for m, f in features.items()}
         with torch.inference_mode():
-            fused = model.fuse(features, self._present(model, [given]), need_attention=True)
-        seconds = time.perf_counter() - start
-        attention = {pair: a[0].cpu().numpy() for pair, a in fused.output.attention.items()}
-        layouts = {m: encoded.prepared[m].layout for m in given}
-        subsets = self._subsets(model, features, given, fused.logits[0])
-        return self._prediction(model, fused, 0, given, subsets, attention, layouts, seconds)
+            fused = model.fuse(several, present_mask(model.strategy.modalities, subsets).to(self.device), need_attention)
+        return fused, dict(zip(subsets, fused.logits.softmax(-1).cpu().numpy(), strict=True))
 
-    def _subsets(
-        self, model: FusionModel, features: dict[str, Features], given: list[str], whole: Tensor
-    ) -> dict[tuple[str, ...], np.ndarray]:
-        """Probabilities (K,) with every non-empty subset of what is given, all but the whole in one batch."""
-        parts = [c for size in range(1, len(given)) for c in combinations(given, size)]
-        logits = whole[None]
-        if parts:
-            several = {m: _repeat(f, len(parts)) for m, f in features.items()}
-            with torch.inference_mode():
-                logits = torch.cat([model.fuse(several, self._present(model, parts), need_place=False).logits, logits])
-        return dict(zip([*parts, tuple(given)], logits.softmax(-1).cpu().numpy(), strict=True))
-
-    def _present(self, model: FusionModel, given: Iterable[Collection[str]]) -> Tensor:
-        return present_mask(model.strategy.modalities, given).to(self.device)
-
-    def _prediction(self, model: FusionModel, fused: Fused, row: int, given: list[str], subsets: dict[tuple[str, ...], np.ndarray],
-                    attention: dict[tuple[str, str], np.ndarray], layouts: dict[str, Layout], seconds: float) -> Prediction:  # fmt: skip
+    def _prediction(self, model: FusionModel, fused: Fused, given: list[str], subsets: dict[tuple[str, ...], np.ndarray],
+                    layouts: dict[str, Layout], seconds: float) -> Prediction:  # fmt: skip
+        """Row 0 of `fused`, for a person to read."""
         output, probs = fused.output, subsets[tuple(given)]
         best, order = int(probs.argmax()), model.strategy.modalities
-        weights = None if output.weights is None else {m: float(output.weights[row, order.index(m)]) for m in given}
+        weights = None if output.weights is None else {m: float(output.weights[0, order.index(m)]) for m in given}
         votes = None
         if output.unimodal_logits is not None:
-            votes = {m: self._named(output.unimodal_logits[m][row].softmax(-1).cpu()) for m in given}
+            votes = {m: self._named(output.unimodal_logits[m][0].softmax(-1).cpu()) for m in given}
         auxiliary = None
         if output.auxiliary is not None:
-            answers = {q: v[row].softmax(-1).tolist() for q, v in output.auxiliary.items()}
+            answers = {q: v[0].softmax(-1).tolist() for q, v in output.auxiliary.items()}
             auxiliary = {q: dict(zip(self.task.auxiliary[q], p, strict=True)) for q, p in answers.items()}
+        attention = {pair: a[0].cpu().numpy() for pair, a in output.attention.items()}
         nothing = np.full(len(self.labels), 1 / len(self.labels))
         contributions = {m: float(probs[best] - subsets.get(tuple(x for x in given if x != m), nothing)[best]) for m in given}
         box = mask = found = None
         if fused.place is not None and "image" in given and len(given) > 1:
-            found = float(fused.place.found[row].sigmoid())
+            found = float(fused.place.found[0].sigmoid())
             if found >= 0.5:
-                box = _on_picture(fused.place.box[row].tolist(), layouts["image"])
-                mask = fused.place.mask[row].sigmoid().cpu().numpy()
+                box = _on_picture(fused.place.box[0].tolist(), layouts["image"])
+                mask = fused.place.mask[0].sigmoid().cpu().numpy()
         return Prediction(self.labels[best], self._named(probs), weights, contributions, votes, attention, layouts,
                           box, seconds, subsets, auxiliary, mask, found)  # fmt: skip
 

@@ -46,9 +46,9 @@ class FusionModel(nn.Module):
     def encode(self, batch: Batch) -> dict[str, Features]:
         return {m: self.encoders[m](*batch[m]) for m in self.strategy.modalities if m in batch}
 
-    def fuse(self, features: dict[str, Features], present: Tensor, need_attention: bool = False, need_place: bool = True) -> Fused:
+    def fuse(self, features: dict[str, Features], present: Tensor, need_attention: bool = False) -> Fused:
         output = self.strategy(features, present, need_attention)
-        seen = need_place and self.place is not None and "image" in features and "image" in self.strategy.modalities
+        seen = self.place is not None and "image" in features and "image" in self.strategy.modalities
         return Fused(output, self.head(output.fused), self.place(output) if seen else None)
 
     def forward(self, batch: Batch, present: Tensor, need_attention: bool = False) -> Fused:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from fusion.strategies.base import Strategy, perceptron
-from fusion.strategies.tokens import Readout, attend, join_heads, read_tokens, split_heads, think
+from fusion.strategies.tokens import Readout, attend, heads_of, join_heads, read_tokens, think
 from fusion.types import Features, FusionOutput
 
 
@@ -51,7 +51,7 @@ class CrossAttention(Strategy):
         tokens = {m: self.inward[m](x) for m, x in tokens.items()}
         # what a present modality hears is the mean over the others that are there: each value counts 1 / (their number)
         share = 1 / (present.sum(1, keepdim=True) - 1).clamp_min(1)
-        share = torch.cat([(there[m] * share).expand_as(masks[m]) for m in tokens], 1)[:, None, :, None]  # (B, 1, S, 1)
+        share = torch.cat([(there[m] * share).expand_as(masks[m]) for m in tokens], 1)[..., None]  # (B, S, 1)
         maps: list[dict[tuple[str, str], Tensor]] = []
         for layer in self.layers:
             tokens, weights = layer(tokens, masks, share, need_attention)
@@ -75,24 +75,23 @@ class CrossLayer(nn.Module):
     def forward(
         self, tokens: dict[str, Tensor], masks: dict[str, Tensor], share: Tensor, need_map: bool
     ) -> tuple[dict[str, Tensor], dict[tuple[str, str], Tensor]]:
-        """Tokens (B, T, D) and masks (B, T) per modality; share (B, 1, S, 1) of each token, modality after modality, in what is heard."""
-        lengths = {m: x.shape[1] for m, x in tokens.items()}
-        heads = [split_heads(self.project[m](x), self.num_heads) for m, x in tokens.items()]
-        queries, keys, values = torch.cat(heads, 3).unbind(0)  # (B, H, S, d) each
-        keys, values = (dict(zip(lengths, x.split([*lengths.values()], 2), strict=True)) for x in (keys, values * share))
-        queries = dict(zip(lengths, queries.split([*lengths.values()], 2), strict=True))
-        heard: dict[str, list[Tensor]] = {m: [] for m in tokens}
-        maps = {}
-        for key in tokens:
-            asking = {m: T for m, T in lengths.items() if m != key}
-            if not asking:
-                break
-            together = torch.cat([queries[m] for m in asking], 2)
-            answer, weights = attend(together, keys[key], values[key], masks[key], need_map)
-            for m, part in zip(asking, answer.split([*asking.values()], 2), strict=True):
+        """Tokens (B, T, D) and masks (B, T) per modality; share (B, S, 1) of each token, modality after modality, in what is heard."""
+        names, lengths = [*tokens], [x.shape[1] for x in tokens.values()]
+        line = torch.cat([self.project[m](x) for m, x in tokens.items()], 1)  # (B, S, 3D)
+        q, k, v = line.chunk(3, -1)
+        # the line twice over, so that whoever asks one modality stands in a row behind it
+        queries = heads_of(torch.cat([q, q], 1), self.num_heads)
+        keys, values = heads_of(k, self.num_heads).split(lengths, 2), heads_of(v * share, self.num_heads).split(lengths, 2)
+        heard: dict[str, list[Tensor]] = {m: [] for m in names}
+        maps, end = {}, 0
+        for i, key in enumerate(names if len(names) > 1 else ()):
+            end += lengths[i]
+            others, asking = names[i + 1 :] + names[:i], lengths[i + 1 :] + lengths[:i]
+            answer, weights = attend(queries[:, :, end : end + sum(asking)], keys[i], values[i], masks[key], need_map)
+            for m, part in zip(others, answer.split(asking, 2), strict=True):
                 heard[m].append(part)
             if weights is not None:
-                maps |= {(m, key): part for m, part in zip(asking, weights.split([*asking.values()], 2), strict=True)}
+                maps |= {(m, key): part for m, part in zip(others, weights.split(asking, 2), strict=True)}
         out = {}
         for m, x in tokens.items():
             total = join_heads(sum(heard[m][1:], heard[m][0])) if heard[m] else torch.zeros_like(x)

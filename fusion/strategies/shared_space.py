@@ -58,7 +58,8 @@ def contrastive(space: Tensor, content: Tensor, temperature: nn.Module) -> Tenso
         content: (M, B) class that each says, -1 where it takes no part.
     """
     M, B, _ = space.shape
-    scores = temperature(torch.einsum("mid,njd->minj", space, space))
+    flat = space.flatten(0, 1)
+    scores = temperature(flat @ flat.T).view(M, B, M, B)
     usable = content >= 0
     same = (
         (content[:, :, None, None] == content)

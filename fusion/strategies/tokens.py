@@ -47,9 +47,9 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, need_map: bool) -> tup
     return answer, weights.transpose(-2, -1) if need_map else None
 
 
-def split_heads(x: Tensor, num_heads: int) -> Tensor:
-    """Queries, keys and values side by side (B, T, 3D) to (3, B, H, T, d)."""
-    return x.unflatten(-1, (3, num_heads, -1)).permute(2, 0, 3, 1, 4)
+def heads_of(x: Tensor, num_heads: int) -> Tensor:
+    """(B, T, D) to (B, H, T, d)."""
+    return x.unflatten(-1, (num_heads, -1)).transpose(1, 2)
 
 
 def join_heads(x: Tensor) -> Tensor:
@@ -101,9 +101,9 @@ class Block(nn.Module):
         self.norms = nn.ModuleList([nn.LayerNorm(dim), nn.LayerNorm(dim)])
         self.project, self.merge, self.think = nn.Linear(dim, 3 * dim), nn.Linear(dim, dim), think(dim, dropout)
 
-    def heads(self, x: Tensor) -> Tensor:
-        """Queries, keys and values (3, B, H, T, d)."""
-        return split_heads(self.project(self.norms[0](x)), self.num_heads)
+    def heads(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Queries, keys and values (B, H, T, d)."""
+        return tuple(heads_of(part, self.num_heads) for part in self.project(self.norms[0](x)).chunk(3, -1))
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """x (B, T, D), mask (B, T) True where a token is real."""
