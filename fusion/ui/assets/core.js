@@ -65,6 +65,8 @@ window.FusionLab = (() => {
     details().forEach((d, i) => { if (open[i]) d.open = true; });
   };
 
+  // Hardly surer than chance: its top class says nothing.
+  const guesses = (s) => s.confidence < 1.5 / s.probs.length;
   const percent = (p, digits = 1) => (p * 100).toFixed(digits) + " %";
   const signed = (v, digits = 1) => (v >= 0 ? "+" : "−") + Math.abs(v * 100).toFixed(digits);
   const count = (n) => (n >= 1e6 ? (n / 1e6).toFixed(2) + " M" : n >= 1e3 ? Math.round(n / 1e3) + " k" : String(n));
@@ -132,6 +134,6 @@ window.FusionLab = (() => {
   };
 
   on("lang", () => { document.documentElement.lang = store.lang === "zh" ? "zh-CN" : "en"; });
-  return { set, get, on, emit, hear, t, told, short, has, ofTask, question, reply, el, svg, replace, percent, signed, count, millis, bytes, shares, icon, button, tag, twin, rove,
+  return { set, get, on, emit, hear, t, told, short, has, ofTask, question, reply, el, svg, replace, guesses, percent, signed, count, millis, bytes, shares, icon, button, tag, twin, rove,
     strategy, choose, mount, view };
 })();

@@ -154,7 +154,7 @@
       name.textContent = value.source === "file" ? value.name : value.source === "drawing" && modality === "video" ? t("video.is_drawing") : value.source === "clip" ? t("audio.is_clip") : "";
       kind.draw();
       const own = (result?.strategies || []).find((s) => s.name === modality + "_only");
-      FL.replace(alone, own && value.on ? [t("slot.alone"), " ", el("b", {}, own.label), " " + FL.percent(own.confidence, 0)] : []);
+      FL.replace(alone, !own || !value.on ? [] : [t("slot.alone"), " ", ...(FL.guesses(own) ? [t("slot.guesses")] : [el("b", {}, own.label), " " + FL.percent(own.confidence, 0)])]);
     };
     watch("value", () => { value = JSON.parse(props.value); refresh(); });
     FL.hear("toggle", (name) => { if (name === modality) api.edit({ on: !value.on }); });

@@ -41,7 +41,7 @@
       svg("path", { d: `M0 ${H / 2}H${width}`, class: "fl-zero" }), names.map((m, i) => (m in s.contributions ? bar(m, i) : null))));
   };
   const CELLS = {
-    label: (s) => el("td", { class: "fl-answer" }, s.label, s.differs ? el("span", { class: "fl-differs", title: t("table.differs"), role: "img", "aria-label": t("table.differs") }, "≠") : null),
+    label: (s) => s.baseline && FL.guesses(s) ? el("td", { class: "fl-muted", title: t("slot.guesses") }, "–") : el("td", { class: "fl-answer" }, s.label, s.differs ? el("span", { class: "fl-differs", title: t("table.differs"), role: "img", "aria-label": t("table.differs") }, "≠") : null),
     confidence: (s) => el("td", { class: "fl-sureness" }, el("span", { class: "fl-bar", style: { "--share": s.confidence } }), el("span", { class: "fl-number" }, FL.percent(s.confidence))),
     found: (s) => el("td", { class: "fl-number" }, s.place ? [el("span", { class: "fl-there", "data-there": String(!!s.place.box), "aria-hidden": "true" }), FL.percent(s.place.found, 0)] : "–"),
     time: (s) => el("td", { class: "fl-number" }, FL.millis(s.seconds)),
