@@ -197,7 +197,7 @@ class Lab:
     ) -> tuple[Fused, dict[tuple[str, ...], np.ndarray]]:
         """One sample with all that is given (row 0), and in the same pass with every other non-empty subset: probabilities (K,) of each."""
         subsets = [c for size in range(len(given), 0, -1) for c in combinations(given, size)]
-        several = {m: _repeat(f, len(subsets)) for m, f in features.items()}
+        several = {m: f.repeat(len(subsets)) for m, f in features.items()}
         with torch.inference_mode():
             fused = model.fuse(several, present_mask(model.strategy.modalities, subsets).to(self.device), need_attention)
         return fused, dict(zip(subsets, fused.logits.softmax(-1).cpu().numpy(), strict=True))
@@ -243,12 +243,6 @@ def pick_device(name: str) -> str:
     if not there.get(name.split(":")[0], False):
         raise FusionError(f"The device {name!r} is not available; there is {', '.join(d for d, usable in there.items() if usable)}.")
     return name
-
-
-def _repeat(features: Features, count: int) -> Features:
-    """The one sample seen `count` times, without a copy."""
-    parts = (features.tokens, features.mask, features.pooled, features.weights)
-    return Features(*(x.expand(count, *x.shape[1:]) for x in parts))
 
 
 def _rows(features: Features, index: Tensor) -> Features:

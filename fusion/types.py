@@ -74,6 +74,11 @@ class Features:
     weights: Tensor
     layout: tuple[Layout, ...] | None = None
 
+    def repeat(self, count: int) -> Features:
+        """One sample seen `count` times, without a copy."""
+        parts = (self.tokens, self.mask, self.pooled, self.weights)
+        return Features(*(x.expand(count, *x.shape[1:]) for x in parts))
+
 
 @dataclass
 class FusionOutput:

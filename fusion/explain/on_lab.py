@@ -74,7 +74,7 @@ def medium_function(lab: Lab, encoded: Encoded, strategy: str, label: str, modal
         prepared, values = (encoder.prepare(medium) for medium in media), [np.zeros(0)]
         while part := list(islice(prepared, BATCH)):
             padded, mask = collate(part)
-            others = {m: _repeat(encoded.features[m], len(part)) for m in given if m != modality}
+            others = {m: encoded.features[m].repeat(len(part)) for m in given if m != modality}
             features = others | {modality: encoder(padded.to(lab.device), mask.to(lab.device))}
             values.append(measure(features).double().cpu().numpy())
         return np.concatenate(values)
@@ -125,7 +125,7 @@ def kept_function(
     def predict_part(kept: np.ndarray) -> np.ndarray:
         parts = dict(zip(modalities, np.split(kept, ends[:-1], axis=1), strict=True))
         present = torch.tensor([[m not in parts or bool(parts[m][n].any()) for m in given] for n in range(len(kept))])
-        features = {m: _repeat(encoded.features[m], len(kept)) for m in given}
+        features = {m: encoded.features[m].repeat(len(kept)) for m in given}
         for m, part in parts.items():
             mask = torch.from_numpy(part).to(lab.device)
             mask = mask | ~mask.any(1, keepdim=True)  # a missing modality needs a token that softmax can take; `present` drops it
@@ -189,9 +189,3 @@ def _measure(lab: Lab, strategy: str, label: str, output: str) -> Callable[[dict
         return OUTPUTS[output](logits.masked_fill(empty.to(lab.device)[:, None], 0.0), index)
 
     return measure
-
-
-def _repeat(features: Features, count: int) -> Features:
-    """One sample laid out `count` times, without copying."""
-    parts = (features.tokens, features.mask, features.pooled, features.weights)
-    return Features(*(x.expand(count, *x.shape[1:]) for x in parts))

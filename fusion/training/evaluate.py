@@ -7,6 +7,7 @@
     shapley     of each modality in the accuracy of a strategy, over all subsets; how much of it is interaction
     held_out    digits-add: pairs of digits that training never saw
     places      digits-find: box, mask, "is it there", pointing game, for each way to ask
+    explanations  deletion and insertion areas of every explainer against random orders
     cost        parameters, multiply-adds, milliseconds of strategy and heads
     seeds       mean and deviation over five trainings (`python -m fusion.training.seeds`)
 
@@ -39,6 +40,7 @@ from fusion.tasks.digits import sources
 from fusion.tasks.digits_find import QUERIES
 from fusion.training import cards
 from fusion.training.data import FeatureCache, PreparedSamples, cache_path, fill
+from fusion.training.faithful import EXPLAINED, judge, make_inputs
 from fusion.training.measure import answer, area, cost, metrics, place_metrics
 from fusion.training.single import measure_single, single_sets
 from fusion.training.train import load_encoders, samples_of
@@ -183,6 +185,8 @@ def run(
         for name, (modality, media) in single_sets(folder, limit, seed).items():
             report["single"][name] = measure_single(lab, modality, media)
             say(f"{name}: {report['single'][name]['accuracy']:.4f}")
+    say(f"explanations from {time.time() - began:.0f} s")
+    report["explanations"] = judge(lab, [lab.encode(i) for i in make_inputs(lab.task, folder, min(limit or COUNT, EXPLAINED), seed)])
     if lab.task.pairs:
         report["held_out"] = measure_held_out(strategies, lab.task, caches["all-0"])
     if lab.task.grid:

@@ -91,7 +91,8 @@ def test_place_metrics_by_hand() -> None:
 
 def test_pointing_takes_the_peak_of_what_the_questions_look_at() -> None:
     """Sample 0 asks by text (cell 13) and audio (13), sample 1 by text alone; clip, padding and the picture's own questions are ignored."""
-    features = {m: Features(torch.zeros(2, 4, 1), torch.ones(2, 4, dtype=torch.bool), torch.zeros(2, 1), torch.ones(2, 4)) for m in MODALITIES}
+    mask = {m: torch.ones(2, 4, dtype=torch.bool) for m in MODALITIES}
+    features = {m: Features(torch.zeros(2, 4, 1), mask[m], torch.zeros(2, 1), torch.ones(2, 4)) for m in MODALITIES}
     features["text"].mask[:, 2:] = False
     maps = {(q, "image"): torch.full((2, 2, 3, 4, 144), 0.5 / 143) for q in ("text", "audio", "video")}
     for a in maps.values():
