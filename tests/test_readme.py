@@ -42,6 +42,24 @@ def test_report_is_of_the_shipped_models(task: str) -> None:
         assert sum(numbers.values()) == report["parameters"][name], f"{name} was measured with another file"
 
 
+def test_reports_keep_the_floors() -> None:
+    """What the project promises of its models, on the test splits; see the cards for the figures."""
+    severity = REPORTS["digits"]["severity"]
+    for m in TASKS["digits"].modalities:
+        gone, clean = (severity[s]["dynamic"]["weights"][m] for s in (f"{m}-5", "all-0"))
+        assert gone <= clean / 2, f"dynamic fusion still believes a broken {m}"
+        for level in range(1, 6):
+            assert severity[f"{m}-{level}"]["dynamic"]["accuracy"] >= severity[f"{m}-{level}"]["late"]["accuracy"]
+    pairs = REPORTS["digits-add"]["held_out"]
+    assert sum(row["seen_pairs"]["accuracy"] >= 0.97 for row in pairs.values()) >= 4
+    assert pairs["late"]["unseen_pairs"]["accuracy"] <= 0.15
+    places = REPORTS["digits-find"]["places"]
+    best = max(places, key=lambda n: places[n]["text+audio+video"]["centre_inside"])
+    assert places[best]["text+audio+video"]["iou"] >= 0.75 and places[best]["text+audio+video"]["centre_inside"] >= 0.97
+    assert places[best]["audio"]["centre_inside"] >= 0.95
+    assert places["cross_attention"]["text+audio+video"]["pointing"] >= 0.95
+
+
 def test_front_matter_fits_the_pins() -> None:
     front = dict(re.findall(r"^(\w+): (.+)$", README.split("---")[1], re.M))
     pinned = re.search(r"^gradio==(\S+)", (ROOT / "requirements.txt").read_text(), re.M)[1]

@@ -14,7 +14,8 @@ class Strategy(nn.Module):
     """Features of any non-empty subset of the modalities to one FusionOutput.
 
     The first sentence of a subclass's docstring is shown to visitors. Class attributes: `title`, `formula`, `paper` for people,
-    `fuses` for where it acts. Subclasses set `self.out_dim`, the width of `fused`, and `self.token_dim` where they return tokens.
+    `fuses` for where it acts, `unimodal` for what its `unimodal_logits`, if any, are taught. Subclasses set `self.out_dim`, the width
+    of `fused`, and `self.token_dim` where they return tokens.
 
     A missing modality's value never matters: every strategy reads features through `embeddings` or masks tokens by `present`.
     """
@@ -23,6 +24,7 @@ class Strategy(nn.Module):
     formula: ClassVar[str]
     paper: ClassVar[str]
     fuses: ClassVar[Literal["tokens", "embeddings", "logits"]]
+    unimodal: ClassVar[Literal["label", "content"]] = "label"  # the answer as far as one modality decides it, or what it says by itself
     out_dim: int
     token_dim: int = 0
 

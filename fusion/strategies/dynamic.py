@@ -1,7 +1,7 @@
 """Dynamic fusion: a gate per input decides how much each modality may say, from its content and its measured quality.
 
     h_m = tanh(W_m x_m)                     what modality m says
-    v_m = log softmax(z_m)                  how it would vote alone
+    v_m = log softmax(z_m)                  what it says by itself, the answer where one modality decides it
     q_m = (entropy, top probability, log-sum-exp) of z_m; its agreement with the others
     g   = softmax_m( gate_m([x_m, q_m]) )   over the modalities that are there
     fused = [MLP(sum_m g_m h_m), sum_m min(1, N g_m) v_m]      N modalities are there
@@ -32,6 +32,7 @@ class Dynamic(Strategy):
     formula = "fused = [MLP(Σ g_m tanh(W_m x_m)), Σ min(1, N g_m) log softmax(z_m)],  g = softmax(gate(x, quality))"
     paper = "Arevalo et al. 2017 (GMU)"
     fuses = "embeddings"
+    unimodal = "content"  # where no modality decides alone there would be nothing to measure trust by
 
     def __init__(self, modalities: tuple[str, ...], embed_dim: int, num_classes: int, hidden: int = 48, dropout: float = 0.1,
                  guidance: float = 1.0, sharpness: float = 0.2) -> None:  # fmt: skip

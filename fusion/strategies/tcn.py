@@ -52,7 +52,7 @@ class TCN(Strategy):
         depth: int = 4,
         num_steps: int = 24,
         causal: bool = False,
-        dropout: float = 0.1,
+        dropout: float = 0.2,
     ) -> None:
         super().__init__(modalities, embed_dim, num_classes)
         self.out_dim, self.num_steps, self.causal = embed_dim, num_steps, causal

@@ -42,6 +42,7 @@ RECIPES = {  # found by a few short runs; samples are per epoch
 }
 STRATEGY_RECIPE = TrainConfig(epochs=10, samples=24000, batch_size=128, lr=1e-3, precision="fp32", workers=0)
 FIND_SAMPLES, FIND_TOKEN_EPOCHS = 12000, 20  # box and mask are still learned when the label has long been
+GATED_SUM_EPOCHS = 30  # dynamic on `digits-add`: what is weighed and the weights have to find one another
 UNIMODAL_SHARE = 0.3  # of the loss of a strategy's own single-modality classifiers
 
 
@@ -49,6 +50,8 @@ def recipe_of(name: str, task: Task) -> TrainConfig:
     """How a strategy or a baseline on cached features is trained."""
     recipe = replace(STRATEGY_RECIPE, samples=FIND_SAMPLES) if task.grid else STRATEGY_RECIPE
     tokens = name in STRATEGIES and STRATEGIES[name].fuses == "tokens"
+    if name == "dynamic" and task.pairs:
+        return replace(recipe, epochs=GATED_SUM_EPOCHS)
     return replace(recipe, epochs=FIND_TOKEN_EPOCHS) if tokens and task.grid else recipe
 
 
@@ -69,12 +72,9 @@ def strategy_loss(model: nn.Module, batch: dict[str, Any]) -> tuple[Tensor, Tens
     output, logits = fused.output, fused.logits.float()
     losses = {"label": F.cross_entropy(logits, soft_target(label, logits.shape[1], 0.02))}
     if output.unimodal_logits:
-        losses["unimodal"] = (
-            UNIMODAL_SHARE
-            * torch.stack(
-                [masked_entropy(z, batch["own"][:, i], present[:, i]) for i, z in enumerate(output.unimodal_logits.values())]
-            ).sum()
-        )
+        taught = batch["own" if _bare(model).strategy.unimodal == "label" else "content"]
+        each = [masked_entropy(z, taught[:, i], present[:, i]) for i, z in enumerate(output.unimodal_logits.values())]
+        losses["unimodal"] = UNIMODAL_SHARE * torch.stack(each).sum()
     for question, answer in (output.auxiliary or {}).items():
         losses[question] = masked_entropy(answer, batch["auxiliary"][question], torch.ones_like(label, dtype=torch.bool))
     if fused.place is not None:
