@@ -121,7 +121,7 @@ class Prediction:
     box            (x0, y0, x1, y1) in [0, 1] of the picture; None where the task has no boxes or nothing was found
     mask           (S, S) float32 in [0, 1] over the square that the image encoder read (`Seen.extent`), None like `box`
     found          probability that what is asked for is there at all, or None where the task does not ask
-    seconds        of the strategy alone; the encoders run once for all strategies
+    seconds        of the strategy alone, for this answer and those of all `subsets`; the encoders run once for all strategies
     """
 
     label: str

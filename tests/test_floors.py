@@ -106,7 +106,8 @@ def test_the_asked_digit_is_found(samples: list, strategy: str) -> None:
             peak = p.layouts["image"].places[p.attention["text", "image"].mean((0, 1, 2)).argmax()]
             looked.append(x0 <= peak[[0, 2]].mean() <= x1 and y0 <= peak[[1, 3]].mean() <= y1)
     assert np.mean(right) >= 0.9
-    assert not looked or strategy != "cross_attention" or np.mean(looked) >= 0.9
+    if strategy == "cross_attention":
+        assert len(looked) >= 20 and np.mean(looked) >= 0.9
 
 
 def test_nothing_is_not_taken_for_a_digit(lab: Lab) -> None:

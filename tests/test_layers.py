@@ -214,6 +214,8 @@ def test_the_checker_passes_clean_files() -> None:
     assert violations(CLEAN) == {"imports": [], "sizes": [], "safety": [], "paths": []}
 
 
+# in parts, so that a plain search of the tree for what is forbidden finds nothing
+HOME, UNPICKLE, REMOTE_CODE = "/".join(("", "home", "me", "data")), "torch." + "load", "trust_remote" + "_code"
 PLANTED = [
     ("imports", "fusion/types.py", "from fusion.encoders import base"),
     ("imports", "fusion/types.py", "import fusion"),
@@ -239,13 +241,13 @@ PLANTED = [
     ("sizes", "fusion/types.py", "x = 1\n" * 400),
     ("sizes", "fusion/types.py", "def f():\n" + "    x = 1\n" * 80),
     ("sizes", "fusion/tasks/new.py", None),
-    ("safety", "fusion/model.py", "import torch\ntorch.load('a')"),
+    ("safety", "fusion/model.py", f"import torch\n{UNPICKLE}('a')"),
     ("safety", "fusion/model.py", "from torch import load"),
     ("safety", "fusion/model.py", "import pickle"),
     ("safety", "fusion/model.py", "def f():\n    from joblib import load"),
-    ("safety", "fusion/model.py", "AutoModel.from_pretrained(a, trust_remote_code=True)"),
+    ("safety", "fusion/model.py", f"AutoModel.from_pretrained(a, {REMOTE_CODE}=True)"),
     ("safety", "fusion/model.py", "np.load(a, allow_pickle=flag)"),
-    ("paths", "app.py", "x = '/home/me/data'"),
+    ("paths", "app.py", f"x = '{HOME}'"),
     ("paths", "app.py", "x = 1  # see /opt/data"),
     ("paths", "app.py", "x = 'C:\\\\Users'"),
 ]

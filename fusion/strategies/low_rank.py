@@ -8,7 +8,7 @@ modality contributes a factor of one.
 
 Factors are registered parameters. They start so that each factor has mean square one, and so has a product of any number of them.
 Few outputs and dropout on the inputs are meant: products are free enough to learn any table of combinations by heart, and with as
-many outputs as an embedding has numbers they do (`digits-add`: of pairs never trained on nearly all are wrong).
+many outputs as an embedding has numbers they do (`digits-add`, one seed: 14 % of pairs never trained on are right, 44 % with 24).
 Limit: a product of M numbers has heavy tails; one modality near zero silences the others in that component.
 
 Reference: Liu 2018, Efficient Low-rank Multimodal Fusion with Modality-Specific Factors (arXiv 1806.00064).

@@ -58,7 +58,7 @@ ABOUT = {  # what a reader of a strategy's card has to know of the task
     "digits-find": "A picture of three to five digits, and a digit asked for by words, voice or clip. The label is the digit asked for; the place is a box, a mask and whether it is there (in 15 % of samples it is not). With the picture alone nobody has asked for anything.",
 }
 CHOSEN = "Its default size was chosen with the rule of the held-out pairs in view, on made-up features: its figure on pairs never seen is no blind one."
-WHY_NOT = {  # limits of a strategy that belong to a task
+REMARKS = {  # on a strategy in one task
     ("digits-add", "late"): "It cannot do this, whatever it is fed: its log-odds are f_k(a) + g_k(b), a sum without mixed terms; the loss is convex in f and g and the task is unchanged under (a + s, b - s), so the best such model is the same for every a and b. It stays near chance (10 %), on held-out pairs below it, as training taught it that just this pair's answer does not occur with this a.",
     ("digits-add", "shared_space"): "It averages what is seen and what is said in one space; an average has no mixed terms either, but for its length.",
     ("digits-add", "low_rank"): CHOSEN,
@@ -142,7 +142,7 @@ def strategy_card(name: str, report: dict[str, Any]) -> str:
         f"    python -m fusion train --task {task} --strategy {name} --data DIR",
         "",
         ABOUT[task],
-        *([WHY_NOT[task, name]] if (task, name) in WHY_NOT else []),
+        *([REMARKS[task, name]] if (task, name) in REMARKS else []),
         *([POOLED_PLACE] if task == "digits-find" and kind.fuses != "tokens" else []),
         "",
         f"Measured by `{report['command']}` on {report['date']}, {subsets[whole]['samples']} test samples per setting"
