@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -196,10 +197,9 @@ class Lab:
         self, model: FusionModel, features: dict[str, Features], given: list[str], need_attention: bool = False
     ) -> tuple[Fused, dict[tuple[str, ...], np.ndarray]]:
         """One sample with all that is given (row 0), and in the same pass with every other non-empty subset: probabilities (K,) of each."""
-        subsets = [c for size in range(len(given), 0, -1) for c in combinations(given, size)]
-        several = {m: f.repeat(len(subsets)) for m, f in features.items()}
+        subsets, present = _subsets(model.strategy.modalities, tuple(given))
         with torch.inference_mode():
-            fused = model.fuse(several, present_mask(model.strategy.modalities, subsets).to(self.device), need_attention)
+            fused = model.fuse_subsets(features, present.to(self.device), need_attention)
         return fused, dict(zip(subsets, fused.logits.softmax(-1).cpu().numpy(), strict=True))
 
     def _prediction(self, model: FusionModel, fused: Fused, given: list[str], subsets: dict[tuple[str, ...], np.ndarray],
@@ -233,6 +233,13 @@ class Lab:
     def _check(self, name: str) -> None:
         if name not in self.models:
             raise FusionError(f"There is no strategy named {name!r}; there are {', '.join(self.models)}.")
+
+
+@cache
+def _subsets(modalities: tuple[str, ...], given: tuple[str, ...]) -> tuple[list[tuple[str, ...]], Tensor]:
+    """All non-empty subsets of what is given, the whole first, and which of `modalities` each has (B, M)."""
+    subsets = [c for size in range(len(given), 0, -1) for c in combinations(given, size)]
+    return subsets, present_mask(modalities, subsets)
 
 
 def pick_device(name: str) -> str:

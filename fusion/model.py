@@ -48,8 +48,16 @@ class FusionModel(nn.Module):
 
     def fuse(self, features: dict[str, Features], present: Tensor, need_attention: bool = False) -> Fused:
         output = self.strategy(features, present, need_attention)
+        return Fused(output, self.head(output.fused), self.locate(output, features))
+
+    def fuse_subsets(self, features: dict[str, Features], present: Tensor, need_attention: bool = False) -> Fused:
+        """One sample (features of batch one) in B subsets of its modalities, and where it is in the first of them, row 0."""
+        output = self.strategy(features, present, need_attention)
+        return Fused(output, self.head(output.fused), self.locate(output.first(), features))
+
+    def locate(self, output: FusionOutput, features: dict[str, Features]) -> Placed | None:
         seen = self.place is not None and "image" in features and "image" in self.strategy.modalities
-        return Fused(output, self.head(output.fused), self.place(output) if seen else None)
+        return self.place(output) if seen else None
 
     def forward(self, batch: Batch, present: Tensor, need_attention: bool = False) -> Fused:
         """Encode, fuse, decide; `present` (B, M) in the order of `strategy.modalities`."""

@@ -86,7 +86,7 @@ class FusionOutput:
 
     fused           (B, D); for strategies that fuse logits D = K and `fused` are log-odds up to a constant
     weights         (B, M) share of each modality in [0, 1], zero where absent, or None
-    attention       {(query, key): (B, L, H, Tq, Tk)}, rows sum to 1
+    attention       {(query, key): (B, L, H, Tq, Tk)}, rows sum to 1; (1, ...) where it is one for all subsets of one sample
     unimodal_logits {modality: (B, K)}, or None
     reconstructions {modality: (B, D)}, or None; of every modality, also of those that are missing
     tokens          {modality: (B, T, token_dim)} tokens after fusion, in the places of the encoder's tokens, or None
@@ -104,6 +104,10 @@ class FusionOutput:
     latent: tuple[Tensor, Tensor] | None = None
     space: dict[str, Tensor] | None = None
     auxiliary: dict[str, Tensor] | None = None
+
+    def first(self) -> FusionOutput:
+        """Row 0: its vector and its tokens, which is what says where."""
+        return FusionOutput(self.fused[:1], tokens=self.tokens and {m: x[:1] for m, x in self.tokens.items()})
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from fusion.strategies.base import Strategy, perceptron
+from fusion.strategies.base import PerModality, Strategy, perceptron
 from fusion.types import Features, FusionOutput
 
 
@@ -32,7 +32,7 @@ class AdditiveAttention(Strategy):
     def __init__(self, modalities: tuple[str, ...], embed_dim: int, num_classes: int, hidden: int = 48, dropout: float = 0.1) -> None:
         super().__init__(modalities, embed_dim, num_classes)
         self.out_dim = embed_dim
-        self.values = nn.ModuleDict({m: nn.Linear(embed_dim, embed_dim, bias=False) for m in modalities})
+        self.values = PerModality(len(modalities), embed_dim, embed_dim, bias=False)
         self.content = nn.Linear(embed_dim, hidden, bias=False)
         self.summary = nn.Linear(embed_dim, hidden, bias=False)
         self.bias = nn.Parameter(torch.zeros(len(modalities), hidden))
@@ -41,7 +41,7 @@ class AdditiveAttention(Strategy):
 
     def forward(self, features: dict[str, Features], present: Tensor, need_attention: bool = False) -> FusionOutput:
         x = self.embeddings(features, present)  # (B, M, D)
-        h = torch.stack([self.values[m](x[:, i]) for i, m in enumerate(self.modalities)], 1)  # (B, M, D), zero where missing
+        h = self.values(x)  # (B, M, D), zero where missing
         summary = h.sum(1) / present.sum(1, keepdim=True)  # (B, D)
         scores = self.score(torch.tanh(self.content(h) + self.summary(summary)[:, None] + self.bias)).squeeze(-1)  # (B, M)
         weights = scores.masked_fill(~present, float("-inf")).softmax(-1)

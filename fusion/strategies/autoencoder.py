@@ -18,10 +18,10 @@ Generalized Multimodal ELBO (MoPoE, arXiv 2105.02470).
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-from fusion.strategies.base import Strategy, perceptron
+from fusion.strategies.base import Strategy, perceptron, perceptrons
 from fusion.types import Features, FusionOutput
 
 
@@ -56,17 +56,17 @@ class Autoencoder(Strategy):
     ) -> None:
         super().__init__(modalities, embed_dim, num_classes)
         self.out_dim, self.beta = embed_dim, beta
-        self.experts = nn.ModuleDict({m: perceptron(embed_dim, hidden, 2 * latent_dim, dropout) for m in modalities})
-        self.decoders = nn.ModuleDict({m: perceptron(latent_dim, hidden, embed_dim, dropout) for m in modalities})
+        self.experts = perceptrons(len(modalities), embed_dim, hidden, 2 * latent_dim, dropout)
+        self.decoders = perceptrons(len(modalities), latent_dim, hidden, embed_dim, dropout)
         self.mix = perceptron(latent_dim, hidden, embed_dim, dropout)
 
     def forward(self, features: dict[str, Features], present: Tensor, need_attention: bool = False) -> FusionOutput:
         x = self.embeddings(features, present)  # (B, M, D)
-        said = torch.stack([self.experts[m](x[:, i]) for i, m in enumerate(self.modalities)], 1)
-        means, sure = said.chunk(2, -1)  # (B, M, Z)
+        means, sure = self.experts(x).chunk(2, -1)  # (B, M, Z)
         mean, log_variance = product_of_experts(means, F.softplus(sure) * present[..., None])
         z = mean + torch.randn_like(mean) * (log_variance / 2).exp() if self.training else mean
-        rebuilt = {m: self.decoders[m](z) for m in self.modalities}
+        each = self.decoders(z[:, None].expand(-1, len(self.modalities), -1))  # (B, M, D)
+        rebuilt = {m: each[:, i] for i, m in enumerate(self.modalities)}
         return FusionOutput(self.mix(z), reconstructions=rebuilt, latent=(mean, log_variance))
 
     def objective(

@@ -36,7 +36,8 @@ class Strategy(nn.Module):
         """Fuses.
 
         Args:
-            features: {modality: Features}; a modality that no sample has may be left out.
+            features: {modality: Features}; a modality that no sample has may be left out. All have batch B, or all have batch 1: one
+                sample that is looked at in B subsets of its modalities.
             present: (B, M) bool in the order of `self.modalities`, at least one True per row.
             need_attention: also return attention maps, where the strategy has any.
         """
@@ -69,3 +70,23 @@ class Strategy(nn.Module):
 def perceptron(inside: int, hidden: int, outside: int, dropout: float = 0.1) -> nn.Sequential:
     """Linear, GELU, dropout, Linear."""
     return nn.Sequential(nn.Linear(inside, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, outside))
+
+
+class PerModality(nn.Module):
+    """A Linear for every modality, (B, M, inside) to (B, M, outside), in one product."""
+
+    def __init__(self, count: int, inside: int, outside: int, bias: bool = True) -> None:
+        super().__init__()
+        reach = inside**-0.5  # as nn.Linear begins
+        self.weight = nn.Parameter(torch.empty(count, inside, outside).uniform_(-reach, reach))
+        self.bias = nn.Parameter(torch.empty(count, 1, outside).uniform_(-reach, reach)) if bias else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.transpose(0, 1)
+        y = torch.bmm(x, self.weight) if self.bias is None else torch.baddbmm(self.bias, x, self.weight)
+        return y.transpose(0, 1)
+
+
+def perceptrons(count: int, inside: int, hidden: int, outside: int, dropout: float = 0.1) -> nn.Sequential:
+    """A `perceptron` for every modality, (B, M, inside) to (B, M, outside)."""
+    return nn.Sequential(PerModality(count, inside, hidden), nn.GELU(), nn.Dropout(dropout), PerModality(count, hidden, outside))

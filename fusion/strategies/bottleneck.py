@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from fusion.strategies.base import Strategy, perceptron
-from fusion.strategies.tokens import Block, Readout, read_tokens
+from fusion.strategies.tokens import Block, Readout, put_back, read_tokens, rows_with
 from fusion.types import Features, FusionOutput
 
 
@@ -53,15 +53,19 @@ class Bottleneck(Strategy):
     def forward(self, features: dict[str, Features], present: Tensor, need_attention: bool = False) -> FusionOutput:
         tokens, masks, there = read_tokens(self.modalities, features, present)
         tokens = {m: self.inward[m](x) for m, x in tokens.items()}
-        shared = self.bottleneck.expand(len(present), -1, -1)  # (B, n, dim)
-        n, always = shared.shape[1], present.new_ones(len(present), shared.shape[1])
+        B, n = len(present), len(self.bottleneck)
+        shared = self.bottleneck[None]  # (1, n, dim), later (B, n, dim)
         for layer in self.layers:
-            total = torch.zeros_like(shared)
+            total = []
             for m, x in tokens.items():
-                seen = layer[m](torch.cat([x, shared], 1), torch.cat([masks[m], always], 1))
-                tokens[m], passed = seen.split([x.shape[1], n], 1)
-                total = total + passed * there[m][..., None]
-            shared = total / present.sum(1)[:, None, None]
+                # of one sample in B subsets the first layer, which nobody else has reached yet, is computed once
+                rows = rows_with(there[m], x) if len(shared) == B else slice(None)
+                f = shared[rows]
+                x, mask = (part.expand(max(len(x), len(f)), *part.shape[1:]) for part in (x, masks[m]))
+                seen = layer[m](torch.cat([x, f.expand(len(x), -1, -1)], 1), torch.cat([mask, mask.new_ones(len(x), n)], 1))
+                tokens[m], passed = put_back(seen, rows, B).split([x.shape[1], n], 1)
+                total.append(passed * there[m][..., None])
+            shared = sum(total[1:], total[0]) / present.sum(1)[:, None, None]
         tokens = {m: self.norms[m](x) for m, x in tokens.items()}
         pooled = torch.cat([self.score(tokens, masks, there), shared.sum(1) / max(n, 1)], -1)
         return FusionOutput(self.mix(pooled), tokens=tokens)

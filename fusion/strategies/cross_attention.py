@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from fusion.strategies.base import Strategy, perceptron
-from fusion.strategies.tokens import Readout, attend, heads_of, join_heads, read_tokens, think
+from fusion.strategies.tokens import Readout, attend, by_layer, heads_of, join_heads, put_back, read_tokens, rows_with, think
 from fusion.types import Features, FusionOutput
 
 
@@ -49,16 +49,14 @@ class CrossAttention(Strategy):
     def forward(self, features: dict[str, Features], present: Tensor, need_attention: bool = False) -> FusionOutput:
         tokens, masks, there = read_tokens(self.modalities, features, present)
         tokens = {m: self.inward[m](x) for m, x in tokens.items()}
-        # what a present modality hears is the mean over the others that are there: each value counts 1 / (their number)
-        share = 1 / (present.sum(1, keepdim=True) - 1).clamp_min(1)
-        share = torch.cat([(there[m] * share).expand_as(masks[m]) for m in tokens], 1)[..., None]  # (B, S, 1)
+        # what a present modality hears is the mean over the others that are there: each answer counts 1 / (their number)
+        share = {m: (x / (present.sum(1, keepdim=True) - 1).clamp_min(1))[..., None, None] for m, x in there.items()}  # (B, 1, 1, 1)
         maps: list[dict[tuple[str, str], Tensor]] = []
         for layer in self.layers:
-            tokens, weights = layer(tokens, masks, share, need_attention)
+            tokens, weights = layer(tokens, masks, there, share, need_attention)
             maps.append(weights)
         fused = self.mix(self.score(tokens, masks, there))
-        attention = {pair: torch.stack([layer[pair] for layer in maps], 1) for pair in maps[0]} if need_attention else {}
-        return FusionOutput(fused, attention=attention, tokens=tokens)
+        return FusionOutput(fused, attention=by_layer(maps) if need_attention else {}, tokens=tokens)
 
 
 class CrossLayer(nn.Module):
@@ -73,28 +71,34 @@ class CrossLayer(nn.Module):
         self.norms = nn.ModuleDict({m: nn.ModuleList([nn.LayerNorm(dim), nn.LayerNorm(dim)]) for m in modalities})
 
     def forward(
-        self, tokens: dict[str, Tensor], masks: dict[str, Tensor], share: Tensor, need_map: bool
+        self,
+        tokens: dict[str, Tensor],
+        masks: dict[str, Tensor],
+        there: dict[str, Tensor],
+        share: dict[str, Tensor],
+        need_map: bool,
     ) -> tuple[dict[str, Tensor], dict[tuple[str, str], Tensor]]:
-        """Tokens (B, T, D) and masks (B, T) per modality; share (B, S, 1) of each token, modality after modality, in what is heard."""
+        """Per modality tokens (b, T, D) and masks (b, T), b being B or 1; there (B, 1); share (B, 1, 1, 1) in what the others hear."""
         names, lengths = [*tokens], [x.shape[1] for x in tokens.values()]
-        line = torch.cat([self.project[m](x) for m, x in tokens.items()], 1)  # (B, S, 3D)
+        line = torch.cat([self.project[m](x) for m, x in tokens.items()], 1)  # (b, S, 3D)
         q, k, v = line.chunk(3, -1)
         # the line twice over, so that whoever asks one modality stands in a row behind it
         queries = heads_of(torch.cat([q, q], 1), self.num_heads)
-        keys, values = heads_of(k, self.num_heads).split(lengths, 2), heads_of(v * share, self.num_heads).split(lengths, 2)
-        heard: dict[str, list[Tensor]] = {m: [] for m in names}
+        keys, values = heads_of(k, self.num_heads).split(lengths, 2), heads_of(v, self.num_heads).split(lengths, 2)
+        heard: dict[str, list[tuple[str, Tensor]]] = {m: [] for m in names}
         maps, end = {}, 0
         for i, key in enumerate(names if len(names) > 1 else ()):
             end += lengths[i]
             others, asking = names[i + 1 :] + names[:i], lengths[i + 1 :] + lengths[:i]
             answer, weights = attend(queries[:, :, end : end + sum(asking)], keys[i], values[i], masks[key], need_map)
             for m, part in zip(others, answer.split(asking, 2), strict=True):
-                heard[m].append(part)
+                heard[m].append((key, part))
             if weights is not None:
                 maps |= {(m, key): part for m, part in zip(others, weights.split(asking, 2), strict=True)}
         out = {}
         for m, x in tokens.items():
-            total = join_heads(sum(heard[m][1:], heard[m][0])) if heard[m] else torch.zeros_like(x)
-            x = self.norms[m][0](x + self.merge[m](total))
-            out[m] = self.norms[m][1](x + self.think[m](x))
+            rows = rows_with(there[m], x)
+            total = [share[key][rows] * answer for key, answer in heard[m]]
+            x = self.norms[m][0](x + self.merge[m](join_heads(sum(total[1:], total[0])) if total else torch.zeros_like(x)))
+            out[m] = put_back(self.norms[m][1](x + self.think[m](x)), rows, len(there[m]))
         return out, maps

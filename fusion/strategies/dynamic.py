@@ -21,7 +21,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from fusion.strategies.base import Strategy, perceptron
+from fusion.strategies.base import PerModality, Strategy, perceptron, perceptrons
 from fusion.types import Features, FusionOutput
 
 
@@ -38,9 +38,9 @@ class Dynamic(Strategy):
                  guidance: float = 1.0, sharpness: float = 0.2) -> None:  # fmt: skip
         super().__init__(modalities, embed_dim, num_classes)
         self.out_dim, self.guidance, self.sharpness = embed_dim + num_classes, guidance, sharpness
-        self.classifiers = nn.ModuleDict({m: nn.Linear(embed_dim, num_classes) for m in modalities})
-        self.says = nn.ModuleDict({m: nn.Linear(embed_dim, embed_dim) for m in modalities})
-        self.gates = nn.ModuleDict({m: perceptron(embed_dim + 4, hidden, 1, dropout) for m in modalities})
+        self.classifiers = PerModality(len(modalities), embed_dim, num_classes)
+        self.says = PerModality(len(modalities), embed_dim, embed_dim)
+        self.gates = perceptrons(len(modalities), embed_dim + 4, hidden, 1, dropout)
         self.mix = perceptron(embed_dim, embed_dim, embed_dim, dropout)
 
     def build_head(self) -> nn.Module:
@@ -75,13 +75,12 @@ class Dynamic(Strategy):
 
     def forward(self, features: dict[str, Features], present: Tensor, need_attention: bool = False) -> FusionOutput:
         x = self.embeddings(features, present)  # (B, M, D)
-        logits = torch.stack([self.classifiers[m](x[:, i]) for i, m in enumerate(self.modalities)], 1)  # (B, M, K)
+        logits = self.classifiers(x)  # (B, M, K)
         # the gate reads quality but may not bend the classifiers to its wishes; explanations follow this path too
         quality = self.quality(logits.detach() if self.training else logits, present)
-        content = torch.cat([x, quality.to(x.dtype)], -1)
-        scores = torch.cat([self.gates[m](content[:, i]) for i, m in enumerate(self.modalities)], -1)  # (B, M)
+        scores = self.gates(torch.cat([x, quality.to(x.dtype)], -1)).squeeze(-1)  # (B, M)
         weights = scores.masked_fill(~present, float("-inf")).softmax(-1)
-        says = torch.stack([self.says[m](x[:, i]) for i, m in enumerate(self.modalities)], 1).tanh()
+        says = self.says(x).tanh()  # (B, M, D)
         share = (weights * present.sum(-1, keepdim=True)).clamp_max(1.0)
         votes = torch.einsum("bm,bmk->bk", share, logits.log_softmax(-1))
         fused = torch.cat([self.mix(torch.einsum("bm,bmd->bd", weights, says)), votes], -1)

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from fusion.strategies.base import Strategy, perceptron
-from fusion.strategies.tokens import Block, Readout, attend, read_tokens
+from fusion.strategies.tokens import Block, Readout, by_layer, join_heads, read_tokens
 from fusion.types import Features, FusionOutput
 
 
@@ -52,23 +52,38 @@ class EarlyTokens(Strategy):
     def forward(self, features: dict[str, Features], present: Tensor, need_attention: bool = False) -> FusionOutput:
         tokens, masks, there = read_tokens(self.modalities, features, present)
         lengths = {m: x.shape[1] for m, x in tokens.items()}
-        x = torch.cat([self.inward[m](x) + self.kind[m] for m, x in tokens.items()], 1)  # (B, S, dim)
-        mask = torch.cat([masks[m] & there[m] for m in tokens], 1)
-        maps = []
+        x = torch.cat([self.inward[m](x) + self.kind[m] for m, x in tokens.items()], 1)  # (b, S, dim), b being B or 1
+        together = torch.cat([masks[m] & there[m] for m in tokens], 1)
+        maps: list[dict[tuple[str, str], Tensor]] = []
         for block in self.blocks:
-            if need_attention:
-                maps.append(block_maps(*block.heads(x)[:2], lengths, masks))
-            x = block(x, mask)
-        attention = {pair: torch.stack([layer[pair] for layer in maps], 1) for pair in maps[0]} if maps else {}
+            if need_attention or len(x) < len(present):
+                x, weights = look(block, x, masks, there)
+                maps.append(weights)
+            else:
+                x = block(x, together)
         parts = dict(zip(lengths, self.norm(x).split([*lengths.values()], 1), strict=True))
-        return FusionOutput(self.mix(self.score(parts, masks, there)), attention=attention, tokens=parts)
+        return FusionOutput(self.mix(self.score(parts, masks, there)), attention=by_layer(maps) if need_attention else {}, tokens=parts)
 
 
-def block_maps(q: Tensor, k: Tensor, lengths: dict[str, int], masks: dict[str, Tensor]) -> dict[tuple[str, str], Tensor]:
-    """Blocks (B, H, Tq, Tk) of the joint map, renormalised over the key modality.
+def look(block: Block, x: Tensor, masks: dict[str, Tensor], there: dict[str, Tensor]) -> tuple[Tensor, dict[tuple[str, str], Tensor]]:
+    """The block over a line x (b, S, dim) in B subsets, b being B or 1: (B, S, dim), and its maps {(query, key): (b, H, Tq, Tk)}.
 
-    Dividing a block by its row sums is the same as a softmax over that block alone, which cannot divide by zero.
+    A softmax over the whole line is one over each modality's tokens, which are the maps, and one over the modalities' log-sum-exps;
+    of one sample in B subsets only the latter differs, and tokens that are not there are left at zero.
     """
-    queries, keys = (dict(zip(lengths, x.split([*lengths.values()], 2), strict=True)) for x in (q, k))
-    pairs = [(one, other) for other in lengths for one in lengths if one != other]
-    return {(one, other): attend(queries[one], keys[other], keys[other], masks[other], True)[1] for one, other in pairs}
+    lengths, B = [mask.shape[1] for mask in masks.values()], len(next(iter(there.values())))
+    q, k, v = block.heads(x)
+    scores = (k * k.shape[-1] ** -0.5) @ q.transpose(-2, -1)  # (b, H, Tk, Tq), see `attend`
+    answers, sums, maps = [], [], {}
+    for m, part, value in zip(masks, scores.split(lengths, 2), v.split(lengths, 2), strict=True):
+        part = part.masked_fill(~masks[m][:, None, :, None], float("-inf"))
+        weights = part.softmax(2)
+        answers.append((value.transpose(-2, -1) @ weights).transpose(-2, -1))
+        sums.append(part.logsumexp(2).masked_fill(~there[m][..., None], float("-inf")))
+        maps |= {(one, m): w for one, w in zip(masks, weights.transpose(-2, -1).split(lengths, 2), strict=True) if one != m}
+    share = torch.stack(sums).softmax(0)[..., None]  # (M, B, H, S, 1)
+    heard = join_heads(sum(s * answer for s, answer in zip(share, answers, strict=True)))  # (B, S, dim)
+    if len(x) == B:
+        return block.conclude(x, heard), maps
+    at = torch.cat([there[m].expand(B, n) for m, n in zip(masks, lengths, strict=True)], 1).nonzero(as_tuple=True)
+    return heard.new_zeros(heard.shape).index_put(at, block.conclude(x[0, at[1]], heard[at])), maps

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fusion.strategies.base import Strategy
+from fusion.strategies.base import PerModality, Strategy
 from fusion.types import Features, FusionOutput
 
 
@@ -29,7 +29,7 @@ class Late(Strategy):
     def __init__(self, modalities: tuple[str, ...], embed_dim: int, num_classes: int) -> None:
         super().__init__(modalities, embed_dim, num_classes)
         self.out_dim = num_classes
-        self.classifiers = nn.ModuleDict({m: nn.Linear(embed_dim, num_classes) for m in modalities})
+        self.classifiers = PerModality(len(modalities), embed_dim, num_classes)
         self.weight = nn.Parameter(torch.full((len(modalities),), 0.5413))  # softplus(0.5413) = 1
         self.log_temperature = nn.Parameter(torch.zeros(len(modalities)))
 
@@ -38,9 +38,8 @@ class Late(Strategy):
 
     def forward(self, features: dict[str, Features], present: Tensor, need_attention: bool = False) -> FusionOutput:
         x = self.embeddings(features, present)  # (B, M, D)
-        logits = torch.stack([self.classifiers[m](x[:, i]) for i, m in enumerate(self.modalities)], 1)  # (B, M, K)
-        scaled = logits / self.log_temperature.exp()[:, None]
+        scaled = self.classifiers(x) / self.log_temperature.exp()[:, None]  # (B, M, K)
         weights = F.softplus(self.weight) * present  # (B, M)
-        fused = torch.einsum("bm,bmk->bk", weights.to(logits.dtype), scaled.log_softmax(-1))
+        fused = torch.einsum("bm,bmk->bk", weights.to(scaled.dtype), scaled.log_softmax(-1))
         unimodal = {m: scaled[:, i] for i, m in enumerate(self.modalities)}
         return FusionOutput(fused, weights / weights.sum(-1, keepdim=True), unimodal_logits=unimodal)

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fusion.strategies.base import Strategy
+from fusion.strategies.base import PerModality, Strategy
 from fusion.types import Features, FusionOutput
 
 
@@ -85,7 +85,7 @@ class SharedSpace(Strategy):
         """`share` is how much the contrastive loss counts beside those of the task."""
         super().__init__(modalities, embed_dim, num_classes)
         self.out_dim, self.share = embed_dim, share
-        self.project = nn.ModuleDict({m: nn.Linear(embed_dim, embed_dim, bias=False) for m in modalities})
+        self.project = PerModality(len(modalities), embed_dim, embed_dim, bias=False)
         self.temperature = Temperature()
 
     def build_head(self) -> nn.Module:
@@ -94,9 +94,8 @@ class SharedSpace(Strategy):
     def forward(self, features: dict[str, Features], present: Tensor, need_attention: bool = False) -> FusionOutput:
         x = self.embeddings(features, present)  # (B, M, D)
         x = F.layer_norm(x, x.shape[-1:])
-        space = {m: F.normalize(self.project[m](x[:, i]), dim=-1) for i, m in enumerate(self.modalities)}  # zero stays zero
-        fused = F.normalize(torch.stack([*space.values()]).sum(0), dim=-1)
-        return FusionOutput(fused, space=space)
+        space = F.normalize(self.project(x), dim=-1)  # (B, M, D), zero stays zero
+        return FusionOutput(F.normalize(space.sum(1), dim=-1), space={m: space[:, i] for i, m in enumerate(self.modalities)})
 
     def objective(
         self, losses: dict[str, Tensor], output: FusionOutput, features: dict[str, Features], present: Tensor, content: Tensor

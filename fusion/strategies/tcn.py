@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fusion.strategies.base import Strategy, perceptron
-from fusion.strategies.tokens import read_tokens
+from fusion.strategies.tokens import ChannelDropout, read_tokens
 from fusion.types import Features, FusionOutput
 
 STILL = ("image",)  # modalities without a time axis
@@ -58,9 +58,10 @@ class TCN(Strategy):
         self.out_dim, self.num_steps, self.causal = embed_dim, num_steps, causal
         self.inward = nn.ModuleDict({m: nn.Sequential(nn.LayerNorm(embed_dim), nn.Linear(embed_dim, dim // 2)) for m in modalities})
         self.channels = nn.Linear(len(modalities) * (dim // 2 + 1), dim)
-        self.convolutions = nn.ModuleList([nn.Conv1d(dim, dim, 3, dilation=2**level) for level in range(depth)])
+        # each a convolution of three taps, 2^level apart, as one product: on short lines several times faster than Conv1d
+        self.convolutions = nn.ModuleList([nn.Linear(3 * dim, dim) for _ in range(depth)])
         self.norms = nn.ModuleList([nn.LayerNorm(dim) for _ in range(depth)])
-        self.dropout = nn.Dropout1d(dropout)
+        self.dropout = ChannelDropout(dropout)
         self.mix = perceptron(dim, embed_dim, embed_dim, dropout)
 
     def steps(self, features: dict[str, Features], present: Tensor) -> Tensor:
@@ -80,11 +81,11 @@ class TCN(Strategy):
             flag = there[m][..., None].expand(-1, self.num_steps, -1).to(x.dtype)
             line += [x * flag, flag]
         x = self.channels(torch.cat(line, -1))  # (B, N, dim)
-        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
-            reach = 2 * convolution.dilation[0]
-            padded = F.pad(x.transpose(1, 2), (reach, 0) if self.causal else (reach // 2, reach // 2))
-            y = F.gelu(norm(convolution(padded).transpose(1, 2)))
-            x = x + self.dropout(y.transpose(1, 2)).transpose(1, 2)
+        for level, (convolution, norm) in enumerate(zip(self.convolutions, self.norms, strict=True)):
+            apart = 2**level
+            padded = F.pad(x, (0, 0, 2 * apart, 0) if self.causal else (0, 0, apart, apart))
+            taps = torch.cat([padded[:, j * apart : j * apart + self.num_steps] for j in range(3)], -1)  # (B, N, 3 dim)
+            x = x + self.dropout(F.gelu(norm(convolution(taps))))
         return x
 
     def forward(self, features: dict[str, Features], present: Tensor, need_attention: bool = False) -> FusionOutput:

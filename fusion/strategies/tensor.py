@@ -14,11 +14,10 @@ Reference: Zadeh 2017, Tensor Fusion Network for Multimodal Sentiment Analysis (
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-from fusion.strategies.base import Strategy, perceptron
+from fusion.strategies.base import PerModality, Strategy, perceptron
 from fusion.types import Features, FusionOutput
 
 
@@ -35,17 +34,17 @@ class TensorFusion(Strategy):
     ) -> None:
         super().__init__(modalities, embed_dim, num_classes)
         self.out_dim = embed_dim
-        self.project = nn.ModuleDict({m: nn.Linear(embed_dim, rank) for m in modalities})
+        self.project = PerModality(len(modalities), embed_dim, rank)
         self.mix = perceptron((rank + 1) ** len(modalities), hidden, embed_dim, dropout)
 
     def outer(self, features: dict[str, Features], present: Tensor) -> Tensor:
         """(B, (r + 1)^M): the products of all orders, the first modality's number changing slowest."""
         x = self.embeddings(features, present)  # (B, M, D)
         x = F.layer_norm(x, x.shape[-1:])
-        outer = x.new_ones(len(x), 1)
-        for i, m in enumerate(self.modalities):
-            z = F.pad(self.project[m](x[:, i]) * present[:, i, None], (0, 1), value=1.0)  # (B, r + 1)
-            outer = torch.einsum("bp,bq->bpq", outer, z).flatten(1)
+        each = F.pad(self.project(x) * present[..., None], (0, 1), value=1.0).unbind(1)  # (B, r + 1) per modality
+        outer = each[0]
+        for z in each[1:]:
+            outer = (outer[..., None] * z[:, None]).flatten(1)
         return outer
 
     def forward(self, features: dict[str, Features], present: Tensor, need_attention: bool = False) -> FusionOutput:

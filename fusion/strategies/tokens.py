@@ -20,14 +20,27 @@ FEW_KEYS = 32  # on a CPU, below about this many keys two plain products beat th
 def read_tokens(
     modalities: tuple[str, ...], features: dict[str, Features], present: Tensor
 ) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Tensor]]:
-    """Tokens (B, T, D), zero where missing; masks (B, T) of real tokens; there (B, 1): of those in `features`, in declared order.
+    """Tokens (b, T, D), zero where missing; masks (b, T) of real tokens; there (B, 1): of those in `features`, in declared order.
 
-    A missing modality keeps all its keys, so that softmax is defined; who reads its answer drops it by `there`.
+    A missing modality keeps all its keys, so that softmax is defined; who reads its answer drops it by `there`. b is B, or 1 where one
+    sample is looked at in B subsets: what a modality is before it meets others is computed once, see `rows_with`.
     """
     names = [m for m in modalities if m in features]
     there = {m: present[:, modalities.index(m), None] for m in names}
+    if any(len(features[m].tokens) < len(present) for m in names):
+        return {m: features[m].tokens for m in names}, {m: features[m].mask for m in names}, there
     tokens = {m: features[m].tokens.masked_fill(~there[m][..., None], 0.0) for m in names}
     return tokens, {m: features[m].mask | ~there[m] for m in names}, there
+
+
+def rows_with(there: Tensor, x: Tensor) -> Tensor | slice:
+    """The rows in which a modality has to be computed, now that subsets part: all, but of one sample in B subsets those that have it."""
+    return slice(None) if len(x) == len(there) else there[:, 0].nonzero().squeeze(1)
+
+
+def put_back(x: Tensor, rows: Tensor | slice, batch: int) -> Tensor:
+    """What was computed for some rows, in its place among all; zero elsewhere."""
+    return x if isinstance(rows, slice) else x.new_zeros(batch, *x.shape[1:]).index_copy(0, rows, x)
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, need_map: bool) -> tuple[Tensor, Tensor | None]:
@@ -55,6 +68,11 @@ def heads_of(x: Tensor, num_heads: int) -> Tensor:
 def join_heads(x: Tensor) -> Tensor:
     """(B, H, T, d) to (B, T, D)."""
     return x.transpose(1, 2).flatten(2)
+
+
+def by_layer(maps: list[dict[tuple[str, str], Tensor]]) -> dict[tuple[str, str], Tensor]:
+    """Maps (b, H, Tq, Tk) of each layer to (B, L, H, Tq, Tk); a layer that was computed once for all subsets counts for each."""
+    return {pair: torch.stack(torch.broadcast_tensors(*(layer[pair] for layer in maps)), 1) for pair in maps[0]} if maps else {}
 
 
 class Readout(nn.ModuleDict):
@@ -107,6 +125,9 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """x (B, T, D), mask (B, T) True where a token is real."""
-        answer, _ = attend(*self.heads(x), mask, False)
-        x = x + self.merge(join_heads(answer))
+        return self.conclude(x, join_heads(attend(*self.heads(x), mask, False)[0]))
+
+    def conclude(self, x: Tensor, heard: Tensor) -> Tensor:
+        """Adds what was heard to x, and a thought to both; token by token."""
+        x = x + self.merge(heard)
         return x + self.think(self.norms[1](x))

@@ -1,5 +1,8 @@
 """Every strategy keeps the contract of `fusion.strategies.base`: one set of tests over the dict."""
 
+import inspect
+from collections.abc import Callable
+from dataclasses import replace
 from itertools import combinations
 
 import pytest
@@ -8,6 +11,7 @@ import torch
 from fusion.config import StrategyConfig
 from fusion.model import FusionModel, build_strategy, fuser_state, load_model, save_weights
 from fusion.strategies import STRATEGIES
+from fusion.strategies.base import PerModality
 from fusion.types import Features
 
 MODALITIES, D, K = ("image", "text", "audio", "video"), 8, 5
@@ -49,6 +53,19 @@ def loss_of(model: FusionModel, features: dict[str, Features], present: torch.Te
     for question, answer in (output.auxiliary or {}).items():
         losses[question] = entropy(answer, label % answer.shape[1])
     return model.strategy.objective(losses, output, features, present, label[:, None].expand(-1, len(MODALITIES)))
+
+
+def for_one(layer: torch.nn.Module, modality: str) -> Callable[[torch.Tensor], torch.Tensor]:
+    """What `PerModality`, or a Sequential of it, does to one modality's vectors (B, D)."""
+    i = MODALITIES.index(modality)
+
+    def call(x: torch.Tensor) -> torch.Tensor:
+        for part in layer if isinstance(layer, torch.nn.Sequential) else [layer]:
+            own = isinstance(part, PerModality)
+            x = x @ part.weight[i] + (0 if part.bias is None else part.bias[i]) if own else part(x)
+        return x
+
+    return call
 
 
 def everyone(batch: int = 3) -> torch.Tensor:
@@ -121,6 +138,38 @@ def test_batch_of_one_equals_row_of_batch(name: str) -> None:
     for i in range(3):
         one = {m: Features(f.tokens[i : i + 1], f.mask[i : i + 1], f.pooled[i : i + 1], f.weights[i : i + 1]) for m, f in features.items()}
         torch.testing.assert_close(model.fuse(one, everyone(1)).logits[0], together[i], rtol=1e-4, atol=1e-5)
+
+
+def test_one_sample_in_many_subsets_equals_as_many_samples(name: str) -> None:
+    """What is shared between subsets is computed once; nothing of that can be seen, at any depth."""
+    config = make_config(name)
+    if "depth" in inspect.signature(STRATEGIES[name]).parameters:
+        config = replace(config, options=config.options | {"depth": 3})
+    torch.manual_seed(1)
+    model = FusionModel({}, build_strategy(config)).eval()
+    present = torch.tensor([[i in c for i in range(4)] for n in (4, 3, 2, 1) for c in combinations(range(4), n)])
+    features = {m: Features(f.tokens[-1:], f.mask[-1:], f.pooled[-1:], f.weights[-1:]) for m, f in make_features().items()}
+    many = model.fuse({m: f.repeat(len(present)) for m, f in features.items()}, present, need_attention=True)
+    one = model.fuse_subsets(features, present, need_attention=True)
+    torch.testing.assert_close(one.logits, many.logits, rtol=1e-4, atol=1e-5)
+    first = one.output.first()
+    torch.testing.assert_close(first.fused, many.output.fused[:1], rtol=1e-4, atol=1e-5)
+    for m, tokens in (many.output.tokens or {}).items():
+        torch.testing.assert_close(first.tokens[m], tokens[:1], rtol=1e-4, atol=1e-5)
+    assert set(one.output.attention) == set(many.output.attention)
+    for pair, weights in many.output.attention.items():
+        torch.testing.assert_close(one.output.attention[pair][:1], weights[:1], rtol=1e-4, atol=1e-6)
+
+
+def test_per_modality_is_a_linear_for_each() -> None:
+    torch.manual_seed(0)
+    layer, x = PerModality(3, 5, 2), torch.randn(4, 3, 5)
+    for i in range(3):
+        linear = torch.nn.Linear(5, 2)
+        with torch.no_grad():
+            linear.weight.copy_(layer.weight[i].T)
+            linear.bias.copy_(layer.bias[i, 0])
+        torch.testing.assert_close(layer(x)[:, i], linear(x[:, i]))
 
 
 def test_maps_do_not_change_the_answer(name: str) -> None:

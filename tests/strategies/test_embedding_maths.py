@@ -13,7 +13,7 @@ from fusion.strategies.multitask import Multitask
 from fusion.strategies.shared_space import CosineHead, SharedSpace, Temperature, contrastive
 from fusion.strategies.tensor import TensorFusion
 from fusion.types import Features
-from tests.strategies.test_contract import MODALITIES, D, K, everyone, make_features
+from tests.strategies.test_contract import MODALITIES, D, K, everyone, for_one, make_features
 
 
 def normed(features: dict[str, Features], modality: str) -> torch.Tensor:
@@ -22,7 +22,7 @@ def normed(features: dict[str, Features], modality: str) -> torch.Tensor:
 
 def test_tensor_is_the_outer_product() -> None:
     strategy, features = TensorFusion(MODALITIES, D, K, rank=2).eval(), make_features()
-    z = [torch.cat([strategy.project[m](normed(features, m)), torch.ones(3, 1)], -1) for m in MODALITIES]
+    z = [torch.cat([for_one(strategy.project, m)(normed(features, m)), torch.ones(3, 1)], -1) for m in MODALITIES]
     outer = torch.einsum("bi,bj,bk,bl->bijkl", *z)
     torch.testing.assert_close(strategy.outer(features, everyone()), outer.flatten(1))
 
@@ -30,7 +30,7 @@ def test_tensor_is_the_outer_product() -> None:
 def test_tensor_without_a_modality_is_the_product_of_the_others() -> None:
     """What a missing modality multiplies is zero and the product of the others stays as it is."""
     strategy, features = TensorFusion(MODALITIES, D, K, rank=2).eval(), make_features()
-    z = [torch.cat([strategy.project[m](normed(features, m)), torch.ones(3, 1)], -1) for m in ("image", "audio", "video")]
+    z = [torch.cat([for_one(strategy.project, m)(normed(features, m)), torch.ones(3, 1)], -1) for m in ("image", "audio", "video")]
     outer = strategy.outer(features, torch.tensor([[True, False, True, True]] * 3)).view(3, 3, 3, 3, 3)
     torch.testing.assert_close(outer[:, :, 2], torch.einsum("bi,bk,bl->bikl", *z))
     assert (outer[:, :, :2] == 0).all()
@@ -128,7 +128,7 @@ def test_product_of_experts_is_the_gaussian_closed_form() -> None:
 
 def test_autoencoder_without_a_modality_is_the_product_of_the_other_experts() -> None:
     strategy, features = Autoencoder(MODALITIES, D, K, latent_dim=3).eval(), make_features()
-    said = [strategy.experts[m](features[m].pooled).chunk(2, -1) for m in ("image", "video")]
+    said = [for_one(strategy.experts, m)(features[m].pooled).chunk(2, -1) for m in ("image", "video")]
     means, precisions = torch.stack([s[0] for s in said], 1), F.softplus(torch.stack([s[1] for s in said], 1))
     wanted = product_of_experts(means, precisions)
     output = strategy(features, torch.tensor([[True, False, False, True]] * 3))

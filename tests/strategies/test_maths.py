@@ -12,7 +12,7 @@ from fusion.strategies.dynamic import Dynamic
 from fusion.strategies.early import Early
 from fusion.strategies.late import Late
 from fusion.types import FusionOutput
-from tests.strategies.test_contract import MODALITIES, D, K, everyone, make_features
+from tests.strategies.test_contract import MODALITIES, D, K, everyone, for_one, make_features
 
 
 def test_early_equals_concatenation_by_hand() -> None:
@@ -30,7 +30,7 @@ def test_late_is_the_weighted_product_of_votes() -> None:
     features = make_features()
     product = torch.ones(3, K)
     for i, m in enumerate(MODALITIES):
-        p = (strategy.classifiers[m](features[m].pooled) / strategy.log_temperature[i].exp()).softmax(-1)
+        p = (for_one(strategy.classifiers, m)(features[m].pooled) / strategy.log_temperature[i].exp()).softmax(-1)
         product = product * p ** F.softplus(strategy.weight[i])
     torch.testing.assert_close(
         strategy(features, everyone()).fused.softmax(-1), product / product.sum(-1, keepdim=True), rtol=1e-4, atol=1e-6
@@ -52,11 +52,11 @@ def test_late_cannot_express_synergy() -> None:
 def test_dynamic_gate_fixed_to_one_modality_is_that_modality() -> None:
     strategy = Dynamic(MODALITIES, D, K).eval()
     with torch.no_grad():
-        strategy.gates["audio"][-1].bias.fill_(1e4)
+        strategy.gates[-1].bias[2] = 1e4
     features = make_features()
     output = strategy(features, everyone())
-    alone = strategy.mix(strategy.says["audio"](features["audio"].pooled).tanh())
-    votes = strategy.classifiers["audio"](features["audio"].pooled).log_softmax(-1)
+    alone = strategy.mix(for_one(strategy.says, "audio")(features["audio"].pooled).tanh())
+    votes = for_one(strategy.classifiers, "audio")(features["audio"].pooled).log_softmax(-1)
     torch.testing.assert_close(output.fused, torch.cat([alone, votes], -1))
     torch.testing.assert_close(output.weights, F.one_hot(torch.full((3,), 2), 4).float())
 
@@ -65,11 +65,10 @@ def test_dynamic_with_even_gates_votes_like_late() -> None:
     """Sum of log-probabilities of all who are there: the product rule."""
     strategy, features = Dynamic(MODALITIES, D, K).eval(), make_features()
     with torch.no_grad():
-        for gate in strategy.gates.values():
-            gate[-1].weight.zero_()
-            gate[-1].bias.zero_()
+        strategy.gates[-1].weight.zero_()
+        strategy.gates[-1].bias.zero_()
     present = torch.tensor([[True, False, True, True]] * 3)
-    product = sum(strategy.classifiers[m](features[m].pooled).log_softmax(-1) for m in ("image", "audio", "video"))
+    product = sum(for_one(strategy.classifiers, m)(features[m].pooled).log_softmax(-1) for m in ("image", "audio", "video"))
     torch.testing.assert_close(strategy(features, present).fused[:, -K:], product)
 
 

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from fusion.strategies import STRATEGIES
 from fusion.strategies.additive_attention import AdditiveAttention
@@ -226,6 +227,20 @@ def test_tcn_sees_exactly_what_it_says() -> None:
         assert reach(centred, step) == set(range(max(0, step - 3), min(13, step + 4)))
 
 
+@pytest.mark.parametrize("causal", [True, False])
+def test_tcn_layer_is_a_dilated_convolution(causal: bool) -> None:
+    torch.manual_seed(0)
+    strategy, features = TCN(MODALITIES, D, K, dim=8, depth=3, num_steps=13, causal=causal).eval(), make_features()
+    deep, layers, norms = strategy.steps(features, everyone()), strategy.convolutions, strategy.norms
+    strategy.convolutions = strategy.norms = torch.nn.ModuleList()
+    x = strategy.steps(features, everyone())
+    for level, (layer, norm) in enumerate(zip(layers, norms, strict=True)):
+        kernel, apart = layer.weight.unflatten(1, (3, 8)).transpose(1, 2), 2**level
+        padded = F.pad(x.transpose(1, 2), (2 * apart, 0) if causal else (apart, apart))
+        x = x + F.gelu(norm(F.conv1d(padded, kernel, layer.bias, dilation=apart).transpose(1, 2)))
+    torch.testing.assert_close(deep, x, rtol=1e-4, atol=1e-5)
+
+
 def test_tcn_causal_at_any_rate() -> None:
     """Tokens whose time has not come cannot matter, also when they fall between two steps."""
     torch.manual_seed(0)
@@ -245,8 +260,7 @@ def test_additive_attention_by_hand() -> None:
     """Values are x itself, scores 3 tanh(first channel + bias): weights and sum in closed form, missing ones left out."""
     strategy = AdditiveAttention(MODALITIES, D, K, hidden=1).eval()
     with torch.no_grad():
-        for value in strategy.values.values():
-            value.weight.copy_(torch.eye(D))
+        strategy.values.weight.copy_(torch.eye(D).expand(4, -1, -1))
         strategy.content.weight.copy_(torch.eye(D)[:1])
         strategy.summary.weight.copy_(torch.eye(D)[1:2] * 0.5)
         strategy.bias.copy_(torch.tensor([[0.1], [0.2], [-0.3], [0.0]]))
