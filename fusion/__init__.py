@@ -7,6 +7,7 @@ lab.predict({"image": "a.png", "text": "seven"}, strategy="cross_attention").lab
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,13 +16,14 @@ if TYPE_CHECKING:
 __all__ = ["load"]
 
 
-def load(task: str = "digits", device: str = "auto") -> Lab:
+def load(task: str = "digits", device: str = "auto", encoders: str | Mapping[str, str] = "compact") -> Lab:
     """A task with all its shipped strategies, ready to predict; see `fusion.lab.Lab`.
 
     Args:
         task: a name of `fusion.tasks.TASKS`.
         device: "auto" (cuda, mps, cpu in this order), or one of them.
+        encoders: "compact", "classical", or {modality: name of an encoder or "backbone:<hub id or path>"}; see `fusion.choice`.
     """
     from fusion.lab import Lab  # torch is imported when somebody needs it, not by `import fusion`
 
-    return Lab(task, device)
+    return Lab(task, device, encoders=encoders)

@@ -87,7 +87,14 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def predict(
-    task: str, strategy: str, device: str, severity: dict[str, int], attention: str | None, as_json: bool, **media: str | None
+    task: str,
+    strategy: str,
+    device: str,
+    encoders: str | dict[str, str],
+    severity: dict[str, int],
+    attention: str | None,
+    as_json: bool,
+    **media: str | None,
 ) -> None:
     """Encodes the given media once and prints what one strategy, or every one, concludes."""
     inputs = {name: medium for name, medium in media.items() if medium is not None}
@@ -98,7 +105,13 @@ def predict(
     if strays := sorted(severity.keys() - inputs.keys()):
         raise FusionError(f"--severity names {', '.join(strays)}, but no such medium is given.")
     with redirect_stdout(sys.stderr):  # stdout is the answer's alone, whatever a library prints
-        lab = fusion.load(task, device=device)
+        lab = fusion.load(task, device=device, encoders=encoders)
+        if not lab.strategies:
+            from fusion.training import heads
+
+            print("No strategy has been trained on these encoders yet; this is done now and kept.")
+            heads.run(task, encoders)
+            lab = fusion.load(task, device=device, encoders=encoders)
         names = (*lab.strategies, *lab.baselines)
         if strategy not in ("all", *names):
             raise FusionError(f'The task "{task}" has no strategy "{strategy}"; it has: all, {", ".join(names)}.')
@@ -116,12 +129,17 @@ def predict(
         print("\n".join([*table(found), *encoded.notes]))
 
 
-def train(data: str | None, **options: Any) -> None:
-    """Trains strategies of a task; what it says on its way is its own."""
-    data = _data_folder(data)
-    from fusion.training import train
+def train(data: str | None, encoders: str | dict[str, str] | None = None, **options: Any) -> None:
+    """Trains strategies of a task; with --encoders those that fuse embeddings or logits, on encoders of your choice, in a minute."""
+    if encoders:
+        from fusion.training import heads
 
-    train.run(data=data, **options)
+        heads.run(options["task"], encoders, data, options["strategy"])
+    else:
+        data = _data_folder(data)
+        from fusion.training import train
+
+        train.run(data=data, **options)
 
 
 def evaluate(data: str | None, as_json: bool, **options: Any) -> None:
@@ -223,6 +241,7 @@ def _add_predict(commands: Any) -> None:
     parser.add_argument(
         "--severity", type=parse_severity, default={}, metavar="NAME=0-5,...", help="corrupt the input first, such as image=3,audio=2"
     )
+    _add_encoders(parser, "compact")
     _add_device(parser)
     parser.add_argument("--json", dest="as_json", action="store_true", help="write JSON, described below, instead of a table")
     parser.add_argument("--attention", choices=("shapes", "full"), help="with --json: add the attention maps")
@@ -241,6 +260,7 @@ def _add_train(commands: Any) -> None:
     parser.add_argument("--optimizer", choices=("adamw", "sgd"))
     parser.add_argument("--limit", type=_positive, metavar="N", help="use N training samples only, for a trial")
     parser.add_argument("--resume", action=argparse.BooleanOptionalAction, default=True, help="go on from an interrupted run (the default)")
+    _add_encoders(parser)
     parser.add_argument("--warm-start", action="store_true", help="baselines: begin with the weights that --out holds")
     _add_seed(parser)
     _add_device(parser)
@@ -285,6 +305,11 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", default=given, metavar="DIR", help="folder with the data sets; the variable FUSION_DATA names it too")
 
 
+def _add_encoders(parser: argparse.ArgumentParser, default: Any = argparse.SUPPRESS) -> None:
+    text = "compact (the default), classical, or MODALITY=NAME,... with names such as image_lbp or backbone:microsoft/resnet-18"
+    parser.add_argument("--encoders", type=parse_encoders, default=default, metavar="CHOICE", help=text)
+
+
 def _add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", metavar="NAME", help="auto (the default), cpu, cuda, cuda:1, mps")
 
@@ -302,6 +327,16 @@ def parse_severity(text: str) -> dict[str, int]:
             raise argparse.ArgumentTypeError(f'"{pair}" is not MODALITY=LEVEL with one of {", ".join(MODALITIES)} and a level from 0 to 5')
         severity[name] = int(level)
     return severity
+
+
+def parse_encoders(text: str) -> str | dict[str, str]:
+    """Reads a set's name or "image=image_lbp,audio=audio_mfcc"; what exists is checked by `fusion.choice`."""
+    if "=" not in text:
+        return text
+    pairs = [pair.strip().partition("=") for pair in text.split(",")]
+    if any(not name for _, _, name in pairs):
+        raise argparse.ArgumentTypeError(f'"{text}" is not a set\'s name or MODALITY=ENCODER,...')
+    return {modality: name for modality, _, name in pairs}
 
 
 def _positive(text: str) -> int:

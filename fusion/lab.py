@@ -15,9 +15,11 @@ import torch
 from torch import Tensor
 
 from fusion import media
+from fusion.choice import choose, encoder_folder, heads_folder
 from fusion.config import CHECKPOINTS
-from fusion.encoders import Prepared, collate
-from fusion.model import Fused, FusionModel, load_encoder, load_model, present_mask
+from fusion.encoders import COMPACT, Prepared, collate
+from fusion.library import Library, count
+from fusion.model import Fused, FusionModel, load_model, present_mask
 from fusion.strategies import STRATEGIES, Unimodal
 from fusion.tasks import TASKS
 from fusion.tasks.corruptions import corrupt
@@ -59,26 +61,32 @@ class Lab:
     Attributes:
         strategies, baselines: names in screen order; `modalities`, `labels` of the task.
         device, precision: where and how it computes.
+        choice: {modality: name of its encoder}; library: all encoders that could be chosen.
         parameters: {strategy: trained numbers of the strategy and its head}; encoder_parameters: {modality: of its encoder}.
     """
 
     precision = "float32"
 
-    def __init__(self, task: str = "digits", device: str = "auto", checkpoints: Path = CHECKPOINTS) -> None:
+    def __init__(
+        self, task: str = "digits", device: str = "auto", checkpoints: Path = CHECKPOINTS, encoders: str | Mapping[str, str] = "compact"
+    ) -> None:
+        """`encoders` is a set's name or {modality: encoder}, see `fusion.choice`; the strategies are those trained on it, maybe none."""
         if task not in TASKS:
             raise FusionError(f"There is no task named {task!r}; there is {', '.join(TASKS)}.")
         self.task, self.device = TASKS[task], pick_device(device)
         self.modalities, self.labels = self.task.modalities, self.task.labels
-        home = checkpoints / task
-        folders = {m: checkpoints / self.task.encoders[m] / "encoders" / m for m in self.modalities}
-        if not home.is_dir() or not all(folder.is_dir() for folder in folders.values()):
+        self.choice = choose(self.task, encoders)
+        folders = [encoder_folder(checkpoints, self.task, m, COMPACT[m]) for m in self.modalities]
+        if not (checkpoints / task).is_dir() or not all(folder.is_dir() for folder in folders):
             raise FusionError(f"The task {task} has no trained weights in {checkpoints.name}/{task}; `python -m fusion train` makes them.")
-        self.encoders = {m: load_encoder(folder).to(self.device) for m, folder in folders.items()}
+        self.library = Library(task, self.device, checkpoints)
+        self.encoders = {m: self.library.load(m, name) for m, name in self.choice.items()}
+        home = heads_folder(checkpoints, self.task, self.choice)
         names = [n for n in (*STRATEGIES, *(f"{m}_only" for m in self.modalities)) if (home / n / "model.safetensors").exists()]
         self.models: dict[str, FusionModel] = {n: load_model(home / n, self.encoders).to(self.device) for n in names}
         self.strategies = tuple(n for n in names if n in STRATEGIES)
         self.baselines = tuple(n for n in names if n not in STRATEGIES)
-        self.encoder_parameters = {m: _count(e) for m, e in self.encoders.items()}
+        self.encoder_parameters = {m: count(e) for m, e in self.encoders.items()}
         self.parameters = {
             n: sum(p.numel() for k, p in m.named_parameters() if not k.startswith("encoders.")) for n, m in self.models.items()
         }
@@ -231,6 +239,10 @@ class Lab:
         return dict(zip(self.labels, probs.tolist(), strict=True))
 
     def _check(self, name: str) -> None:
+        if not self.strategies:
+            raise FusionError(
+                "No strategy has been trained on these encoders yet; `python -m fusion train --encoders ...` does it in a minute."
+            )
         if name not in self.models:
             raise FusionError(f"There is no strategy named {name!r}; there are {', '.join(self.models)}.")
 
@@ -262,10 +274,6 @@ def _on_picture(box: list[float], layout: Layout) -> tuple[float, float, float, 
     x1, y1 = layout.places[:, 2:].max(0)
     at = (x0 + box[0] * (x1 - x0), y0 + box[1] * (y1 - y0), x0 + box[2] * (x1 - x0), y0 + box[3] * (y1 - y0))
     return tuple(float(min(max(v, 0.0), 1.0)) for v in at)
-
-
-def _count(module: torch.nn.Module) -> int:
-    return sum(p.numel() for p in module.parameters())
 
 
 def _spread(features: Features, rows: list[int], batch: int) -> Features:

@@ -57,6 +57,31 @@ class Layout:
     places: np.ndarray
 
 
+@dataclass(frozen=True)
+class Panel:
+    """One thing an encoder computed on its way to the features, as numbers a view can draw; `kind` says what `values` are.
+
+    maps       (N, H, W) over a picture, or over frame n of a clip at `times` (N,) seconds; `extent` x0, y0, x1, y1 is what they cover in
+               [0, 1] of the picture (may pass its border)
+    keypoints  (N, 5): x, y in [0, 1] of the picture, radius as a share of its longer side, angle in radians clockwise from right, strength
+    arrows     (T, G, G, 2): motion to the right and down, in shares of the frame's longer side per second, over a GxG grid of the frame
+               at `times` (T,) seconds; `extent` as for maps
+    series     (F, T): F features over time, the first row lowest; `extent` is start and end in seconds; `names` labels some rows or none
+    bars       (N,): a histogram or weights; `names` (N,) or none
+    words      (W, K): what K named things weigh in each text token, in the order of the layout; `names` (K,)
+
+    title  key of its caption in the page's texts, "lbp.codes"; signed: values lie around zero, else they are not negative
+    """
+
+    kind: Literal["maps", "keypoints", "arrows", "series", "bars", "words"]
+    title: str
+    values: np.ndarray
+    extent: tuple[float, ...] = ()
+    names: tuple[str, ...] = ()
+    times: tuple[float, ...] = ()
+    signed: bool = False
+
+
 @dataclass
 class Features:
     """What an encoder gives for one modality of a batch.
@@ -164,3 +189,42 @@ class Seen:
     embedding: np.ndarray
     seconds: float
     parameters: int
+
+
+@dataclass(frozen=True)
+class Scatter:
+    """One input among reference samples, in the two directions in which an encoder's space is widest (PCA).
+
+    points (N, 2), labels (N,) indices of the task's labels, -1 where a sample names none; here (2,) is the input;
+    explained: share of the variance in these two directions.
+    """
+
+    points: np.ndarray
+    labels: np.ndarray
+    here: np.ndarray
+    explained: float
+
+
+@dataclass(frozen=True)
+class Inside:
+    """What one encoder makes of one medium, for the page that looks inside.
+
+    encoder          its name; `medium` as the encoder got it
+    seen             tokens, places, weights, embedding, cost
+    panels           what it computed on its way
+    prepare_seconds, forward_seconds     of this medium
+    scatter          or None where there are no reference samples of this encoder
+    probe            accuracy of a linear classifier on its vectors, measured, or None
+    trained_on       a sentence, or ""
+    """
+
+    encoder: str
+    modality: str
+    medium: Medium
+    seen: Seen
+    panels: tuple[Panel, ...]
+    prepare_seconds: float
+    forward_seconds: float
+    scatter: Scatter | None = None
+    probe: float | None = None
+    trained_on: str = ""

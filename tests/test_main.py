@@ -67,8 +67,8 @@ class FakeLab:
 def lab(monkeypatch: pytest.MonkeyPatch) -> FakeLab:
     lab = FakeLab()
 
-    def load(task: str, device: str) -> FakeLab:
-        lab.asked.append((task, device))
+    def load(task: str, device: str, encoders: str | dict[str, str]) -> FakeLab:
+        lab.asked.append((task, device) if encoders == "compact" else (task, device, encoders))
         return lab
 
     monkeypatch.setattr(fusion, "load", load, raising=False)
@@ -101,6 +101,38 @@ def test_table(lab: FakeLab, capsys: pytest.CaptureFixture[str]) -> None:
     ]
     assert said.err == "a library that talks\n"
     assert lab.asked == [("digits", "auto"), ({"image": "a.png", "text": "seven"}, {})]
+
+
+@pytest.mark.parametrize(
+    "given, wanted", [("classical", "classical"), ("image=image_lbp, text=backbone:a/b", {"image": "image_lbp", "text": "backbone:a/b"})]
+)
+def test_encoders_arrive(lab: FakeLab, given: str, wanted: str | dict[str, str]) -> None:
+    assert main(["predict", "--text", "seven", "--encoders", given]) == 0
+    assert lab.asked[0] == ("digits", "auto", wanted)
+
+
+def test_encoders_without_heads_get_them_first(lab: FakeLab, stand_in: Callable, capsys: pytest.CaptureFixture[str]) -> None:
+    """It says so, trains on that choice, loads again, and answers."""
+    strategies, trained = lab.strategies, []
+    lab.strategies = ()
+
+    def run(task: str, encoders: object) -> None:
+        trained.append((task, encoders))
+        lab.strategies = strategies
+
+    stand_in("heads", run)
+    assert main(["predict", "--text", "seven", "--encoders", "image=image_lbp", "--strategy", "late"]) == 0
+    assert trained == [("digits", {"image": "image_lbp"})]
+    said = capsys.readouterr()
+    assert "No strategy has been trained on these encoders yet" in said.err and "late" in said.out
+
+
+def test_training_on_chosen_encoders_needs_no_data(stand_in: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    stand_in("heads", lambda *given: asked.append(given))
+    monkeypatch.delenv("FUSION_DATA", raising=False)
+    assert main(["train", "--strategy", "late", "--encoders", "classical"]) == 0
+    assert asked == [("digits", "classical", None, "late")]
 
 
 def test_every_medium_and_option_arrives(lab: FakeLab) -> None:

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
+from fusion.library import Library
 from fusion.strategies import STRATEGIES
 from fusion.tasks import TASKS
+from fusion.training import encoder_cards
 from fusion.training.cards import END, START, load_reports, readme_table
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,6 +29,14 @@ def test_table_is_the_report() -> None:
         row = next(line for line in README.splitlines() if line.startswith(f"| `{name}` "))
         assert (ROOT / f"fusion/strategies/{name}.py").exists()
         assert name not in REPORTS["digits"]["cost"] or f"{REPORTS['digits']['cost'][name]['parameters']:,}" in row
+
+
+def test_table_of_encoders_is_their_facts() -> None:
+    library = Library("digits", "cpu")
+    assert README.split(encoder_cards.START)[1].split(encoder_cards.END)[0].strip() == encoder_cards.table(library, TASKS["digits"])
+    for modality in library.task.modalities:
+        for name in library.names(modality):
+            assert library.references(modality, name) is not None and library.facts(modality, name)["probe"] > 0.1, name
 
 
 @pytest.mark.parametrize("task", [*REPORTS])

@@ -59,7 +59,7 @@ def test_page_equals_python(lab, files: dict[str, str], tmp_path: Path) -> None:
         {"source": "file", "path": files["audio"], "name": "a.wav"},
         {},
     ]
-    shown = json.loads(handlers.edited(*map(json.dumps, slots), "digits", "late", "en")[0])
+    shown = json.loads(handlers.edited(*map(json.dumps, slots), "digits", "late", "en", "", "")[0])
     assert shown["status"]["kind"] == "ok"
     exported = json.loads(shown["export"]["json"])["strategies"]
     for name, p in lab.compare(files).items():

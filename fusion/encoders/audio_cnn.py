@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from fusion.encoders.base import Encoder, Prepared
 from fusion.encoders.video_tcn import TemporalBlock
-from fusion.types import Audio, Layout
+from fusion.types import Audio, Layout, Panel
 
 RATE, WINDOW, HOP, MELS, SECONDS, STRIDE = 8000, 256, 128, 48, 2.56, 4
 FLOOR_DB = -70.0  # below the loudest bin
@@ -36,6 +36,15 @@ def focus(samples: np.ndarray, rate: int, seconds: float) -> tuple[int, int]:
     return start, min(start + span, len(samples))
 
 
+def loudest(sound: Audio) -> tuple[np.ndarray, float]:
+    """The stretch that `focus` finds, mono at 8 kHz, and where it starts in seconds."""
+    start, end = focus(sound.samples, sound.rate, SECONDS)
+    samples = sound.samples[start:end]
+    if sound.rate != RATE:
+        samples = torchaudio.functional.resample(torch.from_numpy(np.ascontiguousarray(samples)), sound.rate, RATE).numpy()
+    return samples, start / sound.rate
+
+
 def log_mel(samples: np.ndarray) -> np.ndarray:
     """Mono sound at 8 kHz to (frames, 48) decibels below the loudest bin, at least -70; one frame every 16 ms."""
     samples = np.pad(samples, (0, max(0, 10 * HOP - len(samples))))
@@ -52,9 +61,14 @@ def mel_filters() -> torchaudio.transforms.MelSpectrogram:
 
 
 class AudioCNN(Encoder):
-    """Sound of any rate and length (the loudest 2.56 s of it) to one token per 64 ms."""
+    """Turns sound into a picture of its pitch bands over time and reads that with learned filters.
+
+    Sound of any rate and length (the loudest 2.56 s of it) to one token per 64 ms.
+    """
 
     modality = "audio"
+    title = "Log-mel CNN"
+    paper = "Davis & Mermelstein 1980; Bai et al. 2018"
 
     def __init__(self, embed_dim: int = 96, width: int = 24) -> None:
         super().__init__(embed_dim)
@@ -67,15 +81,12 @@ class AudioCNN(Encoder):
         self.drop = nn.Dropout(0.1)
 
     def prepare(self, medium: Audio) -> Prepared:
-        start, end = focus(medium.samples, medium.rate, SECONDS)
-        samples = medium.samples[start:end]
-        if medium.rate != RATE:
-            samples = torchaudio.functional.resample(torch.from_numpy(np.ascontiguousarray(samples)), medium.rate, RATE).numpy()
+        samples, start = loudest(medium)
         mel = log_mel(samples)
         edge = np.repeat(mel.min(0, keepdims=True), MARGIN, 0)
         mel = np.concatenate([edge, mel, edge])
         mel = mel[: len(mel) // STRIDE * STRIDE]  # at least 20 frames, so never none
-        offset, step = start / medium.rate - MARGIN * HOP / RATE, STRIDE * HOP / RATE
+        offset, step = start - MARGIN * HOP / RATE, STRIDE * HOP / RATE
         begin = offset + np.arange(len(mel) // STRIDE) * step
         layout = Layout("seconds", np.column_stack([begin, begin + step]).astype(np.float32))
         return Prepared(torch.from_numpy(mel), layout, (offset, offset + len(mel) * HOP / RATE))
@@ -99,3 +110,7 @@ class AudioCNN(Encoder):
 
     def picture(self, values: Tensor) -> np.ndarray:
         return values.numpy().T
+
+    def inside(self, medium: Audio, prepared: Prepared) -> list[Panel]:
+        """The log-mel spectrogram it reads, in decibels above its floor."""
+        return [Panel("series", "audio_cnn.mel", self.picture(prepared.values) - FLOOR_DB, prepared.extent)]

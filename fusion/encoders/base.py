@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fusion.types import Features, Layout, Medium
+from fusion.types import Features, Layout, Medium, Panel
 
 
 @dataclass(frozen=True)
@@ -42,15 +42,19 @@ class AttentionPool(nn.Module):
 class Encoder(nn.Module):
     """A modality's encoder. Subclasses say `modality`, `prepare` and `tokenize`; the rest follows.
 
-    Every encoder is deterministic in eval mode, and a medium gives the same features alone and in a batch.
+    Every encoder is deterministic in eval mode, and a medium gives the same features alone and in a batch. The first sentence of a
+    subclass's docstring is shown to visitors; `title` and `paper` are for people.
     """
 
     modality: ClassVar[str]
+    title: ClassVar[str]
+    paper: ClassVar[str]
 
-    def __init__(self, embed_dim: int) -> None:
+    def __init__(self, embed_dim: int, pools: bool = True) -> None:
+        """`pools`: tokens become one vector by a learned attention; encoders that do it in another way have none."""
         super().__init__()
         self.embed_dim = embed_dim
-        self.pool = AttentionPool(embed_dim)
+        self.pool = AttentionPool(embed_dim) if pools else None
 
     def prepare(self, medium: Medium) -> Prepared:
         """One medium to what the network reads; no gradient, no randomness."""
@@ -63,6 +67,14 @@ class Encoder(nn.Module):
     def picture(self, values: Tensor) -> np.ndarray | None:
         """Prepared values as an array a person can look at, or None where the medium itself is best."""
         return None
+
+    def inside(self, medium: Medium, prepared: Prepared) -> list[Panel]:
+        """What it computed on its way, for the page "Inside the encoders"; tokens, their places and weights are shown anyway."""
+        return []
+
+    def options(self) -> dict[str, Any]:
+        """What it is built with again beside its weights, as JSON knows it: a fitted vocabulary."""
+        return {}
 
     def forward(self, values: Tensor, mask: Tensor) -> Features:
         tokens, token_mask = self.tokenize(values, mask)

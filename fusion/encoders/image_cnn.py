@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fusion.encoders.base import Encoder, Prepared
-from fusion.types import Layout
+from fusion.encoders.base import Encoder, Prepared, collate
+from fusion.types import Layout, Panel
 
 SIZE, STRIDE = 64, 8
 
@@ -49,6 +49,11 @@ def grid_layout(extent: tuple[float, float, float, float], rows: int, cols: int)
     return Layout("grid", np.column_stack([xs[x], ys[y], xs[x + 1], ys[y + 1]]).astype(np.float32))
 
 
+def strongest_channels(maps: Tensor, count: int = 12) -> Tensor:
+    """The `count` channels of maps (C, H, W) that vary most over the picture, most varied first."""
+    return maps[maps.flatten(1).var(1).topk(min(count, len(maps))).indices]
+
+
 class Block(nn.Module):
     """Two 3x3 convolutions with a shortcut; `stride` 2 halves the picture."""
 
@@ -65,9 +70,14 @@ class Block(nn.Module):
 
 
 class ImageCNN(Encoder):
-    """Picture (H, W, 3) uint8 of any size to one token per 8x8 pixels of the letterboxed canvas: 64 tokens where `size` is 64."""
+    """Looks through small learned filters, layer upon layer, and keeps one token for each cell of the picture.
+
+    Picture (H, W, 3) uint8 of any size to one token per 8x8 pixels of the letterboxed canvas: 64 tokens where `size` is 64.
+    """
 
     modality = "image"
+    title = "Compact CNN"
+    paper = "He et al. 2016 (residual blocks)"
 
     def __init__(self, embed_dim: int = 96, width: int = 24, size: int = SIZE) -> None:
         super().__init__(embed_dim)
@@ -88,3 +98,10 @@ class ImageCNN(Encoder):
 
     def picture(self, values: Tensor) -> np.ndarray:
         return values[0].numpy()
+
+    @torch.no_grad()
+    def inside(self, medium: np.ndarray, prepared: Prepared) -> list[Panel]:
+        """What the first convolution and the last block answer to."""
+        edges = self.stem(collate([prepared])[0].to(self.project.weight.device))
+        found = {"image_cnn.stem": edges, "image_cnn.blocks": self.blocks(edges)}
+        return [Panel("maps", title, strongest_channels(maps[0]).cpu().numpy(), prepared.extent) for title, maps in found.items()]

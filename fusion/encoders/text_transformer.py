@@ -15,8 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fusion.encoders.base import Encoder, Prepared
-from fusion.types import Layout
+from fusion.encoders.base import Encoder, Prepared, collate
+from fusion.encoders.image_vit import read_attention
+from fusion.types import Layout, Panel
 
 LETTERS, DIRECT, BUCKETS = 20, 592, 1021  # letters kept of a word; code points with a row of their own; rows the rest share
 CJK = "\u3007\u3400-\u9fff\uf900-\ufaff\u3040-\u30ff\uac00-\ud7af"
@@ -45,10 +46,22 @@ def spell(word: str) -> list[int]:
     return rows
 
 
+def main_words(text: str, prepared: Prepared, score: Tensor, count: int = 12) -> tuple[Tensor, tuple[str, ...]]:
+    """The `count` words of highest score (W,), in the order of the text: their indices, and what they are."""
+    index = score.topk(min(count, len(score))).indices.sort().values.cpu()
+    spans = prepared.layout.places[index.numpy()].astype(int)
+    return index, tuple(text[start:end] for start, end in spans)
+
+
 class TextTransformer(Encoder):
-    """Text of any length to one token per word."""
+    """Spells every word letter by letter, then lets all words look at one another.
+
+    Text of any length to one token per word.
+    """
 
     modality = "text"
+    title = "Compact Transformer"
+    paper = "Vaswani et al. 2017; Kim et al. 2016"
 
     def __init__(self, embed_dim: int = 96, letter_dim: int = 32, depth: int = 2, num_heads: int = 4) -> None:
         super().__init__(embed_dim)
@@ -77,3 +90,14 @@ class TextTransformer(Encoder):
         words[mask] = x.amax(-1)  # zero where there is no letter, as relu is never below
         words = words + self.near(words.transpose(1, 2)).transpose(1, 2)
         return self.context(words, src_key_padding_mask=~mask), mask
+
+    @torch.no_grad()
+    def inside(self, medium: str, prepared: Prepared) -> list[Panel]:
+        """How much each word looks, in the last layer, at the words that are looked at most."""
+        spelled: list[Tensor] = []
+        hook = self.context.register_forward_pre_hook(lambda module, given: spelled.append(given[0]))
+        self.tokenize(*(x.to(self.place.device) for x in collate([prepared])))
+        hook.remove()
+        looks = read_attention(self.context, spelled[0])[-1][0].mean(0)  # (W, W)
+        most, names = main_words(medium, prepared, looks.mean(0))
+        return [Panel("words", "text_transformer.attention", looks[:, most].cpu().numpy(), names=names)]

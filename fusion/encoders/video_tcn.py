@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from fusion.encoders.base import Encoder, Prepared
 from fusion.encoders.image_cnn import letterbox, standardise
-from fusion.types import Clip, Layout
+from fusion.types import Clip, Layout, Panel
 
 SIZE, FRAMES = 40, 12
 
@@ -41,9 +41,14 @@ class TemporalBlock(nn.Module):
 
 
 class VideoTCN(Encoder):
-    """Clip of any length and size to 12 tokens, one per frame sampled evenly over its time."""
+    """Looks at each of twelve frames, and at what changed since the last, then reads the frames in order.
+
+    Clip of any length and size to 12 tokens, one per frame sampled evenly over its time.
+    """
 
     modality = "video"
+    title = "Frame CNN + TCN"
+    paper = "Bai et al. 2018"
 
     def __init__(self, embed_dim: int = 96, width: int = 16) -> None:
         super().__init__(embed_dim)
@@ -79,3 +84,8 @@ class VideoTCN(Encoder):
 
     def picture(self, values: Tensor) -> np.ndarray:
         return values.numpy()
+
+    def inside(self, medium: Clip, prepared: Prepared) -> list[Panel]:
+        """What changed from one frame to the next, which it reads beside the frames."""
+        times = tuple(prepared.layout.places[1:, 0].tolist())
+        return [Panel("maps", "video_tcn.change", torch.diff(prepared.values, dim=0).numpy(), prepared.extent, times=times, signed=True)]

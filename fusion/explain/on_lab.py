@@ -48,6 +48,7 @@ def token_function(
 ) -> tuple[PredictTokens, dict[str, Tensor]]:
     """A differentiable function {modality: (B, T, D)} -> (B,), and the tokens {modality: (1, T, D)} of this input to ask it at."""
     given = _given(lab, encoded, strategy)
+    _check_pools(lab, given)
     measure = _measure(lab, strategy, label, output)
     # clones, as autograd refuses tensors that were made in inference mode
     masks = {m: encoded.features[m].mask.clone() for m in given}
@@ -119,6 +120,7 @@ def kept_function(
     given = _given(lab, encoded, strategy)
     for m in modalities:
         _check_given(lab, strategy, m, given)
+    _check_pools(lab, modalities)
     measure = _measure(lab, strategy, label, output)
     ends = np.cumsum([encoded.features[m].tokens.shape[1] for m in modalities])
 
@@ -169,6 +171,12 @@ def _given(lab: Lab, encoded: Encoded, strategy: str) -> list[str]:
 def _check_given(lab: Lab, strategy: str, modality: str, given: list[str]) -> None:
     if modality not in given:
         raise FusionError(f"There is no {modality} among what {lab.describe(strategy).title} was given: {', '.join(given)}.")
+
+
+def _check_pools(lab: Lab, modalities: Sequence[str]) -> None:
+    """Encoders whose vector is no mean of tokens have tokens to look at, not to take away."""
+    if own := [m for m in modalities if lab.encoders[m].pool is None]:
+        raise FusionError(f"The {own[0]} encoder makes its vector in a way of its own and not of its tokens, so these cannot be judged.")
 
 
 def _measure(lab: Lab, strategy: str, label: str, output: str) -> Callable[[dict[str, Features], Tensor | None], Tensor]:

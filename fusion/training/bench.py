@@ -36,6 +36,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from fusion.config import CHECKPOINTS
 from fusion.encoders import collate
 from fusion.lab import Lab
+from fusion.library import Library, count
 from fusion.strategies import STRATEGIES, Strategy
 from fusion.tasks import TASKS
 from fusion.tasks.digits.examples import make_example
@@ -255,34 +256,35 @@ def measure_labs(rounds: int) -> dict[str, Any]:
         except FusionError:
             continue  # its weights are not here
         given = {m: inputs[m] for m in lab.modalities}
-        encoders |= measure_encoders(lab, given, rounds)
+        encoders |= measure_encoders(lab, Library(task, "cpu"), given, rounds)
         if lab.strategies:
             compared[task] = measure_compare(lab, given, rounds)
     return {"encoders": encoders, "compare": compared}
 
 
-def measure_encoders(lab: Lab, inputs: dict[str, Any], rounds: int) -> dict[str, dict[str, float]]:
-    """{"task/modality": milliseconds} of the encoders that were trained for this lab's task."""
-    encoded, cases = lab.encode(inputs), {}
-    own = [m for m in lab.modalities if lab.task.encoders[m] == lab.task.name]
-    for m in own:
-        encoder, prepared = lab.encoders[m], encoded.prepared[m]
+def measure_encoders(lab: Lab, library: Library, inputs: dict[str, Any], rounds: int) -> dict[str, dict[str, float]]:
+    """{"task/encoder": milliseconds} of the encoders that were trained or fitted for this lab's task."""
+    media, cases, sizes = lab.encode(inputs).media, {}, {}
+    own = [(m, name) for m in lab.modalities if lab.task.encoders[m] == lab.task.name for name in library.names(m)]
+    for m, name in own:
+        encoder = library.load(m, name)
+        prepared = encoder.prepare(media[m])
         one, many = collate([prepared]), collate([prepared] * 64)
-        cases[f"prepare {m}"] = lambda e=encoder, m=m: e.prepare(encoded.media[m])
-        cases[f"forward 1 {m}"] = lambda e=encoder, x=one: e(*x)
-        cases[f"forward 64 {m}"] = lambda e=encoder, x=many: e(*x)
+        sizes[name] = {"parameters": count(encoder), "tokens": len(prepared.layout.places)}
+        cases[f"prepare {name}"] = lambda e=encoder, m=m: e.prepare(media[m])
+        cases[f"forward 1 {name}"] = lambda e=encoder, x=one: e(*x)
+        cases[f"forward 64 {name}"] = lambda e=encoder, x=many: e(*x)
     with torch.inference_mode():
         found = interleave(cases, rounds, 1)
     return {
-        f"{lab.task.name}/{m}": {
-            "parameters": lab.encoder_parameters[m],
-            "tokens": encoded.features[m].tokens.shape[1],
-            "prepare_ms": found[f"prepare {m}"].median,
-            "forward_ms_1": found[f"forward 1 {m}"].median,
-            "forward_ms_64": found[f"forward 64 {m}"].median,
+        f"{lab.task.name}/{name}": sizes[name]
+        | {
+            "prepare_ms": found[f"prepare {name}"].median,
+            "forward_ms_1": found[f"forward 1 {name}"].median,
+            "forward_ms_64": found[f"forward 64 {name}"].median,
         }
-        for m in own
-    }  # fmt: skip
+        for _, name in own
+    }
 
 
 def measure_compare(lab: Lab, inputs: dict[str, Any], rounds: int) -> dict[str, Any]:

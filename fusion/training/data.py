@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from fusion.encoders import Encoder, Prepared, collate
+from fusion.encoders import COMPACT, Encoder, Prepared, collate
 from fusion.tasks import Task
 from fusion.tasks.digits import Digits
 from fusion.tasks.digits_add import SAID
@@ -81,10 +81,9 @@ def cache_path(task: Task, data: Path, checkpoints: Path, key: object) -> Path:
     for m in task.modalities:
         digest.update((checkpoints / task.encoders[m] / "encoders" / m / "model.safetensors").read_bytes())
     package = Path(__file__).resolve().parents[1]
-    for folder in ("encoders", "tasks/digits", "tasks/digits_find"):
-        for source in sorted((package / folder).glob("*.py")):
-            digest.update(source.read_bytes())
-    digest.update((package / "tasks" / "corruptions.py").read_bytes())
+    sources = [package / "encoders" / f"{name}.py" for name in ("base", *COMPACT.values())] + [package / "tasks" / "corruptions.py"]
+    for source in (*sources, *sorted((package / "tasks/digits").glob("*.py")), *sorted((package / "tasks/digits_find").glob("*.py"))):
+        digest.update(source.read_bytes())
     return data / ".features" / f"{'find' if task.grid else 'digits'}-{digest.hexdigest()[:16]}.safetensors"
 
 

@@ -1,6 +1,7 @@
 """`python -m fusion train`: encoders with their unimodal baselines, then strategies on the features of the finished encoders.
 
     python -m fusion train --task digits --strategy image_only --data DIR      encoder and linear head of one modality
+    python -m fusion train --task digits --strategy image_vit --data DIR       another encoder of a modality, by name, and its head
     python -m fusion train --task digits-find --strategy scenes --data DIR     the picture encoder of digits-find
     python -m fusion train --task digits --strategy dynamic --data DIR         a strategy on frozen encoders
 
@@ -22,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fusion.config import CHECKPOINTS, EncoderConfig, StrategyConfig, TrainConfig
-from fusion.encoders import COMPACT, Encoder
+from fusion.encoders import COMPACT, ENCODERS, Encoder, FixedEncoder
 from fusion.model import Fused, FusionModel, build_encoder, build_strategy, fuser_state, load_encoder, load_weights, save_weights
 from fusion.strategies import STRATEGIES, Strategy
 from fusion.tasks import TASKS, Task
@@ -39,6 +40,11 @@ RECIPES = {  # found by a few short runs; samples are per epoch
     "text_only": TrainConfig(epochs=12, samples=40000, lr=1e-3),
     "audio_only": TrainConfig(epochs=20, samples=14000, lr=2e-3, weight_decay=0.05),
     "video_only": TrainConfig(epochs=18, samples=18000, lr=2e-3, weight_decay=0.05),
+    # encoders beside the compact ones: 5 to 20 minutes of one core; attention's backward pass is slower in half precision on a CPU
+    "image_vit": TrainConfig(epochs=9, samples=16000, batch_size=64, lr=1e-3, weight_decay=0.05, precision="fp32"),
+    "text_lstm": TrainConfig(epochs=8, samples=40000, lr=2e-3),
+    "text_embedding": TrainConfig(epochs=10, samples=40000, lr=5e-3, weight_decay=0.0, precision="fp32"),
+    "video_r3d": TrainConfig(epochs=6, samples=16000, lr=2e-3, weight_decay=0.05),
 }
 STRATEGY_RECIPE = TrainConfig(epochs=10, samples=24000, batch_size=128, lr=1e-3, precision="fp32", workers=0)
 FIND_SAMPLES, FIND_TOKEN_EPOCHS = 12000, 20  # box and mask are still learned when the label has long been
@@ -131,27 +137,47 @@ def train_encoder(
     leave_out: str | None = None,
     fresh: bool = True,
     warm_start: bool = False,
+    encoder: str | None = None,
 ) -> Iterator[StepResult]:
     """Encoder and baseline of one modality; both checkpoints are written when the last epoch is done.
 
-    `leave_out` keeps an FSDD speaker for test, `fresh` draws new samples in every epoch, `warm_start` begins with the weights in `out`.
+    `leave_out` keeps an FSDD speaker for test, `fresh` draws new samples in every epoch, `warm_start` begins with the weights in `out`,
+    `encoder` names another one than the compact encoder of the modality.
     """
-    encoder_config = EncoderConfig(COMPACT[modality])
+    encoder_config = EncoderConfig(encoder or COMPACT[modality])
+    home, head = encoder_homes(out, modality, encoder_config.name)
     strategy_config = StrategyConfig(f"{modality}_only", task_name, len(LABELS), (modality,))
     torch.manual_seed(config.seed)
-    encoder = build_encoder(encoder_config)
-    model = FusionModel({modality: encoder}, build_strategy(strategy_config))
+    built = build_encoder(encoder_config)
+    model = FusionModel({modality: built}, build_strategy(strategy_config))
     if modality == "image":  # twice as fast on a CPU; no gain for the others
         model = model.to(memory_format=torch.channels_last)
-    samples = EncoderData(Digits(data, "train", (modality,), leave_out), encoder, config.samples, config.seed + 1, fresh=fresh)
-    home = out / "encoders" / modality
+    samples = EncoderData(Digits(data, "train", (modality,), leave_out), built, config.samples, config.seed + 1, fresh=fresh)
     if warm_start:
-        encoder.load_state_dict(load_weights(home))
-        model.load_state_dict(load_weights(out / strategy_config.name), strict=False)
+        built.load_state_dict(load_weights(home))
+        model.load_state_dict(load_weights(head), strict=False)
     yield from train(model, samples, encoder_loss, config, home, device, resume)
-    save_weights(home, encoder.state_dict(), encoder_config)
-    save_weights(out / strategy_config.name, fuser_state(model), strategy_config)
+    save_weights(home, built.state_dict(), encoder_config)
+    save_weights(head, fuser_state(model), strategy_config)
     forget_state(home)
+
+
+def trained_encoder(name: str) -> tuple[str, str] | None:
+    """Modality and name of the encoder that a baseline ("image_only") or an encoder's own name stands for, None for other names."""
+    if name.endswith("_only") and (modality := name.removesuffix("_only")) in COMPACT:
+        return modality, COMPACT[modality]
+    if name not in ENCODERS:
+        return None
+    if issubclass(ENCODERS[name], FixedEncoder):
+        raise FusionError(f"The encoder {name} has nothing to train; `python -m fusion.training.references` fits it to samples.")
+    return ENCODERS[name].modality, name
+
+
+def encoder_homes(out: Path, modality: str, encoder: str) -> tuple[Path, Path]:
+    """Folders of an encoder's weights and of its linear head: a compact encoder's are a modality's own, and its head is a strategy."""
+    if encoder == COMPACT[modality]:
+        return out / "encoders" / modality, out / f"{modality}_only"
+    return out / "encoders" / encoder, out / "encoders" / encoder / "head"
 
 
 def samples_of(task: Task, data: Path, split: str) -> Digits | FindDigits:
@@ -211,7 +237,7 @@ def run(
     resume: bool = True,
     warm_start: bool = False,
 ) -> None:
-    """What the command line calls; `strategy` is a name, a comma-separated list, or "all" for the strategies.
+    """What the command line calls; `strategy` is a name (in `digits` also of an encoder), a comma-separated list, or "all" strategies.
 
     `out` is the folder of the task's checkpoint. Encoders are taken from it and the folders beside it, or else the shipped ones.
     """
@@ -229,9 +255,10 @@ def run(
         if name == "scenes" and TASKS[task].grid:
             start = home.parent / "digits" / "encoders" / "image"
             report(train_scene_encoder(folder, home, start if start.is_dir() else None, replace(RECIPE, **changes), device, resume), name)
-        elif name in RECIPES and task == "digits":
-            config = replace(RECIPES[name], **changes)
-            report(train_encoder(task, name.removesuffix("_only"), folder, home, config, device, resume, warm_start=warm_start), name)
+        elif task == "digits" and (found := trained_encoder(name)):
+            modality, encoder = found
+            config = replace(RECIPES.get(name, RECIPES[f"{modality}_only"]), **changes)
+            report(train_encoder(task, modality, folder, home, config, device, resume, warm_start=warm_start, encoder=encoder), name)
         elif name in STRATEGIES or name in baselines:
             config = replace(recipe_of(name, TASKS[task]), **changes)
             if cache is None:

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from fusion.choice import choose
 from fusion.config import CHECKPOINTS
+from fusion.encoders import COMPACT
 from fusion.strategies import STRATEGIES
 from fusion.tasks import TASKS
-from fusion.types import FusionError, Prediction, Seen
+from fusion.types import MODALITIES, FusionError, Prediction, Seen
 from fusion.ui.state import PEN, PageState
 
 logger = logging.getLogger(__name__)
 REMEMBERED = 12  # answers of each task; about a megabyte each
+OWN_KEPT = 3  # labs around encoders that visitors chose; a backbone may be large
 FIRST_STRATEGY = "cross_attention"
 FINE_PEN = 0.03
 
@@ -62,11 +67,18 @@ def _feed(digest: Any, value: Any) -> None:
 class Desk:
     """A lab and its examples, with a small memory of answers that all visitors share: only the same input finds the same answer."""
 
-    def __init__(self, lab: Any, examples: Mapping[str, Any], make_example: Callable[[str], Mapping[str, Any]], uploads: Path) -> None:
+    def __init__(self, lab: Any, examples: Mapping[str, Any], make_example: Callable[[str], Mapping[str, Any]], uploads: Path,
+                 open_library: Callable[[Any], Any]) -> None:  # fmt: skip
+        self._open_library = open_library
         self.lab, self.examples, self._make, self.uploads = lab, examples, make_example, uploads
         self.pen = FINE_PEN if lab.task.grid else PEN  # where several things share a picture, each is small
         self._answers: OrderedDict[str, Answer] = OrderedDict()
         self._lock = threading.Lock()
+
+    @cached_property
+    def library(self) -> Any:
+        """Every encoder that can be looked into; nothing of it is loaded before somebody asks."""
+        return self._open_library(self.lab)
 
     def example(self, name: str) -> Mapping[str, Any]:
         """The media of an example; an unknown name (of an old link) has none."""
@@ -74,7 +86,7 @@ class Desk:
 
     def strategy(self, name: str) -> str:
         """That strategy if the task has it, else the one a visitor finds first."""
-        known = (*self.lab.strategies, *self.lab.baselines)
+        known = (*self.lab.strategies, *self.lab.baselines, "")  # where nothing is trained yet there is none
         return name if name in known else FIRST_STRATEGY if FIRST_STRATEGY in known else known[0]
 
     def warm_up(self) -> None:
@@ -113,10 +125,14 @@ class Desk:
 class Desks:
     """The desks of all tasks on offer; each lab is loaded when somebody first asks for its task, and kept."""
 
-    def __init__(self, labs: Mapping[str, Callable[[], Any]], examples: Mapping[str, Any], uploads: Path) -> None:
-        """`labs` {task: makes its lab}, the first one is what visitors find; `examples` {task: with EXAMPLES and make_example}."""
+    def __init__(
+        self, labs: Mapping[str, Callable[[], Any]], examples: Mapping[str, Any], uploads: Path, library: Callable[[Any], Any] | None = None
+    ) -> None:
+        """`labs` {task: makes its lab}, the first one is what visitors find; `examples` {task: with EXAMPLES and make_example};
+        `library` makes a lab's library of encoders."""
+        self.modalities, self._open_library = MODALITIES, library or open_library
         self._labs, self._examples, self._uploads = dict(labs), examples, uploads
-        self._desks: dict[str, Desk] = {}
+        self._desks: OrderedDict[tuple[str, str], Desk] = OrderedDict()
         self._lock = threading.Lock()
 
     def __iter__(self) -> Iterator[str]:
@@ -127,21 +143,41 @@ class Desks:
         return name if name in self._labs else next(iter(self._labs))
 
     def loaded(self, task: str) -> bool:
-        return task in self._desks
+        return (task, "{}") in self._desks
 
     def __getitem__(self, task: str) -> Desk:
-        """The desk of a task.
+        """The desk of a task with the encoders that all its strategies are shipped on."""
+        return self.open(task, {})
+
+    def open(self, task: str, readers: Mapping[str, str]) -> Desk:
+        """The desk of a task whose strategies read with the encoders named, the others being compact; maybe nothing is trained on them.
 
         Raises:
-            FusionError: its weights cannot be used, in one sentence.
+            FusionError: weights cannot be used, or there is no such encoder, in one sentence.
         """
+        own = {m: name for m, name in choose(TASKS[task], readers).items() if name != COMPACT[m]} if readers else {}
+        key = (task, json.dumps(own, sort_keys=True))
         with self._lock:
-            if task not in self._desks:
+            if key not in self._desks:
                 found = self._examples.get(task)
-                lab = self._labs[task]()
-                self._desks[task] = Desk(lab, found.EXAMPLES if found else {}, found.make_example if found else {}.get, self._uploads)
-                self._desks[task].warm_up()
-            return self._desks[task]
+                lab = self._labs[task](encoders=own) if own else self._labs[task]()
+                known = (found.EXAMPLES, found.make_example) if found else ({}, {}.get)
+                self._desks[key] = Desk(lab, *known, self._uploads, self._open_library)
+                self._desks[key].warm_up()
+                for old in [k for k in self._desks if k[1] != "{}"][:-OWN_KEPT]:
+                    del self._desks[old]
+            return self._desks[key]
+
+    def forget(self, desk: Desk) -> None:
+        """Opens it anew the next time: its strategies have been trained meanwhile."""
+        with self._lock:
+            for key in [k for k, known in self._desks.items() if known is desk]:
+                del self._desks[key]
+
+
+def open_library(lab: Any) -> Any:
+    """All encoders of the lab's task, on the lab's device."""
+    return lab.library
 
 
 def shipped_tasks(checkpoints: Path = CHECKPOINTS) -> list[str]:

@@ -8,13 +8,14 @@ from __future__ import annotations
 import itertools
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import gradio as gr
 
-from fusion.types import MODALITIES, FusionError
+from fusion.types import FusionError
+from fusion.ui import readers
 from fusion.ui.desk import FIRST_STRATEGY, Answer, Desk, Desks
 from fusion.ui.state import PageState
 from fusion.ui.views import export, media, seen, strategies
@@ -35,18 +36,25 @@ class FusePage:
     language: gr.HTML
     result: gr.HTML
     export: gr.HTML
+    tabs: gr.HTML
+    readers: gr.HTML
+
+    @property
+    def values(self) -> list[gr.HTML]:
+        """What a visitor has set, in the order that `PageState.read` takes."""
+        return [*self.slots.values(), self.task, self.strategy, self.language, self.tabs, self.readers]
 
 
 class Handlers:
     """What happens on each event; every method takes and returns plain values in the order `wire` names."""
 
     def __init__(self, desks: Desks) -> None:
-        self.desks, self.modalities = desks, MODALITIES
+        self.desks, self.modalities = desks, desks.modalities
         self._count = itertools.count(1)
 
     def first(self) -> tuple[PageState, str]:
         """The worked example a visitor finds, and its result."""
-        state = PageState.read(self.modalities, [*("" for _ in self.modalities), "", FIRST_STRATEGY, "en"])
+        state = PageState.read(self.modalities, [*("" for _ in self.modalities), "", FIRST_STRATEGY, "en", "", ""])
         state, _ = self._at_task(state)
         return state, self.result(state)
 
@@ -75,29 +83,32 @@ class Handlers:
         return *(state.slots[m].json() for m in self.modalities), example, self.result(state), self.pack(state)
 
     def looked(self, *values: Any) -> str:
-        """Strategy or language changed, which the browser draws by itself: export."""
+        """Strategy, language, tab or an encoder that is looked into changed, which the browser draws by itself: export."""
         return self.pack(PageState.read(self.modalities, values))
 
     def opened(self, query: str | None, languages: str, *values: Any) -> tuple[Any, ...]:
-        """The page was opened, perhaps by a link: slots, task, strategy, language, example, result, export."""
+        """The page was opened, perhaps by a link: slots, task, strategy, language, tabs, readers, example, result, export."""
         state = PageState.from_query(self.modalities, query) if query else None
         if state is None:
             if not languages.strip().lower().startswith("zh"):
-                return (SKIP,) * (len(self.modalities) + 6)
+                return (SKIP,) * (len(self.modalities) + 8)
             state = replace(PageState.read(self.modalities, values), language="zh")
-            return *(SKIP for _ in self.modalities), SKIP, SKIP, state.language, SKIP, SKIP, self.pack(state, touched=False)
+            return *(SKIP for _ in self.modalities), SKIP, SKIP, state.language, SKIP, SKIP, SKIP, SKIP, self.pack(state, touched=False)
         state = replace(state, task=self.desks.task(state.task))
         result = self.result(state)  # says why, should its lab not load
         if self.desks.loaded(state.task):
             state = replace(state, strategy=self.desks[state.task].strategy(state.strategy))
+        reading = _json({"choice": state.readers})
         slots = (state.slots[m].json() for m in self.modalities)
-        return *slots, state.task, state.strategy, state.language, "", result, self.pack(state)
+        return *slots, state.task, state.strategy, state.language, state.view(), reading, "", result, self.pack(state)
 
     def result(self, state: PageState) -> str:
         """JSON for all views; where there is no result, only the status that says why."""
         desk = None
         try:
-            desk = self.desks[self.desks.task(state.task)]
+            desk = self.desks.open(self.desks.task(state.task), state.readers)
+            if not desk.lab.strategies:
+                return self._failed({"key": "status.untrained"}, desk, "untrained")
             answer = desk.answer(state)
             if answer is None:
                 return self._failed({"key": "status.empty"}, desk, "empty")
@@ -107,6 +118,24 @@ class Handlers:
         except Exception:
             logger.exception("An input of %s could not be answered", {m: s.source for m, s in state.slots.items()})
             return self._failed({"key": "status.unexpected"}, desk)
+
+    def read_with(self, ask: Any, *values: Any) -> Iterator[tuple[Any, Any]]:
+        """Other encoders were chosen, or their strategies are to be trained, which takes a while: result, export, several times over."""
+        state = PageState.read(self.modalities, values)
+        try:
+            if readers.wants_training(ask):
+                desk = self.desks.open(self.desks.task(state.task), state.readers)
+                for said in readers.training(desk.lab):
+                    yield self._failed(said, desk, "training"), SKIP
+                self.desks.forget(desk)
+        except FusionError as error:
+            yield self._failed({"text": str(error)}), SKIP
+            return
+        except Exception:
+            logger.exception("Nothing can be trained on %s", state.readers)
+            yield self._failed({"key": "status.unexpected"}), SKIP
+            return
+        yield self.result(state), self.pack(state)
 
     def pack(self, state: PageState, touched: bool = True) -> str:
         """JSON for the export view; `touched` puts the link into the address bar."""
@@ -139,8 +168,8 @@ class Handlers:
 
 
 def about(desk: Desk) -> dict[str, Any]:
-    """The task, its lab and its examples, for all views."""
-    return strategies.describe_lab(desk.lab, desk.examples, desk.pen) | {"first": desk.strategy("")}
+    """The task, its lab, its examples, and the encoders that could be chosen instead, for all views."""
+    return strategies.describe_lab(desk.lab, desk.examples, desk.pen) | {"first": desk.strategy(""), "readers": readers.offers(desk)}
 
 
 def result_payload(lab: Any, answer: Answer) -> dict[str, Any]:
@@ -170,23 +199,26 @@ def layout(handlers: Handlers) -> FusePage:
     desks, (state, result) = handlers.desks, handlers.first()
     bus = view("result", result, strategy=state.strategy, slots=len(state.slots))
     language = view("header", state.language)
+    tabs = view("tabs", state.view())
     task = view("tasks", state.task, tasks=_json({"tasks": strategies.describe_tasks(desks)}))
     examples = view("examples", next(iter(desks[state.task].examples), ""))
     view("status")
-    with gr.Row(elem_id="fl-columns"):
-        with gr.Column():
-            slots = {m: view("slot", slot.json(), modality=m) for m, slot in state.slots.items()}
-        with gr.Column():
-            strategy = view("strategies", state.strategy)
-            view("diagram", frame=True)
-            view("shares", frame=True)
-        with gr.Column():
-            view("outcome", frame=True)
-            view("table", frame=True)
-    view("seen", frame=True)
-    view("attention", frame=True)
-    pack = view("export", handlers.pack(state, touched=False), frame=True)
-    return FusePage(slots, task, examples, strategy, language, bus, pack)
+    with gr.Column(elem_id="fl-page-fuse"):
+        with gr.Row(elem_id="fl-columns"):
+            with gr.Column():
+                slots = {m: view("slot", slot.json(), modality=m) for m, slot in state.slots.items()}
+                reading = view("readers", _json({"choice": state.readers}))
+            with gr.Column():
+                strategy = view("strategies", state.strategy)
+                view("diagram", frame=True)
+                view("shares", frame=True)
+            with gr.Column():
+                view("outcome", frame=True)
+                view("table", frame=True)
+        view("seen", frame=True)
+        view("attention", frame=True)
+        pack = view("export", handlers.pack(state, touched=False), frame=True)
+    return FusePage(slots, task, examples, strategy, language, bus, pack, tabs, reading)
 
 
 def wire(page: FusePage, handlers: Handlers, blocks: gr.Blocks) -> None:
@@ -196,7 +228,7 @@ def wire(page: FusePage, handlers: Handlers, blocks: gr.Blocks) -> None:
         return tuple(gr.skip() if value is SKIP else value for value in found)
 
     slots = list(page.slots.values())
-    values = [*slots, page.task, page.strategy, page.language]
+    values = page.values
     heavy: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1, "show_progress": "hidden", "api_visibility": "private"}
     light: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private", "trigger_mode": "always_last"}
     for slot in slots:
@@ -207,7 +239,12 @@ def wire(page: FusePage, handlers: Handlers, blocks: gr.Blocks) -> None:
     )
     switched = [*slots, page.examples, page.result, page.export]
     page.task.input(lambda *given: outputs(handlers.switched(*given)), values, switched, trigger_mode="always_last", **heavy)
-    for chooser in (page.strategy, page.language):
+
+    def read_with(*given: Any) -> Iterator[tuple[Any, ...]]:
+        yield from map(outputs, handlers.read_with(*given))
+
+    page.readers.input(read_with, [page.readers, *values], [page.result, page.export], trigger_mode="always_last", **heavy)
+    for chooser in (page.strategy, page.language, page.tabs):
         chooser.input(handlers.looked, values, page.export, **light)
 
     def opened(request: gr.Request, *current: Any) -> tuple[Any, ...]:
@@ -217,4 +254,4 @@ def wire(page: FusePage, handlers: Handlers, blocks: gr.Blocks) -> None:
             result = gr.update(value=result, strategy=found[len(slots) + 1])
         return *front, result, pack
 
-    blocks.load(opened, values, [*slots, page.task, page.strategy, page.language, page.examples, page.result, page.export], **heavy)
+    blocks.load(opened, values, [*values, page.examples, page.result, page.export], **heavy)

@@ -14,7 +14,7 @@ from typing import Any
 import gradio as gr
 from gradio.utils import get_upload_folder
 
-from fusion.ui import fuse, theme
+from fusion.ui import fuse, inside, theme
 from fusion.ui.desk import Desks
 
 TITLE = "Fusion Lab"
@@ -22,14 +22,21 @@ LARGEST_UPLOAD = "100mb"
 KEEP_UPLOADS = 3600  # seconds
 
 
-def build_page(labs: Mapping[str, Callable[[], Any]]) -> gr.Blocks:
-    """All components and events around {task: what loads its lab}; the first task is loaded at once, others when they are chosen."""
+def build_page(labs: Mapping[str, Callable[[], Any]], library: Callable[[Any], Any] | None = None) -> gr.Blocks:
+    """All components and events around {task: what loads its lab}; the first task is loaded at once, others when they are chosen.
+
+    `library` makes a lab's library of encoders, by default that of the lab's task.
+    """
     from fusion.tasks.examples import EXAMPLES_OF
 
-    handlers = fuse.Handlers(Desks(labs, EXAMPLES_OF, Path(get_upload_folder())))
+    desks = Desks(labs, EXAMPLES_OF, Path(get_upload_folder()), library)
+    handlers = fuse.Handlers(desks)
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(KEEP_UPLOADS, KEEP_UPLOADS), fill_width=True) as blocks:
         page = fuse.layout(handlers)
+        with gr.Column(elem_id="fl-page-inside"):
+            within = inside.layout()
         fuse.wire(page, handlers, blocks)
+        inside.wire(within, inside.Handlers(desks), page.values)
     return blocks
 
 

@@ -20,8 +20,9 @@ from fusion.ui.text import LANGUAGES
 
 SOURCES = ("none", "example", "text", "drawing", "file", "clip")  # "clip": the sound of the clip that is there
 WORST = 5  # corruption severities are 0 to WORST
+PAGES = ("fuse", "inside")
 LONGEST = {"example": 80, "text": 4000, "path": 1000, "name": 300}  # characters
-MAX_POINTS, MAX_LINK = 20000, 60000
+MAX_POINTS, MAX_LINK, MAX_ENCODER = 20000, 60000, 300
 PEN = 0.06  # width of a line that is drawn, as a share of the pad
 Strokes = tuple[tuple[tuple[float, float, float], ...], ...]
 MakeExample = Callable[[str], Mapping[str, Any]]
@@ -70,21 +71,54 @@ class Slot:
         return json.dumps(asdict(self))
 
 
+def _view(modalities: Iterable[str], value: Any) -> tuple[str, dict[str, tuple[str, str]]]:
+    """The open page, and the two encoders of each modality that were chosen to be looked into; anything else becomes the first page."""
+    try:
+        value = json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        value = None
+    value = value if isinstance(value, Mapping) else {}
+    page, chosen = value.get("page"), value.get("encoders")
+    chosen = chosen if isinstance(chosen, Mapping) else {}
+    pairs = {m: chosen[m] for m in modalities if isinstance(chosen.get(m), list | tuple) and len(chosen[m]) == 2}
+    encoders = {m: (str(left or "")[:MAX_ENCODER], str(right or "")[:MAX_ENCODER]) for m, (left, right) in pairs.items()}
+    return page if page in PAGES else PAGES[0], {m: pair for m, pair in encoders.items() if any(pair)}
+
+
+def _readers(modalities: Iterable[str], value: Any) -> dict[str, str]:
+    """{modality: encoder} that strategies are to read with, of those that are not left as they are."""
+    try:
+        value = json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        value = None
+    value = value.get("choice") if isinstance(value, Mapping) else None
+    value = value if isinstance(value, Mapping) else {}
+    return {m: str(value[m])[:MAX_ENCODER] for m in modalities if value.get(m)}
+
+
 @dataclass(frozen=True)
 class PageState:
-    """All that decides what the page shows."""
+    """All that decides what the page shows; of an encoder that is not chosen the name is empty."""
 
     slots: dict[str, Slot]
     task: str
     strategy: str
     language: str = "en"
+    page: str = PAGES[0]
+    encoders: dict[str, tuple[str, str]] = field(default_factory=dict)
+    readers: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, modalities: Iterable[str], values: Iterable[Any]) -> PageState:
-        """From component values: one per modality, then task, strategy and language."""
-        *slots, task, strategy, language = values
+        """From component values: one per modality, then task, strategy, language, view and what the strategies read with."""
+        *slots, task, strategy, language, shown, readers = values
         named = {m: Slot.read(v) for m, v in zip(modalities, slots, strict=True)}
-        return cls(named, str(task or ""), str(strategy or ""), language if language in LANGUAGES else "en")
+        return cls(named, str(task or ""), str(strategy or ""), language if language in LANGUAGES else "en", *_view(named, shown),
+                   _readers(named, readers))  # fmt: skip
+
+    def view(self) -> str:
+        """JSON for the browser: the open page and the encoders that are looked into."""
+        return json.dumps({"page": self.page, "encoders": self.encoders})
 
     @property
     def severity(self) -> dict[str, int]:
@@ -105,18 +139,21 @@ class PageState:
             kept = slot if slot.source in ("example", "text", "clip") else replace(slot, source="none")
             kept = asdict(replace(kept, path="", name="", strokes=()))
             slots[m] = {key: value for key, value in kept.items() if value != default[key]}
-        text = json.dumps([slots, self.strategy, self.language, self.task], ensure_ascii=False, separators=(",", ":"))
+        shown = [] if (self.page, self.encoders) == (PAGES[0], {}) else [{"page": self.page, "encoders": self.encoders}]
+        shown = [*(shown or [""]), {"choice": self.readers}] if self.readers else shown
+        text = json.dumps([slots, self.strategy, self.language, self.task, *shown], ensure_ascii=False, separators=(",", ":"))
         return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
     @classmethod
     def from_query(cls, modalities: Iterable[str], query: str) -> PageState | None:
-        """The state of a link, or None where the link is broken; links of a time with one task do not name it."""
+        """The state of a link, or None where the link is broken; older links name no task or no view."""
         try:
             if len(query) > MAX_LINK:
                 return None
-            slots, strategy, language, *task = json.loads(base64.urlsafe_b64decode(query + "=" * (-len(query) % 4)))
+            slots, strategy, language, *rest = json.loads(base64.urlsafe_b64decode(query + "=" * (-len(query) % 4)))
             kept = {m: {k: v for k, v in slots.get(m, {}).items() if k not in ("path", "name", "strokes")} for m in modalities}
-            return cls.read(kept, [*kept.values(), task[0] if task else "", strategy, language])
+            task, shown, readers, *_ = [*rest, "", "", ""]
+            return cls.read(kept, [*kept.values(), task, strategy, language, shown, readers])
         except (ValueError, TypeError, AttributeError, binascii.Error):
             return None
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from fusion.encoders import COMPACT
 from fusion.lab import Lab
 from fusion.strategies import STRATEGIES, Strategy
 from fusion.strategies.early import Early
@@ -132,7 +133,7 @@ def test_labs(small: None) -> None:
     assert row["ratio"] == row["all_ms"] / row["one_ms"] and row["met"] is (row["ratio"] <= 1.6)
     assert row["one"] == "cross_attention" and row["strategies"] == len(STRATEGIES)
     assert list(row["predict_ms"]) == [*STRATEGIES, *(f"{m}_only" for m in MODALITIES)]
-    assert list(report["encoders"]) == [f"digits/{m}" for m in MODALITIES]
+    assert list(report["encoders"]) == [f"digits/{COMPACT[m]}" for m in MODALITIES]
     assert all(min(encoder.values()) > 0 for encoder in report["encoders"].values())
 
 
@@ -162,7 +163,7 @@ def test_run_writes_what_it_returns_and_its_tables_show_it(small: None, monkeypa
     assert attention["both 64"] == "2.00" and attention["scaled"] == "0.24" and attention["aim"] == "15.9" and attention["met"] == "yes"
     compared = by_heading["task"]
     assert compared[1] == ("digits", str(len(STRATEGIES)), "2.0", "2.0", "2.0", "1.00", "1.6", "yes")
-    assert [row[0] for row in by_heading["encoder"][1:]] == [f"digits/{m}" for m in MODALITIES]
+    assert [row[0] for row in by_heading["encoder"][1:]] == [f"digits/{COMPACT[m]}" for m in MODALITIES]
     assert sum("MulT" in sentence and "2.0 ms" in sentence for sentence, _ in shown) == len(bench.MULT)
     assert all(len(row) == len(rows[0]) for _, rows in shown for row in rows)
 

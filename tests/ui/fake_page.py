@@ -10,6 +10,7 @@ import sys
 
 from fusion.ui.page import build_page, launch_options
 from tests.ui.fake_lab import FakeLab
+from tests.ui.fake_library import FakeLibrary
 
 DISSENT = {"tensor": "4", "tcn": "4"}
 
@@ -19,4 +20,4 @@ if __name__ == "__main__":
         "digits-add": lambda: FakeLab(task="digits-add"),
         "digits-find": lambda: FakeLab({"image": 9, "text": 9}, task="digits-find", dissent={"shared_space": "3"}),
     }
-    build_page(labs).launch(**launch_options("127.0.0.1", int(sys.argv[1])))
+    build_page(labs, FakeLibrary).launch(**launch_options("127.0.0.1", int(sys.argv[1])))

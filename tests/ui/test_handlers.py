@@ -41,7 +41,7 @@ def handlers(tmp_path) -> Handlers:
 
 
 def values(strategy: str = "dynamic", language: str = "en", task: str = "digits", **slots: dict) -> list[str]:
-    return [*(json.dumps(slots.get(m, {})) for m in MODALITIES), task, strategy, language]
+    return [*(json.dumps(slots.get(m, {})) for m in MODALITIES), task, strategy, language, "", ""]
 
 
 STROKE = {"source": "drawing", "strokes": [[[0, 0, 0], [1, 1, 1]]]}
@@ -227,7 +227,7 @@ def test_fingerprints_tell_media_apart() -> None:
 
 def test_an_example_fills_the_slots(handlers: Handlers) -> None:
     *slots, result, pack = handlers.example("three", *values())
-    read = PageState.read(MODALITIES, [*slots, "digits", "dynamic", "en"])
+    read = PageState.read(MODALITIES, [*slots, "digits", "dynamic", "en", "", ""])
     assert {m: s.source for m, s in read.slots.items()} == {"image": "example", "text": "text", "audio": "none", "video": "none"}
     assert read.slots["text"].severity == 2
     assert json.loads(result)["strategies"][0]["label"] in "37"
@@ -247,7 +247,7 @@ def test_an_example_that_cannot_be_made_is_one_sentence(tmp_path) -> None:
 
 def test_a_link_opens_what_it_holds(handlers: Handlers) -> None:
     query = json.loads(handlers.edited(*values("late", "zh", text=text("four")))[1])["query"]
-    *slots, _, strategy, language, _, result, _ = handlers.opened(query, "en-US", *values())
+    *slots, _, strategy, language, _, _, _, result, _ = handlers.opened(query, "en-US", *values())
     assert (strategy, language) == ("late", "zh") and json.loads(slots[1])["text"] == "four"
     assert json.loads(result)["strategies"][0]["label"] == "4"
 
@@ -259,9 +259,9 @@ def test_a_link_to_an_unknown_strategy_shows_a_known_one(handlers: Handlers) -> 
 
 @pytest.mark.parametrize("query", [None, "", "broken"])
 def test_without_a_link_the_worked_example_stays(handlers: Handlers, query: str | None) -> None:
-    assert handlers.opened(query, "en-US,en", *values()) == (SKIP,) * 10
+    assert handlers.opened(query, "en-US,en", *values()) == (SKIP,) * 12
     found = handlers.opened(query, "zh-CN,zh;q=0.9", *values())
-    assert found[:6] == (SKIP,) * 6 and found[6:9] == ("zh", SKIP, SKIP) and not json.loads(found[9])["touched"]
+    assert found[:6] == (SKIP,) * 6 and found[6:11] == ("zh", SKIP, SKIP, SKIP, SKIP) and not json.loads(found[11])["touched"]
 
 
 def test_the_first_screen_is_a_computed_example(handlers: Handlers) -> None:

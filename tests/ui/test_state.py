@@ -19,8 +19,10 @@ def make_example(name: str) -> dict[str, object]:
     return {"text": "seven", "audio": Audio(8000, np.ones(80, np.float32))} if name == "known" else {}
 
 
-def state(**slots: dict) -> PageState:
-    return PageState.read(MODALITIES, [*(json.dumps(slots.get(m, {})) for m in MODALITIES), "digits-add", "late", "zh"])
+def state(view: object = None, **slots: dict) -> PageState:
+    return PageState.read(
+        MODALITIES, [*(json.dumps(slots.get(m, {})) for m in MODALITIES), "digits-add", "late", "zh", json.dumps(view), ""]
+    )
 
 
 STRANGE = {"severity": "3", "source": "shell", "strokes": 5}
@@ -76,6 +78,24 @@ def test_a_link_of_the_time_with_one_task_still_opens() -> None:
     old = base64.urlsafe_b64encode(json.dumps([{"text": {"source": "text", "text": "two"}}, "late", "zh"]).encode()).decode()
     after = PageState.from_query(MODALITIES, old)
     assert (after.task, after.strategy, after.slots["text"].text) == ("", "late", "two")
+
+
+def test_a_link_holds_the_open_page_and_its_encoders() -> None:
+    view = {"page": "inside", "encoders": {"image": ["image_sift", "backbone:microsoft/resnet-18"], "audio": ["", ""]}}
+    before = state(view)
+    after = PageState.from_query(MODALITIES, before.query())
+    assert after == before and after.page == "inside" and after.encoders == {"image": ("image_sift", "backbone:microsoft/resnet-18")}
+    assert PageState.read(MODALITIES, ["", "", "", "", "", "", "", after.view(), ""]).encoders == after.encoders
+    assert len(state().query()) < len(before.query())  # a link without them stays as short as it was
+
+
+ODD = {"encoders": {"image": ["a"], "smell": ["a", "b"], "text": "ab"}}
+
+
+@pytest.mark.parametrize("view", [None, 7, "[]", "no json", {"page": "x", "encoders": []}, ODD])
+def test_any_other_view_is_the_first_page(view: object) -> None:
+    assert (state(view).page, state(view).encoders) == ("fuse", {})
+    assert len(state({"encoders": {"image": ["x" * 9000, None]}}).encoders["image"][0]) == 300
 
 
 def test_a_link_cannot_name_a_file(tmp_path) -> None:

@@ -8,16 +8,29 @@ import pytest
 
 from fusion.ui.text import ASSETS, load_text
 from fusion.ui.theme import SCRIPTS, STYLES, as_script, build_head
+from tests.browser import ROOT
 
 TEXT = load_text()
+PANELS = sorted(
+    {
+        title
+        for path in (ROOT / "fusion" / "encoders").rglob("*.py")
+        for title in re.findall(r'Panel\("\w+", "([\w.]+)"', path.read_text("utf-8"))
+    }
+)
 PICTURES = {p.name for p in ASSETS.glob("*.png")}  # of the README
 CODE = {name: (ASSETS / name).read_text("utf-8") for name in SCRIPTS}
 
 
 def test_every_english_text_has_a_chinese_one() -> None:
     missing = set(TEXT["en"]) - set(TEXT["zh"])
-    extra = {k for k in set(TEXT["zh"]) - set(TEXT["en"]) if not k.startswith(("strategy.", "example."))}
+    extra = {k for k in set(TEXT["zh"]) - set(TEXT["en"]) if not k.startswith(("strategy.", "example.", "encoder."))}
     assert not missing and not extra
+
+
+@pytest.mark.parametrize("title", PANELS)
+def test_every_panel_of_an_encoder_has_a_caption(title: str) -> None:
+    assert "panel." + title in TEXT["en"]
 
 
 def test_both_languages_fill_in_the_same_values() -> None:

@@ -58,7 +58,7 @@ window.FusionLab = (() => {
   const svg = (tag, attributes, ...children) => build(document.createElementNS(SVG, tag), attributes, children);
   // Draws anew without taking away what a visitor holds: the focus stays in its place and open details stay open.
   const replace = (parent, ...children) => {
-    const focusable = () => [...parent.querySelectorAll("button, input, summary, [tabindex]")], details = () => [...parent.querySelectorAll("details")];
+    const focusable = () => [...parent.querySelectorAll("button, input, select, summary, [tabindex]")], details = () => [...parent.querySelectorAll("details")];
     const focused = focusable().indexOf(document.activeElement), open = details().map((d) => d.open);
     parent.replaceChildren(...children.flat().filter(Boolean));
     if (focused >= 0) focusable()[focused]?.focus({ preventScroll: true });

@@ -7,7 +7,7 @@
     const NOTHING = { strategies: [], tally: [], attention: {}, modalities: [] };
     // A failed input keeps the previous result of its task on the page, marked as such. A task brings its lab.
     const receive = () => {
-      const { lab, ...result } = JSON.parse(props.value), moved = lab && lab.task.name !== FL.get("lab")?.task.name;
+      const { lab, ...result } = JSON.parse(props.value), about = (l) => l && JSON.stringify([l.task.name, l.readers?.choice, l.strategies.length]), moved = lab && about(lab) !== about(FL.get("lab"));
       FL.set("busy", false);
       if (moved) {
         FL.set("lab", lab);
@@ -72,7 +72,7 @@
       const status = FL.get("result")?.status || { kind: "ok" }, trouble = FL.get("trouble");
       const kind = trouble ? "error" : status.kind;
       root.dataset.kind = FL.get("busy") ? "busy" : kind;
-      line.textContent = trouble || (status.key ? t(status.key) : status.text || "");
+      line.textContent = trouble || (status.key ? t(status.key, status) : status.text || "");
       if ((kind === "error" || kind === "empty") && FL.get("result")?.strategies.length) line.textContent += " " + t("status.previous");
       FL.replace(notes, (kind === "ok" ? status.notes || [] : []).map((n) => el("li", {}, n)));
       const chosen = FL.strategy();

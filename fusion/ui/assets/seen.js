@@ -9,6 +9,8 @@
       values.map((v, i) => svg("rect", { x: i * 4, width: 3, y: v > 0 ? height / 2 * (1 - v / most) : height / 2, height: Math.max(0.4, (Math.abs(v) / most) * height / 2), class: v > 0 ? "fl-plus" : "fl-minus" })));
   };
 
+  FL.barcode = barcode;
+
   const panel = (name, seen) => {
     const drawn = FL.medium(name, seen), weights = FL.shares(seen.weights), norms = seen.norms;
     drawn.tint(weights);

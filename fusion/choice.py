@@ -1,0 +1,129 @@
+"""Which encoder reads each modality, and where its weights and the heads trained on it lie.
+
+choose(task, "classical")                              {"image": "image_lbp", "text": "text_bow", ...}
+choose(task, {"image": "backbone:microsoft/resnet-18"})       the others stay compact
+
+checkpoints/<task>/encoders/<modality>/       the compact encoder of a modality, on which all strategies are shipped
+checkpoints/<task>/encoders/<encoder>/        every other one
+checkpoints/<task>/references/<encoder>.safetensors     its vectors of reference samples, on which heads are trained
+checkpoints/<task>/classical/<strategy>/      heads of the set "classical"
+<cache>/...                                   the same for free choices and for backbones, made on this machine
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from fusion.encoders import CLASSICAL, COMPACT, ENCODERS
+from fusion.tasks import Task
+from fusion.types import FusionError
+
+SETS: dict[str, dict[str, str]] = {"compact": COMPACT, "classical": CLASSICAL}
+BACKBONE = "backbone:"
+Choice = dict[str, str]  # {modality: name of an encoder, or "backbone:<hub id or path>"}
+
+
+def cache_folder() -> Path:
+    """What is made on this machine and kept: the variable FUSION_CACHE, or a folder in the user's own cache."""
+    return Path(os.environ.get("FUSION_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fusion-lab")
+
+
+def choose(task: Task, encoders: str | Mapping[str, str] = "compact") -> Choice:
+    """An encoder for every modality of a task: a set's name, or some by name and the others compact.
+
+    Raises:
+        FusionError: no such set, modality or encoder, an encoder of another modality, or a task that has encoders of its own.
+    """
+    if isinstance(encoders, str) and encoders not in SETS:
+        raise FusionError(f"There is no set of encoders named {encoders!r}; there are {', '.join(SETS)}.")
+    wanted = SETS[encoders] if isinstance(encoders, str) else encoders
+    for modality, name in wanted.items():
+        if modality not in task.modalities:
+            raise FusionError(f"There is no modality named {modality!r}; there are {', '.join(task.modalities)}.")
+        check_name(modality, name)
+    choice = {m: wanted.get(m, COMPACT[m]) for m in task.modalities}
+    if task.grid and choice != {m: COMPACT[m] for m in task.modalities}:
+        raise FusionError(f"The task {task.name} needs its own encoders, whose tokens say where; others can be chosen in the task digits.")
+    return choice
+
+
+def check_name(modality: str, name: str) -> None:
+    """One sentence where this is no encoder of this modality."""
+    if name.startswith(BACKBONE):
+        return
+    if name not in ENCODERS:
+        raise FusionError(f"There is no encoder named {name!r}; there are {', '.join(names_of(modality))} and {BACKBONE}<hub id or path>.")
+    if ENCODERS[name].modality != modality:
+        raise FusionError(f"The encoder {name} reads {ENCODERS[name].modality}, not {modality}.")
+
+
+def names_of(modality: str) -> list[str]:
+    """All encoders of a modality, the compact one first."""
+    return [name for name, kind in ENCODERS.items() if kind.modality == modality]
+
+
+def is_compact(choice: Mapping[str, str]) -> bool:
+    return all(COMPACT[m] == name for m, name in choice.items())
+
+
+def encoder_folder(checkpoints: Path, task: Task, modality: str, name: str) -> Path:
+    """Where the encoder's weights lie; of a backbone, what was fitted to it on this machine."""
+    if name.startswith(BACKBONE):
+        return cache_folder() / "backbones" / f"{modality}-{_digest(name)}"
+    return checkpoints / task.encoders[modality] / "encoders" / (modality if name == COMPACT[modality] else name)
+
+
+def heads_folder(checkpoints: Path, task: Task, choice: Mapping[str, str]) -> Path:
+    """Where the strategies of a choice lie: shipped for the sets, else made on this machine."""
+    if is_compact(choice):
+        return checkpoints / task.name
+    shipped = checkpoints / task.name / "classical"
+    if dict(choice) == CLASSICAL and shipped.is_dir():
+        return shipped
+    return cache_folder() / "heads" / task.name / _digest(*(f"{m}={choice[m]}" for m in task.modalities))
+
+
+@dataclass(frozen=True)
+class References:
+    """Vectors of reference samples: what heads are trained on, and among which an input is shown.
+
+    pooled (N, D) float16; digits (N,) the digit of each sample; content (N,) the same where the medium names it, else -1.
+    """
+
+    pooled: Tensor
+    digits: Tensor
+    content: Tensor
+
+    @classmethod
+    def path(cls, checkpoints: Path, task: Task, modality: str, name: str) -> Path:
+        if name.startswith(BACKBONE):
+            return encoder_folder(checkpoints, task, modality, name) / "references.safetensors"
+        return checkpoints / task.encoders[modality] / "references" / f"{name}.safetensors"
+
+    @classmethod
+    def load(cls, path: Path) -> References | None:
+        """None where there are none, or where the file cannot be read."""
+        try:
+            found = load_file(path)
+            return cls(found["pooled"], found["digits"].long(), found["content"].long())
+        except (OSError, SafetensorError, KeyError):
+            return None
+
+    def save(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        tensors = {"pooled": self.pooled.half(), "digits": self.digits.to(torch.int8), "content": self.content.to(torch.int8)}
+        save_file({k: v.contiguous() for k, v in tensors.items()}, path.with_suffix(".part"))
+        os.replace(path.with_suffix(".part"), path)
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

@@ -1,0 +1,106 @@
+"""Any pretrained backbone as an encoder: a model of transformers by its hub id or folder, or one of torchvision.
+
+    load_backbone("microsoft/resnet-18", "image")
+    load_backbone("openai/clip-vit-base-patch32", "text")      one tower of a model of pictures and texts
+    load_backbone("torchvision:r3d_18", "video")
+
+It is frozen. Its own tokens and its own vector are whitened to the width that strategies read (`FixedEncoder`). The four towers in
+`fusion.encoders.backbones` say which of its tokens have a place, and where.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fusion.encoders.base import Prepared, collate
+from fusion.encoders.fixed import FixedEncoder
+from fusion.types import MODALITIES, FusionError, Medium, Panel
+
+
+class Backbone(FixedEncoder):
+    """A network that others trained on much data, frozen; its last layer's tokens, and the vector its family was trained to give."""
+
+    title = "Pretrained backbone"
+    paper = ""
+
+    def __init__(self, source: str, modality: str, tower: Any, embed_dim: int, token_dim: int, pooled_dim: int) -> None:
+        super().__init__(embed_dim, token_dim, pooled_dim)
+        self.source, self.modality, self.tower = source, modality, tower.requires_grad_(False)
+        self.eval()
+
+    def train(self, mode: bool = True) -> Backbone:
+        """Nothing of it is ever in training mode."""
+        return super().train(False)
+
+    def prepare(self, medium: Medium) -> Prepared:
+        return self.tower.prepare(medium)
+
+    @torch.no_grad()
+    def describe(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """As in `FixedEncoder`. Tokens share the vector evenly: exact where it is their mean, else a network says nothing simpler."""
+        tokens, real, vector = self.tower.describe(values, mask)
+        return tokens, real, vector, real / real.sum(1, keepdim=True)
+
+    def picture(self, values: Tensor) -> np.ndarray | None:
+        return self.tower.picture(values)
+
+    @torch.inference_mode()
+    def inside(self, medium: Medium, prepared: Prepared) -> list[Panel]:
+        return self.tower.inside(prepared)
+
+    def options(self) -> dict[str, Any]:
+        return {"source": self.source, "modality": self.modality}
+
+
+def load_backbone(source: str, modality: str, embed_dim: int = 96) -> Backbone:
+    """A pretrained model as an encoder, in eval mode on the CPU, its whitening not fitted.
+
+    Args:
+        source: an id on huggingface.co, a folder with config.json and model.safetensors, or "torchvision:<name>".
+        modality: "image", "text", "audio" or "video"; a model with several towers gives the one for it.
+
+    Raises:
+        FusionError: in one sentence, whatever keeps it from being loaded.
+    """
+    source = source.strip()
+    if modality not in MODALITIES:
+        raise FusionError(f"There is no modality named {modality!r}; there are {', '.join(MODALITIES)}.")
+    with torch.no_grad():
+        tower = _load_tower(source, modality)
+        token_dim, pooled_dim = _widths(source, tower)
+    return Backbone(source, modality, tower, embed_dim, token_dim, pooled_dim)
+
+
+def _load_tower(source: str, modality: str) -> Any:
+    from fusion.encoders.backbones.torchvision_cnn import PREFIX, load_torchvision
+
+    if source.startswith(PREFIX):
+        return load_torchvision(source, modality)
+    from fusion.encoders.backbones.audio import AudioTower
+    from fusion.encoders.backbones.hub import find_folder
+    from fusion.encoders.backbones.pretrained import load_pretrained, one_sentence
+    from fusion.encoders.backbones.text import TextTower
+    from fusion.encoders.backbones.video import VideoTower
+    from fusion.encoders.backbones.vision import VisionTower
+
+    towers = {"image": VisionTower, "text": TextTower, "audio": AudioTower, "video": VideoTower}
+    model = load_pretrained(source, find_folder(source), modality)
+    with one_sentence(source, "gives no tokens that an encoder could use"):
+        return towers[modality](model).eval()
+
+
+def _widths(source: str, tower: Any) -> tuple[int, int]:
+    """Numbers of a token and of the vector; what a model says of them is not always what it gives, so it is tried once."""
+    from fusion.encoders.backbones.pretrained import one_sentence
+
+    with one_sentence(source, "gives no tokens that an encoder could use"):
+        for medium in tower.trials():
+            prepared = tower.prepare(medium)
+            tokens, real, vector = tower.describe(*collate([prepared]))
+            if tokens.ndim != 3 or vector.ndim != 2 or int(real.sum()) != len(prepared.layout.places):
+                raise FusionError(f"{source} gives tokens of shape {tuple(tokens.shape)} for {len(prepared.layout.places)} places.")
+    return tokens.shape[2], vector.shape[1]

@@ -1,0 +1,78 @@
+"""Where a pretrained model's files come from: a folder, or the Hugging Face hub through its own cache.
+
+Only data is fetched: JSON, vocabularies and safetensors weights. Code of a repository is neither fetched nor run, nothing is unpickled.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from fusion.types import FusionError
+
+REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?", re.ASCII)
+FILES = ["*.json", "*.txt", "*.model", "model.safetensors", "model-*-of-*.safetensors", "1_Pooling/config.json"]
+WEIGHTS = re.compile(r"model(-\d+-of-\d+)?\.safetensors")
+TIMEOUT = 5.0  # seconds until the hub must have answered
+LARGEST = 2e9  # bytes of weights
+
+
+def find_folder(source: str) -> Path:
+    """The folder of a model: `source` itself where it is one, else what the hub gives for this id.
+
+    Raises:
+        FusionError: why there is none, in one sentence.
+    """
+    local = _local(source)
+    if local is None and not is_repository(source):
+        raise FusionError(f"{source!r} is neither a folder on this machine nor the id of a model such as microsoft/resnet-18.")
+    folder = local or _fetch(source)
+    if not (folder / "config.json").is_file():
+        raise FusionError(f"{source} has no config.json, so it is no model that transformers can load.")
+    sizes = {file.name: file.stat().st_size for file in folder.iterdir() if file.is_file()}
+    _check_weights(source, sizes)
+    return folder
+
+
+def is_repository(source: str) -> bool:
+    """Whether the hub could have such an id; decided without asking it."""
+    return bool(REPOSITORY.fullmatch(source)) and ".." not in source and "--" not in source and not source.endswith((".", "-", ".git"))
+
+
+def _local(source: str) -> Path | None:
+    try:
+        folder = Path(source).expanduser()
+        return folder if source and folder.is_dir() and ".." not in folder.parts else None
+    except (OSError, RuntimeError, ValueError):  # too long, an unknown user's home, a null byte
+        return None
+
+
+def _fetch(source: str) -> Path:
+    import httpx2
+    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError, OfflineModeIsEnabled, RepositoryNotFoundError
+
+    try:
+        info = HfApi().model_info(source, files_metadata=True, timeout=TIMEOUT)
+        _check_weights(source, {file.rfilename: file.size or 0 for file in info.siblings or []})
+        return Path(snapshot_download(source, revision=info.sha, allow_patterns=FILES, etag_timeout=TIMEOUT))
+    except GatedRepoError as error:
+        raise FusionError(f"{source} is gated: accept its terms on huggingface.co and log in with `hf auth login`.") from error
+    except RepositoryNotFoundError as error:
+        raise FusionError(f"There is no model {source} on huggingface.co, or it is private.") from error
+    except (httpx2.HTTPError, OSError) as error:
+        reason = error
+    try:
+        return Path(snapshot_download(source, allow_patterns=FILES, local_files_only=True))
+    except (LocalEntryNotFoundError, OSError) as error:
+        why = "the hub must not be asked (HF_HUB_OFFLINE)" if isinstance(reason, OfflineModeIsEnabled) else "huggingface.co does not answer"
+        raise FusionError(f"{source} is not on this machine and {why}.") from error
+
+
+def _check_weights(source: str, sizes: dict[str, int]) -> None:
+    """`sizes`: {name of a file at the top: bytes}."""
+    weights = [size for name, size in sizes.items() if WEIGHTS.fullmatch(name)]
+    if not weights:
+        raise FusionError(f"{source} has no weights in the safetensors format (model.safetensors), the only one that is read here.")
+    if sum(weights) > LARGEST:
+        raise FusionError(f"{source} has {sum(weights) / 1e9:.1f} GB of weights, more than the {LARGEST / 1e9:.0f} GB that are read here.")

@@ -1,0 +1,139 @@
+"""A model of the transformers library from a folder: its network in float32, its configuration, and what prepares its input.
+
+Code of a repository is never run, and weights are read from safetensors only. Whatever goes wrong becomes one sentence.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from fusion.types import FusionError
+
+SAFE = {"trust_remote_code": False, "local_files_only": True}
+READS = {"timesformer": ("video",)}  # where the library is wrong about it: it says image
+ENTRIES = {"input_values": "audio", "input_features": "audio", "pixel_values": "image", "pixel_values_videos": "video"}
+OTHERS = {  # parts of a model with several towers that one modality does not need
+    "image": ("text_model", "text_projection"),
+    "text": ("vision_model", "visual_projection", "audio_model", "audio_projection"),
+    "audio": ("text_model", "text_projection"),
+    "video": (),
+}
+TOWER = {"image": "vision_config", "text": "text_config", "audio": "audio_config", "video": "vision_config"}
+PREPARER = {  # what makes the network's input, and one of the files it is read from
+    "image": ("image processor", ("preprocessor_config.json", "processor_config.json")),
+    "text": ("tokenizer", ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json", "*.model")),
+    "audio": ("feature extractor", ("preprocessor_config.json", "processor_config.json")),
+    "video": ("video processor", ("video_preprocessor_config.json", "preprocessor_config.json", "processor_config.json")),
+}
+MOST_MISSING = 0.1  # share of the network's numbers that its file may lack: poolers, which are not used then
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """What a tower is built from.
+
+    network  its modules, frozen; `run` the part for one modality: keyword tensors to an output with `last_hidden_state`
+    config   of that part; `preparer` the library's processor or tokenizer; `entry` the keyword that takes what it makes
+    pooler   whether its own pooling was trained: False where the file lacks the pooler's weights
+    """
+
+    source: str
+    folder: Path
+    network: nn.Module
+    run: Callable[..., Any]
+    config: Any
+    preparer: Any
+    entry: str
+    pooler: bool
+
+
+@contextlib.contextmanager
+def one_sentence(source: str, what: str) -> Iterator[None]:
+    """Anything that goes wrong inside becomes "<source> <what> (<first line of the reason>)."."""
+    try:
+        yield
+    except FusionError:
+        raise
+    except Exception as error:  # a stranger's model in a large library: no list of errors would be whole
+        reason = (str(error).strip().splitlines() or [""])[0][:160].rstrip(" .:") or type(error).__name__
+        raise FusionError(f"{source} {what} ({reason}).") from error
+
+
+def load_pretrained(source: str, folder: Path, modality: str) -> Pretrained:
+    """Everything of a model that reads `modality`.
+
+    Raises:
+        FusionError: it reads something else, or cannot be loaded.
+    """
+    import transformers
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()  # its reports are for programmers; what matters here becomes a sentence
+    logging.disable_progress_bar()
+    with one_sentence(source, "is of a kind that this version of transformers does not know, or needs code of its own, which is not run"):
+        config = transformers.AutoConfig.from_pretrained(folder, **SAFE)
+        kind = transformers.AutoModel._model_mapping[type(config)]
+    kind = kind[0] if isinstance(kind, tuple) else kind
+    _check_modality(source, config, kind, modality)
+    preparer = _load_preparer(source, folder, modality)
+    with one_sentence(source, "cannot be loaded"):
+        network, found = transformers.AutoModel.from_pretrained(
+            folder, config=config, use_safetensors=True, dtype=torch.float32, output_loading_info=True,
+            attn_implementation="eager" if modality == "image" else None, **SAFE,
+        )  # fmt: skip
+    missing = set(found["missing_keys"])
+    sizes = {name: tensor.numel() for name, tensor in network.state_dict().items()}
+    if sum(sizes.get(name, 0) for name in missing if "pooler" not in name) > MOST_MISSING * sum(sizes.values()):
+        raise FusionError(f"{source} has weights that do not belong to its config.json ({len(missing)} of {len(sizes)} are missing).")
+    run, network = _tower(network.requires_grad_(False).eval(), modality)
+    entry = kind.main_input_name if modality != "image" else "pixel_values"
+    return Pretrained(
+        source, folder, network, run, getattr(config, TOWER[modality], None) or config, preparer,
+        "input_ids" if modality == "text" else entry, not any("pooler" in name for name in missing),
+    )  # fmt: skip
+
+
+def _check_modality(source: str, config: Any, kind: type, modality: str) -> None:
+    claimed = READS.get(config.model_type, kind.input_modalities)
+    reads = (claimed,) if isinstance(claimed, str) else tuple(claimed)
+    if reads == ("text",) and kind.main_input_name in ENTRIES:  # "text" is also what the library says where nobody said anything
+        reads = (ENTRIES[kind.main_input_name],)
+    speaks = config.is_encoder_decoder and modality == "text" and kind.main_input_name != "input_ids"  # text comes out, not in
+    if modality not in reads or speaks:
+        raise FusionError(f"{source} reads {' and '.join(m for m in reads if not (speaks and m == 'text'))}, not {modality}.")
+
+
+def _tower(network: nn.Module, modality: str) -> tuple[Callable[..., Any], nn.Module]:
+    """The part for a modality, and the network without what that part does not need."""
+    branch = f"get_{modality}_features"
+    if hasattr(network, branch) and hasattr(network, OTHERS[modality][0] if OTHERS[modality] else "vision_model"):
+        for name in OTHERS[modality]:
+            if hasattr(network, name):
+                delattr(network, name)
+        return getattr(network, branch), network
+    if network.config.is_encoder_decoder:
+        network = network.get_encoder()
+    return network, network
+
+
+def _load_preparer(source: str, folder: Path, modality: str) -> Any:
+    import transformers
+
+    name, files = PREPARER[modality]
+    if not any(True for pattern in files for _ in folder.glob(pattern)):
+        raise FusionError(f"{source} has no {name} ({files[0]}), which says how its input is prepared.")
+    with one_sentence(source, f"has no {name} that can be loaded"):
+        if modality == "image":
+            return transformers.AutoImageProcessor.from_pretrained(folder, **SAFE)
+        if modality == "text":
+            return transformers.AutoTokenizer.from_pretrained(folder, **SAFE)
+        if modality == "audio":
+            return transformers.AutoFeatureExtractor.from_pretrained(folder, **SAFE)
+        return transformers.AutoVideoProcessor.from_pretrained(folder, **SAFE)

@@ -1,0 +1,171 @@
+"""Convolutional networks of torchvision: a token for every cell of the last feature map, the vector their average.
+
+    torchvision:resnet18        pictures, ImageNet
+    torchvision:r3d_18          clips of 16 frames, Kinetics-400
+    torchvision:r2plus1d_18     the same with convolutions apart in space and time
+
+The weights are pickles; they are read with `weights_only`, which builds tensors and nothing else, and their checksum is in their name.
+
+Reference: He 2016 (ResNet); Tran 2018, A Closer Look at Spatiotemporal Convolutions (R3D, R(2+1)D).
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import os
+import re
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from fusion.encoders.backbones.geometry import Window
+from fusion.encoders.backbones.tower import Tower, components
+from fusion.encoders.backbones.video import motion_panel, tubes
+from fusion.encoders.base import Prepared
+from fusion.encoders.image_cnn import grid_layout
+from fusion.encoders.video_tcn import sample_times
+from fusion.types import Clip, FusionError, Medium, Panel
+
+PREFIX = "torchvision:"
+MODELS = {  # name: modality, name of its weights
+    "resnet18": ("image", "ResNet18_Weights.IMAGENET1K_V1"),
+    "r3d_18": ("video", "R3D_18_Weights.KINETICS400_V1"),
+    "r2plus1d_18": ("video", "R2Plus1D_18_Weights.KINETICS400_V1"),
+}
+FRAMES, TIMEOUT = 16, 10.0  # of a clip; seconds without an answer
+
+
+def load_torchvision(source: str, modality: str) -> Tower:
+    """The tower of "torchvision:<name>".
+
+    Raises:
+        FusionError: no such name, another modality, or weights that cannot be had.
+    """
+    name = source.removeprefix(PREFIX)
+    if name not in MODELS:
+        raise FusionError(f"There is no {source!r}; there are {', '.join(PREFIX + name for name in MODELS)}.")
+    reads, weights_name = MODELS[name]
+    if reads != modality:
+        raise FusionError(f"{source} reads {reads}, not {modality}.")
+    from torchvision.models import get_model, get_weight
+
+    weights = get_weight(weights_name)
+    network = get_model(name, weights=None)
+    path = fetch_weights(source, weights.url)
+    try:
+        network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    except Exception as error:  # a broken pickle fails in many ways
+        raise FusionError(f"The weights of {source} ({path.name}) cannot be read; delete that file to have it fetched again.") from error
+    transforms = weights.transforms()
+    return (ConvImage if reads == "image" else ConvVideo)(network.requires_grad_(False).eval(), transforms)
+
+
+def fetch_weights(source: str, url: str) -> Path:
+    """Downloads weights to where torch.hub keeps them; a file gets its name only after its checksum agrees."""
+    path = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
+    if path.is_file():
+        return path
+    part = path.with_suffix(f".{os.getpid()}.part")
+    digest, wanted = hashlib.sha256(), re.search(r"-([0-9a-f]{8,})\.", path.name)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with urllib.request.urlopen(url, timeout=TIMEOUT) as response, part.open("wb") as file:
+            while chunk := response.read(1 << 20):
+                digest.update(chunk)
+                file.write(chunk)
+        if wanted and not digest.hexdigest().startswith(wanted[1]):
+            raise OSError("the file that came is another one")
+        os.replace(part, path)
+    except OSError as error:  # urllib's errors are among them
+        raise FusionError(f"The weights of {source} are not on this machine and cannot be fetched from {url} ({error}).") from error
+    finally:
+        part.unlink(missing_ok=True)
+    return path
+
+
+class ConvTower(Tower):
+    """A residual network up to its last map; `network` as torchvision builds it, `process` its transforms."""
+
+    def __init__(self, network: nn.Module, process: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        network.fc = nn.Identity()
+        self.network, self.process, self.window = network, process, Window(self.show, True)
+        values = self.prepared(self.trials()[0])[0][None]
+        self.shape = tuple(self.maps(copy.deepcopy(network).to("meta"), values.to("meta")).shape[2:])  # of the last map, without computing
+
+    def show(self, frames: np.ndarray) -> Tensor:
+        """Frames (N, H, W, 3) to (N, C, h, w)."""
+        return self.process(torch.from_numpy(frames).permute(0, 3, 1, 2))
+
+    def prepared(self, medium: Medium) -> tuple[Tensor, tuple[float, float, float, float]]:
+        """Values of one medium, and the extent of the frame they cover."""
+        raise NotImplementedError
+
+    def maps(self, n: nn.Module, values: Tensor) -> Tensor:
+        """Values (B, ...) through the network `n` to (B, C, h, w) for pictures, (B, C, t, h, w) for clips."""
+        for stage in ([n.stem] if hasattr(n, "stem") else [n.conv1, n.bn1, n.relu, n.maxpool]) + [n.layer1, n.layer2, n.layer3, n.layer4]:
+            values = stage(values)
+        return values
+
+    def describe(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        tokens = self.maps(self.network, values).flatten(2).transpose(1, 2)  # (B, T, C)
+        return tokens, mask.new_ones(tokens.shape[:2]), tokens.mean(1)
+
+    def tokens_of(self, prepared: Prepared) -> Tensor:
+        values = prepared.values[None].to(next(self.network.parameters()).device)
+        return self.describe(values, torch.ones(values.shape[:2], dtype=torch.bool, device=values.device))[0][0]
+
+
+class ConvImage(ConvTower):
+    """Pictures to the cells of a map of 7 by 7."""
+
+    def trials(self) -> list[Medium]:
+        return [np.zeros((64, 64, 3), np.uint8)]
+
+    def prepared(self, medium: np.ndarray) -> tuple[Tensor, tuple[float, float, float, float]]:
+        values, extent = self.window(medium[None])
+        return values[0], extent
+
+    def prepare(self, medium: np.ndarray) -> Prepared:
+        values, extent = self.prepared(medium)
+        return Prepared(values, grid_layout(extent, *self.shape), extent)
+
+    def picture(self, values: Tensor) -> np.ndarray:
+        return values.mean(0).cpu().numpy()
+
+    def inside(self, prepared: Prepared) -> list[Panel]:
+        parts = components(self.tokens_of(prepared)).reshape(-1, *self.shape)
+        return [Panel("maps", "backbone.components", parts, prepared.extent, signed=True)]
+
+
+class ConvVideo(ConvTower):
+    """Clips to the cells of a map over two moments of 16 frames."""
+
+    def show(self, frames: np.ndarray) -> Tensor:
+        return super().show(frames).transpose(0, 1)  # from (C, N, h, w)
+
+    def trials(self) -> list[Medium]:
+        return [Clip(np.zeros((1, 64, 64, 3), np.uint8), np.zeros(1, np.float32))]
+
+    def prepared(self, medium: Clip) -> tuple[Tensor, tuple[float, float, float, float]]:
+        values, extent = self.window(medium.frames[sample_times(medium.times, FRAMES)])
+        return values.contiguous(), extent  # (16, 3, h, w)
+
+    def maps(self, n: nn.Module, values: Tensor) -> Tensor:
+        return super().maps(n, values.transpose(1, 2))
+
+    def prepare(self, medium: Clip) -> Prepared:
+        values, extent = self.prepared(medium)
+        times = np.asarray(medium.times)[sample_times(medium.times, FRAMES)]
+        return Prepared(values, tubes(times, extent, *self.shape), extent)
+
+    def picture(self, values: Tensor) -> np.ndarray:
+        return values.mean(1).cpu().numpy()
+
+    def inside(self, prepared: Prepared) -> list[Panel]:
+        return motion_panel(self.tokens_of(prepared), self.shape, prepared)

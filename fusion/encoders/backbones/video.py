@@ -1,0 +1,89 @@
+"""The video tower of a pretrained model: a token for every patch of every few frames (a tubelet).
+
+Frames are taken evenly over the clip, as many as the network reads; a token's time is the mean of the times of its frames. Tokens run
+through time, each moment row by row, also where the network itself keeps all moments of one patch together (TimeSformer).
+
+Reference: Arnab 2021, ViViT (tubelets); Tong 2022, VideoMAE; Bertasius 2021, TimeSformer.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fusion.encoders.backbones.geometry import Window
+from fusion.encoders.backbones.pretrained import Pretrained
+from fusion.encoders.backbones.tower import Tower, components, vector_of
+from fusion.encoders.base import Prepared
+from fusion.encoders.image_cnn import grid_layout
+from fusion.encoders.video_tcn import sample_times
+from fusion.types import Clip, FusionError, Layout, Medium, Panel
+
+FRAMES = 16  # where a configuration does not say; and at most so many of a network that takes any number
+PATCHES_FIRST = ("timesformer",)
+BY_CLASS = ("timesformer",)  # classifies from its class token, but has no pooler that would say so
+
+
+def tubes(times: np.ndarray, extent: tuple[float, ...], moments: int, rows: int, cols: int) -> Layout:
+    """Places of a (moments, rows, cols) grid of tokens over frames at `times` (N,), N a multiple of `moments` and in order."""
+    middle = times.reshape(moments, -1).mean(1)
+    cells = grid_layout(extent, rows, cols).places
+    return Layout("frames", np.column_stack([middle.repeat(len(cells)), np.tile(cells, (moments, 1))]).astype(np.float32))
+
+
+def motion_panel(tokens: Tensor, shape: tuple[int, int, int], prepared: Prepared) -> list[Panel]:
+    """The main direction of a clip's tokens (T * h * w, F), one map for every moment."""
+    maps = components(tokens, 1).reshape(shape)
+    times = prepared.layout.places[:: shape[1] * shape[2], 0]
+    return [Panel("maps", "backbone.components", maps, prepared.extent, times=tuple(float(t) for t in times), signed=True)]
+
+
+class VideoTower(Tower):
+    """Clips of any length and size to the tubelets of evenly chosen frames."""
+
+    def __init__(self, model: Pretrained) -> None:
+        super().__init__()
+        self.network, self.run, self.pooler, self.entry = model.network, model.run, model.pooler, model.entry
+        config = model.config
+        self.frames = getattr(config, "num_frames", None) or min(FRAMES, getattr(config, "frames_per_clip", FRAMES))
+        self.processor, self.kind = model.preparer, config.model_type
+        self.window = Window(self._process, True)
+        values = self.window(np.zeros((self.frames, 64, 64, 3), np.uint8))[0]
+        tube = getattr(config, "tubelet_size", 1)
+        tube, *patch = tube if isinstance(tube, (list, tuple)) else (tube, config.patch_size, config.patch_size)
+        patch = [p for size in patch for p in (size if isinstance(size, (list, tuple)) else [size])]
+        self.shape = (self.frames // tube, values.shape[2] // patch[0], values.shape[3] // patch[-1])
+        found = self.run(**{self.entry: values[None]}).last_hidden_state
+        self.before = found.shape[1] - int(np.prod(self.shape)) if found.ndim == 3 else -1
+        if not 0 <= self.before <= 1:
+            raise FusionError(f"{model.source} gives tokens {tuple(found.shape[1:])}, which are no grid over the frames.")
+
+    def trials(self) -> list[Medium]:
+        return [Clip(np.zeros((1, 64, 64, 3), np.uint8), np.zeros(1, np.float32))]
+
+    def prepare(self, medium: Clip) -> Prepared:
+        index = sample_times(medium.times, self.frames)
+        values, extent = self.window(medium.frames[index])
+        return Prepared(values.float(), tubes(np.asarray(medium.times)[index], extent, *self.shape), extent)
+
+    def describe(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        output = self.run(**{self.entry: values})
+        tokens = output.last_hidden_state[:, self.before :]
+        if self.kind in PATCHES_FIRST:
+            tokens = tokens.unflatten(1, (-1, self.shape[0])).transpose(1, 2).flatten(1, 2)
+        by_class = self.kind in BY_CLASS
+        vector = output.last_hidden_state[:, 0] if by_class else vector_of(output, self.pooler, tokens.mean(1), self.before > 0)
+        return tokens, mask.new_ones(tokens.shape[:2]), vector
+
+    def picture(self, values: Tensor) -> np.ndarray:
+        return values.float().mean(1).cpu().numpy()
+
+    def inside(self, prepared: Prepared) -> list[Panel]:
+        values = prepared.values[None].to(next(self.network.parameters()).device)
+        tokens = self.describe(values, torch.ones(values.shape[:2], dtype=torch.bool, device=values.device))[0]
+        return motion_panel(tokens[0], self.shape, prepared)
+
+    def _process(self, frames: np.ndarray) -> Tensor:
+        found = self.processor([list(frames)], return_tensors="pt", input_data_format="channels_last")
+        return found.get("pixel_values_videos", found.get("pixel_values"))[0]

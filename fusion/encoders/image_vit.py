@@ -1,0 +1,83 @@
+"""A small Vision Transformer: a picture is a sentence of 64 patches, and every patch may look at every other one from the first layer on.
+
+    x = patches(picture) + position        x = x + attention(norm(x))        x = x + mlp(norm(x))        (the last two `depth` times)
+
+Patches come from five 3x3 convolutions, three of which halve the picture, and not from one 8x8 cut: the same 64 tokens, but edges need
+not be learned from scratch: after 15,000 training samples it names 60 % of the digits, with three convolutions and a layer more 25 %.
+
+Reference: Dosovitskiy 2021, An Image is Worth 16x16 Words; Xiao 2021, Early Convolutions Help Transformers See Better (the stem).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from fusion.encoders.base import Encoder, Prepared, collate
+from fusion.encoders.image_cnn import SIZE, STRIDE, grid_layout, letterbox, standardise
+from fusion.types import Panel
+
+STRIDES = (2, 2, 1, 2, 1)  # of the convolutions that make patches
+
+
+def read_attention(context: nn.TransformerEncoder, x: Tensor, padding: Tensor | None = None) -> list[Tensor]:
+    """What the heads of each layer look at, (B, H, T, T) per layer with rows that sum to 1; of layers that normalise first.
+
+    Args:
+        x: (B, T, D), what goes into the first layer. padding: (B, T) bool, True where there is no token.
+    """
+    maps = []
+    for layer in context.layers:
+        h = layer.norm1(x)
+        maps.append(layer.self_attn(h, h, h, padding, average_attn_weights=False)[1])
+        x = layer(x, src_key_padding_mask=padding)
+    return maps
+
+
+class ImageViT(Encoder):
+    """64 patches of a picture, each of which looks at all others: one token per 8x8 pixels of the letterboxed 64x64 canvas."""
+
+    modality = "image"
+    title = "Vision Transformer"
+    paper = "Dosovitskiy et al. 2021; Xiao et al. 2021"
+
+    def __init__(self, embed_dim: int = 96, depth: int = 3, num_heads: int = 4) -> None:
+        super().__init__(embed_dim)
+        self.grid, widths, steps = SIZE // STRIDE, (1, embed_dim // 4, embed_dim // 2, embed_dim // 2, embed_dim, embed_dim), []
+        for inside, outside, stride in zip(widths, widths[1:], STRIDES, strict=False):
+            steps += [nn.Conv2d(inside, outside, 3, stride, 1, bias=False), nn.BatchNorm2d(outside), nn.ReLU()]
+        self.patches = nn.Sequential(*steps, nn.Conv2d(embed_dim, embed_dim, 1))
+        self.position = nn.Parameter(torch.randn(self.grid**2, embed_dim) * 0.02)
+        layer = nn.TransformerEncoderLayer(embed_dim, num_heads, 2 * embed_dim, 0.0, "gelu", batch_first=True, norm_first=True)
+        self.context = nn.TransformerEncoder(layer, depth, nn.LayerNorm(embed_dim), enable_nested_tensor=False)
+
+    def prepare(self, medium: np.ndarray) -> Prepared:
+        square, extent = letterbox(medium, SIZE)
+        values = torch.from_numpy(standardise(square)).float()[None]  # (1, S, S)
+        return Prepared(values, grid_layout(extent, self.grid, self.grid), extent)
+
+    def embed(self, values: Tensor) -> Tensor:
+        """(B, 1, S, S) to patches that know their place (B, 64, D)."""
+        return self.patches(values).flatten(2).transpose(1, 2) + self.position
+
+    def tokenize(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        tokens = self.context(self.embed(values))  # (B, 64, D)
+        return tokens, mask.expand(-1, tokens.shape[1])
+
+    def picture(self, values: Tensor) -> np.ndarray:
+        return values[0].numpy()
+
+    @torch.no_grad()
+    def inside(self, medium: np.ndarray, prepared: Prepared) -> list[Panel]:
+        """What each head of the last layer looks at on behalf of the pooled vector, and which places are alike to the heaviest patch."""
+        values, mask = (x.to(self.position.device) for x in collate([prepared]))
+        weights = self(values, mask).weights[0]  # (64,)
+        looks = torch.einsum("q,hqk->hk", weights, read_attention(self.context, self.embed(values))[-1][0])
+        places = nn.functional.normalize(self.position, dim=-1)
+        alike = places @ places[weights.argmax()]
+        square = (-1, self.grid, self.grid)
+        return [
+            Panel("maps", "image_vit.attention", looks.view(square).cpu().numpy(), prepared.extent),
+            Panel("maps", "image_vit.position", alike.view(square).cpu().numpy(), prepared.extent, signed=True),
+        ]

@@ -1,0 +1,135 @@
+"""All encoders that can be chosen for a task: their names, loading one, and looking inside it.
+
+library = Library("digits")
+library.names("image")                                     ("image_cnn", "image_lbp", ...)
+library.load("image", "backbone:/models/vit-tiny")         any pretrained backbone, too
+library.inside("image", "image_lbp", medium) -> Inside
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections import OrderedDict
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from fusion.choice import BACKBONE, References, check_name, encoder_folder, names_of
+from fusion.config import CHECKPOINTS
+from fusion.encoders import ENCODERS, Encoder, FixedEncoder, collate
+from fusion.model import load_encoder, load_weights
+from fusion.tasks import TASKS
+from fusion.types import Features, FusionError, Inside, Medium, Scatter, Seen
+
+FACTS = "facts.json"  # beside an encoder's weights: what it was trained on, and how well a linear probe reads it
+SHOWN, BACKBONES_KEPT = 400, 2
+
+
+class Library:
+    """The encoders of one task on one device; each is loaded when it is first asked for."""
+
+    def __init__(self, task: str = "digits", device: str = "cpu", checkpoints: Path = CHECKPOINTS) -> None:
+        self.task, self.device, self.checkpoints = TASKS[task], device, checkpoints
+        self._loaded: OrderedDict[tuple[str, str], Encoder] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def names(self, modality: str) -> tuple[str, ...]:
+        """Encoders whose weights are here, the compact one first."""
+        return tuple(n for n in names_of(modality) if (self._folder(modality, n) / "model.safetensors").exists())
+
+    def load(self, modality: str, name: str) -> Encoder:
+        """An encoder by name or "backbone:<hub id or path>", in eval mode.
+
+        Raises:
+            FusionError: it does not exist, reads another modality, or cannot be had, in one sentence.
+        """
+        check_name(modality, name)
+        with self._lock:
+            if (modality, name) not in self._loaded:
+                self._loaded[modality, name] = self._read(modality, name).to(self.device)
+                large = [key for key in self._loaded if key[1].startswith(BACKBONE)]
+                for key in large[:-BACKBONES_KEPT]:  # a backbone may be a gigabyte
+                    del self._loaded[key]
+            return self._loaded[modality, name]
+
+    def inside(self, modality: str, name: str, medium: Medium) -> Inside:
+        """What the encoder makes of a medium as `Lab.encode` gives it."""
+        encoder = self.load(modality, name)
+        start = time.perf_counter()
+        prepared = encoder.prepare(medium)
+        middle = time.perf_counter()
+        values, mask = collate([prepared])
+        with torch.inference_mode():
+            features = encoder(values.to(self.device), mask.to(self.device))
+        seconds = middle - start, time.perf_counter() - middle
+        panels = tuple(encoder.inside(medium, prepared))
+        facts = self.facts(modality, name)
+        tokens = features.tokens[0].cpu().numpy()
+        seen = Seen(
+            encoder.picture(prepared.values), prepared.extent, prepared.layout, features.weights[0].cpu().numpy(),
+            np.linalg.norm(tokens, axis=-1), features.pooled[0].cpu().numpy(), sum(seconds), count(encoder),
+        )  # fmt: skip
+        scatter = self._scatter(modality, name, features)
+        return Inside(name, modality, medium, seen, panels, *seconds, scatter, facts.get("probe"), facts.get("trained_on", ""))
+
+    def references(self, modality: str, name: str) -> References | None:
+        return References.load(References.path(self.checkpoints, self.task, modality, name))
+
+    def facts(self, modality: str, name: str) -> dict[str, object]:
+        """What was written down about an encoder when it was measured; nothing where it was not."""
+        path = self._folder(modality, name) / FACTS
+        return json.loads(path.read_text()) if path.exists() else {}
+
+    def describe(self, name: str) -> dict[str, object]:
+        """{"title", "idea", "paper", "learned"} of an encoder."""
+        if name.startswith(BACKBONE):
+            title = name.removeprefix(BACKBONE)
+            return {"title": title, "idea": "A pretrained backbone, as it is.", "paper": "", "learned": True}
+        kind = ENCODERS[name]
+        words = (kind.__doc__ or "").strip().splitlines()[0]
+        return {"title": kind.title, "idea": words, "paper": kind.paper, "learned": not issubclass(kind, FixedEncoder)}
+
+    def _folder(self, modality: str, name: str) -> Path:
+        return encoder_folder(self.checkpoints, self.task, modality, name)
+
+    def _read(self, modality: str, name: str) -> Encoder:
+        folder = self._folder(modality, name)
+        if name.startswith(BACKBONE):
+            from fusion.encoders.backbone import load_backbone  # transformers takes seconds to import
+
+            source = name.removeprefix(BACKBONE)
+            if os.environ.get("SPACE_ID") and Path(source).exists():
+                raise FusionError("A hosted page takes hub ids only, not folders of its server.")
+            encoder = load_backbone(source, modality)
+            if (folder / "model.safetensors").exists():  # its whitening; the backbone's own weights stay where they came from
+                encoder.load_state_dict(load_weights(folder), strict=False)
+            return encoder.eval()
+        if not (folder / "model.safetensors").exists():
+            raise FusionError(f"The encoder {name} has no weights here; `python -m fusion train --strategy {name}` makes them.")
+        return load_encoder(folder)
+
+    def _scatter(self, modality: str, name: str, features: Features) -> Scatter | None:
+        found = self.references(modality, name)
+        if found is None:
+            return None
+        x, encoder = found.pooled.float(), self.load(modality, name)
+        scale = torch.ones(x.shape[1])
+        if isinstance(encoder, FixedEncoder):  # whitened, all directions are equally wide: back to as wide as they were
+            scale = encoder.pooled_map.map.norm(dim=0).cpu().clamp_min(1e-6).reciprocal()
+            scale = torch.where(scale < 1e5, scale, 0.0)  # directions that it does not have
+        x = x * scale
+        mean = x.mean(0)
+        variance, vectors = torch.linalg.eigh((x - mean).T @ (x - mean))
+        wide = vectors[:, -2:].flip(1)
+        points = ((x - mean) @ wide)[:SHOWN]
+        here = (features.pooled[0].cpu() * scale - mean) @ wide
+        return Scatter(points.numpy(), found.content[:SHOWN].numpy(), here.numpy(), float(variance[-2:].sum() / variance.sum()))
+
+
+def count(encoder: Encoder) -> int:
+    """Numbers that were trained; of an encoder without any, those that were fitted."""
+    return sum(p.numel() for p in encoder.parameters()) or sum(b.numel() for b in encoder.buffers())

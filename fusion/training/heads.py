@@ -1,0 +1,99 @@
+"""Strategies for encoders of a visitor's choice, trained in seconds on vectors of reference samples and then kept.
+
+    for progress in train_heads(TASKS["digits"], choose(TASKS["digits"], {"image": "image_lbp"})): ...
+
+Shipped encoders come with their vectors; those of a pretrained backbone are made first, which costs one pass through it per sample.
+Only strategies that fuse embeddings or logits can be trained so: tokens are not kept. The parts of a sample are put together anew from
+samples of the same digit, as the task itself does.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from fusion.choice import References, choose, heads_folder, is_compact
+from fusion.config import CHECKPOINTS, TrainConfig
+from fusion.strategies import STRATEGIES
+from fusion.tasks import TASKS, Task
+from fusion.training.data import FeatureCache
+from fusion.training.references import make_references
+from fusion.training.train import train_strategy
+from fusion.types import MODALITIES, FusionError
+
+RECIPE = TrainConfig(epochs=8, samples=12000, batch_size=256, lr=3e-3, precision="fp32", workers=0)
+WITHOUT_TOKENS = tuple(name for name, kind in STRATEGIES.items() if kind.fuses != "tokens")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What is being made and how far it is; `share` of all is in [0, 1]."""
+
+    what: str
+    share: float
+
+
+def join(found: Mapping[str, References], count: int, seed: int = 0) -> FeatureCache:
+    """`count` samples, each of parts that share a digit and are otherwise drawn anew from each modality's references."""
+    generator = torch.Generator().manual_seed(seed)
+    digits = torch.randint(0, 10, (count,), generator=generator)
+    pooled, content = {}, []
+    for m, references in found.items():
+        rows = torch.empty(count, dtype=torch.long)
+        for digit in range(10):
+            own, wanted = (references.digits == digit).nonzero().squeeze(1), digits == digit
+            rows[wanted] = own[torch.randint(0, len(own), (int(wanted.sum()),), generator=generator)]
+        pooled[m] = references.pooled[rows]
+        content.append(references.content[rows])
+    return FeatureCache(tuple(found), {}, {}, pooled, digits, torch.stack(content, 1), {})
+
+
+def train_heads(
+    task: Task,
+    choice: Mapping[str, str],
+    checkpoints: Path = CHECKPOINTS,
+    data: Path | None = None,
+    names: tuple[str, ...] = WITHOUT_TOKENS,
+    config: TrainConfig = RECIPE,
+) -> Iterator[Progress]:
+    """Trains the strategies and the baselines of each modality on a choice of encoders, and says how far it is.
+
+    Args:
+        data: folder of the data sets, for encoders without references; without it the project's own samples serve.
+
+    Raises:
+        FusionError: an encoder cannot be had, or a strategy reads tokens.
+    """
+    if strays := [n for n in names if n not in WITHOUT_TOKENS]:
+        raise FusionError(f"{strays[0]} reads tokens, of which none are kept; it can be trained on the compact encoders only.")
+    if is_compact(choice):
+        raise FusionError("The compact encoders come with all strategies; `python -m fusion train --data DIR` trains those anew.")
+    found: dict[str, References] = {}
+    missing = [m for m in choice if References.load(References.path(checkpoints, task, m, choice[m])) is None]
+    for m in (m for m in MODALITIES if m in choice):
+        path = References.path(checkpoints, task, m, choice[m])
+        if m in missing:
+            yield Progress(f"vectors of {choice[m]}", 0.9 * missing.index(m) / len(missing))
+            make_references(task, m, choice[m], checkpoints, data, lambda what, done, count: None)
+        found[m] = References.load(path)
+    cache, home = join(found, config.samples, config.seed), heads_folder(checkpoints, task, choice)
+    every, began = (*names, *(f"{m}_only" for m in found)), 0.9 if missing else 0.0
+    for i, name in enumerate(every):
+        for step in train_strategy(task, name, cache, home, config, "cpu", resume=False):
+            done = (i + ((step.epoch - 1) + step.step / step.steps) / step.epochs) / len(every)
+            yield Progress(name, began + (1 - began) * done)
+
+
+def run(task: str, encoders: str | Mapping[str, str], data: str | None = None, strategy: str = "all") -> None:
+    """What the command line calls: trains on a choice of encoders (see `fusion.choice`) and says on stderr how far it is."""
+    if task not in TASKS:
+        raise FusionError(f"There is no task named {task!r}; there is {', '.join(TASKS)}.")
+    names, last = WITHOUT_TOKENS if strategy == "all" else tuple(strategy.split(",")), ""
+    for step in train_heads(TASKS[task], choose(TASKS[task], encoders), data=Path(data) if data else None, names=names):
+        if sys.stderr.isatty() or step.what != last:  # one line, rewritten as it grows where somebody watches
+            print(f"{step.share:4.0%} {step.what:<50}", file=sys.stderr, end="\r" if sys.stderr.isatty() else "\n", flush=True)
+            last = step.what

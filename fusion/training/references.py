@@ -1,0 +1,143 @@
+"""Vectors of reference samples of an encoder, and how well a linear probe reads them.
+
+    python -m fusion.training.references DATA --encoder image_lbp [--encoder ...]      all that have weights, if none is named
+
+For every encoder: one without trained parameters is first fitted (vocabulary, whitening) on training samples; then the vectors of
+`COUNT` training samples at all severities are kept beside it, for heads and for the page's map; then a logistic regression on them is
+measured on test samples (Alain 2017, Understanding Intermediate Layers Using Linear Classifier Probes), clean and at severity 3.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+
+from fusion.choice import BACKBONE, References, encoder_folder, names_of
+from fusion.config import CHECKPOINTS, EncoderConfig
+from fusion.encoders import ENCODERS, Encoder, FixedEncoder, collate
+from fusion.library import FACTS, Library
+from fusion.model import save_weights
+from fusion.tasks import TASKS, Task
+from fusion.tasks.digits import Digits
+from fusion.tasks.digits.selfmade import SelfMade
+from fusion.training.encoder_cards import trained_on, write
+from fusion.types import Medium
+
+COUNT, FITTED, PROBED, SEED = 4000, 2000, 2000, 77
+OF_BACKBONE = 600  # samples where every one costs a pass through a large network
+Say = Callable[[str, int, int], None]  # (what, done, of how many)
+
+
+def source(modality: str, split: str, data: Path | None) -> Digits:
+    """Samples of one modality; the project's own where there is no data folder."""
+    return Digits(data, split, (modality,)) if data else SelfMade(Path(), split, (modality,))
+
+
+def sampled(digits: Digits, modality: str, count: int, seed: int, severity: dict[str, int] | str = "train",
+            nothing: bool = True) -> Iterator[tuple[Medium, int, int]]:  # fmt: skip
+    """(medium, digit, digit again or -1 where the medium names none)."""
+    for i in range(count):
+        sample = digits.sample(i, seed, severity, nothing)
+        yield sample.inputs[modality], sample.label, sample.label if modality in sample.named else -1
+
+
+@torch.inference_mode()
+def vectors(encoder: Encoder, samples: Iterator[tuple[Medium, int, int]], count: int, say: Say, batch: int = 50) -> References:
+    """The encoder's vectors of `count` samples, in batches."""
+    device = next(encoder.buffers(), torch.zeros(())).device
+    pooled, digits, content, waiting = [], [], [], []
+    for medium, digit, named in samples:
+        waiting.append(encoder.prepare(medium))
+        digits.append(digit)
+        content.append(named)
+        if len(waiting) == batch or len(digits) == count:
+            values, mask = collate(waiting)
+            pooled.append(encoder(values.to(device), mask.to(device)).pooled.cpu())
+            waiting = []
+            say("vectors", len(digits), count)
+    return References(torch.cat(pooled), torch.tensor(digits), torch.tensor(content))
+
+
+def make_references(task: Task, modality: str, name: str, checkpoints: Path, data: Path | None, say: Say) -> References:
+    """Fits what is to be fitted, keeps it and the vectors, and returns them."""
+    folder = encoder_folder(checkpoints, task, modality, name)
+    digits, large = source(modality, "train", data), name.startswith(BACKBONE)
+    count = OF_BACKBONE if large else COUNT
+    encoder = (
+        Library(task.name, "cpu", checkpoints).load(modality, name)
+        if large or name not in ENCODERS or not _fitted(name)
+        else ENCODERS[name]()
+    )
+    if isinstance(encoder, FixedEncoder):
+        say("fit", 0, 1)
+        encoder.fit([medium for medium, _, _ in sampled(digits, modality, min(count, FITTED), SEED + 1)])
+        kept = {k: v for k, v in encoder.state_dict().items() if not large or k.startswith(("token_map.", "pooled_map."))}
+        save_weights(folder, kept, EncoderConfig(name, encoder.options()))
+        say("fit", 1, 1)
+    found = vectors(encoder.eval(), sampled(digits, modality, count, SEED), count, say)
+    found.save(References.path(checkpoints, task, modality, name))
+    return found
+
+
+def _fitted(name: str) -> bool:
+    return issubclass(ENCODERS[name], FixedEncoder)
+
+
+def probe(train: References, tests: dict[str, References]) -> dict[str, float]:
+    """Accuracy of a logistic regression on the vectors of each test set."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    named = train.content >= 0
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=2000)).fit(train.pooled[named].float(), train.content[named])
+    return {key: round(float(model.score(found.pooled.float(), found.digits)), 4) for key, found in tests.items()}
+
+
+def measure(task: Task, modality: str, name: str, checkpoints: Path, data: Path, say: Say) -> dict[str, object]:
+    """References and probe of an encoder; writes and returns its facts."""
+    train = make_references(task, modality, name, checkpoints, data, say)
+    encoder, digits = Library(task.name, "cpu", checkpoints).load(modality, name), source(modality, "test", data)
+    tests = {
+        key: vectors(encoder, sampled(digits, modality, PROBED, SEED + 2, {modality: level}, False), PROBED, say)
+        for key, level in (("probe", 0), ("probe_severity_3", 3))
+    }
+    facts = {
+        **probe(train, tests),
+        "samples": PROBED,
+        "trained_on": trained_on(modality, name),
+        "command": "python -m fusion.training.references DIR",
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+    }
+    path = encoder_folder(checkpoints, task, modality, name) / FACTS
+    path.write_text(json.dumps(facts, indent=1) + "\n")
+    return facts
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--encoder", action="append", choices=list(ENCODERS))
+    arguments = parser.parse_args()
+    task = TASKS["digits"]
+
+    def say(what: str, done: int, count: int) -> None:
+        if sys.stderr.isatty():
+            print(f"{what} {done}/{count}", end="\r", file=sys.stderr, flush=True)
+
+    for modality in task.modalities:
+        for name in names_of(modality):
+            here = _fitted(name) or (encoder_folder(CHECKPOINTS, task, modality, name) / "model.safetensors").exists()
+            if here if not arguments.encoder else name in arguments.encoder:
+                print(name, measure(task, modality, name, CHECKPOINTS, arguments.data, say), flush=True)
+    write()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,33 @@
+// The pages as tabs. Both stay in the document and one is hidden, so that turning a page costs nothing and nothing is lost.
+(() => {
+  const FL = window.FusionLab, { el, t } = FL, PAGES = ["fuse", "inside"];
+
+  FL.view("tabs", (root, { props, trigger, watch }) => {
+    const text = () => JSON.stringify({ page: FL.get("page"), encoders: FL.get("encoders") }), same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+    const read = () => {
+      const { page, encoders } = JSON.parse(props.value || "{}");
+      FL.set("page", PAGES.includes(page) ? page : PAGES[0]);
+      if (!same(encoders || {}, FL.get("encoders"))) FL.set("encoders", encoders || {});
+    };
+    read();
+    watch("value", read);
+    FL.on("page encoders", () => {
+      document.documentElement.dataset.page = FL.get("page");
+      if (same(JSON.parse(props.value || "{}"), JSON.parse(text()))) return;
+      props.value = text();
+      trigger("input");
+    });
+    FL.on("page lang result", () => {
+      const tab = (name) => el("button", { type: "button", role: "tab", id: "fl-tab-" + name, class: "fl-page-tab", "aria-selected": String(name === FL.get("page")), "aria-controls": "fl-page-" + name,
+        onclick: () => FL.set("page", name), onfocus: (event) => { if (event.target.matches(":focus-visible")) FL.set("page", name); } }, t("page." + name));
+      const tabs = PAGES.map(tab), list = el("div", { role: "tablist", class: "fl-page-tabs", "aria-label": t("pages") }, tabs);
+      FL.rove(list, tabs, 1, PAGES.indexOf(FL.get("page")));
+      FL.replace(root, list);
+      PAGES.forEach((name) => {
+        const page = document.getElementById("fl-page-" + name);
+        page?.setAttribute("role", "tabpanel");
+        page?.setAttribute("aria-labelledby", "fl-tab-" + name);
+      });
+    });
+  });
+})();
