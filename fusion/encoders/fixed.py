@@ -75,11 +75,19 @@ class FixedEncoder(Encoder):
     def fit(self, media: Sequence[Medium]) -> None:
         """Vocabulary and whitening from media of the kind it will read."""
         self.learn(media)
-        tokens, pooled, share = [], [], max(1, MOST_TOKENS // len(media))
-        for medium in media:
-            raw, real, vector, _ = self.describe(*collate([self.prepare(medium)]))
-            tokens.append(raw[real][:: 1 + (int(real.sum()) - 1) // share].clone())  # evenly thinned: a clip may have thousands
-            pooled.append(vector)
+        share = max(1, MOST_TOKENS // len(media))
+        self.whiten([self.raw(medium, share) for medium in media])
+
+    @torch.inference_mode()
+    def raw(self, medium: Medium, most: int) -> tuple[Tensor, Tensor]:
+        """Raw tokens (T, F) of a medium, evenly thinned to at most `most`, and its raw vector (1, F'): what whitening is fitted on."""
+        tokens, real, vector, _ = self.describe(*collate([self.prepare(medium)]))
+        return tokens[real][:: 1 + (int(real.sum()) - 1) // most].clone(), vector
+
+    @torch.inference_mode()
+    def whiten(self, raw: Sequence[tuple[Tensor, Tensor]]) -> None:
+        """Fits both maps to what `raw` gave for several media."""
+        tokens, pooled = zip(*raw, strict=True)
         self.token_map.fit(torch.cat(tokens))
         self.pooled_map.fit(torch.cat(pooled))
 

@@ -74,7 +74,15 @@ def percent(value: float) -> str:
     return f"{100 * value:.1f} %" if value == 1 else f"{min(100 * value, 99.9):.1f} %"
 
 
-def encoder_card(modality: str, report: dict[str, Any]) -> str:
+def probe_lines(facts: dict[str, Any]) -> list[str]:
+    """How well a linear probe reads an encoder, where that was measured."""
+    if not facts:
+        return []
+    figures = f"**{percent(facts['probe'])}** clean, {percent(facts['probe_severity_3'])} at severity 3"
+    return ["", f"Linear probe on its vectors (logistic regression, `{facts['command']}`, {facts['date']}): {figures}."]
+
+
+def encoder_card(modality: str, report: dict[str, Any], facts: dict[str, Any] | None = None) -> str:
     rows = [f"| {SINGLE[k]} | {percent(v['accuracy'])} | {v['samples']} |" for k, v in report["single"].items() if k.startswith(modality)]
     lines = [
         f"# {modality.capitalize()} encoder of the task digits",
@@ -89,6 +97,7 @@ def encoder_card(modality: str, report: dict[str, Any]) -> str:
         "| test set | accuracy | samples |",
         "|---|---|---|",
         *rows,
+        *probe_lines(facts or {}),
     ]
     if modality in HISTORY:
         lines += ["", HISTORY[modality]]
@@ -266,7 +275,9 @@ def write(task: str, checkpoints: Path = CHECKPOINTS, readme: Path = CHECKPOINTS
     report, home = reports[task], checkpoints / task
     for modality, owner in TASKS[task].encoders.items():
         if owner == task:
-            card = encoder_card(modality, report) if task == "digits" else scene_card(report)
+            path = home / "encoders" / modality / "facts.json"
+            facts = json.loads(path.read_text()) if path.exists() else {}
+            card = encoder_card(modality, report, facts) if task == "digits" else scene_card(report)
             (home / "encoders" / modality / "README.md").write_text(card)
     for name in report["parameters"]:
         (home / name / "README.md").write_text(strategy_card(name, report) if name in STRATEGIES else baseline_card(name, task))

@@ -69,6 +69,33 @@ def card(modality: str, name: str, facts: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def heads_card(report: dict[str, Any]) -> str:
+    """The card of strategies on encoders of choice."""
+    rows = [f"| `{name}` | {percent(row['clean'])} | {percent(row['severity_3'])} |" for name, row in report["accuracy"].items()]
+    lines = [
+        f"# Strategies on other encoders: {', '.join(report['choice'].values())}",
+        "",
+        "Trained on 12,000 samples put together from 4,000 reference vectors of each encoder (see their cards), with modality dropout; one "
+        "seed. Those that read tokens are trained on the compact encoders only.",
+        "",
+        f"    {report['command']}",
+        "",
+        f"Accuracy on {report['samples']} test samples, all four modalities, clean and all of them at severity 3, {report['date']}:",
+        "",
+        "| strategy | clean | severity 3 |",
+        "|---|---|---|",
+        *rows,
+        "",
+        f"Data: {'; '.join(DATA.values())}.",
+        "",
+        "## Licence",
+        "",
+        LICENCE,
+        "",
+    ]
+    return "\n".join(lines)
+
+
 def table(library: Library, task: Task) -> str:
     """One row per encoder that has facts, modality after modality."""
     lines = ["| modality | encoder | idea | paper | file | probe, clean | probe, severity 3 |", "|---|---|---|---|---|---|---|"]

@@ -9,19 +9,23 @@ samples of the same digit, as the task itself does.
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
 
 from fusion.choice import References, choose, heads_folder, is_compact
 from fusion.config import CHECKPOINTS, TrainConfig
+from fusion.lab import Lab
 from fusion.strategies import STRATEGIES
 from fusion.tasks import TASKS, Task
 from fusion.training.data import FeatureCache
-from fusion.training.references import make_references
+from fusion.training.encoder_cards import heads_card
+from fusion.training.references import PROBED, SEED, finish, make_references, sampled, source, vectors
 from fusion.training.train import train_strategy
 from fusion.types import MODALITIES, FusionError
 
@@ -77,8 +81,8 @@ def train_heads(
     for m in (m for m in MODALITIES if m in choice):
         path = References.path(checkpoints, task, m, choice[m])
         if m in missing:
-            yield Progress(f"vectors of {choice[m]}", 0.9 * missing.index(m) / len(missing))
-            make_references(task, m, choice[m], checkpoints, data, lambda what, done, count: None)
+            for share in make_references(task, m, choice[m], checkpoints, data):
+                yield Progress(f"vectors of {choice[m]}", 0.9 * (missing.index(m) + share) / len(missing))
         found[m] = References.load(path)
     cache, home = join(found, config.samples, config.seed), heads_folder(checkpoints, task, choice)
     every, began = (*names, *(f"{m}_only" for m in found)), 0.9 if missing else 0.0
@@ -88,8 +92,31 @@ def train_heads(
             yield Progress(name, began + (1 - began) * done)
 
 
+def measure(lab: Lab, data: Path) -> dict[str, dict[str, float]]:
+    """{strategy: accuracy on `PROBED` test samples, clean and with every modality at severity 3}."""
+    rows: dict[str, dict[str, float]] = {name: {} for name in (*lab.strategies, *lab.baselines)}
+    for key, level in (("clean", 0), ("severity_3", 3)):
+        found: dict[str, References] = {}
+        for m in lab.modalities:
+            samples = sampled(source(m, "test", data), m, PROBED, SEED + 2, {m: level}, False)
+            found[m] = finish(vectors(lab.encoders[m], samples, PROBED))
+        digits = next(iter(found.values())).digits  # sample i has the same digit in every modality
+        cache = FeatureCache(tuple(found), {}, {}, {m: r.pooled for m, r in found.items()}, digits, digits[:, None], {})
+        features = cache.features(torch.arange(PROBED), with_tokens=False)
+        for name, row in rows.items():
+            modalities = lab.models[name].strategy.modalities
+            present = torch.ones(PROBED, len(modalities), dtype=torch.bool)
+            with torch.inference_mode():
+                logits = lab.models[name].fuse({m: features[m] for m in modalities}, present).logits
+            row[key] = round(float((logits.argmax(-1) == digits).float().mean()), 4)
+    return rows
+
+
 def run(task: str, encoders: str | Mapping[str, str], data: str | None = None, strategy: str = "all") -> None:
-    """What the command line calls: trains on a choice of encoders (see `fusion.choice`) and says on stderr how far it is."""
+    """What the command line calls: trains on a choice of encoders (see `fusion.choice`) and says on stderr how far it is.
+
+    With a data folder the strategies of `digits` are measured, too; `report.json` beside them says how good they are.
+    """
     if task not in TASKS:
         raise FusionError(f"There is no task named {task!r}; there is {', '.join(TASKS)}.")
     names, last = WITHOUT_TOKENS if strategy == "all" else tuple(strategy.split(",")), ""
@@ -97,3 +124,10 @@ def run(task: str, encoders: str | Mapping[str, str], data: str | None = None, s
         if sys.stderr.isatty() or step.what != last:  # one line, rewritten as it grows where somebody watches
             print(f"{step.share:4.0%} {step.what:<50}", file=sys.stderr, end="\r" if sys.stderr.isatty() else "\n", flush=True)
             last = step.what
+    if data and task == "digits":
+        lab = Lab(task, "cpu", encoders=encoders)
+        report = {"command": f"python -m fusion train --task digits --strategy all --encoders {encoders} --data DIR", "choice": lab.choice,
+                  "samples": PROBED, "date": datetime.now(UTC).strftime("%Y-%m-%d"), "accuracy": measure(lab, Path(data))}  # fmt: skip
+        home = heads_folder(CHECKPOINTS, lab.task, lab.choice)
+        (home / "report.json").write_text(json.dumps(report, indent=1) + "\n")
+        (home / "README.md").write_text(heads_card(report))

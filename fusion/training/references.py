@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,6 +20,7 @@ import torch
 from fusion.choice import BACKBONE, References, encoder_folder, names_of
 from fusion.config import CHECKPOINTS, EncoderConfig
 from fusion.encoders import ENCODERS, Encoder, FixedEncoder, collate
+from fusion.encoders.fixed import MOST_TOKENS
 from fusion.library import FACTS, Library
 from fusion.model import save_weights
 from fusion.tasks import TASKS, Task
@@ -30,8 +30,8 @@ from fusion.training.encoder_cards import trained_on, write
 from fusion.types import Medium
 
 COUNT, FITTED, PROBED, SEED = 4000, 2000, 2000, 77
-OF_BACKBONE = 600  # samples where every one costs a pass through a large network
-Say = Callable[[str, int, int], None]  # (what, done, of how many)
+COUNT_LARGE, FITTED_LARGE = 400, 150  # where every sample costs a pass through a large network
+Steps = Generator[float, None, References]  # says how far it is, in [0, 1], and returns the vectors
 
 
 def source(modality: str, split: str, data: Path | None) -> Digits:
@@ -47,8 +47,7 @@ def sampled(digits: Digits, modality: str, count: int, seed: int, severity: dict
         yield sample.inputs[modality], sample.label, sample.label if modality in sample.named else -1
 
 
-@torch.inference_mode()
-def vectors(encoder: Encoder, samples: Iterator[tuple[Medium, int, int]], count: int, say: Say, batch: int = 50) -> References:
+def vectors(encoder: Encoder, samples: Iterable[tuple[Medium, int, int]], count: int, batch: int = 50) -> Steps:
     """The encoder's vectors of `count` samples, in batches."""
     device = next(encoder.buffers(), torch.zeros(())).device
     pooled, digits, content, waiting = [], [], [], []
@@ -58,31 +57,55 @@ def vectors(encoder: Encoder, samples: Iterator[tuple[Medium, int, int]], count:
         content.append(named)
         if len(waiting) == batch or len(digits) == count:
             values, mask = collate(waiting)
-            pooled.append(encoder(values.to(device), mask.to(device)).pooled.cpu())
+            with torch.inference_mode():
+                pooled.append(encoder(values.to(device), mask.to(device)).pooled.cpu())
             waiting = []
-            say("vectors", len(digits), count)
+            yield len(digits) / count
     return References(torch.cat(pooled), torch.tensor(digits), torch.tensor(content))
 
 
-def make_references(task: Task, modality: str, name: str, checkpoints: Path, data: Path | None, say: Say) -> References:
+def make_references(task: Task, modality: str, name: str, checkpoints: Path, data: Path | None) -> Steps:
     """Fits what is to be fitted, keeps it and the vectors, and returns them."""
-    folder = encoder_folder(checkpoints, task, modality, name)
     digits, large = source(modality, "train", data), name.startswith(BACKBONE)
-    count = OF_BACKBONE if large else COUNT
-    encoder = (
-        Library(task.name, "cpu", checkpoints).load(modality, name)
-        if large or name not in ENCODERS or not _fitted(name)
-        else ENCODERS[name]()
-    )
+    count, fitted = (COUNT_LARGE, FITTED_LARGE) if large else (COUNT, FITTED)
+    fresh = not large and _fitted(name)
+    encoder = ENCODERS[name]() if fresh else Library(task.name, "cpu", checkpoints).load(modality, name)
     if isinstance(encoder, FixedEncoder):
-        say("fit", 0, 1)
-        encoder.fit([medium for medium, _, _ in sampled(digits, modality, min(count, FITTED), SEED + 1)])
+        yield from fit(encoder, [medium for medium, _, _ in sampled(digits, modality, fitted, SEED + 1)], fitted / (fitted + count))
         kept = {k: v for k, v in encoder.state_dict().items() if not large or k.startswith(("token_map.", "pooled_map."))}
-        save_weights(folder, kept, EncoderConfig(name, encoder.options()))
-        say("fit", 1, 1)
-    found = vectors(encoder.eval(), sampled(digits, modality, count, SEED), count, say)
+        save_weights(encoder_folder(checkpoints, task, modality, name), kept, EncoderConfig(name, encoder.options()))
+    began = fitted / (fitted + count) if isinstance(encoder, FixedEncoder) else 0.0
+    found = yield from shifted(vectors(encoder.eval(), sampled(digits, modality, count, SEED), count, 10 if large else 50), began)
     found.save(References.path(checkpoints, task, modality, name))
     return found
+
+
+def fit(encoder: FixedEncoder, media: list[Medium], share: float) -> Generator[float, None, None]:
+    """`FixedEncoder.fit`, saying how far it is up to `share`."""
+    encoder.learn(media)
+    raw = []
+    for i, medium in enumerate(media, 1):
+        raw.append(encoder.raw(medium, max(1, MOST_TOKENS // len(media))))
+        yield share * i / len(media)
+    encoder.whiten(raw)
+
+
+def shifted(steps: Steps, began: float) -> Steps:
+    """The same steps from `began` to 1."""
+    while True:
+        try:
+            yield began + (1 - began) * next(steps)
+        except StopIteration as end:
+            return end.value
+
+
+def finish(steps: Steps) -> References:
+    """Runs to the end."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
 
 
 def _fitted(name: str) -> bool:
@@ -100,12 +123,12 @@ def probe(train: References, tests: dict[str, References]) -> dict[str, float]:
     return {key: round(float(model.score(found.pooled.float(), found.digits)), 4) for key, found in tests.items()}
 
 
-def measure(task: Task, modality: str, name: str, checkpoints: Path, data: Path, say: Say) -> dict[str, object]:
+def measure(task: Task, modality: str, name: str, checkpoints: Path, data: Path) -> dict[str, object]:
     """References and probe of an encoder; writes and returns its facts."""
-    train = make_references(task, modality, name, checkpoints, data, say)
+    train = finish(make_references(task, modality, name, checkpoints, data))
     encoder, digits = Library(task.name, "cpu", checkpoints).load(modality, name), source(modality, "test", data)
     tests = {
-        key: vectors(encoder, sampled(digits, modality, PROBED, SEED + 2, {modality: level}, False), PROBED, say)
+        key: finish(vectors(encoder, sampled(digits, modality, PROBED, SEED + 2, {modality: level}, False), PROBED))
         for key, level in (("probe", 0), ("probe_severity_3", 3))
     }
     facts = {
@@ -127,15 +150,11 @@ def main() -> None:
     arguments = parser.parse_args()
     task = TASKS["digits"]
 
-    def say(what: str, done: int, count: int) -> None:
-        if sys.stderr.isatty():
-            print(f"{what} {done}/{count}", end="\r", file=sys.stderr, flush=True)
-
     for modality in task.modalities:
         for name in names_of(modality):
             here = _fitted(name) or (encoder_folder(CHECKPOINTS, task, modality, name) / "model.safetensors").exists()
             if here if not arguments.encoder else name in arguments.encoder:
-                print(name, measure(task, modality, name, CHECKPOINTS, arguments.data, say), flush=True)
+                print(name, measure(task, modality, name, CHECKPOINTS, arguments.data), flush=True)
     write()
 
 

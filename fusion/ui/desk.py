@@ -85,9 +85,9 @@ class Desk:
         return self._make(name) if name in self.examples else {}
 
     def strategy(self, name: str) -> str:
-        """That strategy if the task has it, else the one a visitor finds first."""
-        known = (*self.lab.strategies, *self.lab.baselines, "")  # where nothing is trained yet there is none
-        return name if name in known else FIRST_STRATEGY if FIRST_STRATEGY in known else known[0]
+        """That strategy if the task has it, else the one a visitor finds first; "" where none is trained."""
+        known = (*self.lab.strategies, *self.lab.baselines)
+        return name if name in known else FIRST_STRATEGY if FIRST_STRATEGY in known else next(iter(known), "")
 
     def warm_up(self) -> None:
         """One answer that nobody sees: the very first is several times slower, and the page shows milliseconds."""

@@ -107,12 +107,13 @@ class Handlers:
         desk = None
         try:
             desk = self.desks.open(self.desks.task(state.task), state.readers)
-            if not desk.lab.strategies:
-                return self._failed({"key": "status.untrained"}, desk, "untrained")
             answer = desk.answer(state)
             if answer is None:
                 return self._failed({"key": "status.empty"}, desk, "empty")
-            return _json({"id": next(self._count), "lab": about(desk)} | result_payload(desk.lab, answer))
+            payload = result_payload(desk.lab, answer)
+            if not desk.lab.strategies:
+                payload["status"] = {"kind": "untrained", "key": "status.untrained"}
+            return _json({"id": next(self._count), "lab": about(desk)} | payload)
         except FusionError as error:
             return self._failed({"text": str(error)}, desk)
         except Exception:

@@ -15,6 +15,8 @@ from fusion.ui.views.place import place
 def rows(lab: Any, predictions: dict[str, Prediction]) -> list[dict[str, Any]]:
     """One row per strategy in the lab's order, baselines last."""
     names = [n for n in (*lab.strategies, *lab.baselines) if n in predictions]
+    if not names:
+        return []
     favourite = majority({n: predictions[n] for n in names if n not in lab.baselines} or predictions)
     return [row(lab, name, predictions[name], favourite) for name in names]
 
