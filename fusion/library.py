@@ -58,7 +58,10 @@ class Library:
 
     def inside(self, modality: str, name: str, medium: Medium) -> Inside:
         """What the encoder makes of a medium as `Lab.encode` gives it."""
+        known = (modality, name) in self._loaded
         encoder = self.load(modality, name)
+        if not known:
+            encoder.prepare(medium)  # the very first call imports and compiles, which is not what an encoder costs
         start = time.perf_counter()
         prepared = encoder.prepare(medium)
         middle = time.perf_counter()

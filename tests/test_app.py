@@ -18,6 +18,7 @@ import pytest
 from PIL import Image
 
 import app
+from fusion.library import Library
 from fusion.strategies import STRATEGIES
 from fusion.ui.desk import shipped_tasks
 from tests.browser import READY, ROOT, running
@@ -178,3 +179,38 @@ def test_a_phone_has_no_sideways_scroll(chromium, served: str) -> None:
     page.wait_for_function(READY)
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") == 0
     context.close()
+
+
+@pytest.mark.browser
+def test_the_strategies_read_with_other_encoders_and_back(visit) -> None:
+    """The classical set is shipped with heads of the strategies that fuse embeddings or logits."""
+    fusing = "n => FusionLab.get('result').strategies.filter((s) => !s.baseline).length === n"
+    visit.wait_for_function(fusing, arg=len(STRATEGIES))
+    visit.locator("#fl-readers summary").click()
+    visit.get_by_role("button", name="Classical").click()
+    visit.wait_for_function(fusing, arg=sum(kind.fuses != "tokens" for kind in STRATEGIES.values()), timeout=30000)
+    assert visit.locator("[data-testid=label]").inner_text() == "7"
+    assert visit.get_by_label("Encoder of the audio").input_value() == "audio_mfcc"
+    visit.get_by_role("button", name="Compact").click()
+    visit.wait_for_function(fusing, arg=len(STRATEGIES), timeout=30000)
+
+
+@pytest.mark.browser
+def test_inside_the_shipped_encoders(visit) -> None:
+    """Every shipped encoder shows what it makes of the first example, and a model that does not exist leaves the one before it."""
+    visit.get_by_role("tab", name="Inside the encoders").click()
+    done = "() => document.querySelectorAll('#fl-inside .fl-stats').length === 8 && !document.querySelector('#fl-inside [data-busy=true]')"
+    visit.wait_for_function(done, timeout=30000)
+    for modality in ("image", "text", "audio", "video"):
+        section = visit.locator(f"#fl-inside section[data-modality={modality}]")
+        names = section.locator("select").nth(1).evaluate("s => [...s.options].map((o) => o.value)")
+        assert names[:-1] == [*Library("digits").names(modality)]
+        for name in names[:-1]:
+            section.locator("select").nth(1).select_option(name)
+            visit.wait_for_function("([m, n]) => FusionLab.get('encoders')[m]?.[1] === n", arg=[modality, name])
+            visit.wait_for_function(done, timeout=30000)
+            assert not [say for say in section.locator(".fl-say").all_inner_texts() if say.strip()], name
+    section.locator("select").nth(1).select_option("own")
+    section.locator("input.fl-field").fill("no such/model")
+    section.get_by_role("button", name="Load").click()
+    section.get_by_text("stays.").wait_for(timeout=20000)

@@ -36,7 +36,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from fusion.config import CHECKPOINTS
 from fusion.encoders import collate
 from fusion.lab import Lab
-from fusion.library import Library, count
+from fusion.library import count
 from fusion.strategies import STRATEGIES, Strategy
 from fusion.tasks import TASKS
 from fusion.tasks.digits.examples import make_example
@@ -256,18 +256,18 @@ def measure_labs(rounds: int) -> dict[str, Any]:
         except FusionError:
             continue  # its weights are not here
         given = {m: inputs[m] for m in lab.modalities}
-        encoders |= measure_encoders(lab, Library(task, "cpu"), given, rounds)
+        encoders |= measure_encoders(lab, given, rounds)
         if lab.strategies:
             compared[task] = measure_compare(lab, given, rounds)
     return {"encoders": encoders, "compare": compared}
 
 
-def measure_encoders(lab: Lab, library: Library, inputs: dict[str, Any], rounds: int) -> dict[str, dict[str, float]]:
+def measure_encoders(lab: Lab, inputs: dict[str, Any], rounds: int) -> dict[str, dict[str, float]]:
     """{"task/encoder": milliseconds} of the encoders that were trained or fitted for this lab's task."""
     media, cases, sizes = lab.encode(inputs).media, {}, {}
-    own = [(m, name) for m in lab.modalities if lab.task.encoders[m] == lab.task.name for name in library.names(m)]
+    own = [(m, name) for m in lab.modalities if lab.task.encoders[m] == lab.task.name for name in lab.library.names(m)]
     for m, name in own:
-        encoder = library.load(m, name)
+        encoder = lab.library.load(m, name)
         prepared = encoder.prepare(media[m])
         one, many = collate([prepared]), collate([prepared] * 64)
         sizes[name] = {"parameters": count(encoder), "tokens": len(prepared.layout.places)}

@@ -12,7 +12,7 @@ from fusion.tasks.digits import Sample
 from fusion.training import train as training
 from fusion.types import FusionError
 
-TINY = TrainConfig(epochs=30, samples=16, batch_size=8, lr=1e-2, precision="fp32", workers=0)
+TINY = TrainConfig(epochs=2, samples=120, batch_size=8, lr=1e-2, precision="fp32", workers=0)
 TEXTS = ("zero", "one")
 
 

@@ -13,10 +13,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from fusion.types import Audio, FusionError
+from fusion.types import Audio, Clip, FusionError, Layout
 from fusion.ui.desk import REMEMBERED, Desks, fingerprint, shipped_tasks
 from fusion.ui.fuse import SKIP, Handlers
 from fusion.ui.state import PageState
+from fusion.ui.views import seen as seen_view
 from fusion.ui.views.media import sound
 from fusion.ui.views.packed import grey, shares, unpack_shares
 from fusion.ui.views.strategies import describe_tasks
@@ -303,3 +304,17 @@ def test_the_snippet_makes_the_same_call(handlers: Handlers, monkeypatch: pytest
     state = PageState.read(MODALITIES, values("late", **slots))
     assert fingerprint(seen[0][0]) == fingerprint(state.media(lambda name: {}, handlers.desks["digits"].uploads))
     assert seen[0][1] == {"text": 2} and seen[1] == ("encoding", "late")
+
+
+def test_an_encoder_without_a_picture_shows_the_medium_itself() -> None:
+    """Grey squares, frames at the tokens' times, loudness over time: with the extent that places are drawn by."""
+    image = np.zeros((20, 40, 3), np.uint8)
+    image[:, 20:] = 255
+    square, extent = seen_view.itself(image, SimpleNamespace(extent=()))
+    assert square.shape == (64, 64) and extent == (0.0, -0.5, 1.0, 1.5) and square[32, 5] < 10 and square[32, 60] > 245
+    frames = np.repeat(np.arange(5, dtype=np.uint8)[:, None] * 50, 48, 1).reshape(5, 4, 4, 3)
+    layout = Layout("frames", np.array([[0.0, 0, 0, 1, 1], [0.4, 0, 0, 1, 1]], np.float32))
+    film, _ = seen_view.itself(Clip(frames, np.arange(5, dtype=np.float32) / 10), SimpleNamespace(layout=layout))
+    assert film.mean((1, 2)).tolist() == [0, 200]
+    loud, extent = seen_view.itself(Audio(100, np.repeat([0.0, 0.5], 200).astype(np.float32)), SimpleNamespace())
+    assert loud.shape == (1, 200) and loud[0, :100].max() == 0 and loud[0, 101:].min() == 0.5 and extent == (0.0, 4.0)

@@ -19,8 +19,8 @@
 
   const kinds = {
     grid: (name, seen) => {
-      const [x0, y0, x1, y1] = seen.extent, columns = Math.round((x1 - x0) / (seen.places[0][2] - seen.places[0][0]));
-      const cells = seen.places.map((p, i) => cell(t("token.cell", { row: Math.floor(i / columns) + 1, column: (i % columns) + 1 }), at(p[0], x0, x1), at(p[1], y0, y1), at(p[2], x0, x1), at(p[3], y0, y1)));
+      const [x0, y0, x1, y1] = seen.extent, columns = Math.round((x1 - x0) / (seen.places[0][2] - seen.places[0][0])), even = columns * columns === seen.places.length; // keypoints lie anywhere
+      const cells = seen.places.map((p, i) => cell(even ? t("token.cell", { row: Math.floor(i / columns) + 1, column: (i % columns) + 1 }) : t("token.place", { number: i + 1 }), at(p[0], x0, x1), at(p[1], y0, y1), at(p[2], x0, x1), at(p[3], y0, y1)));
       return { box: el("div", { class: "fl-paper" }, grey(seen.array, t("seen.image")), cells), cells, columns };
     },
     seconds: (name, seen) => {

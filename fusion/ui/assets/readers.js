@@ -17,7 +17,7 @@
       const { choice, offers, sets } = about, set = Object.keys(sets).find((name) => same(choice, sets[name]));
       if (status === "error") props.value = JSON.stringify({ choice }); // what could not be had gives way to what is there
       const title = (name, other) => (FL.has(`encoder.${name}.title`) ? t(`encoder.${name}.title`) : other);
-      const button = (name) => el("button", { type: "button", class: "fl-chip", "aria-pressed": String(set === name), onclick: () => send(sets[name]) }, t("readers." + name));
+      const button = (name) => el("button", { type: "button", class: "fl-chip", "aria-label": t("readers." + name), "aria-pressed": String(set === name), onclick: () => send(sets[name]) }, t("readers." + name));
       const select = (m) => {
         const looked = (FL.get("encoders")?.[m] || []).filter((name) => name.startsWith(BACKBONE)), names = offers[m].map((o) => o.name);
         const all = [...offers[m], ...looked.filter((name) => !names.includes(name)).map((name) => ({ name, title: name.slice(BACKBONE.length) }))];

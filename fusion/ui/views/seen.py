@@ -6,26 +6,45 @@ from typing import Any
 
 import numpy as np
 
-from fusion.types import Prediction, Seen
+from fusion.encoders.image_cnn import letterbox
+from fusion.types import Audio, Clip, Medium, Prediction, Seen
 from fusion.ui.views.packed import grey, places, shares
+
+SIDE, STRETCHES = 64, 200
 
 
 def panels(seen: dict[str, Seen], media: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """{modality: array, extent, tokens with weights and norms, embedding, cost}."""
-    return {m: panel(s, media[m] if m == "text" else None) for m, s in seen.items()}
+    return {m: panel(s, media[m]) for m, s in seen.items()}
 
 
-def panel(seen: Seen, text: str | None) -> dict[str, Any]:
+def panel(seen: Seen, medium: Medium) -> dict[str, Any]:
+    array, extent = (seen.array, seen.extent) if seen.array is not None else itself(medium, seen)
     return places(seen.layout) | {
-        "array": None if seen.array is None else grey(seen.array),
-        "text": text,
-        "extent": [round(float(v), 4) for v in seen.extent],
+        "array": None if array is None else grey(array),
+        "text": medium if isinstance(medium, str) else None,
+        "extent": [round(float(v), 4) for v in extent],
         "weights": shares(seen.weights),
         "norms": np.asarray(seen.norms, np.float64).round(3).tolist(),
         "embedding": np.asarray(seen.embedding, np.float64).round(3).tolist(),
         "seconds": seen.seconds,
         "parameters": seen.parameters,
     }
+
+
+def itself(medium: Medium, seen: Seen) -> tuple[np.ndarray | None, tuple[float, ...]]:
+    """The medium where the encoder has no picture of its own: a small grey square, frames, loudness over time; and what it covers."""
+    if isinstance(medium, np.ndarray):
+        return letterbox(medium, SIDE)
+    if isinstance(medium, Clip):
+        times = np.unique(seen.layout.places[:, 0])
+        index = np.abs(np.asarray(medium.times)[:, None] - times).argmin(0)
+        boxed = [letterbox(medium.frames[i], SIDE) for i in index]
+        return np.stack([picture for picture, _ in boxed]), boxed[0][1]
+    if isinstance(medium, Audio):
+        parts = np.array_split(np.abs(medium.samples), min(STRETCHES, max(1, len(medium.samples))))
+        return np.array([[part.max(initial=0.0) for part in parts]], np.float32), (0.0, medium.seconds)
+    return None, seen.extent
 
 
 def attention(predictions: dict[str, Prediction]) -> dict[str, dict[str, Any]]:
