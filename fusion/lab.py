@@ -17,8 +17,8 @@ from torch import Tensor
 from fusion import media
 from fusion.choice import choose, encoder_folder, heads_folder
 from fusion.config import CHECKPOINTS
-from fusion.encoders import COMPACT, Prepared, collate
-from fusion.library import Library, count
+from fusion.encoders import COMPACT, Prepared
+from fusion.library import Library, count, encode
 from fusion.model import Fused, FusionModel, load_model, present_mask
 from fusion.strategies import STRATEGIES, Unimodal
 from fusion.tasks import TASKS
@@ -189,11 +189,9 @@ class Lab:
         return loaded, tuple(notes)
 
     def _features(self, modality: str, prepared: list[Prepared]) -> Features:
-        values, mask = collate(prepared)
-        with torch.inference_mode():
-            features = self.encoders[modality](values.to(self.device), mask.to(self.device))
-        features.layout = tuple(p.layout for p in prepared)
-        return features
+        found = encode(self.encoders[modality], prepared)
+        parts = (x.to(self.device) for x in (found.tokens, found.mask, found.pooled, found.weights))
+        return Features(*parts, layout=tuple(p.layout for p in prepared))
 
     def _predict(self, encoded: Encoded, strategy: str, given: list[str]) -> Prediction:
         model, layouts = self.models[strategy], {m: encoded.prepared[m].layout for m in given}

@@ -20,7 +20,7 @@ import torch
 
 from fusion.choice import BACKBONE, References, check_name, encoder_folder, names_of
 from fusion.config import CHECKPOINTS
-from fusion.encoders import ENCODERS, Encoder, FixedEncoder, collate
+from fusion.encoders import ENCODERS, Encoder, FixedEncoder, Prepared, collate
 from fusion.model import load_encoder, load_weights
 from fusion.tasks import TASKS
 from fusion.types import Features, FusionError, Inside, Medium, Scatter, Seen
@@ -50,7 +50,10 @@ class Library:
         check_name(modality, name)
         with self._lock:
             if (modality, name) not in self._loaded:
-                self._loaded[modality, name] = self._read(modality, name).to(self.device)
+                encoder = self._read(modality, name)
+                # a textbook's feature is computed by libraries of the CPU, and so is all that it keeps
+                textbook = isinstance(encoder, FixedEncoder) and not name.startswith(BACKBONE)
+                self._loaded[modality, name] = encoder.to("cpu" if textbook else self.device)
                 large = [key for key in self._loaded if key[1].startswith(BACKBONE)]
                 for key in large[:-BACKBONES_KEPT]:  # a backbone may be a gigabyte
                     del self._loaded[key]
@@ -65,9 +68,7 @@ class Library:
         start = time.perf_counter()
         prepared = encoder.prepare(medium)
         middle = time.perf_counter()
-        values, mask = collate([prepared])
-        with torch.inference_mode():
-            features = encoder(values.to(self.device), mask.to(self.device))
+        features = encode(encoder, [prepared])
         seconds = middle - start, time.perf_counter() - middle
         panels = tuple(encoder.inside(medium, prepared))
         facts = self.facts(modality, name)
@@ -131,6 +132,14 @@ class Library:
         points = ((x - mean) @ wide)[:SHOWN]
         here = (features.pooled[0].cpu() * scale - mean) @ wide
         return Scatter(points.numpy(), found.content[:SHOWN].numpy(), here.numpy(), float(variance[-2:].sum() / variance.sum()))
+
+
+def encode(encoder: Encoder, prepared: list[Prepared]) -> Features:
+    """A batch through an encoder on whatever device it is."""
+    values, mask = collate(prepared)
+    device = next((x.device for x in (*encoder.parameters(), *encoder.buffers())), values.device)
+    with torch.inference_mode():
+        return encoder(values.to(device), mask.to(device))
 
 
 def count(encoder: Encoder) -> int:

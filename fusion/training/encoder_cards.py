@@ -6,6 +6,7 @@ python -m fusion.training.encoder_cards        rewrites cards and table from the
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -26,12 +27,10 @@ PROBE = (
 
 def trained_on(modality: str, name: str) -> str:
     """What an encoder learned from, as a sentence."""
+    data = re.sub(r" \(`[^`]*`\)", "", DATA[modality])  # for people: without file names
     if issubclass(ENCODERS[name], FixedEncoder):
-        return (
-            f"Nobody trained it. What is fitted, without labels, on 2,000 training samples of the task digits ({modality}): whitening, "
-            f"and a vocabulary where it has one. Samples: {DATA[modality]}."
-        )
-    return f"Trained on {DATA[modality]}."
+        return f"Not trained; whitening, and a vocabulary where it has one, fitted without labels on 2,000 samples of {data}."
+    return f"Trained on {data}."
 
 
 def card(modality: str, name: str, facts: dict[str, Any]) -> str:

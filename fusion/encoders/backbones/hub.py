@@ -48,19 +48,21 @@ def _local(source: str) -> Path | None:
 
 
 def _fetch(source: str) -> Path:
-    import httpx2
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError, OfflineModeIsEnabled, RepositoryNotFoundError
 
+    reason: Exception
     try:
         info = HfApi().model_info(source, files_metadata=True, timeout=TIMEOUT)
         _check_weights(source, {file.rfilename: file.size or 0 for file in info.siblings or []})
         return Path(snapshot_download(source, revision=info.sha, allow_patterns=FILES, etag_timeout=TIMEOUT))
+    except FusionError:
+        raise
     except GatedRepoError as error:
         raise FusionError(f"{source} is gated: accept its terms on huggingface.co and log in with `hf auth login`.") from error
     except RepositoryNotFoundError as error:
         raise FusionError(f"There is no model {source} on huggingface.co, or it is private.") from error
-    except (httpx2.HTTPError, OSError) as error:
+    except Exception as error:  # whatever HTTP library the hub's client stands on has errors of its own
         reason = error
     try:
         return Path(snapshot_download(source, allow_patterns=FILES, local_files_only=True))
