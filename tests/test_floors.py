@@ -144,3 +144,12 @@ def test_text_in_many_languages(lab: Lab) -> None:
     told |= {"not six but two": 2, "cuatro": 4, "NEUN": 9, "zéro": 0, "٤": 4, "s_ven": 7, "on the ninth floor": 9}
     right = [lab.predict({"text": t}, "text_only").label == str(k) for t, k in told.items()]
     assert sum(right) >= len(right) - 1, [t for t, ok in zip(told, right, strict=True) if not ok]
+
+
+def test_strategies_on_textbook_features(samples: list) -> None:
+    """No single feature is good, all four together are: what the shipped heads of the classical set are there to show."""
+    classical = fusion.load("digits", "cpu", encoders="classical")
+    assert set(classical.strategies) == {name for name, kind in STRATEGIES.items() if kind.fuses != "tokens"}
+    for strategy in classical.strategies:
+        assert accuracy(classical, strategy, samples) >= 0.95, strategy
+    assert accuracy(classical, "text_only", samples) <= 0.9

@@ -24,7 +24,10 @@ MOST_TERMS, SHOWN = 2000, 12
 
 
 class TextBagOfWords(TermEncoder):
-    """Text to TF-IDF weights of its words and their runs of letters, whatever their order."""
+    """Text to TF-IDF weights of its words and their runs of letters, whatever their order.
+
+    Text of any length to raw tokens (W, V), one per word, and a raw vector (V): shares of the V terms of the vocabulary, which sum to 1.
+    """
 
     title = "Bag of words (TF-IDF)"
     paper = "Salton & Buckley 1988"

@@ -42,7 +42,10 @@ def row_of(part: str, rows: int) -> int:
 
 
 class TextEmbedding(Encoder):
-    """Every word is the mean of learned vectors of the word and its letter triples, as if it stood alone."""
+    """Every word is the mean of learned vectors of the word and its letter triples, as if it stood alone.
+
+    Text of any length to tokens (W, D), one per word.
+    """
 
     modality = "text"
     title = "Subword embedding"

@@ -34,7 +34,10 @@ TERM_PRIOR = 0.05  # below 1: a topic has few terms
 
 
 class TextTopics(TermEncoder):
-    """Text to the topics it is made of, found without labels by latent Dirichlet allocation."""
+    """Text to the topics it is made of, found without labels by latent Dirichlet allocation.
+
+    Text of any length to raw tokens (W, K), one per word, and a raw vector (K): chances of the K topics in [0, 1], which sum to 1.
+    """
 
     title = "Topics (LDA)"
     paper = "Blei, Ng & Jordan 2003"

@@ -42,7 +42,10 @@ class Recurrence(nn.Module):
 
 
 class TextLSTM(TextTransformer):
-    """Words spelled out letter by letter, then read one after the other from both ends, with a memory."""
+    """Words spelled out letter by letter, then read one after the other from both ends, with a memory.
+
+    Text of any length to tokens (W, D), one per word: the first half read to the right, the second to the left.
+    """
 
     title = "Bidirectional LSTM"
     paper = "Hochreiter & Schmidhuber 1997; Graves & Schmidhuber 2005"

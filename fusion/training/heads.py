@@ -1,4 +1,4 @@
-"""Strategies for encoders of a visitor's choice, trained in seconds on vectors of reference samples and then kept.
+"""Strategies for encoders of a visitor's choice, trained in seconds each on vectors of reference samples and then kept.
 
     for progress in train_heads(TASKS["digits"], choose(TASKS["digits"], {"image": "image_lbp"})): ...
 
