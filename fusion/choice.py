@@ -23,6 +23,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from fusion.config import cache_folder
 from fusion.encoders import CLASSICAL, COMPACT, ENCODERS
 from fusion.tasks import Task
 from fusion.types import FusionError
@@ -30,11 +31,6 @@ from fusion.types import FusionError
 SETS: dict[str, dict[str, str]] = {"compact": COMPACT, "classical": CLASSICAL}
 BACKBONE = "backbone:"
 Choice = dict[str, str]  # {modality: name of an encoder, or "backbone:<hub id or path>"}
-
-
-def cache_folder() -> Path:
-    """What is made on this machine and kept: the variable FUSION_CACHE, or a folder in the user's own cache."""
-    return Path(os.environ.get("FUSION_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fusion-lab")
 
 
 def choose(task: Task, encoders: str | Mapping[str, str] = "compact") -> Choice:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,6 +11,11 @@ from typing import Any, TypeVar
 from fusion.types import MODALITIES, FusionError
 
 CHECKPOINTS = Path(__file__).resolve().parent.parent / "checkpoints"
+
+
+def cache_folder() -> Path:
+    """What is made on this machine and kept: the variable FUSION_CACHE, or a folder in the user's own cache."""
+    return Path(os.environ.get("FUSION_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fusion-lab")
 
 
 @dataclass(frozen=True)

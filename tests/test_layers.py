@@ -147,11 +147,6 @@ def size_violations(path: str, tree: ast.Module, text: str) -> Iterator[str]:
 
 def safety_violations(path: str, tree: ast.Module, files: dict[str, str]) -> Iterator[str]:
     """Whatever would run code that came with data: unpickling in any form, and code from a model hub."""
-    weights_only = {  # torchvision's weights come as pickles; this reads tensors out of them and refuses all else
-        call.func
-        for call in ast.walk(tree)
-        if isinstance(call, ast.Call) and any(k.arg == "weights_only" and ast.unparse(k.value) == "True" for k in call.keywords)
-    }
     for node in ast.walk(tree):
         where = f"{path}:{getattr(node, 'lineno', 0)}"
         for module in imported(node, path, files):
@@ -163,8 +158,7 @@ def safety_violations(path: str, tree: ast.Module, files: dict[str, str]) -> Ite
             and any(a.name == "load" for a in node.names)
         ):
             yield f"{where}: imports torch.load"
-        loads = isinstance(node, ast.Attribute) and node.attr == "load" and ast.unparse(node.value) in ("torch", "torch.serialization")
-        if loads and node not in weights_only:
+        if isinstance(node, ast.Attribute) and node.attr == "load" and ast.unparse(node.value) in ("torch", "torch.serialization"):
             yield f"{where}: uses torch.load"
         if isinstance(node, ast.keyword) and node.arg in ("trust_remote_code", "allow_pickle") and ast.unparse(node.value) != "False":
             yield f"{where}: passes {node.arg}={ast.unparse(node.value)}"
@@ -250,8 +244,7 @@ PLANTED = [
     ("sizes", "fusion/types.py", "def f():\n" + "    x = 1\n" * 80),
     ("sizes", "fusion/tasks/new.py", None),
     ("safety", "fusion/model.py", f"import torch\n{UNPICKLE}('a')"),
-    ("safety", "fusion/model.py", f"import torch\n{UNPICKLE}('a', weights_only=False)"),
-    ("safety", "fusion/model.py", f"import torch\n{UNPICKLE}('a', weights_only=flag)"),
+    ("safety", "fusion/model.py", f"import torch\n{UNPICKLE}('a', weights_only=True)"),
     ("safety", "fusion/model.py", "from torch import load"),
     ("safety", "fusion/model.py", "import pickle"),
     ("safety", "fusion/model.py", "def f():\n    from joblib import load"),
@@ -268,8 +261,3 @@ def test_the_checker_finds(rule: str, path: str, code: str | None) -> None:
     planted = "x = 1\n" if code is None else CLEAN.get(path, '"""A."""\n') + code + "\n"
     found = violations(CLEAN | {path: planted})
     assert [name for name, lines in found.items() if lines] == [rule]
-
-
-def test_the_checker_lets_tensors_alone_be_read() -> None:
-    code = CLEAN["fusion/model.py"] + f"import torch\n{UNPICKLE}('a', weights_only=True)\n"
-    assert not any(violations(CLEAN | {"fusion/model.py": code}).values())

@@ -14,8 +14,8 @@ import torch
 
 from fusion.encoders import collate
 from fusion.encoders.backbone import load_backbone
+from fusion.encoders.backbones import hub
 from fusion.encoders.backbones.hub import is_repository
-from fusion.encoders.backbones.torchvision_cnn import MODELS
 from fusion.types import Clip, FusionError
 from tests.encoders import tiny_models as tiny
 
@@ -179,28 +179,30 @@ def test_what_the_cache_holds_is_used_offline(tmp_path: Path, monkeypatch: pytes
 
 
 @pytest.fixture
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where torch keeps weights, with none in it."""
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
-    return tmp_path / "hub" / "checkpoints"
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The cache folder's place for torchvision's weights, empty, and no way to the hub."""
+    monkeypatch.setenv("FUSION_CACHE", str(tmp_path))
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    (tmp_path / "torchvision").mkdir()
+    return tmp_path / "torchvision"
 
 
-def random_weights(hub: Path, name: str) -> Any:
-    from torchvision.models import get_model, get_weight
+def random_weights(path: Path, name: str, without: str = "nothing") -> Any:
+    from safetensors.torch import save_file
+    from torchvision.models import get_model
 
     torch.manual_seed(0)
     network = get_model(name, weights=None).eval()
-    torch.save(network.state_dict(), hub / get_weight(MODELS[name][1]).url.rpartition("/")[2])
+    save_file({k: v for k, v in network.state_dict().items() if without not in k}, path)
     return network
 
 
-def test_torchvision_pictures_are_the_networks_own(hub: Path) -> None:
+def test_torchvision_pictures_are_the_networks_own(kept: Path) -> None:
     """Against the graph of the network cut by torchvision itself; shorter side to 256, the middle 224."""
     from torchvision.models import ResNet18_Weights
     from torchvision.models.feature_extraction import create_feature_extractor
 
-    network = random_weights(hub, "resnet18")
+    network = random_weights(kept / "resnet18.safetensors", "resnet18")
     encoder = load_backbone("torchvision:resnet18", "image")
     image = np.random.default_rng(0).integers(0, 256, (128, 256, 3), dtype=np.uint8)
     prepared = encoder.prepare(image)
@@ -213,10 +215,10 @@ def test_torchvision_pictures_are_the_networks_own(hub: Path) -> None:
     assert real.all() and [p.title for p in encoder.inside(image, prepared)] == ["backbone.components"]
 
 
-def test_torchvision_clips_are_the_networks_own(hub: Path) -> None:
+def test_torchvision_clips_are_the_networks_own(kept: Path) -> None:
     from torchvision.models.video import R3D_18_Weights
 
-    network = random_weights(hub, "r3d_18")
+    network = random_weights(kept / "r3d_18.safetensors", "r3d_18")
     encoder = load_backbone("torchvision:r3d_18", "video")
     rng = np.random.default_rng(0)
     moving = Clip(rng.integers(0, 256, (16, 60, 80, 3), dtype=np.uint8), np.arange(16, dtype=np.float32) / 10)
@@ -233,41 +235,38 @@ def test_torchvision_clips_are_the_networks_own(hub: Path) -> None:
         assert len(encoder.prepare(odd).layout.places) == 2 * 7 * 7
 
 
-def test_torchvision_sentences(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_torchvision_sentences(kept: Path) -> None:
     assert "there are torchvision:resnet18" in sentence("torchvision:resnet9000", "image")
     assert "reads video, not image" in sentence("torchvision:r3d_18", "image")
-
-    def refuse(*args: Any, **more: Any) -> Any:
-        raise OSError("no network")
-
-    monkeypatch.setattr("urllib.request.urlopen", refuse)
-    assert "cannot be fetched" in sentence("torchvision:resnet18", "image")
-    assert not list(hub.iterdir())
+    assert "published as a pickle only" in sentence("torchvision:r2plus1d_18", "video")
+    (kept / "resnet18.safetensors").write_bytes(b"not weights")
+    assert "cannot be read" in sentence("torchvision:resnet18", "image")
+    random_weights(kept / "resnet18.safetensors", "resnet18", without="layer4")
+    assert "cannot be read" in sentence("torchvision:resnet18", "image")
 
 
-class Evil:
-    """Something that makes a file when it is read back."""
+def test_torchvision_pickles_are_not_even_opened(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where torch itself keeps them, too."""
+    from torchvision.models import ResNet18_Weights, resnet18
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (Path.touch, (self.path,))
-
-
-def test_torchvision_weights_run_nothing(hub: Path) -> None:
-    from torchvision.models import ResNet18_Weights
-
-    path = hub / ResNet18_Weights.IMAGENET1K_V1.url.rpartition("/")[2]
-    for zipped in (True, False):  # the two formats of torch
-        torch.save({"conv1.weight": Evil(hub / "ran")}, path, _use_new_zipfile_serialization=zipped)
-        assert "cannot be read" in sentence("torchvision:resnet18", "image")
-    assert not (hub / "ran").exists()
+    monkeypatch.setenv("TORCH_HOME", str(kept))
+    monkeypatch.setattr(hub, "_fetch", lambda source: pytest.fail("asked the hub") if source != "timm/resnet18.tv_in1k" else refuse(source))
+    pickles = kept / "hub" / "checkpoints"
+    pickles.mkdir(parents=True)
+    torch.save(resnet18().state_dict(), pickles / ResNet18_Weights.IMAGENET1K_V1.url.rpartition("/")[2])
+    assert "does not answer" in sentence("torchvision:resnet18", "image")
 
 
-def test_torchvision_downloads_are_checked(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import io
+def refuse(source: str) -> Path:
+    raise FusionError(f"{source} is not on this machine and huggingface.co does not answer.")
 
-    monkeypatch.setattr("urllib.request.urlopen", lambda *args, **more: io.BytesIO(b"not the weights"))
-    assert "cannot be fetched" in sentence("torchvision:resnet18", "image")
-    assert not list(hub.iterdir())
+
+def test_torchvision_weights_of_the_hub(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A repository of the hub, with a configuration of another library beside the weights; counters of batches may be missing."""
+    folder = kept / "fetched"
+    folder.mkdir()
+    (folder / "config.json").write_text('{"architecture": "resnet18"}')
+    network = random_weights(folder / "model.safetensors", "resnet18", without="num_batches_tracked")
+    monkeypatch.setattr(hub, "_fetch", lambda source: folder)
+    encoder = load_backbone("torchvision:resnet18", "image")
+    torch.testing.assert_close(encoder.tower.network.layer4[0].conv1.weight, network.layer4[0].conv1.weight)

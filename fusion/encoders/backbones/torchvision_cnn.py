@@ -4,7 +4,8 @@
     torchvision:r3d_18          clips of 16 frames, Kinetics-400
     torchvision:r2plus1d_18     the same with convolutions apart in space and time
 
-The weights are pickles; they are read with `weights_only`, which builds tensors and nothing else, and their checksum is in their name.
+torchvision publishes pickles, which are never read here: weights come from safetensors that the user saved in the cache folder, or from a
+copy on the hub. Networks and transforms are torchvision's own.
 
 Reference: He 2016 (ResNet); Tran 2018, A Closer Look at Spatiotemporal Convolutions (R3D, R(2+1)D).
 """
@@ -12,18 +13,18 @@ Reference: He 2016 (ResNet); Tran 2018, A Closer Look at Spatiotemporal Convolut
 from __future__ import annotations
 
 import copy
-import hashlib
-import os
-import re
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from fusion.config import cache_folder
 from fusion.encoders.backbones.geometry import Window
+from fusion.encoders.backbones.hub import find_folder
+from fusion.encoders.backbones.pretrained import one_sentence
 from fusion.encoders.backbones.tower import Tower, components
 from fusion.encoders.backbones.video import motion_panel, tubes
 from fusion.encoders.base import Prepared
@@ -32,12 +33,12 @@ from fusion.encoders.video_tcn import sample_times
 from fusion.types import Clip, FusionError, Medium, Panel
 
 PREFIX = "torchvision:"
-MODELS = {  # name: modality, name of its weights
-    "resnet18": ("image", "ResNet18_Weights.IMAGENET1K_V1"),
-    "r3d_18": ("video", "R3D_18_Weights.KINETICS400_V1"),
-    "r2plus1d_18": ("video", "R2Plus1D_18_Weights.KINETICS400_V1"),
+MODELS = {  # name: modality, name of its weights, the hub's copy of them as safetensors
+    "resnet18": ("image", "ResNet18_Weights.IMAGENET1K_V1", "timm/resnet18.tv_in1k"),
+    "r3d_18": ("video", "R3D_18_Weights.KINETICS400_V1", None),
+    "r2plus1d_18": ("video", "R2Plus1D_18_Weights.KINETICS400_V1", None),
 }
-FRAMES, TIMEOUT = 16, 10.0  # of a clip; seconds without an answer
+FRAMES = 16  # of a clip
 
 
 def load_torchvision(source: str, modality: str) -> Tower:
@@ -49,43 +50,29 @@ def load_torchvision(source: str, modality: str) -> Tower:
     name = source.removeprefix(PREFIX)
     if name not in MODELS:
         raise FusionError(f"There is no {source!r}; there are {', '.join(PREFIX + name for name in MODELS)}.")
-    reads, weights_name = MODELS[name]
+    reads, weights_name, _ = MODELS[name]
     if reads != modality:
         raise FusionError(f"{source} reads {reads}, not {modality}.")
     from torchvision.models import get_model, get_weight
 
-    weights = get_weight(weights_name)
-    network = get_model(name, weights=None)
-    path = fetch_weights(source, weights.url)
-    try:
-        network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-    except Exception as error:  # a broken pickle fails in many ways
-        raise FusionError(f"The weights of {source} ({path.name}) cannot be read; delete that file to have it fetched again.") from error
-    transforms = weights.transforms()
+    path, network = find_weights(source), get_model(name, weights=None)
+    with one_sentence(source, f"has weights that cannot be read ({path.name})"):
+        network.load_state_dict(load_file(path))
+    transforms = get_weight(weights_name).transforms()
     return (ConvImage if reads == "image" else ConvVideo)(network.requires_grad_(False).eval(), transforms)
 
 
-def fetch_weights(source: str, url: str) -> Path:
-    """Downloads weights to where torch.hub keeps them; a file gets its name only after its checksum agrees."""
-    path = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
+def find_weights(source: str) -> Path:
+    """The safetensors file of a model's weights: one that its user put into the cache, else the hub's copy where there is one."""
+    name = source.removeprefix(PREFIX)
+    path, repository = cache_folder() / "torchvision" / f"{name}.safetensors", MODELS[name][2]
     if path.is_file():
         return path
-    part = path.with_suffix(f".{os.getpid()}.part")
-    digest, wanted = hashlib.sha256(), re.search(r"-([0-9a-f]{8,})\.", path.name)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with urllib.request.urlopen(url, timeout=TIMEOUT) as response, part.open("wb") as file:
-            while chunk := response.read(1 << 20):
-                digest.update(chunk)
-                file.write(chunk)
-        if wanted and not digest.hexdigest().startswith(wanted[1]):
-            raise OSError("the file that came is another one")
-        os.replace(part, path)
-    except OSError as error:  # urllib's errors are among them
-        raise FusionError(f"The weights of {source} are not on this machine and cannot be fetched from {url} ({error}).") from error
-    finally:
-        part.unlink(missing_ok=True)
-    return path
+    if repository:
+        return find_folder(repository) / "model.safetensors"
+    raise FusionError(
+        f"The weights of {source} are published as a pickle only, which is not read here; the README says how to save them as safetensors."
+    )
 
 
 class ConvTower(Tower):
