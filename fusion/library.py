@@ -34,7 +34,7 @@ class Library:
 
     def __init__(self, task: str = "digits", device: str = "cpu", checkpoints: Path = CHECKPOINTS) -> None:
         self.task, self.device, self.checkpoints = TASKS[task], device, checkpoints
-        self._loaded: OrderedDict[tuple[str, str], Encoder] = OrderedDict()
+        self._loaded: OrderedDict[tuple[str, str, bool], Encoder] = OrderedDict()
         self._lock = threading.Lock()
 
     def names(self, modality: str) -> tuple[str, ...]:
@@ -48,20 +48,21 @@ class Library:
             FusionError: it does not exist, reads another modality, or cannot be had, in one sentence.
         """
         check_name(modality, name)
+        key = self._key(modality, name)
         with self._lock:
-            if (modality, name) not in self._loaded:
+            if key not in self._loaded:
                 encoder = self._read(modality, name)
                 # a textbook's feature is computed by libraries of the CPU, and so is all that it keeps
                 textbook = isinstance(encoder, FixedEncoder) and not name.startswith(BACKBONE)
-                self._loaded[modality, name] = encoder.to("cpu" if textbook else self.device)
-                large = [key for key in self._loaded if key[1].startswith(BACKBONE)]
-                for key in large[:-BACKBONES_KEPT]:  # a backbone may be a gigabyte
-                    del self._loaded[key]
-            return self._loaded[modality, name]
+                self._loaded[key] = encoder.to("cpu" if textbook else self.device)
+                large = [k for k in self._loaded if k[1].startswith(BACKBONE)]
+                for old in large[:-BACKBONES_KEPT]:  # a backbone may be a gigabyte
+                    del self._loaded[old]
+            return self._loaded[key]
 
     def inside(self, modality: str, name: str, medium: Medium) -> Inside:
         """What the encoder makes of a medium as `Lab.encode` gives it."""
-        known = (modality, name) in self._loaded
+        known = self._key(modality, name) in self._loaded
         encoder = self.load(modality, name)
         if not known:
             encoder.prepare(medium)  # the very first call imports and compiles, which is not what an encoder costs
@@ -96,6 +97,10 @@ class Library:
         kind = ENCODERS[name]
         words = (kind.__doc__ or "").strip().splitlines()[0]
         return {"title": kind.title, "idea": words, "paper": kind.paper, "learned": not issubclass(kind, FixedEncoder)}
+
+    def _key(self, modality: str, name: str) -> tuple[str, str, bool]:
+        """A backbone is another one once its whitening is fitted, which may be after somebody looked into it."""
+        return modality, name, (self._folder(modality, name) / "model.safetensors").exists()
 
     def _folder(self, modality: str, name: str) -> Path:
         return encoder_folder(self.checkpoints, self.task, modality, name)

@@ -15,6 +15,7 @@ from fusion.model import save_weights
 from fusion.tasks import TASKS
 from fusion.tasks.digits.examples import make_example
 from fusion.types import FusionError
+from tests.encoders import tiny_models
 from tests.tiny import make_checkpoints
 
 DIGITS = TASKS["digits"]
@@ -96,3 +97,17 @@ def test_every_encoder_can_be_described(library: Library) -> None:
         about = library.describe(name)
         assert about["title"] and about["paper"] and str(about["idea"]).endswith((".", ":")), name
     assert library.describe("backbone:a/b")["title"] == "a/b"
+
+
+def test_a_backbone_is_read_anew_once_it_is_fitted(library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody looks into it first; what is fitted to it later, and the map among references, belong together."""
+    monkeypatch.setenv("FUSION_CACHE", str(tmp_path / "cache"))
+    name = f"backbone:{tiny_models.vit(tmp_path / 'vit')}"
+    before = library.load("image", name)
+    assert library.load("image", name) is before
+    fitted = Library("digits", "cpu", tmp_path).load("image", name)
+    fitted.pooled_map.fit(torch.randn(50, fitted.pooled_map.mean.shape[0], generator=torch.Generator().manual_seed(0)))
+    maps = {k: v for k, v in fitted.state_dict().items() if "_map." in k}
+    save_weights(encoder_folder(tmp_path, DIGITS, "image", name), maps, EncoderConfig(name))
+    torch.testing.assert_close(library.load("image", name).pooled_map.map, fitted.pooled_map.map)
+    assert not torch.equal(before.pooled_map.map, fitted.pooled_map.map)

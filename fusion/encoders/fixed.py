@@ -11,7 +11,7 @@ Reference: Kessy 2018, Optimal Whitening and Decorrelation (PCA whitening).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -31,6 +31,7 @@ class Whitening(nn.Module):
         self.register_buffer("mean", torch.zeros(inside))
         self.register_buffer("map", torch.eye(inside, outside))
 
+    @torch.no_grad()
     def fit(self, x: Tensor) -> None:
         """From samples x (N, F), N at least 2."""
         x = x.double()
@@ -71,25 +72,27 @@ class FixedEncoder(Encoder):
     def learn(self, media: Sequence[Medium]) -> None:
         """Fits a vocabulary, without labels and the same for the same media; most have none."""
 
-    @torch.inference_mode()
     def fit(self, media: Sequence[Medium]) -> None:
         """Vocabulary and whitening from media of the kind it will read."""
+        for _ in self.fitting(media):
+            pass
+
+    def fitting(self, media: Sequence[Medium]) -> Iterator[float]:
+        """`fit` step by step, saying how far it is, in [0, 1]."""
         self.learn(media)
-        share = max(1, MOST_TOKENS // len(media))
-        self.whiten([self.raw(medium, share) for medium in media])
+        raw, most = [], max(1, MOST_TOKENS // len(media))
+        for medium in media:
+            raw.append(self.raw(medium, most))
+            yield len(raw) / len(media)
+        tokens, pooled = zip(*raw, strict=True)
+        self.token_map.fit(torch.cat(tokens))
+        self.pooled_map.fit(torch.cat(pooled))
 
     @torch.inference_mode()
     def raw(self, medium: Medium, most: int) -> tuple[Tensor, Tensor]:
         """Raw tokens (T, F) of a medium, evenly thinned to at most `most`, and its raw vector (1, F'): what whitening is fitted on."""
         tokens, real, vector, _ = self.describe(*collate([self.prepare(medium)]))
         return tokens[real][:: 1 + (int(real.sum()) - 1) // most].clone(), vector
-
-    @torch.inference_mode()
-    def whiten(self, raw: Sequence[tuple[Tensor, Tensor]]) -> None:
-        """Fits both maps to what `raw` gave for several media."""
-        tokens, pooled = zip(*raw, strict=True)
-        self.token_map.fit(torch.cat(tokens))
-        self.pooled_map.fit(torch.cat(pooled))
 
     def forward(self, values: Tensor, mask: Tensor) -> Features:
         tokens, real, pooled, weights = self.describe(values, mask)

@@ -19,9 +19,8 @@ import torch
 
 from fusion.choice import BACKBONE, References, encoder_folder, names_of
 from fusion.config import CHECKPOINTS, EncoderConfig
-from fusion.encoders import ENCODERS, Encoder, FixedEncoder, collate
-from fusion.encoders.fixed import MOST_TOKENS
-from fusion.library import FACTS, Library
+from fusion.encoders import ENCODERS, Encoder, FixedEncoder
+from fusion.library import FACTS, Library, encode
 from fusion.model import save_weights
 from fusion.tasks import TASKS, Task
 from fusion.tasks.digits import Digits
@@ -49,16 +48,13 @@ def sampled(digits: Digits, modality: str, count: int, seed: int, severity: dict
 
 def vectors(encoder: Encoder, samples: Iterable[tuple[Medium, int, int]], count: int, batch: int = 50) -> Steps:
     """The encoder's vectors of `count` samples, in batches."""
-    device = next(encoder.buffers(), torch.zeros(())).device
     pooled, digits, content, waiting = [], [], [], []
     for medium, digit, named in samples:
         waiting.append(encoder.prepare(medium))
         digits.append(digit)
         content.append(named)
         if len(waiting) == batch or len(digits) == count:
-            values, mask = collate(waiting)
-            with torch.inference_mode():
-                pooled.append(encoder(values.to(device), mask.to(device)).pooled.cpu())
+            pooled.append(encode(encoder, waiting).pooled.cpu())
             waiting = []
             yield len(digits) / count
     return References(torch.cat(pooled), torch.tensor(digits), torch.tensor(content))
@@ -71,23 +67,14 @@ def make_references(task: Task, modality: str, name: str, checkpoints: Path, dat
     fresh = not large and _fitted(name)
     encoder = ENCODERS[name]() if fresh else Library(task.name, "cpu", checkpoints).load(modality, name)
     if isinstance(encoder, FixedEncoder):
-        yield from fit(encoder, [medium for medium, _, _ in sampled(digits, modality, fitted, SEED + 1)], fitted / (fitted + count))
+        media = [medium for medium, _, _ in sampled(digits, modality, fitted, SEED + 1)]
+        yield from (share * fitted / (fitted + count) for share in encoder.fitting(media))
         kept = {k: v for k, v in encoder.state_dict().items() if not large or k.startswith(("token_map.", "pooled_map."))}
         save_weights(encoder_folder(checkpoints, task, modality, name), kept, EncoderConfig(name, encoder.options()))
     began = fitted / (fitted + count) if isinstance(encoder, FixedEncoder) else 0.0
     found = yield from shifted(vectors(encoder.eval(), sampled(digits, modality, count, SEED), count, 10 if large else 50), began)
     found.save(References.path(checkpoints, task, modality, name))
     return found
-
-
-def fit(encoder: FixedEncoder, media: list[Medium], share: float) -> Generator[float, None, None]:
-    """`FixedEncoder.fit`, saying how far it is up to `share`."""
-    encoder.learn(media)
-    raw = []
-    for i, medium in enumerate(media, 1):
-        raw.append(encoder.raw(medium, max(1, MOST_TOKENS // len(media))))
-        yield share * i / len(media)
-    encoder.whiten(raw)
 
 
 def shifted(steps: Steps, began: float) -> Steps:

@@ -18,7 +18,7 @@ import gradio as gr
 
 from fusion.types import FusionError, Medium
 from fusion.ui.desk import Desk, Desks, fingerprint
-from fusion.ui.state import PageState
+from fusion.ui.state import PageState, from_browser
 from fusion.ui.views import inside as views
 from fusion.ui.views.component import view
 
@@ -102,11 +102,7 @@ class Handlers:
 
 def read(ask: Any) -> dict[str, Any]:
     """What the browser asks for; wrong types become nothing."""
-    try:
-        ask = json.loads(ask) if isinstance(ask, str) else ask
-    except ValueError:
-        ask = None
-    ask = ask if isinstance(ask, Mapping) else {}
+    ask = from_browser(ask)
     number, held = ask.get("number"), ask.get("held")
     return {
         "number": number if isinstance(number, int) else 0,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from fusion.choice import SETS
 from fusion.ui.desk import Desk
+from fusion.ui.state import from_browser
 
 
 def offers(desk: Desk) -> dict[str, Any] | None:
@@ -23,11 +23,7 @@ def offers(desk: Desk) -> dict[str, Any] | None:
 
 def wants_training(ask: Any) -> bool:
     """Whether the button was pressed, in JSON {"choice", "train"} of the browser."""
-    try:
-        ask = json.loads(ask) if isinstance(ask, str) else ask
-    except ValueError:
-        return False
-    return isinstance(ask, Mapping) and ask.get("train") is True
+    return from_browser(ask).get("train") is True
 
 
 def training(lab: Any, pause: float = 0.4) -> Iterator[dict[str, Any]]:

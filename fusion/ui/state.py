@@ -28,6 +28,15 @@ Strokes = tuple[tuple[tuple[float, float, float], ...], ...]
 MakeExample = Callable[[str], Mapping[str, Any]]
 
 
+def from_browser(value: Any) -> Mapping[str, Any]:
+    """JSON text or a dict; anything else is empty."""
+    try:
+        value = json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        return {}
+    return value if isinstance(value, Mapping) else {}
+
+
 def _strokes(value: Any) -> Strokes:
     """Points x, y in [0, 1] and t in seconds; anything else is dropped, and a drawing of too many points is none."""
     try:
@@ -56,11 +65,7 @@ class Slot:
     @classmethod
     def read(cls, value: Any) -> Slot:
         """From JSON text or a dict of the browser."""
-        try:
-            value = json.loads(value) if isinstance(value, str) else value
-        except ValueError:
-            value = None
-        value = value if isinstance(value, Mapping) else {}
+        value = from_browser(value)
         texts = {key: str(value.get(key) or "")[:limit] for key, limit in LONGEST.items()}
         severity = value.get("severity")
         severity = min(WORST, max(0, int(severity))) if isinstance(severity, int) else 0
@@ -73,13 +78,8 @@ class Slot:
 
 def _view(modalities: Iterable[str], value: Any) -> tuple[str, dict[str, tuple[str, str]]]:
     """The open page, and the two encoders of each modality that were chosen to be looked into; anything else becomes the first page."""
-    try:
-        value = json.loads(value) if isinstance(value, str) else value
-    except ValueError:
-        value = None
-    value = value if isinstance(value, Mapping) else {}
-    page, chosen = value.get("page"), value.get("encoders")
-    chosen = chosen if isinstance(chosen, Mapping) else {}
+    value = from_browser(value)
+    page, chosen = value.get("page"), from_browser(value.get("encoders"))
     pairs = {m: chosen[m] for m in modalities if isinstance(chosen.get(m), list | tuple) and len(chosen[m]) == 2}
     encoders = {m: (str(left or "")[:MAX_ENCODER], str(right or "")[:MAX_ENCODER]) for m, (left, right) in pairs.items()}
     return page if page in PAGES else PAGES[0], {m: pair for m, pair in encoders.items() if any(pair)}
@@ -87,13 +87,8 @@ def _view(modalities: Iterable[str], value: Any) -> tuple[str, dict[str, tuple[s
 
 def _readers(modalities: Iterable[str], value: Any) -> dict[str, str]:
     """{modality: encoder} that strategies are to read with, of those that are not left as they are."""
-    try:
-        value = json.loads(value) if isinstance(value, str) else value
-    except ValueError:
-        value = None
-    value = value.get("choice") if isinstance(value, Mapping) else None
-    value = value if isinstance(value, Mapping) else {}
-    return {m: str(value[m])[:MAX_ENCODER] for m in modalities if value.get(m)}
+    chosen = from_browser(from_browser(value).get("choice"))
+    return {m: str(chosen[m])[:MAX_ENCODER] for m in modalities if chosen.get(m)}
 
 
 @dataclass(frozen=True)
