@@ -24,8 +24,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from fusion.config import cache_folder
-from fusion.encoders import CLASSICAL, COMPACT, ENCODERS
-from fusion.tasks import Task
+from fusion.encoders import CLASSICAL, ENCODERS
+from fusion.tasks import COMPACT, Task
 from fusion.types import FusionError
 
 SETS: dict[str, dict[str, str]] = {"compact": COMPACT, "classical": CLASSICAL}
@@ -46,9 +46,11 @@ def choose(task: Task, encoders: str | Mapping[str, str] = "compact") -> Choice:
         if modality not in task.modalities:
             raise FusionError(f"There is no modality named {modality!r}; there are {', '.join(task.modalities)}.")
         check_name(modality, name)
-    choice = {m: wanted.get(m, COMPACT[m]) for m in task.modalities}
-    if task.grid and choice != {m: COMPACT[m] for m in task.modalities}:
-        raise FusionError(f"The task {task.name} needs its own encoders, whose tokens say where; others can be chosen in the task digits.")
+    if task.own_encoders:
+        wanted = {} if wanted is COMPACT else wanted
+    choice = {m: wanted.get(m, task.compact[m]) for m in task.modalities}
+    if task.own_encoders and not is_compact(task, choice):
+        raise FusionError(f"The task {task.name} needs its own encoders; others can be chosen in the task digits.")
     return choice
 
 
@@ -67,20 +69,20 @@ def names_of(modality: str) -> list[str]:
     return [name for name, kind in ENCODERS.items() if kind.modality == modality]
 
 
-def is_compact(choice: Mapping[str, str]) -> bool:
-    return all(COMPACT[m] == name for m, name in choice.items())
+def is_compact(task: Task, choice: Mapping[str, str]) -> bool:
+    return all(task.compact[m] == name for m, name in choice.items())
 
 
 def encoder_folder(checkpoints: Path, task: Task, modality: str, name: str) -> Path:
     """Where the encoder's weights lie; of a backbone, what was fitted to it on this machine."""
     if name.startswith(BACKBONE):
         return cache_folder() / "backbones" / f"{modality}-{_digest(name)}"
-    return checkpoints / task.encoders[modality] / "encoders" / (modality if name == COMPACT[modality] else name)
+    return checkpoints / task.encoders[modality] / "encoders" / (modality if name == task.compact[modality] else name)
 
 
 def heads_folder(checkpoints: Path, task: Task, choice: Mapping[str, str]) -> Path:
     """Where the strategies of a choice lie: shipped for the sets, else made on this machine."""
-    if is_compact(choice):
+    if is_compact(task, choice):
         return checkpoints / task.name
     shipped = checkpoints / task.name / "classical"
     if dict(choice) == CLASSICAL and shipped.is_dir():

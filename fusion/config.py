@@ -37,6 +37,7 @@ class StrategyConfig:
     embed_dim: int = 96
     options: dict[str, Any] = field(default_factory=dict)
     grid: int = 0  # image tokens along one side, for tasks that ask where; 0 for the others
+    threshold: float | None = None  # answers of less confidence are "none of these"; None in tasks that do not ask
 
 
 @dataclass(frozen=True)

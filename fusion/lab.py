@@ -16,8 +16,8 @@ from torch import Tensor
 
 from fusion import media
 from fusion.choice import choose, encoder_folder, heads_folder
-from fusion.config import CHECKPOINTS
-from fusion.encoders import COMPACT, Prepared
+from fusion.config import CHECKPOINTS, StrategyConfig, load_config
+from fusion.encoders import Prepared
 from fusion.library import Library, count, encode
 from fusion.model import Fused, FusionModel, load_model, present_mask
 from fusion.strategies import STRATEGIES, Unimodal
@@ -76,7 +76,7 @@ class Lab:
         self.task, self.device = TASKS[task], pick_device(device)
         self.modalities, self.labels = self.task.modalities, self.task.labels
         self.choice = choose(self.task, encoders)
-        folders = [encoder_folder(checkpoints, self.task, m, COMPACT[m]) for m in self.modalities]
+        folders = [encoder_folder(checkpoints, self.task, m, self.task.compact[m]) for m in self.modalities]
         if not (checkpoints / task).is_dir() or not all(folder.is_dir() for folder in folders):
             raise FusionError(f"The task {task} has no trained weights in {checkpoints.name}/{task}; `python -m fusion train` makes them.")
         self.library = Library(task, self.device, checkpoints)
@@ -84,6 +84,7 @@ class Lab:
         home = heads_folder(checkpoints, self.task, self.choice)
         names = [n for n in (*STRATEGIES, *(f"{m}_only" for m in self.modalities)) if (home / n / "model.safetensors").exists()]
         self.models: dict[str, FusionModel] = {n: load_model(home / n, self.encoders).to(self.device) for n in names}
+        self.thresholds = {n: load_config(home / n / "config.json", StrategyConfig).threshold for n in names}
         self.strategies = tuple(n for n in names if n in STRATEGIES)
         self.baselines = tuple(n for n in names if n not in STRATEGIES)
         self.encoder_parameters = {m: count(e) for m, e in self.encoders.items()}
@@ -156,7 +157,7 @@ class Lab:
             start = time.perf_counter()
             row = {m: _rows(features[m], torch.tensor([i], device=self.device)) for m in names}
             fused, subsets = self._fuse(model, row, names)
-            found.append(self._prediction(model, fused, names, subsets, places, time.perf_counter() - start))
+            found.append(self._prediction(strategy, fused, names, subsets, places, time.perf_counter() - start))
         return found
 
     def see(self, inputs: Inputs | Encoded) -> dict[str, Seen]:
@@ -197,7 +198,7 @@ class Lab:
         model, layouts = self.models[strategy], {m: encoded.prepared[m].layout for m in given}
         start = time.perf_counter()
         fused, subsets = self._fuse(model, {m: encoded.features[m] for m in given}, given, need_attention=True)
-        return self._prediction(model, fused, given, subsets, layouts, time.perf_counter() - start)
+        return self._prediction(strategy, fused, given, subsets, layouts, time.perf_counter() - start)
 
     def _fuse(
         self, model: FusionModel, features: dict[str, Features], given: list[str], need_attention: bool = False
@@ -208,11 +209,11 @@ class Lab:
             fused = model.fuse_subsets(features, present.to(self.device), need_attention)
         return fused, dict(zip(subsets, fused.logits.softmax(-1).cpu().numpy(), strict=True))
 
-    def _prediction(self, model: FusionModel, fused: Fused, given: list[str], subsets: dict[tuple[str, ...], np.ndarray],
+    def _prediction(self, name: str, fused: Fused, given: list[str], subsets: dict[tuple[str, ...], np.ndarray],
                     layouts: dict[str, Layout], seconds: float) -> Prediction:  # fmt: skip
         """Row 0 of `fused`, for a person to read."""
         output, probs = fused.output, subsets[tuple(given)]
-        best, order = int(probs.argmax()), model.strategy.modalities
+        best, order = int(probs.argmax()), self.models[name].strategy.modalities
         weights = None if output.weights is None else {m: float(output.weights[0, order.index(m)]) for m in given}
         votes = None
         if output.unimodal_logits is not None:
@@ -230,8 +231,10 @@ class Lab:
             if found >= 0.5:
                 box = _on_picture(fused.place.box[0].tolist(), layouts["image"])
                 mask = fused.place.mask[0].sigmoid().cpu().numpy()
+        least = self.thresholds[name]
+        known = None if least is None else bool(probs[best] >= least)
         return Prediction(self.labels[best], self._named(probs), weights, contributions, votes, attention, layouts,
-                          box, seconds, subsets, auxiliary, mask, found)  # fmt: skip
+                          box, seconds, subsets, auxiliary, mask, found, known)  # fmt: skip
 
     def _named(self, probs: Tensor | np.ndarray) -> dict[str, float]:
         return dict(zip(self.labels, probs.tolist(), strict=True))

@@ -78,11 +78,11 @@ def build_strategy(config: StrategyConfig) -> Strategy:
     return kind(config.modalities, config.embed_dim, config.num_classes, **config.options)
 
 
-def save_weights(folder: Path, state: dict[str, Tensor], config: EncoderConfig | StrategyConfig) -> None:
-    """Writes the weights whole or not at all: a broken run never harms a finished checkpoint."""
+def save_weights(folder: Path, state: dict[str, Tensor], config: EncoderConfig | StrategyConfig, half: bool = False) -> None:
+    """Writes the weights whole or not at all: a broken run never harms a finished checkpoint. `half`: 16 bits for each number."""
     folder.mkdir(parents=True, exist_ok=True)
-    part = folder / "model.safetensors.part"
-    save_file({k: v.detach().float().contiguous().cpu() if v.is_floating_point() else v.cpu() for k, v in state.items()}, part)
+    part, dtype = folder / "model.safetensors.part", torch.float16 if half else torch.float32
+    save_file({k: v.detach().to(dtype).contiguous().cpu() if v.is_floating_point() else v.cpu() for k, v in state.items()}, part)
     os.replace(part, folder / "model.safetensors")
     save_config(folder / "config.json", config)
 

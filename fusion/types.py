@@ -150,6 +150,7 @@ class Prediction:
     box            (x0, y0, x1, y1) in [0, 1] of the picture; None where the task has no boxes or nothing was found
     mask           (S, S) float32 in [0, 1] over the square that the image encoder read (`Seen.extent`), None like `box`
     found          probability that what is asked for is there at all, or None where the task does not ask
+    known          False where the confidence is so low as of inputs that are none of the labels; None where the task does not ask
     seconds        of the strategy alone, for this answer and those of all `subsets`; the encoders run once for all strategies
     """
 
@@ -166,6 +167,7 @@ class Prediction:
     auxiliary: dict[str, dict[str, float]] | None = None
     mask: np.ndarray | None = None
     found: float | None = None
+    known: bool | None = None
 
     @property
     def confidence(self) -> float:

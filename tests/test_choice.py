@@ -6,15 +6,15 @@ import pytest
 import torch
 
 from fusion.choice import References, choose, encoder_folder, heads_folder, is_compact, names_of
-from fusion.encoders import CLASSICAL, COMPACT, ENCODERS
-from fusion.tasks import TASKS
+from fusion.encoders import CLASSICAL, ENCODERS
+from fusion.tasks import COMPACT, TASKS
 from fusion.types import MODALITIES, FusionError
 
 DIGITS = TASKS["digits"]
 
 
 def test_sets_and_single_choices() -> None:
-    assert choose(DIGITS) == COMPACT and is_compact(choose(DIGITS))
+    assert choose(DIGITS) == COMPACT and is_compact(DIGITS, choose(DIGITS))
     assert choose(DIGITS, "classical") == CLASSICAL
     assert choose(DIGITS, {"text": "text_bow"}) == COMPACT | {"text": "text_bow"}
     assert choose(DIGITS, {"audio": "backbone:facebook/wav2vec2-base"})["audio"] == "backbone:facebook/wav2vec2-base"
@@ -35,7 +35,7 @@ def test_what_does_not_exist_is_one_sentence(encoders: object, said: str) -> Non
 
 
 def test_a_task_that_asks_where_keeps_its_own() -> None:
-    assert is_compact(choose(TASKS["digits-find"]))
+    assert is_compact(TASKS["digits-find"], choose(TASKS["digits-find"]))
     with pytest.raises(FusionError, match="needs its own encoders"):
         choose(TASKS["digits-find"], "classical")
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import torch
 
 from fusion.config import EncoderConfig, StrategyConfig
-from fusion.encoders import COMPACT
 from fusion.model import FusionModel, build_encoder, build_strategy, fuser_state, save_weights
 from fusion.strategies import STRATEGIES
 from fusion.tasks import TASKS, Task
@@ -19,7 +18,9 @@ def make_checkpoints(folder: Path, tasks: Iterable[str] = ("digits",)) -> Path:
     torch.manual_seed(0)
     for task in map(TASKS.__getitem__, tasks):
         for modality, home in task.encoders.items():
-            make_encoder(folder / home / "encoders" / modality, EncoderConfig(COMPACT[modality], OPTIONS.get(home, {}).get(modality, {})))
+            make_encoder(
+                folder / home / "encoders" / modality, EncoderConfig(task.compact[modality], OPTIONS.get(home, {}).get(modality, {}))
+            )
             make_strategy(folder, task, f"{modality}_only", (modality,))
         for name in STRATEGIES:
             make_strategy(folder, task, name, task.modalities)

@@ -82,6 +82,21 @@ class Encoder(nn.Module):
         return Features(tokens, token_mask, pooled, weights)
 
 
+class TrunkEncoder(Encoder):
+    """An encoder around a `trunk` that was trained elsewhere; frozen, its normalisation stays as it is while the rest is trained."""
+
+    trunk: nn.Module
+
+    def freeze(self) -> None:
+        self.trunk.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> TrunkEncoder:
+        super().train(mode)
+        if not any(p.requires_grad for p in self.trunk.parameters()):
+            self.trunk.eval()
+        return self
+
+
 def collate(prepared: list[Prepared]) -> tuple[Tensor, Tensor]:
     """Pads along the first axis: values (B, N, ...) and mask (B, N), True where real."""
     lengths = torch.tensor([len(p.values) for p in prepared])

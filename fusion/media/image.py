@@ -13,7 +13,7 @@ from PIL import ExifTags, Image, TiffImagePlugin
 
 from fusion.media.source import UNNAMED, Loaded, MediaError, is_encoded, name_of, opened, refusal
 
-MAX_PIXELS = 40_000_000  # what is handed on; a larger picture is scaled down
+MAX_PIXELS = 2_500_000  # what is handed on; a larger picture is scaled down, a JPEG while it is decoded: encoders read 224 pixels
 MAX_JPEG_PIXELS = 178_000_000  # refused beyond; JPEG is scaled while decoding, and Pillow's own bomb guard stops just above
 MAX_DECODED_PIXELS = 100_000_000  # refused beyond, for formats that have to be decoded whole before they are scaled
 
@@ -51,7 +51,7 @@ def load_image(source: object) -> Loaded:
         source: a path, bytes, an open file, a PIL image, or an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4).
 
     Returns:
-        (H, W, 3) uint8 RGB, contiguous, at most 40 megapixels.
+        (H, W, 3) uint8 RGB, contiguous, at most 2.5 megapixels.
 
     Raises:
         MediaError: not a picture, damaged, or too large.

@@ -39,7 +39,7 @@ from fusion.lab import Lab
 from fusion.library import count
 from fusion.strategies import STRATEGIES, Strategy
 from fusion.tasks import TASKS
-from fusion.tasks.digits.examples import make_example
+from fusion.tasks.examples import EXAMPLES_OF
 from fusion.training.mult import PlainMulT
 from fusion.types import MODALITIES, Features, FusionError
 
@@ -249,17 +249,24 @@ def multiply_adds(strategy: Strategy, features: dict[str, Features], present: Te
 
 def measure_labs(rounds: int) -> dict[str, Any]:
     """Encoders of every task that has its own, and what comparing costs in every task that has weights."""
-    inputs, encoders, compared = make_example("seven"), {}, {}
+    encoders, compared = {}, {}
     for task in TASKS:
         try:
             lab = Lab(task, "cpu")
         except FusionError:
             continue  # its weights are not here
+        inputs = whole_example(task if task == "scenes" else "digits")
         given = {m: inputs[m] for m in lab.modalities}
         encoders |= measure_encoders(lab, given, rounds)
         if lab.strategies:
             compared[task] = measure_compare(lab, given, rounds)
     return {"encoders": encoders, "compare": compared}
+
+
+def whole_example(task: str) -> dict[str, Any]:
+    """The first worked example that has every modality."""
+    made = (EXAMPLES_OF[task].make_example(name) for name in EXAMPLES_OF[task].EXAMPLES)
+    return next(media for media in made if set(media) == set(MODALITIES))
 
 
 def measure_encoders(lab: Lab, inputs: dict[str, Any], rounds: int) -> dict[str, dict[str, float]]:

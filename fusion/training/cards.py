@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from fusion.config import CHECKPOINTS
+from fusion.encoders import ENCODERS
 from fusion.strategies import STRATEGIES
 from fusion.tasks import TASKS
 from fusion.training.measure import wilson
+from fusion.training.scenes import cards as scenes
 
 DATA = {
     "image": "MNIST (LeCun, Cortes, Burges; CC BY-SA 3.0), the final picture of Pen-Based Recognition of Handwritten Digits (Alpaydin, Alimoglu; UCI, CC BY 4.0) and printed digits (OpenCV's and Pillow's built-in faces), painted on 64x64 canvases",
@@ -51,19 +53,31 @@ SINGLE = {
 }
 LICENCE = "The weights are derived from CC BY-SA data and are shared under CC BY-SA 4.0; the code is Apache-2.0."
 START, END = "<!-- strategies: python -m fusion.training.cards -->", "<!-- /strategies -->"
-REDUNDANT = "The parts of one sample come from different people and share the label alone: that fusion gains is expected, and no proof of synergy."
+REDUNDANT = (
+    "The parts of one sample come from different people and share the label alone: that fusion gains is expected, and no proof of synergy."
+)
 ABOUT = {  # what a reader of a strategy's card has to know of the task
     "digits": REDUNDANT,
     "digits-add": "What is seen (picture, clip) is a, what is said (words, sound) is b, the answer is (a + b) mod 10. With one side missing nobody can know it: chance is 10 %. Ten of the hundred pairs were kept from training.",
+    "scenes": scenes.ABOUT,
     "digits-find": "A picture of three to five digits, and a digit asked for by words, voice or clip. The label is the digit asked for; the place is a box, a mask and whether it is there (in 15 % of samples it is not). With the picture alone nobody has asked for anything.",
 }
 CHOSEN = "Its default size was chosen with the rule of the held-out pairs in view, on made-up features: its figure on pairs never seen is no blind one."
 REMARKS = {  # on a strategy in one task
-    ("digits-add", "late"): "It cannot do this, whatever it is fed: its log-odds are f_k(a) + g_k(b), a sum without mixed terms; the loss is convex in f and g and the task is unchanged under (a + s, b - s), so the best such model is the same for every a and b. It stays near chance (10 %), on held-out pairs below it, as training taught it that just this pair's answer does not occur with this a.",
-    ("digits-add", "shared_space"): "It averages what is seen and what is said in one space; an average has no mixed terms either, but for its length.",
+    (
+        "digits-add",
+        "late",
+    ): "It cannot do this, whatever it is fed: its log-odds are f_k(a) + g_k(b), a sum without mixed terms; the loss is convex in f and g and the task is unchanged under (a + s, b - s), so the best such model is the same for every a and b. It stays near chance (10 %), on held-out pairs below it, as training taught it that just this pair's answer does not occur with this a.",
+    (
+        "digits-add",
+        "shared_space",
+    ): "It averages what is seen and what is said in one space; an average has no mixed terms either, but for its length.",
     ("digits-add", "low_rank"): CHOSEN,
     ("digits-add", "multitask"): CHOSEN,
-    ("digits-add", "dynamic"): "No modality decides a sum alone, so its classifiers name the digit each one shows or says. It takes 30 epochs for the weights and what they weigh to find one another; ten left it at 94 % of the pairs it was taught.",
+    (
+        "digits-add",
+        "dynamic",
+    ): "No modality decides a sum alone, so its classifiers name the digit each one shows or says. It takes 30 epochs for the weights and what they weigh to find one another; ten left it at 94 % of the pairs it was taught.",
 }
 TAUGHT_LOOK = "Pointing game: the cell that the questions look at most lies in the asked box. They were told to look there in training (Liu 2017), so this says that the lesson holds on new pictures, not that attention finds by itself what matters. A token of a sound hears a part of the word only, which is why a voice alone points worst."
 POOLED_PLACE = "It sees one vector per modality, and a pooled vector hardly says where anything lies: box and mask are near to a guess."
@@ -132,7 +146,9 @@ def seeds_lines(name: str, report: dict[str, Any]) -> list[str]:
     figures = seeds["strategies"][name]
     count = len(figures["all-0"]["each"])
     shown = ("all-0", "all-3", "all-5", "area", "seen_pairs", "unseen_pairs", "iou", "centre_inside")
-    each = ", ".join(f"{f.replace('_', ' ')} {100 * figures[f]['mean']:.2f} ± {100 * figures[f]['deviation']:.2f}" for f in shown if f in figures)
+    each = ", ".join(
+        f"{f.replace('_', ' ')} {100 * figures[f]['mean']:.2f} ± {100 * figures[f]['deviation']:.2f}" for f in shown if f in figures
+    )
     return [f"Over {count} seeds (`{seeds['command']}`), mean ± standard deviation in %: {each}."]
 
 
@@ -176,15 +192,14 @@ def strategy_card(name: str, report: dict[str, Any]) -> str:
         + ", ".join(f"{m} {v:+.3f}" for m, v in share["values"].items()) + f"; interaction share {share['interaction_share']:.2f}.",
         "",
         *explanation_lines(name, report),
-        TUNED,
-        "",
+        *(scenes.rejection_lines(name, report) if "rejection" in report else [TUNED, ""]),
         "## Data",
         "",
-        *[f"- {m}: {text}." for m, text in DATA.items()],
+        *[f"- {m}: {text}." for m, text in (scenes.DATA if task == "scenes" else DATA).items()],
         "",
         "## Licence",
         "",
-        LICENCE,
+        scenes.LICENCE if task == "scenes" else LICENCE,
         "",
     ]  # fmt: skip
     return "\n".join(lines)
@@ -198,15 +213,25 @@ def explanation_lines(name: str, report: dict[str, Any]) -> list[str]:
     count = next(iter(rows.values()))["samples"]
     lines = [f"| explanation ({count} samples) | deletion, gain on random order | insertion, gain on random order |", "|---|---|---|"]
     for kind, v in rows.items():
-        lines.append(f"| {kind} | {v['deletion_gain']:+.3f} ± {v['deletion_error']:.3f} | {v['insertion_gain']:+.3f} ± {v['insertion_error']:.3f} |")
-    return [*lines, "", "Areas in the probability of the answer, tokens of all modalities in one order; ± is the standard error (Petsiuk 2018, RISE).", ""]
+        lines.append(
+            f"| {kind} | {v['deletion_gain']:+.3f} ± {v['deletion_error']:.3f} | {v['insertion_gain']:+.3f} ± {v['insertion_error']:.3f} |"
+        )
+    return [
+        *lines,
+        "",
+        "Areas in the probability of the answer, tokens of all modalities in one order; ± is the standard error (Petsiuk 2018, RISE).",
+        "",
+    ]
 
 
 def held_out_lines(name: str, report: dict[str, Any]) -> list[str]:
     if "held_out" not in report:
         return []
     row = report["held_out"][name]
-    return [f"Pairs of digits from training: {percent(row['seen_pairs']['accuracy'])}. Pairs that training never saw: **{percent(row['unseen_pairs']['accuracy'])}**.", ""]
+    return [
+        f"Pairs of digits from training: {percent(row['seen_pairs']['accuracy'])}. Pairs that training never saw: **{percent(row['unseen_pairs']['accuracy'])}**.",
+        "",
+    ]
 
 
 def place_lines(name: str, report: dict[str, Any]) -> list[str]:
@@ -214,10 +239,18 @@ def place_lines(name: str, report: dict[str, Any]) -> list[str]:
         return []
     rows = report["places"][name]
     point = "pointing" in next(iter(rows.values()))
-    head = "| asked by | mean IoU | centre in the asked box | mask IoU | there or not | absent noticed |" + (" pointing game |" if point else "")
+    head = "| asked by | mean IoU | centre in the asked box | mask IoU | there or not | absent noticed |" + (
+        " pointing game |" if point else ""
+    )
     lines = [head, "|---|---|---|---|---|---|" + ("---|" if point else "")]
     for asked, v in rows.items():
-        cells = [f"{v['iou']:.3f}", percent(v["centre_inside"]), f"{v['mask_iou']:.3f}", percent(v["found_accuracy"]), percent(v["absent_noticed"])]
+        cells = [
+            f"{v['iou']:.3f}",
+            percent(v["centre_inside"]),
+            f"{v['mask_iou']:.3f}",
+            percent(v["found_accuracy"]),
+            percent(v["absent_noticed"]),
+        ]
         lines.append(f"| {asked.replace('+', ', ')} | {' | '.join(cells + ([percent(v['pointing'])] if point else []))} |")
     return [*lines, "", *([TAUGHT_LOOK, ""] if point else [])]
 
@@ -237,13 +270,14 @@ def with_seeds(report: dict[str, Any], name: str, figure: str, one: float) -> st
 
 def readme_table(reports: dict[str, dict[str, Any]]) -> str:
     """Strategies with idea, paper and file, and in % what they reach on the three kinds of interaction; cost of one answer."""
-    lines = ["| strategy | idea | paper | file | redundancy: severity 3 | synergy: pairs seen in training | synergy: new pairs | alignment: centre in box | parameters | ms |",
-             "|---|---|---|---|---|---|---|---|---|---|"]  # fmt: skip
+    lines = ["| strategy | idea | paper | file | redundancy: severity 3 | synergy: pairs seen in training | synergy: new pairs | alignment: centre in box | scenes: severity 3 | parameters | ms |",
+             "|---|---|---|---|---|---|---|---|---|---|---|"]  # fmt: skip
     columns: dict[tuple[str, str], Callable[[dict[str, Any], str], float]] = {
         ("digits", "all-3"): lambda r, n: r["severity"]["all-3"][n]["accuracy"],
         ("digits-add", "seen_pairs"): lambda r, n: r["held_out"][n]["seen_pairs"]["accuracy"],
         ("digits-add", "unseen_pairs"): lambda r, n: r["held_out"][n]["unseen_pairs"]["accuracy"],
         ("digits-find", "centre_inside"): lambda r, n: r["places"][n]["text+audio+video"]["centre_inside"],
+        ("scenes", "all-3"): lambda r, n: r["severity"]["all-3"][n]["accuracy"],
     }
     for name, kind in STRATEGIES.items():
         figures = []
@@ -258,8 +292,27 @@ def readme_table(reports: dict[str, dict[str, Any]]) -> str:
         title, price = f"{name.removesuffix('_only').capitalize()} alone.", reports["digits"]["cost"][name]
         hard = percent(reports["digits"]["severity"]["all-3"][name]["accuracy"]).removesuffix(" %")
         sums = percent(reports["digits-add"]["severity"]["all-0"][name]["accuracy"]).removesuffix(" %") if "digits-add" in reports else ""
+        scene = percent(reports["scenes"]["severity"]["all-3"][name]["accuracy"]).removesuffix(" %") if "scenes" in reports else ""
         file = "[unimodal.py](fusion/strategies/unimodal.py)"
-        lines.append("| " + " | ".join([f"`{name}`", title, "baseline", file, hard, sums, "", "", f"{price['parameters']:,}", f"{price['milliseconds']:.1f}"]) + " |")
+        lines.append(
+            "| "
+            + " | ".join(
+                [
+                    f"`{name}`",
+                    title,
+                    "baseline",
+                    file,
+                    hard,
+                    sums,
+                    "",
+                    "",
+                    scene,
+                    f"{price['parameters']:,}",
+                    f"{price['milliseconds']:.1f}",
+                ]
+            )
+            + " |"
+        )
     return "\n".join(lines)
 
 
@@ -267,6 +320,13 @@ def load_reports(checkpoints: Path = CHECKPOINTS) -> dict[str, dict[str, Any]]:
     """{task: its report} of every task that has one."""
     paths = {task: checkpoints / task / "report.json" for task in TASKS}
     return {task: json.loads(path.read_text()) for task, path in paths.items() if path.exists()}
+
+
+def card_of(task: str, modality: str, report: dict[str, Any], facts: dict[str, Any]) -> str:
+    """The card of an encoder that belongs to the task."""
+    if task == "scenes":
+        return scenes.encoder_card(modality, report, ENCODERS[TASKS[task].compact[modality]].title)
+    return encoder_card(modality, report, facts) if task == "digits" else scene_card(report)
 
 
 def write(task: str, checkpoints: Path = CHECKPOINTS, readme: Path = CHECKPOINTS.parent / "README.md") -> None:
@@ -277,8 +337,7 @@ def write(task: str, checkpoints: Path = CHECKPOINTS, readme: Path = CHECKPOINTS
         if owner == task:
             path = home / "encoders" / modality / "facts.json"
             facts = json.loads(path.read_text()) if path.exists() else {}
-            card = encoder_card(modality, report, facts) if task == "digits" else scene_card(report)
-            (home / "encoders" / modality / "README.md").write_text(card)
+            (home / "encoders" / modality / "README.md").write_text(card_of(task, modality, report, facts))
     for name in report["parameters"]:
         (home / name / "README.md").write_text(strategy_card(name, report) if name in STRATEGIES else baseline_card(name, task))
     text = readme.read_text() if readme.exists() else ""

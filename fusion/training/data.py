@@ -15,11 +15,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from fusion.encoders import COMPACT, Encoder, Prepared, collate
+from fusion.encoders import Encoder, Prepared, collate
 from fusion.tasks import Task
 from fusion.tasks.digits import Digits
 from fusion.tasks.digits_add import SAID
 from fusion.tasks.digits_find import FindDigits
+from fusion.tasks.scenes import Scenes
 from fusion.types import MODALITIES, Features
 
 
@@ -29,7 +30,7 @@ class EncoderData(Dataset):
     New ones in every epoch; with `fresh=False` those of the first epoch are kept in memory and used again (several times faster).
     """
 
-    def __init__(self, task: Digits, encoder: Encoder, count: int, seed: int, severity: str = "train", fresh: bool = True) -> None:
+    def __init__(self, task: Digits | Scenes, encoder: Encoder, count: int, seed: int, severity: str = "train", fresh: bool = True) -> None:
         self.task, self.prepare, self.modality = task, encoder.prepare, encoder.modality
         self.count, self.seed, self.severity, self.fresh, self.epoch = count, seed, severity, fresh, 0
         self.kept: dict[int, tuple[Prepared, int]] = {}
@@ -57,7 +58,7 @@ class PreparedSamples(Dataset):
 
     def __init__(
         self,
-        task: Digits | FindDigits,
+        task: Digits | FindDigits | Scenes,
         encoders: dict[str, Encoder],
         count: int,
         seed: int,
@@ -81,10 +82,12 @@ def cache_path(task: Task, data: Path, checkpoints: Path, key: object) -> Path:
     for m in task.modalities:
         digest.update((checkpoints / task.encoders[m] / "encoders" / m / "model.safetensors").read_bytes())
     package = Path(__file__).resolve().parents[1]
-    sources = [package / "encoders" / f"{name}.py" for name in ("base", *COMPACT.values())] + [package / "tasks" / "corruptions.py"]
-    for source in (*sources, *sorted((package / "tasks/digits").glob("*.py")), *sorted((package / "tasks/digits_find").glob("*.py"))):
+    sources = [package / "encoders" / f"{name}.py" for name in ("base", *task.compact.values())] + [package / "tasks" / "corruptions.py"]
+    folders = ("digits", "scenes") if task.name == "scenes" else ("digits", "digits_find")
+    for source in (*sources, *(path for f in folders for path in sorted((package / "tasks" / f).glob("*.py")))):
         digest.update(source.read_bytes())
-    return data / ".features" / f"{'find' if task.grid else 'digits'}-{digest.hexdigest()[:16]}.safetensors"
+    kind = "scenes" if task.name == "scenes" else "find" if task.grid else "digits"
+    return data / ".features" / f"{kind}-{digest.hexdigest()[:16]}.safetensors"
 
 
 def as_lists(samples: list[Any]) -> list[Any]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from fusion.choice import encoder_folder, names_of
 from fusion.config import CHECKPOINTS
-from fusion.encoders import COMPACT, ENCODERS, FixedEncoder
+from fusion.encoders import ENCODERS, FixedEncoder
 from fusion.library import Library
 from fusion.tasks import TASKS, Task
 from fusion.training.cards import DATA, LICENCE, LIMITS, percent
@@ -114,7 +114,7 @@ def write(checkpoints: Path = CHECKPOINTS, readme: Path = CHECKPOINTS.parent / "
     task = TASKS["digits"]
     library = Library(task.name, "cpu", checkpoints)
     for modality in task.modalities:
-        for name in (n for n in names_of(modality) if n != COMPACT[modality]):
+        for name in (n for n in names_of(modality) if n != task.compact[modality]):
             if facts := library.facts(modality, name):
                 (encoder_folder(checkpoints, task, modality, name) / "README.md").write_text(card(modality, name, facts))
     text = readme.read_text() if readme.exists() else ""

@@ -38,15 +38,19 @@ from fusion.tasks import Task
 from fusion.tasks.corruptions import SEVERITIES
 from fusion.tasks.digits import sources
 from fusion.tasks.digits_find import QUERIES
+from fusion.tasks.scenes import sources as scene_sources
 from fusion.training import cards
 from fusion.training.data import FeatureCache, PreparedSamples, cache_path, fill
 from fusion.training.faithful import EXPLAINED, judge, make_inputs
 from fusion.training.measure import answer, area, cost, metrics, place_metrics
-from fusion.training.single import measure_single, single_sets
+from fusion.training.scenes import rejection
+from fusion.training.scenes.single import single_sets as scene_sets
+from fusion.training.single import digit_sets, measure_single
 from fusion.training.train import load_encoders, samples_of
 from fusion.types import FusionError
 
 SEED, COUNT = 2026, 2000
+SCENES_COUNT, SCENES_EXPLAINED = 1000, 10  # photos and clips take longer
 
 
 def say(text: str) -> None:
@@ -153,7 +157,9 @@ def run(
     if not data and not os.environ.get("FUSION_DATA"):
         raise FusionError("Measuring needs the data folder: --data DIR or the variable FUSION_DATA.")
     folder, lab, began = Path(data or os.environ["FUSION_DATA"]), Lab(task, "cpu"), time.time()
-    caches = make_test_caches(lab.task, folder, CHECKPOINTS, limit or COUNT, seed)
+    scenes = task == "scenes"
+    count = limit or (SCENES_COUNT if scenes else COUNT)
+    caches = make_test_caches(lab.task, folder, CHECKPOINTS, count, seed)
     strategies = {n: m for n, m in lab.models.items() if n in STRATEGIES}
     say(f"features ready after {time.time() - began:.0f} s")
     subsets = measure_subsets(strategies, lab.task, caches["all-0"])
@@ -168,7 +174,7 @@ def run(
         "seed": seed,
         "device": lab.device,
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
-        "data": sources.data_hash(folder),
+        "data": (scene_sources if scenes else sources).data_hash(folder),
         "labels": list(lab.labels),
         "samples": len(caches["all-0"]),
         "subsets": subsets,
@@ -180,13 +186,17 @@ def run(
         "parameters": lab.parameters,
         "encoder_parameters": lab.encoder_parameters,
     }
-    if task == "digits":
+    if task == "digits" or scenes:
         report["single"] = {}
-        for name, (modality, media) in single_sets(folder, limit, seed).items():
+        for name, (modality, media) in (scene_sets if scenes else digit_sets)(folder, limit, seed).items():
             report["single"][name] = measure_single(lab, modality, media)
-            say(f"{name}: {report['single'][name]['accuracy']:.4f}")
+            say(f"{name}: {report['single'][name]}")
+    if scenes:
+        report["rejection"] = rejection.report(lab, folder, count, seed)
     say(f"explanations from {time.time() - began:.0f} s")
-    report["explanations"] = judge(lab, [lab.encode(i) for i in make_inputs(lab.task, folder, min(limit or COUNT, EXPLAINED), seed)])
+    report["explanations"] = judge(
+        lab, [lab.encode(i) for i in make_inputs(lab.task, folder, min(count, SCENES_EXPLAINED if scenes else EXPLAINED), seed)]
+    )
     if lab.task.pairs:
         report["held_out"] = measure_held_out(strategies, lab.task, caches["all-0"])
     if lab.task.grid:

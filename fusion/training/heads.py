@@ -74,7 +74,7 @@ def train_heads(
     """
     if strays := [n for n in names if n not in WITHOUT_TOKENS]:
         raise FusionError(f"{strays[0]} reads tokens, of which none are kept; it can be trained on the compact encoders only.")
-    if is_compact(choice):
+    if is_compact(task, choice):
         raise FusionError("The compact encoders come with all strategies; `python -m fusion train --data DIR` trains those anew.")
     found: dict[str, References] = {}
     missing = [m for m in choice if References.load(References.path(checkpoints, task, m, choice[m])) is None]

@@ -1,12 +1,14 @@
-"""Each modality of the task `digits` alone, on the data set it comes from: plain MNIST, canvases, new writers, FSDD, unseen phrases."""
+"""Each modality alone; of `digits` on the data set it comes from: plain MNIST, canvases, new writers, FSDD, unseen phrases."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from fusion.encoders import collate
 from fusion.lab import Lab
@@ -16,8 +18,8 @@ from fusion.types import Medium
 
 
 @torch.inference_mode()
-def measure_single(lab: Lab, modality: str, media: Iterable[tuple[Medium, int]]) -> dict[str, float]:
-    """A baseline on media of one modality, in batches of 100."""
+def measure_single(lab: Lab, modality: str, media: Iterable[tuple[Medium, int]]) -> dict[str, Any]:
+    """A baseline on media of one modality, in batches of 100; media that are none of the labels (-1) have only a confidence."""
     model, probs, labels, waiting = lab.models[f"{modality}_only"], [], [], []
 
     def flush() -> None:
@@ -34,10 +36,21 @@ def measure_single(lab: Lab, modality: str, media: Iterable[tuple[Medium, int]])
             flush()
     if waiting:
         flush()
-    return metrics(torch.cat(probs), torch.tensor(labels))
+    found, label, least = torch.cat(probs), torch.tensor(labels), lab.thresholds[f"{modality}_only"]
+    sure = found.max(-1).values
+    facts: dict[str, Any] = {} if least is None else {"below_threshold": round(float((sure < least).float().mean()), 5)}
+    if bool((label < 0).all()):
+        return {"confidence": round(float(sure.mean()), 5), "samples": len(label)} | facts
+    return metrics(found, label) | ({"by_class": recalls(found, label, lab.labels)} | facts if least is not None else {})
 
 
-def single_sets(data: Path, limit: int | None, seed: int) -> dict[str, tuple[str, Iterable[tuple[Medium, int]]]]:
+def recalls(probs: Tensor, label: Tensor, names: tuple[str, ...]) -> dict[str, float]:
+    """{class: recall} of the classes that there are."""
+    right = probs.argmax(-1) == label
+    return {names[k]: round(float(right[label == k].float().mean()), 4) for k in label.unique().tolist()}
+
+
+def digit_sets(data: Path, limit: int | None, seed: int) -> dict[str, tuple[str, Iterable[tuple[Medium, int]]]]:
     """{name: (modality, media with labels)}: the test sets of each modality alone."""
     mnist, pens, speech = sources.load_mnist(data, "test"), sources.load_pendigits(data, "test"), sources.load_fsdd(data, "test")
     n = limit or 10**9

@@ -3,6 +3,7 @@
     python -m fusion train --task digits --strategy image_only --data DIR      encoder and linear head of one modality
     python -m fusion train --task digits --strategy image_vit --data DIR       another encoder of a modality, by name, and its head
     python -m fusion train --task digits-find --strategy scenes --data DIR     the picture encoder of digits-find
+    python -m fusion train --task scenes --strategy image_only --data DIR      what lies on a distilled trunk (`fusion.training.scenes`)
     python -m fusion train --task digits --strategy dynamic --data DIR         a strategy on frozen encoders
 
 An encoder sees fresh samples in every epoch. A strategy, and a baseline of the other tasks, reads a cache of features, made once from
@@ -22,18 +23,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fusion.config import CHECKPOINTS, EncoderConfig, StrategyConfig, TrainConfig
-from fusion.encoders import COMPACT, ENCODERS, Encoder, FixedEncoder
+from fusion.config import CHECKPOINTS, EncoderConfig, StrategyConfig, TrainConfig, load_config
+from fusion.encoders import ENCODERS, Encoder, FixedEncoder, TrunkEncoder
 from fusion.model import Fused, FusionModel, build_encoder, build_strategy, fuser_state, load_encoder, load_weights, save_weights
 from fusion.strategies import STRATEGIES, Strategy
-from fusion.tasks import TASKS, Task
-from fusion.tasks.digits import LABELS, Digits
+from fusion.tasks import COMPACT, TASKS, Task
+from fusion.tasks.digits import Digits
 from fusion.tasks.digits_find import FindDigits
 from fusion.tasks.place import place_losses, questions_look
+from fusion.tasks.scenes import Scenes
 from fusion.training.data import EncoderData, FeatureCache, PreparedSamples, StrategyData, cache_path, fill
 from fusion.training.dense import RECIPE, train_scene_encoder
 from fusion.training.loop import StepResult, forget_state, soft_target, train
-from fusion.types import Features, FusionError
+from fusion.types import MODALITIES, Features, FusionError
 
 RECIPES = {  # found by a few short runs; samples are per epoch
     "image_only": TrainConfig(epochs=18, samples=40000, lr=2e-3),
@@ -46,6 +48,13 @@ RECIPES = {  # found by a few short runs; samples are per epoch
     "text_embedding": TrainConfig(epochs=10, samples=40000, lr=5e-3, weight_decay=0.0, precision="fp32"),
     "video_r3d": TrainConfig(epochs=6, samples=16000, lr=2e-3, weight_decay=0.05),
 }
+# what lies on the distilled trunks of the task `scenes`
+SCENE_RECIPES = {
+    "image_only": TrainConfig(epochs=5, samples=12000, batch_size=64, lr=1e-3, weight_decay=0.05),
+    "audio_only": TrainConfig(epochs=6, samples=12000, batch_size=64, lr=1e-3, weight_decay=0.05),
+    "video_only": TrainConfig(epochs=3, samples=6000, batch_size=64, lr=1e-3, weight_decay=0.05),
+}
+SCENE_SAMPLES = 12000
 STRATEGY_RECIPE = TrainConfig(epochs=10, samples=24000, batch_size=128, lr=1e-3, precision="fp32", workers=0)
 FIND_SAMPLES, FIND_TOKEN_EPOCHS = 12000, 20  # box and mask are still learned when the label has long been
 GATED_SUM_EPOCHS = 30  # dynamic on `digits-add`: what is weighed and the weights have to find one another
@@ -54,7 +63,8 @@ UNIMODAL_SHARE = 0.3  # of the loss of a strategy's own single-modality classifi
 
 def recipe_of(name: str, task: Task) -> TrainConfig:
     """How a strategy or a baseline on cached features is trained."""
-    recipe = replace(STRATEGY_RECIPE, samples=FIND_SAMPLES) if task.grid else STRATEGY_RECIPE
+    few = FIND_SAMPLES if task.grid else SCENE_SAMPLES if task.name == "scenes" else STRATEGY_RECIPE.samples
+    recipe = replace(STRATEGY_RECIPE, samples=few)
     tokens = name in STRATEGIES and STRATEGIES[name].fuses == "tokens"
     if name == "dynamic" and task.pairs:
         return replace(recipe, epochs=GATED_SUM_EPOCHS)
@@ -144,20 +154,27 @@ def train_encoder(
     `leave_out` keeps an FSDD speaker for test, `fresh` draws new samples in every epoch, `warm_start` begins with the weights in `out`,
     `encoder` names another one than the compact encoder of the modality.
     """
-    encoder_config = EncoderConfig(encoder or COMPACT[modality])
-    home, head = encoder_homes(out, modality, encoder_config.name)
-    strategy_config = StrategyConfig(f"{modality}_only", task_name, len(LABELS), (modality,))
+    encoder_config = EncoderConfig(encoder or TASKS[task_name].compact[modality])
+    home, head = encoder_homes(out, TASKS[task_name], modality, encoder_config.name)
+    if issubclass(ENCODERS[encoder_config.name], TrunkEncoder):
+        encoder_config = load_config(home / "config.json", EncoderConfig)
+    task = TASKS[task_name]
+    strategy_config = StrategyConfig(f"{modality}_only", task_name, len(task.labels), (modality,))
     torch.manual_seed(config.seed)
     built = build_encoder(encoder_config)
+    if isinstance(built, TrunkEncoder):  # the trunk was distilled without labels and stays as it is
+        built.load_state_dict(load_weights(home), strict=False)
+        built.freeze()
     model = FusionModel({modality: built}, build_strategy(strategy_config))
     if modality == "image":  # twice as fast on a CPU; no gain for the others
         model = model.to(memory_format=torch.channels_last)
-    samples = EncoderData(Digits(data, "train", (modality,), leave_out), built, config.samples, config.seed + 1, fresh=fresh)
+    source = samples_of(task, data, "train", (modality,), leave_out)
+    samples = EncoderData(source, built, config.samples, config.seed + 1, fresh=fresh)
     if warm_start:
         built.load_state_dict(load_weights(home))
         model.load_state_dict(load_weights(head), strict=False)
     yield from train(model, samples, encoder_loss, config, home, device, resume)
-    save_weights(home, built.state_dict(), encoder_config)
+    save_weights(home, built.state_dict(), encoder_config, half=isinstance(built, TrunkEncoder))
     save_weights(head, fuser_state(model), strategy_config)
     forget_state(home)
 
@@ -173,16 +190,20 @@ def trained_encoder(name: str) -> tuple[str, str] | None:
     return ENCODERS[name].modality, name
 
 
-def encoder_homes(out: Path, modality: str, encoder: str) -> tuple[Path, Path]:
+def encoder_homes(out: Path, task: Task, modality: str, encoder: str) -> tuple[Path, Path]:
     """Folders of an encoder's weights and of its linear head: a compact encoder's are a modality's own, and its head is a strategy."""
-    if encoder == COMPACT[modality]:
+    if encoder == task.compact[modality]:
         return out / "encoders" / modality, out / f"{modality}_only"
     return out / "encoders" / encoder, out / "encoders" / encoder / "head"
 
 
-def samples_of(task: Task, data: Path, split: str) -> Digits | FindDigits:
+def samples_of(
+    task: Task, data: Path, split: str, modalities: tuple[str, ...] = MODALITIES, leave_out: str | None = None
+) -> Digits | FindDigits | Scenes:
     """Where a task's samples come from; those of `digits-add` are halves of samples of `digits`."""
-    return FindDigits(data, split) if task.grid else Digits(data, split)
+    if task.name == "scenes":
+        return Scenes(data, split, modalities)
+    return FindDigits(data, split) if task.grid else Digits(data, split, modalities, leave_out)
 
 
 def load_encoders(task: Task, checkpoints: Path) -> dict[str, Encoder]:
@@ -255,6 +276,9 @@ def run(
         if name == "scenes" and TASKS[task].grid:
             start = home.parent / "digits" / "encoders" / "image"
             report(train_scene_encoder(folder, home, start if start.is_dir() else None, replace(RECIPE, **changes), device, resume), name)
+        elif task == "scenes" and name in SCENE_RECIPES:
+            config = replace(SCENE_RECIPES[name], **changes)
+            report(train_encoder(task, name.removesuffix("_only"), folder, home, config, device, resume), name)
         elif task == "digits" and (found := trained_encoder(name)):
             modality, encoder = found
             config = replace(RECIPES.get(name, RECIPES[f"{modality}_only"]), **changes)

@@ -17,7 +17,6 @@ import numpy as np
 
 from fusion.choice import choose
 from fusion.config import CHECKPOINTS
-from fusion.encoders import COMPACT
 from fusion.strategies import STRATEGIES
 from fusion.tasks import TASKS
 from fusion.types import MODALITIES, FusionError, Prediction, Seen
@@ -155,7 +154,7 @@ class Desks:
         Raises:
             FusionError: weights cannot be used, or there is no such encoder, in one sentence.
         """
-        own = {m: name for m, name in choose(TASKS[task], readers).items() if name != COMPACT[m]} if readers else {}
+        own = {m: name for m, name in choose(TASKS[task], readers).items() if name != TASKS[task].compact[m]} if readers else {}
         key = (task, json.dumps(own, sort_keys=True))
         with self._lock:
             if key not in self._desks:

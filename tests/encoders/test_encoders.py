@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from fusion.encoders import COMPACT, ENCODERS, Encoder, FixedEncoder, collate
+from fusion.encoders import ENCODERS, Encoder, FixedEncoder, collate
 from fusion.encoders.audio_cnn import RATE, focus, log_mel
 from fusion.encoders.base import AttentionPool
 from fusion.encoders.image_cnn import letterbox, standardise
 from fusion.encoders.text_transformer import spell, words_of
 from fusion.encoders.video_tcn import TemporalBlock, sample_times
+from fusion.tasks import COMPACT
 from fusion.types import Audio, Clip, Medium
 
 

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fusion.encoders import COMPACT
 from fusion.lab import Lab
 from fusion.strategies import STRATEGIES, Strategy
 from fusion.strategies.early import Early
+from fusion.tasks import COMPACT
 from fusion.training import bench
 from fusion.training.bench import BATCHES, DIM, TOKENS, Time
 from fusion.training.mult import PlainBlock, PlainMulT

@@ -8,10 +8,10 @@ import torch
 
 from fusion.choice import References, choose
 from fusion.config import EncoderConfig, TrainConfig
-from fusion.encoders import COMPACT, ENCODERS
+from fusion.encoders import ENCODERS
 from fusion.lab import Lab
 from fusion.model import save_weights
-from fusion.tasks import TASKS
+from fusion.tasks import COMPACT, TASKS
 from fusion.training.heads import WITHOUT_TOKENS, join, train_heads
 from fusion.training.references import probe, sampled, source
 from fusion.types import MODALITIES, FusionError

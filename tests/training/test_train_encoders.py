@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from fusion.config import TrainConfig
-from fusion.encoders import COMPACT, ENCODERS, FixedEncoder, collate
+from fusion.encoders import ENCODERS, FixedEncoder, collate
 from fusion.model import load_encoder, load_model
+from fusion.tasks import COMPACT
 from fusion.tasks.digits import Sample
 from fusion.training import train as training
 from fusion.types import FusionError

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from fusion.choice import choose
-from fusion.encoders import COMPACT
-from fusion.tasks import TASKS
+from fusion.tasks import COMPACT, TASKS
 from fusion.training import heads
 from fusion.types import MODALITIES, FusionError
 from fusion.ui.desk import Desks

@@ -1,0 +1,136 @@
+"""A small MobileNet on log-mel for sounds of every kind, distilled from a network that knew AudioSet.
+
+Reference: Howard 2017 (MobileNets); Hershey 2017 (CNNs on log-mel for sound); Gemmeke 2017 (AudioSet).
+"""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import torch
+import torchaudio
+from torch import Tensor, nn
+from transformers import MobileNetV1Config, MobileNetV1Model
+from transformers.models.mobilenet_v1.modeling_mobilenet_v1 import MobileNetV1ConvLayer
+
+from fusion.encoders.base import Prepared, TrunkEncoder, collate
+from fusion.encoders.concepts import NamedConcepts
+from fusion.types import Audio, Layout, Panel
+
+RATE, FFT, WINDOW, HOP, MELS = 16000, 512, 400, 160, 64
+STRIDE, LEAST = 32, 96  # frames of 10 ms in a token; frames of the shortest sound, shorter ones are repeated
+WIDTH = 512
+CLASSES = 521  # of AudioSet
+# first and last of AudioSet's classes that sound like one of the things the task `scenes` asks for, in the order of its labels
+CONCEPTS = (
+    ((69, 75),), ((76, 78), (80, 80)), ((99, 102), (106, 116)), ((85, 86),), ((90, 92),), ((104, 105),), ((127, 128),),
+    ((288, 289),), ((292, 293),), ((389, 389), (400, 402)), ((280, 280), (283, 285)),
+)  # fmt: skip
+LEVEL = 0.1  # root mean square that every sound is brought to
+
+
+def log_mel(samples: np.ndarray) -> np.ndarray:
+    """Mono sound at 16 kHz to (frames, 64) logarithms of mel magnitudes, 10 ms a frame."""
+    magnitude = mel_filters()(torch.from_numpy(np.ascontiguousarray(samples, np.float32)))
+    return torch.log(magnitude + 1e-3).numpy().T
+
+
+@functools.cache
+def mel_filters() -> torchaudio.transforms.MelSpectrogram:
+    """Windows of 25 ms every 10 ms, 64 bands from 125 to 7,500 Hz, as the teacher hears."""
+    return torchaudio.transforms.MelSpectrogram(
+        RATE, FFT, WINDOW, HOP, 125.0, 7500.0, n_mels=MELS, power=1.0, center=False, norm=None, mel_scale="htk"
+    )
+
+
+def at_level(samples: np.ndarray, level: float = LEVEL) -> np.ndarray:
+    """Brought to one loudness; silence stays what it is (at most 60 dB louder)."""
+    loud = float(np.sqrt(np.mean(np.square(samples, dtype=np.float64)))) if len(samples) else 0.0
+    return (samples * (level / max(loud, level / 1000))).clip(-1.0, 1.0).astype(np.float32)
+
+
+def fill_up(samples: np.ndarray, least: int) -> np.ndarray:
+    """Repeated until there are `least` samples."""
+    return np.resize(samples, least) if 0 < len(samples) < least else samples if len(samples) else np.zeros(least, np.float32)
+
+
+def build_trunk() -> nn.ModuleList:
+    """transformers' MobileNetV1 for one channel, its last two separable layers at half their width."""
+    config = MobileNetV1Config(num_channels=1, tf_padding=True)
+    network = MobileNetV1Model(config, add_pooling_layer=False)
+    last = []
+    for stride in (2, 1):
+        last += [MobileNetV1ConvLayer(config, WIDTH, WIDTH, 3, stride, WIDTH), MobileNetV1ConvLayer(config, WIDTH, WIDTH, 1)]
+    layers = nn.ModuleList([network.conv_stem, *network.layer[:22], *last])
+    for layer in layers:
+        layer.normalization.momentum = 0.1  # of the new value; TensorFlow counts the old one's
+    return layers
+
+
+class AudioMobileNet(TrunkEncoder):
+    """Knows sounds of every kind: learned from a network that had heard two million of them, one token for each third of a second.
+
+    Sound of any rate and length to one token per 320 ms; sounds shorter than a second are repeated.
+    """
+
+    modality = "audio"
+    title = "Small MobileNet on log-mel"
+    paper = "Howard et al. 2017; Hershey et al. 2017"
+
+    def __init__(self, embed_dim: int = 96, names: tuple[str, ...] | list[str] = ()) -> None:
+        """`names` of AudioSet's classes, for people."""
+        super().__init__(embed_dim)
+        self.class_names = tuple(names)
+        self.trunk = build_trunk()
+        self.concepts = NamedConcepts(embed_dim, WIDTH, CLASSES, CONCEPTS, exclusive=False)
+        self.project = nn.Sequential(nn.LayerNorm(WIDTH), nn.Linear(WIDTH, embed_dim))
+
+    def prepare(self, medium: Audio) -> Prepared:
+        samples = medium.samples
+        if medium.rate != RATE and len(samples):
+            samples = torchaudio.functional.resample(torch.from_numpy(np.ascontiguousarray(samples)), medium.rate, RATE).numpy()
+        real = len(samples)
+        samples = fill_up(at_level(samples), LEAST * HOP + FFT - HOP)
+        samples = np.pad(samples, (0, -(len(samples) - FFT + HOP) % (STRIDE * HOP)))  # whole tokens; the rest of the last is silence
+        mel = log_mel(samples)  # (N, 64), N a multiple of 32
+        seconds = max(real, 1) / RATE
+        begin = np.arange(len(mel) // STRIDE) * STRIDE * HOP / RATE
+        layout = Layout("seconds", np.column_stack([begin, begin + STRIDE * HOP / RATE]).astype(np.float32))
+        return Prepared(torch.from_numpy(np.ascontiguousarray(mel)), layout, (0.0, max(seconds, len(mel) * HOP / RATE)))
+
+    def hidden(self, values: Tensor, mask: Tensor) -> Tensor:
+        """The trunk's last maps, the mean over pitch: (B, N / 32, 512), before anything that was trained with the task's labels."""
+        x = values[:, None]  # (B, 1, N, 64)
+        for layer in self.trunk:
+            x = layer(x)
+            # what is padding stays zero after every layer, so that a sound is the same alone and in a batch
+            x = x * mask[:, :: mask.shape[1] // x.shape[2]][:, None, :, None].to(x.dtype)
+        return x.mean(3).transpose(1, 2)
+
+    def tokenize(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        hidden, real = self.hidden(values, mask), mask[:, ::STRIDE]
+        return self.project(hidden) + self.concepts(self.whole(hidden, real))[:, None], real
+
+    def whole(self, hidden: Tensor, real: Tensor) -> Tensor:
+        """The mean over time (B, 512), which was taught to be the teacher's embedding up to a linear map."""
+        share = real.to(hidden.dtype) / real.sum(1, keepdim=True)
+        return torch.einsum("btw,bt->bw", hidden, share)
+
+    def options(self) -> dict[str, list[str]]:
+        return {"names": list(self.class_names)}
+
+    def picture(self, values: Tensor) -> np.ndarray:
+        return values.numpy().T * 8.686  # natural logarithms of magnitudes to decibels
+
+    @torch.no_grad()
+    def inside(self, medium: Audio, prepared: Prepared) -> list[Panel]:
+        """The log-mel spectrogram it reads, in decibels above its quietest, and what of AudioSet it would name."""
+        shown = self.picture(prepared.values)
+        panels = [Panel("series", "audio_mobilenet.mel", shown - shown.min(), prepared.extent)]
+        if not self.class_names:
+            return panels
+        values, mask = collate([prepared])
+        device = self.project[1].weight.device
+        hidden = self.hidden(values.to(device), mask.to(device))
+        return [*panels, self.concepts.panel(hidden[0].mean(0), self.class_names)]

@@ -1,0 +1,152 @@
+"""A small EfficientNet-Lite: inverted bottlenecks without squeeze-and-excitation, distilled from a larger one that knew ImageNet.
+
+Reference: Tan & Le 2019 (EfficientNet); Sandler 2018 (inverted bottlenecks); Hinton 2015 (distillation).
+"""
+
+from __future__ import annotations
+
+import functools
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torchvision.models import MobileNet_V2_Weights
+from torchvision.models.efficientnet import EfficientNet, MBConvConfig
+from torchvision.ops import Conv2dNormActivation
+
+from fusion.encoders.base import Prepared, TrunkEncoder, collate
+from fusion.encoders.concepts import NamedConcepts
+from fusion.encoders.image_cnn import grid_layout, strongest_channels
+from fusion.types import Layout, Panel
+
+SIZE, STRIDE, LONGEST_SIDE = 224, 32, 1.6
+# first and last of ImageNet's classes that show one of the things the task `scenes` asks for, in the order of its labels
+CONCEPTS = (
+    ((151, 268),), ((281, 285),), ((7, 24), (80, 100), (127, 146)), ((345, 347),), ((348, 349),), ((291, 291),), ((30, 32),),
+    ((977, 978),), ((470, 470), (862, 862)), ((409, 409), (530, 531), (826, 826), (892, 892)), ((879, 879),),
+)  # fmt: skip
+# expansion, kernel, stride, channels in and out, blocks: EfficientNet-Lite0 with two blocks a stage at most (it has up to four)
+STAGES = (
+    (1, 3, 1, 32, 16, 1),
+    (6, 3, 2, 16, 24, 2),
+    (6, 5, 2, 24, 40, 2),
+    (6, 3, 2, 40, 80, 2),
+    (6, 5, 1, 80, 112, 2),
+    (6, 5, 2, 112, 192, 2),
+    (6, 3, 1, 192, 320, 1),
+)
+WIDTH = 1280
+
+
+class LiteBlock(nn.Module):
+    """Widen with 1x1, look around in each channel, narrow with 1x1; a shortcut where size and channels stay."""
+
+    def __init__(self, config: MBConvConfig, drop: float, norm_layer: type[nn.Module]) -> None:
+        super().__init__()
+        wide = config.adjust_channels(config.input_channels, config.expand_ratio)
+        steps: list[nn.Module] = []
+        if wide != config.input_channels:
+            steps.append(Conv2dNormActivation(config.input_channels, wide, 1, norm_layer=norm_layer, activation_layer=nn.ReLU6))
+        steps.append(
+            Conv2dNormActivation(wide, wide, config.kernel, config.stride, groups=wide, norm_layer=norm_layer, activation_layer=nn.ReLU6)
+        )
+        steps.append(Conv2dNormActivation(wide, config.out_channels, 1, norm_layer=norm_layer, activation_layer=None))
+        self.block = nn.Sequential(*steps)
+        self.shortcut = config.stride == 1 and config.input_channels == config.out_channels
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.block(x) if self.shortcut else self.block(x)
+
+
+def build_trunk() -> nn.Sequential:
+    """torchvision's EfficientNet of these stages without its classifier: pictures (B, 3, S, S) to maps (B, 1280, S / 32, S / 32)."""
+    settings = [MBConvConfig(t, k, s, i, o, n, block=LiteBlock) for t, k, s, i, o, n in STAGES]
+    network = EfficientNet(settings, dropout=0.0, num_classes=1, last_channel=WIDTH, norm_layer=lambda c: nn.BatchNorm2d(c, eps=1e-3))
+    for whole in (network.features[0], network.features[-1]):
+        whole[2] = nn.ReLU6(inplace=True)  # torchvision's stem and head have SiLU
+    return network.features
+
+
+def square(picture: np.ndarray, size: int) -> tuple[np.ndarray, tuple[float, float, float, float]]:
+    """Any picture (H, W, 3) uint8 to (size, size, 3): the whole of it, squeezed; of long ones the middle, 1.6 times as long as wide.
+
+    Returns:
+        The square, and what it covers of the picture as x0, y0, x1, y1.
+    """
+    h, w = picture.shape[:2]
+    ch, cw = min(h, round(w * LONGEST_SIDE)) or 1, min(w, round(h * LONGEST_SIDE)) or 1
+    top, left = (h - ch) // 2, (w - cw) // 2
+    part = picture[top : top + ch, left : left + cw]
+    shrunk = min(ch, cw) > size
+    found = cv2.resize(part, (size, size), interpolation=cv2.INTER_AREA if shrunk else cv2.INTER_CUBIC)
+    return found, (left / w, top / h, (left + cw) / w, (top + ch) / h)
+
+
+def standardised(frames: np.ndarray) -> Tensor:
+    """Pictures (..., H, W, 3) uint8 to (..., 3, H, W) in [-1, 1]."""
+    values = torch.from_numpy(np.ascontiguousarray(frames)).float()
+    return (values.movedim(-1, -3) - 127.0) / 128.0
+
+
+@functools.cache
+def concept_names() -> tuple[str, ...]:
+    """The thousand things of ImageNet, in its order."""
+    return tuple(MobileNet_V2_Weights.IMAGENET1K_V1.meta["categories"])
+
+
+def build_concepts(embed_dim: int) -> NamedConcepts:
+    """ImageNet's thousand names, in the groups that the task `scenes` asks for."""
+    return NamedConcepts(embed_dim, WIDTH, 1000, CONCEPTS, exclusive=True)
+
+
+class ImageEfficientNet(TrunkEncoder):
+    """Knows photographs: learned from a network that had seen a million of them, it keeps one token for each of 7x7 cells.
+
+    Picture (H, W, 3) uint8 of any size to 49 tokens.
+    """
+
+    modality = "image"
+    title = "Small EfficientNet"
+    paper = "Tan & Le 2019; Hinton et al. 2015"
+
+    def __init__(self, embed_dim: int = 96, size: int = SIZE) -> None:
+        super().__init__(embed_dim)
+        self.size, self.grid = size, size // STRIDE
+        self.trunk = build_trunk()
+        self.concepts = build_concepts(embed_dim)
+        self.project = nn.Sequential(nn.LayerNorm(WIDTH), nn.Linear(WIDTH, embed_dim))
+
+    def prepare(self, medium: np.ndarray) -> Prepared:
+        small, extent = square(medium, self.size)
+        return Prepared(standardised(small), grid_layout(extent, self.grid, self.grid), extent)
+
+    def hidden(self, values: Tensor) -> Tensor:
+        """The trunk's last maps as tokens (B, 49, 1280), before anything that was trained with the task's labels."""
+        return self.trunk(values).flatten(2).transpose(1, 2)
+
+    def tokenize(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        return self.read(self.hidden(values)), mask[:, :1].expand(-1, self.grid**2)
+
+    def read(self, hidden: Tensor) -> Tensor:
+        """Cells (B, T, 1280) to tokens (B, T, D): what is in the cell, and what the whole picture is called."""
+        return self.project(hidden) + self.concepts(hidden.mean(1, keepdim=True))
+
+    def picture(self, values: Tensor) -> np.ndarray:
+        return values.mean(0).numpy()
+
+    @torch.no_grad()
+    def inside(self, medium: np.ndarray, prepared: Prepared) -> list[Panel]:
+        """What the stem, a middle stage and the last one answer to."""
+        x, panels = collate([prepared])[0].to(self.project[1].weight.device), []
+        for i, stage in enumerate(self.trunk):
+            x = stage(x)
+            if i in (0, 4, 7):
+                title = {0: "stem", 4: "middle", 7: "last"}[i]
+                panels.append(Panel("maps", f"image_efficientnet.{title}", strongest_channels(x[0]).cpu().numpy(), prepared.extent))
+        return [self.concepts.panel(x[0].mean((1, 2)), concept_names()), *panels]
+
+
+def frames_layout(times: np.ndarray, extent: tuple[float, ...]) -> Layout:
+    """One token for each whole frame at `times` (T,) seconds."""
+    return Layout("frames", np.column_stack([times, np.tile(extent, (len(times), 1))]).astype(np.float32))

@@ -1,0 +1,86 @@
+"""A small BERT over word pieces, distilled from a sentence encoder.
+
+Reference: Devlin 2019 (BERT); Reimers 2019 (Sentence-BERT, sentences as points); Wang 2020 (MiniLM, small students of large teachers).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers import BertConfig, BertModel
+
+from fusion.encoders.base import Encoder, Prepared, collate
+from fusion.encoders.text_transformer import main_words
+from fusion.types import Layout, Panel
+
+UNKNOWN, LONGEST = "[UNK]", 128  # word pieces read of a text
+
+
+class TextBERT(Encoder):
+    """Reads whole words and pieces of words it knows, and lets all of them look at one another.
+
+    Text of any length (its first 128 word pieces) to one token per word piece.
+    """
+
+    modality = "text"
+    title = "Small BERT"
+    paper = "Devlin et al. 2019; Wang et al. 2020"
+
+    def __init__(self, embed_dim: int = 96, vocabulary: list[str] | tuple[str, ...] = (UNKNOWN,), width: int = 128, depth: int = 3) -> None:
+        super().__init__(embed_dim)
+        self.vocabulary = list(vocabulary)
+        self.reader = Tokenizer(
+            models.WordPiece({w: i for i, w in enumerate(self.vocabulary)}, unk_token=UNKNOWN, max_input_chars_per_word=60)
+        )
+        self.reader.normalizer = normalizers.BertNormalizer(lowercase=True)
+        self.reader.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+        self.network = BertModel(
+            BertConfig(
+                vocab_size=len(self.vocabulary), hidden_size=width, num_hidden_layers=depth, num_attention_heads=4,
+                intermediate_size=4 * width, max_position_embeddings=LONGEST, attn_implementation="eager",
+            ),
+            add_pooling_layer=False,
+        )  # fmt: skip
+        self.project = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, embed_dim))
+
+    def prepare(self, medium: str) -> Prepared:
+        found = self.reader.encode(medium)
+        ids, spans = found.ids[:LONGEST] or [0], found.offsets[:LONGEST] or [(0, len(medium))]
+        return Prepared(torch.tensor(ids), Layout("characters", np.array(spans, np.float32)), (0.0, float(len(medium))))
+
+    def hidden(self, values: Tensor, mask: Tensor) -> Tensor:
+        """What the network makes of the pieces (B, T, width), before anything that was trained with labels."""
+        return self.network(input_ids=values, attention_mask=mask.long()).last_hidden_state
+
+    def sentence(self, hidden: Tensor, mask: Tensor) -> Tensor:
+        """The mean over the pieces (B, width), which was taught to be the teacher's sentence vector up to a linear map."""
+        real = mask[..., None].to(hidden.dtype)
+        return (hidden * real).sum(1) / real.sum(1)
+
+    def tokenize(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        return self.project(self.hidden(values, mask)), mask
+
+    def options(self) -> dict[str, list[str]]:
+        return {"vocabulary": self.vocabulary}
+
+    @torch.no_grad()
+    def inside(self, medium: str, prepared: Prepared) -> list[Panel]:
+        """What the words look at in the last layer, over the words that matter most."""
+        values, mask = collate([prepared])
+        device = self.project[1].weight.device
+        looks = self.network(input_ids=values.to(device), attention_mask=mask.long().to(device), output_attentions=True).attentions[-1]
+        received = looks[0].mean(0).mean(0)  # (T,): how much a piece is looked at
+        index, names = main_words(medium, prepared, received)
+        return [Panel("words", "text_bert.attention", looks[0].mean(0)[:, index].cpu().numpy(), names=names)]
+
+
+def agreement(student: Tensor, teacher: Tensor, count: int = 10) -> float:
+    """Share of each sentence's `count` nearest neighbours by the teacher's cosine that are so by the student's; both (N, *)."""
+    near = []
+    for vectors in (student, teacher):
+        unit = F.normalize(vectors.float(), dim=-1)
+        near.append((unit @ unit.T).fill_diagonal_(-2).topk(count).indices)
+    return float((near[0][:, :, None] == near[1][:, None, :]).any(-1).float().mean())

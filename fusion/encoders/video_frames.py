@@ -1,0 +1,66 @@
+"""The picture encoder's trunk on eight frames of a clip, then temporal convolutions over what it found.
+
+Reference: Karpathy 2014 (Large-scale Video Classification, single frames as a strong start); Bai 2018 (temporal convolutions).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from fusion.encoders.base import Prepared, TrunkEncoder
+from fusion.encoders.image_efficientnet import WIDTH, build_concepts, build_trunk, concept_names, frames_layout, square, standardised
+from fusion.encoders.video_tcn import TemporalBlock, sample_times
+from fusion.types import Clip, Panel
+
+SIZE, FRAMES = 160, 8
+
+
+class VideoFrames(TrunkEncoder):
+    """Knows photographs, looks at eight frames of a clip with that knowledge, and then reads the frames in order.
+
+    Clip of any length and size to eight tokens, one per frame sampled evenly over its time.
+    """
+
+    modality = "video"
+    title = "Small EfficientNet on frames + TCN"
+    paper = "Karpathy et al. 2014; Bai et al. 2018"
+
+    def __init__(self, embed_dim: int = 96) -> None:
+        super().__init__(embed_dim)
+        self.trunk = build_trunk()
+        self.concepts = build_concepts(embed_dim)
+        self.project = nn.Sequential(nn.LayerNorm(WIDTH), nn.Linear(WIDTH, embed_dim))
+        self.temporal = nn.ModuleList([TemporalBlock(embed_dim, 3, 1), TemporalBlock(embed_dim, 3, 2)])
+
+    def prepare(self, medium: Clip) -> Prepared:
+        index = sample_times(medium.times, FRAMES)
+        shown = {int(i): square(medium.frames[i], SIZE) for i in dict.fromkeys(index.tolist())}
+        values = standardised(np.stack([shown[int(i)][0] for i in index]))  # (8, 3, 160, 160)
+        extent = next(iter(shown.values()))[1]
+        return Prepared(values, frames_layout(medium.times[index], extent), extent)
+
+    def hidden(self, values: Tensor) -> Tensor:
+        """The mean of the trunk's last maps for each frame: (B, 8, 1280), before anything that was trained with the task's labels."""
+        B, T = values.shape[:2]
+        return self.trunk(values.flatten(0, 1)).mean((2, 3)).view(B, T, -1)
+
+    def tokenize(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        return self.read(self.hidden(values), mask), mask
+
+    def read(self, hidden: Tensor, mask: Tensor) -> Tensor:
+        """Frames (B, T, 1280) to tokens (B, T, D), each knowing its neighbours."""
+        x = (self.project(hidden) + self.concepts(hidden)).transpose(1, 2)
+        for block in self.temporal:
+            x = block(x, mask)
+        return x.transpose(1, 2)
+
+    def picture(self, values: Tensor) -> np.ndarray:
+        return values.mean(1).numpy()
+
+    @torch.no_grad()
+    def inside(self, medium: Clip, prepared: Prepared) -> list[Panel]:
+        """What of ImageNet it would name in the clip."""
+        device = self.project[1].weight.device
+        return [self.concepts.panel(self.hidden(prepared.values[None].to(device))[0].mean(0), concept_names())]

@@ -1,0 +1,1 @@
+"""How the encoders and the heads of the task `scenes` were made: teachers, distillation, features, reports."""

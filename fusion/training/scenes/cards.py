@@ -1,0 +1,153 @@
+"""What the cards of the task `scenes` say: data, traps and how each was handled, teacher beside student, limits, licence."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from fusion.config import CHECKPOINTS
+
+DATA = {
+    "image": "54 classes of Tiny-ImageNet (64x64 pixels; ImageNet's terms: research), CIFAR-10 (32x32; mostly its birds; research) and Dogs-vs-Cats (research)",
+    "text": "Flickr8k (research), AudioCaps (MIT) and Clotho (non-commercial) captions that tell of exactly one class, captions recast for rare animals (`fusion/tasks/scenes/captions.py`), and templates of the project's own (`fusion/tasks/scenes/phrases.py`)",
+    "audio": "809 animal sounds (YashNita/Animal-Sound-Dataset, no licence stated) and ESC-10 (CC BY 3.0)",
+    "video": "the pictures of the image encoder under a moving camera: pan, zoom, shake, tilt and flicker are synthetic, no real clip was trained on",
+}
+TEACHERS = {
+    "image": "EfficientNet-Lite0 (ImageNet, Apache-2.0): the student starts with those of its blocks that it has, keeps its first three stages as they are, and learns its last maps and its ImageNet answers again (`python -m fusion.training.scenes.image DIR`). Its thousand ImageNet names are read by the teacher's classifier",
+    "text": "all-MiniLM-L6-v2 (Apache-2.0): word pieces start as the teacher's in fewer dimensions, sentence vectors are learned again while the classes are learned (`python -m fusion.training.scenes.text DIR`)",
+    "audio": "YAMNet (AudioSet, Apache-2.0): the student starts with its first 23 layers and learns its embedding and its AudioSet answers again (`python -m fusion.training.scenes.audio DIR YAMNET`)",
+    "video": "the trunk is the image encoder's",
+}
+LIMITS = {
+    "image": "One thing in the picture, of some size: a dog far away in a street is often missed. The classes stand for what the pictures showed: sheep are bighorns, cows are oxen and bison, birds are geese, storks, albatrosses and the small birds of CIFAR-10, fire is candles and torches, clock is a stopwatch or watch, rain is an umbrella (many of them dry): a rainy street without one is hardly known.",
+    "text": "English; of other languages only the class words of the templates. A sentence that tells of two classes has no right answer.",
+    "audio": "One thing to be heard. A sheep is also a goat to it; of frogs, lions and sheep there were about thirty recordings each.",
+    "video": "Real clips were tried by hand, not measured. What moves in front of a still camera was not in training.",
+}
+TRAPS = {
+    "image": (
+        "Half of the torches show no flame: pictures without flame-coloured light are not used, in training and in the test (`photos.shows_flame`).",
+        "The birds are geese, storks and albatrosses: 3,000 small birds of CIFAR-10 widen the class; ImageNet's names, read by the teacher's classifier, know song birds.",
+        "Training pictures have 64 pixels: random crops, down- and upscaling, JPEG, blur and noise; mosaics of small pictures keep sharp detail in training.",
+        "King penguins and lake shores are neither a class nor an outlier and are left out; CIFAR's ships stand on the sea and are left out.",
+    ),
+    "audio": (
+        "Band width gives the species away in the animal collection: in training seven of ten sounds are cut at a random 2.5 to 7.9 kHz, all are brought to one loudness.",
+        "The collection gives the group away (animals from one, nature from the other): dog is in both and is measured across them, below.",
+        "ESC-10 is split by fold (1-3 training, 4 validation, 5 test), as clips of one recording share a fold.",
+        "Chickens and roosters are birds of another voice: neither a class nor an outlier.",
+    ),
+    "text": (
+        "A caption counts for a class if it tells of exactly one, does not deny it, and does not use the word for something else; denials and other senses are templates, as the sets have few.",
+        "Photo, caption, sound and clip of one sample are of different events.",
+    ),
+    "video": (),
+}
+LICENCE = "The pictures and some captions may be used for research only and the animal sounds state no licence, so these weights are for non-commercial research (CC BY-NC-SA 4.0); the code is Apache-2.0."
+ABOUT = "Photo, caption, sound and clip of one sample come from different events and share the label alone: that fusion gains is expected, and no proof of synergy. A fifth of the training media show none of the eleven classes, with a uniform target."
+SINGLE = {
+    "image_64": "test photos, 64 pixels along the longer side",
+    "image_128": "128 pixels",
+    "image_256": "256 pixels",
+    "image_1024": "1,024 pixels",
+    "image_12_megapixels": "scaled up to 12 megapixels, through the page's own door",
+    "image_small_birds_and_others": "CIFAR-10 as it is, 32 pixels: birds, cats, dogs, frogs",
+    "audio_test": "test recordings of both collections",
+    "audio_dog_of_the_other_collection": "dogs of ESC-10 (most training dogs are of the other collection)",
+    "text_captions": "mined test captions, at most 200 a class",
+    "text_captions_without_the_word": "those of them without the class's own word",
+    "text_own_sentences": "ten sentences a class written for this project, six without the word",
+    "video_moving_photos": "test photos under a moving camera (synthetic)",
+}
+NONE = {"image_none": "pictures", "audio_none": "sounds", "text_none": "sentences"}
+
+
+def percent(value: float) -> str:
+    return f"{100 * value:.1f} %"
+
+
+def distilled(checkpoints: Path = CHECKPOINTS) -> dict[str, Any]:
+    path = checkpoints / "scenes" / "distilled.json"
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def comparison(modality: str, found: dict[str, Any]) -> list[str]:
+    """Teacher and student side by side."""
+    rows = found.get(modality) or {}
+    if modality == "text" and rows:
+        return [
+            f"Of each test sentence's ten nearest neighbours by the teacher, {percent(rows['agreement'])} are so by the student ({rows['sentences']:,} captions).",
+            "",
+        ]
+    names = {"tiny_imagenet_54": "linear probe, 54 classes of Tiny-ImageNet, macro recall", "scenes_11": "linear probe, the 11 classes, macro recall",
+             "esc10_five_folds": "linear probe, ESC-10, five folds, accuracy"}  # fmt: skip
+    lines = [f"| {names[k]} | {percent(v['student'])} | {percent(v['teacher'])} |" for k, v in rows.items() if k in names]
+    if not lines:
+        return []
+    same = rows.get("same_answer_on_whole_photos")
+    more = (
+        [f"Both give the same of ImageNet's thousand answers on {percent(same)} of 200 whole photos of other things.", ""] if same else []
+    )
+    return [f"Before any label of the task (`{found['command']}`):", "", "| | student | teacher |", "|---|---|---|", *lines, "", *more]
+
+
+def encoder_card(modality: str, report: dict[str, Any], title: str) -> str:
+    single = report["single"]
+    rows = [f"| {SINGLE[k]} | {percent(v['recall'] if 'small' not in k else sum(v['by_class'].values()) / len(v['by_class']))} | {percent(v['accuracy'])} | {v['samples']} |"
+            for k, v in single.items() if k.startswith(modality) and k in SINGLE]  # fmt: skip
+    classes = next(
+        (
+            v["by_class"]
+            for k, v in single.items()
+            if k in (f"{modality}_256", f"{modality}_test", f"{modality}_captions", "video_moving_photos") and k.startswith(modality)
+        ),
+        {},
+    )
+    none = [f"Of {single[k]['samples']} {name} of none of the classes, of kinds that training never saw, {percent(single[k]['below_threshold'])} lie below the threshold of {modality} alone."
+            for k, name in NONE.items() if k.startswith(modality)]  # fmt: skip
+    lines = [
+        f"# {modality.capitalize()} encoder of the task scenes: {title}",
+        "",
+        f"{report['encoder_parameters'][modality]:,} parameters, stored with 16 bits each. Distilled from {TEACHERS[modality]}. What lies on the trunk was trained with labels on {DATA[modality]}.",
+        "",
+        *([] if modality == "text" else [f"    python -m fusion train --task scenes --strategy {modality}_only --data DIR", ""]),
+        *comparison(modality, distilled()),
+        f"With a linear head ({modality}_only), measured by `{report['command']}` on {report['date']}:",
+        "",
+        "| test set | macro recall | accuracy | samples |",
+        "|---|---|---|---|",
+        *rows,
+        "",
+        "By class: " + ", ".join(f"{k} {percent(v)}" for k, v in classes.items()) + ".",
+        *none,
+        "",
+        *(["## Traps in the data, and what was done", "", *[f"- {trap}" for trap in TRAPS[modality]], ""] if TRAPS[modality] else []),
+        "## Limits",
+        "",
+        LIMITS[modality],
+        "",
+        "## Licence",
+        "",
+        LICENCE,
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def rejection_lines(name: str, report: dict[str, Any]) -> list[str]:
+    """How well "none of these" is noticed, from each modality alone and from all."""
+    rows = report["rejection"][name]
+    shown = [k for k in rows if k != "threshold" and (k.count("+") in (0, 3))]
+    return [
+        f"None of these: an answer of less than {rows['threshold']:.2f} confidence is called so (`python -m fusion.training.scenes.rejection DIR`). On kinds that training never saw:",
+        "",
+        "| given | AUROC | of the classes, accepted | of none, noticed |",
+        "|---|---|---|---|",
+        *[
+            f"| {k.replace('+', ', ')} | {rows[k]['auroc']:.3f} | {percent(rows[k]['accepted'])} | {percent(rows[k]['noticed'])} |"
+            for k in shown
+        ],
+        "",
+    ]

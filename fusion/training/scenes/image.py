@@ -1,0 +1,138 @@
+"""Distils the image encoder of `scenes` from EfficientNet-Lite0.
+
+    python -m fusion.training.scenes.image DIR
+
+The student starts with those of the teacher's blocks that it has (as DistilBERT starts with every other layer), and learns to give the
+teacher's last maps again: cell by cell, their mean, and the ImageNet answers that the teacher's own classifier reads from them. It sees a
+picture worn and blurred of which the teacher sees the original. No label of the task enters here.
+
+Reference: Sanh 2019 (DistilBERT, starting from the teacher's layers); Beyer 2022 (a patient and consistent teacher).
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from fusion.config import CHECKPOINTS, EncoderConfig, TrainConfig
+from fusion.encoders.image_efficientnet import STAGES, ImageEfficientNet, standardised
+from fusion.model import save_weights
+from fusion.tasks.scenes.photos import crop, light, make_blank, mosaic, read_photo, resize, wear
+from fusion.tasks.scenes.sources import list_photos
+from fusion.training.loop import forget_state, train
+from fusion.training.scenes.teachers import image_maps, load_image_teacher
+from fusion.training.train import report
+
+RECIPE = TrainConfig(epochs=4, samples=14000, batch_size=32, lr=6e-4, weight_decay=1e-4, precision="fp32", workers=1)
+SIZES = (128, 160, 192)
+KEPT = 4  # stem and three stages are the teacher's own and stay: nothing was dropped there, and half of the time goes there
+TEACHER_STAGES = (1, 2, 2, 3, 3, 4, 1)
+LAYERS = ("_expand_conv", "_bn0", "_depthwise_conv", "_bn1", "_project_conv", "_bn2")
+
+
+def copy_blocks(student: nn.Sequential, teacher: nn.Module) -> None:
+    """Stem, the first blocks of every stage and the head of the teacher into the student."""
+    pairs = [
+        (student[0][0], teacher._conv_stem),
+        (student[0][1], teacher._bn0),
+        (student[8][0], teacher._conv_head),
+        (student[8][1], teacher._bn1),
+    ]
+    start = 0
+    for stage, ours, theirs in zip(list(student)[1:8], (s[-1] for s in STAGES), TEACHER_STAGES, strict=True):
+        for i in range(ours):
+            source, target = teacher._blocks[start + i], stage[i].block
+            names = [n for n in LAYERS if hasattr(source, n)]
+            layers = [layer for step in target for layer in list(step)[:2]]
+            pairs += list(zip(layers, (getattr(source, n) for n in names), strict=True))
+        start += theirs
+    for target, source in pairs:
+        target.load_state_dict({k: v for k, v in source.state_dict().items() if k in target.state_dict()})
+
+
+class Pairs:
+    """What the student sees and what the teacher sees of the same crop; one size for a whole batch."""
+
+    def __init__(self, data: Path, count: int, seed: int) -> None:
+        self.pictures = [read_photo(item.path) for item in list_photos(data, "train")]
+        self.count, self.seed, self.epoch = count, seed, 0
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> int:
+        return index
+
+    def make(self, index: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+        rng = np.random.default_rng([self.seed, self.epoch, index])
+        kind = rng.random()
+        if kind < 0.25:
+            side = int(rng.integers(2, 4))
+            clean = mosaic([self.pictures[i] for i in rng.integers(len(self.pictures), size=side * side)], side, size, rng)
+        elif kind < 0.27:
+            clean = resize(make_blank(rng), size, size)
+        else:
+            clean = resize(crop(self.pictures[int(rng.integers(len(self.pictures)))], rng, 0.35), size, size)
+        clean = light(clean, rng) if rng.random() < 0.5 else clean
+        return (wear(clean, rng) if rng.random() < 0.5 else clean), clean
+
+    def collate(self, indices: list[int]) -> dict[str, Tensor]:
+        size = SIZES[int(np.random.default_rng([self.seed, self.epoch, indices[0], 1]).integers(len(SIZES)))]
+        worn, clean = zip(*(self.make(i, size) for i in indices), strict=True)
+        return {"worn": standardised(np.stack(worn)), "clean": standardised(np.stack(clean))}
+
+
+class Distilled(nn.Module):
+    """The student's trunk, its first stages frozen; the teacher stands beside it, not in it, so that nothing of it is saved."""
+
+    def __init__(self, trunk: nn.Sequential, teacher: nn.Module) -> None:
+        super().__init__()
+        self.trunk, self.teachers = trunk, [teacher]
+        self.trunk[:KEPT].requires_grad_(False)
+
+    def train(self, mode: bool = True) -> Distilled:
+        super().train(mode)
+        self.trunk[:KEPT].eval()
+        return self
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+            x = self.trunk[:KEPT](pictures)
+        return self.trunk[KEPT:](x.float())
+
+
+def loss(model: Distilled, batch: dict[str, Any]) -> tuple[Tensor, Tensor]:
+    """Squared error of cells and of their mean as shares of what the teacher varies, and cross-entropy of the ImageNet answers."""
+    teacher = model.teachers[0]
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        wanted = image_maps(teacher, batch["clean"].contiguous(memory_format=torch.channels_last)).float()
+    wanted = wanted.clone()
+    found = model(batch["worn"].contiguous(memory_format=torch.channels_last)).float()
+    cells = (found - wanted).square().mean() / wanted.var()
+    mine, theirs = found.mean((2, 3)), wanted.mean((2, 3))
+    means = (mine - theirs).square().mean() / theirs.var()
+    said, right = teacher._fc(mine), teacher._fc(theirs)
+    answers = F.kl_div(said.log_softmax(-1), right.softmax(-1), reduction="batchmean")
+    return cells + means + answers, (said.argmax(-1) == right.argmax(-1)).float().mean()
+
+
+def run(data: Path, home: Path = CHECKPOINTS / "scenes", config: TrainConfig = RECIPE) -> None:
+    torch.manual_seed(config.seed)
+    encoder, teacher = ImageEfficientNet(), load_image_teacher().to(memory_format=torch.channels_last)
+    copy_blocks(encoder.trunk, teacher)
+    model = Distilled(encoder.trunk.to(memory_format=torch.channels_last), teacher)
+    folder = home / "encoders" / "image"
+    report(train(model, Pairs(data, config.samples, config.seed), loss, config, folder, "cpu"), "image")
+    encoder.concepts.load_state_dict(teacher._fc.state_dict(), strict=False)
+    save_weights(folder, encoder.state_dict(), EncoderConfig("image_efficientnet"), half=True)
+    forget_state(folder)
+
+
+if __name__ == "__main__":
+    run(Path(sys.argv[1]))

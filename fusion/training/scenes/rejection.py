@@ -1,0 +1,92 @@
+"""When an answer of `scenes` is "none of these": a threshold on the confidence of each strategy, and how well it parts.
+
+    python -m fusion.training.scenes.rejection DIR        writes `threshold` into checkpoints/scenes/<strategy>/config.json
+
+The threshold is the confidence that 92 % of validation samples of the eleven classes reach, over all subsets of the modalities alike. What
+is measured by `evaluate`: the area under the ROC curve of confidence between test samples of the classes and test samples of kinds that
+training never saw, none of the eleven in any modality; how many of either the threshold calls none.
+
+Reference: Hendrycks & Gimpel 2017 (maximum softmax probability as a baseline); Hendrycks 2019 (outlier exposure, as these were trained).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torchmetrics.functional.classification import binary_auroc
+
+from fusion.config import CHECKPOINTS, StrategyConfig, load_config, save_config
+from fusion.lab import Lab
+from fusion.model import FusionModel
+from fusion.tasks import TASKS, Task
+from fusion.tasks.scenes import Scenes
+from fusion.training.data import FeatureCache, PreparedSamples, cache_path, fill
+from fusion.training.measure import answer
+from fusion.training.train import load_encoders
+
+ACCEPTED, COUNT, SEED = 0.92, 600, 77
+TASK = TASKS["scenes"]
+
+
+def features(data: Path, split: str, empty: bool, count: int, seed: int) -> FeatureCache:
+    """Clean samples of a split, or samples that show none of the classes, kept beside the data."""
+    path = cache_path(TASK, data, CHECKPOINTS, ("rejection", split, empty, count, seed))
+    if not path.exists():
+        encoders = load_encoders(TASK, CHECKPOINTS)
+        fill(PreparedSamples(Scenes(data, split, empty=empty), encoders, count, seed), encoders, 2, torch.float32).save(path)
+    return FeatureCache.load(path)
+
+
+def confidences(model: FusionModel, task: Task, cache: FeatureCache) -> dict[tuple[str, ...], Tensor]:
+    """{subset of the modalities: confidence of every sample (N,)}."""
+    order = model.strategy.modalities
+    subsets = [s for size in range(1, len(order) + 1) for s in combinations(order, size)]
+    return {s: answer(model, task, cache, s).probs.max(-1).values for s in subsets}
+
+
+def threshold_of(confident: Mapping[tuple[str, ...], Tensor], accepted: float = ACCEPTED) -> float:
+    """The confidence that a share `accepted` of all answers reaches; every subset counts alike."""
+    return round(float(torch.cat(list(confident.values())).quantile(1 - accepted)), 4)
+
+
+def measure(model: FusionModel, task: Task, known: FeatureCache, none: FeatureCache, threshold: float) -> dict[str, Any]:
+    """{subset: AUROC, share of the known that is accepted, share of the others that is called none}."""
+    inside, outside = confidences(model, task, known), confidences(model, task, none)
+    result = {}
+    for subset, scores in inside.items():
+        both = torch.cat([scores, outside[subset]])
+        target = torch.cat([torch.ones(len(scores)), torch.zeros(len(outside[subset]))]).long()
+        result["+".join(subset)] = {
+            "auroc": round(float(binary_auroc(both, target)), 5),
+            "accepted": round(float((scores >= threshold).float().mean()), 5),
+            "noticed": round(float((outside[subset] < threshold).float().mean()), 5),
+        }
+    return result
+
+
+def report(lab: Lab, data: Path, count: int, seed: int) -> dict[str, Any]:
+    """What `evaluate` writes for every strategy and baseline."""
+    known, none = (features(data, "test", empty, count, seed) for empty in (False, True))
+    return {
+        n: measure(m, lab.task, known, none, lab.thresholds[n] or 0.0) | {"threshold": lab.thresholds[n]} for n, m in lab.models.items()
+    }
+
+
+def calibrate(data: Path, checkpoints: Path = CHECKPOINTS) -> dict[str, float]:
+    lab, cache, found = Lab("scenes", "cpu", checkpoints), features(data, "val", False, COUNT, SEED), {}
+    for name, model in lab.models.items():
+        path = checkpoints / "scenes" / name / "config.json"
+        found[name] = threshold_of(confidences(model, lab.task, cache))
+        save_config(path, replace(load_config(path, StrategyConfig), threshold=found[name]))
+    return found
+
+
+if __name__ == "__main__":
+    print(calibrate(Path(sys.argv[1])))

@@ -1,0 +1,75 @@
+"""Each modality of `scenes` alone: photos of every size, sounds, captions, the project's own sentences, and what is none of the classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from fusion.tasks.scenes import captions, clips, phrases
+from fusion.tasks.scenes.photos import read_photo, resize, shows_flame
+from fusion.tasks.scenes.sounds import read_sound
+from fusion.tasks.scenes.sources import LABELS, NONE, Item, list_outside, list_photos, list_small, list_sounds
+from fusion.types import Audio, Medium
+
+SIDES = (64, 128, 256, 1024)  # pixels along the longer side; the largest test pictures have 256
+LARGE = 3464, 4000  # twelve megapixels
+Set = tuple[str, Iterable[tuple[Medium, int]]]
+
+
+def single_sets(data: Path, limit: int | None, seed: int) -> dict[str, Set]:
+    """{name: (modality, media with labels)}; labels of -1 are of none of the classes."""
+    n = limit or 10**9
+    photos = [i for i in list_photos(data, "test") if i.label != NONE and _is_what_it_says(i)]
+    heard = [i for i in list_sounds(data, "test") if i.label != NONE]
+    none = {"photos": [i for i in list_photos(data, "test") if i.label == NONE] + list_outside(data, "photos"),
+            "sounds": [i for i in list_sounds(data, "test") if i.label == NONE] + list_outside(data, "sounds")}  # fmt: skip
+    told = [(text, k) for k, texts in captions.mine(data, "test").items() if k != NONE for text in texts[:200]]
+    blind = [(text, k) for text, k in told if not captions.leaks(text, k)]
+    own = phrases.written()
+    sets: dict[str, Set] = {f"image_{side}": ("image", scaled(photos[:n], side)) for side in SIDES}
+    sets |= {
+        "image_12_megapixels": ("image", enlarged(photos[:: max(1, len(photos) // min(n, 110))])),
+        "image_small_birds_and_others": ("image", ((read_photo(i.path), i.label) for i in list_small(data, "test")[:n] if i.label != NONE)),
+        "image_none": ("image", ((read_photo(i.path), NONE) for i in none["photos"][:n])),
+        "audio_test": ("audio", sounds_of(heard[:n])),
+        "audio_dog_of_the_other_collection": ("audio", sounds_of([i for i in heard if i.label == 0 and i.origin == "esc10"][:n])),
+        "audio_none": ("audio", sounds_of(none["sounds"][:n])),
+        "text_captions": ("text", iter(told[:n])),
+        "text_captions_without_the_word": ("text", iter(blind[:n])),
+        "text_own_sentences": ("text", ((t, k) for t, k in own[:n] if k != NONE)),
+        "text_none": ("text", ((t, NONE) for t, k in own if k == NONE)),
+        "video_moving_photos": ("video", moved(photos[:: max(1, len(photos) // min(n, 500))], seed)),
+    }  # fmt: skip
+    return sets
+
+
+def _is_what_it_says(item: Item) -> bool:
+    """Without torches that show no flame: see `photos.shows_flame`."""
+    return item.label != LABELS.index("fire") or shows_flame(read_photo(item.path))
+
+
+def scaled(items: list[Item], side: int) -> Iterator[tuple[np.ndarray, int]]:
+    for item in items:
+        picture = read_photo(item.path)
+        scale = side / max(picture.shape[:2])
+        yield resize(picture, *(max(1, round(s * scale)) for s in picture.shape[:2])), item.label
+
+
+def enlarged(items: list[Item]) -> Iterator[tuple[np.ndarray, int]]:
+    """As a phone's twelve megapixels, which the door scales before an encoder sees them."""
+    from fusion import media
+
+    for item in items:
+        yield media.load("image", resize(read_photo(item.path), *LARGE)).medium, item.label
+
+
+def sounds_of(items: list[Item]) -> Iterator[tuple[Audio, int]]:
+    for item in items:
+        yield read_sound(item.path), item.label
+
+
+def moved(items: list[Item], seed: int) -> Iterator[tuple[Medium, int]]:
+    for k, item in enumerate(items):
+        yield clips.make_clip(read_photo(item.path), np.random.default_rng([seed, k])), item.label
