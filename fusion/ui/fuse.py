@@ -110,7 +110,7 @@ class Handlers:
             answer = desk.answer(state)
             if answer is None:
                 return self._failed({"key": "status.empty"}, desk, "empty")
-            payload = result_payload(desk.lab, answer)
+            payload = result_payload(desk.lab, answer) | {"soundtrack": state.slots["audio"].source == "clip" and "audio" in answer.media}
             if not desk.lab.strategies:
                 payload["status"] = {"kind": "untrained", "key": "status.untrained"}
             return _json({"id": next(self._count), "lab": about(desk)} | payload)
@@ -181,10 +181,11 @@ def result_payload(lab: Any, answer: Answer) -> dict[str, Any]:
         "labels": list(lab.labels),
         "strategies": rows,
         "tally": strategies.tally(rows),
+        "strangers": strategies.strangers(rows),
         "modalities": strategies.modalities(lab, answer.seen),
         "encode_seconds": sum(s.seconds for s in answer.seen.values()),
         "media": media.previews(answer.media),
-        "seen": seen.panels(answer.seen, answer.media),
+        "seen": seen.panels(answer.seen, answer.media, colour=not strategies.draws(lab.task)),
         "attention": seen.attention(answer.predictions),
         "export": export.files(lab, answer.predictions),
     }

@@ -2,6 +2,7 @@
 
 Every modality says a digit (its last letter, or what `says` names). A strategy answers with the digit most modalities say, of
 equally many the first, unless `dissent` names another; each number follows from its name, so that tests can state it.
+In the task scenes it is a label instead of a digit, and what `strange` names is recognised as none of them.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from fusion.tasks import TASKS
+from fusion.tasks import DIGITS, TASKS
 from fusion.types import MODALITIES, Audio, Clip, FusionError, Layout, Prediction, Seen
 
-LABELS = tuple("0123456789")
+LABELS = DIGITS
 DIM = 24
 FUSES = {
     "early": "embeddings",
@@ -60,8 +61,11 @@ class FakeLab:
     parameters = {n: 1000 * ((7 * i) % 13 + 1) for i, n in enumerate(FUSES)} | {f"{m}_only": 970 for m in MODALITIES}
     encoder_parameters = dict.fromkeys(MODALITIES, 250000)
 
-    def __init__(self, says: dict[str, int] | None = None, task: str = "digits", dissent: dict[str, str] | None = None) -> None:
-        self.says, self.task, self.dissent, self.encoded = says or {}, TASKS[task], dissent or {}, 0
+    def __init__(
+        self, says: dict[str, int] | None = None, task: str = "digits", dissent: dict[str, str] | None = None, strange: tuple[str, ...] = ()
+    ) -> None:
+        self.says, self.task, self.dissent, self.strange, self.encoded = says or {}, TASKS[task], dissent or {}, strange, 0
+        self.labels = self.task.labels
 
     def describe(self, name: str) -> Any:
         return SimpleNamespace(name=name, title=name.replace("_", " ").capitalize(), idea=f"The idea of {name}.", formula=f"y = {name}(x)",
@@ -85,7 +89,9 @@ class FakeLab:
 
     def digit(self, modality: str, medium: Any) -> str:
         if modality in self.says:
-            return str(self.says[modality])
+            return self.labels[self.says[modality]]
+        if self.labels is not LABELS:
+            return next((label for label in self.labels if modality == "text" and label in medium), self.labels[0])
         if modality == "text":
             return next((str(i) for i, w in enumerate(WORDS) if w in medium), "0")
         return "7"
@@ -98,28 +104,34 @@ class FakeLab:
         used = [m for m in encoding.media if strategy in FUSES or strategy == f"{m}_only"]
         said = {m: self.digit(m, encoding.media[m]) for m in used}
         label = self.dissent.get(strategy, Counter(said.values()).most_common(1)[0][0])
-        sure = 0.9 if strategy in FUSES else 0.7
-        probs = dict.fromkeys(LABELS, (1 - sure) / 9) | {label: sure}
+        known = None if self.task.name != "scenes" else strategy not in self.strange and not set(used) <= set(self.strange)
+        sure = 0.25 if known is False else 0.9 if strategy in FUSES else 0.7
+        probs = dict.fromkeys(self.labels, (1 - sure) / (len(self.labels) - 1)) | {label: sure}
         weights = {m: 1 / len(used) for m in used} if strategy in WEIGHTED else None
-        votes = {m: dict.fromkeys(LABELS, 0.05) | {said[m]: 0.55} for m in used} if strategy in VOTING else None
+        votes = (
+            {m: dict.fromkeys(self.labels, 0.45 / (len(self.labels) - 1)) | {said[m]: 0.55} for m in used} if strategy in VOTING else None
+        )
         contributions = {m: (0.2 if said[m] == label else -0.1) for m in used}
         layouts = {m: self.layout(m, encoding.media[m]) for m in used}
         attention = self.attention(layouts) if strategy in ATTENDING else {}
-        auxiliary = {"parity": {"even": 0.25, "odd": 0.75}} if strategy == "multitask" else None
+        question, answers = next(iter(self.task.auxiliary.items()))
+        auxiliary = {question: dict(zip(answers, (0.25, 0.75), strict=False))} if strategy == "multitask" else None
         box = mask = found = None
         if self.task.grid and "image" in used and len(used) > 1:
             found = 0.125 if label == NOT_THERE else 0.875
             box = None if label == NOT_THERE else BOX
             mask = None if box is None else np.pad(np.ones((12, 12), np.float32), ((12, 24), (24, 12)))  # the box, on 48 x 48
         subsets = self.subsets(used, label, sure)
-        return Prediction(label, probs, weights, contributions, votes, attention, layouts, box, 0.002, subsets, auxiliary, mask, found)
+        return Prediction(
+            label, probs, weights, contributions, votes, attention, layouts, box, 0.002, subsets, auxiliary, mask, found, known
+        )
 
     def subsets(self, used: list[str], label: str, sure: float) -> dict[tuple[str, ...], np.ndarray]:
         """The label has 1/K and of the rest up to `sure` each modality's `SHARE`."""
-        found = {}
+        found, K = {}, len(self.labels)
         for part in (c for size in range(1, len(used) + 1) for c in combinations(used, size)):
-            p = 0.1 + (sure - 0.1) * sum(SHARE[m] for m in part) / sum(SHARE[m] for m in used)
-            found[part] = np.where(np.array(LABELS) == label, p, (1 - p) / 9)
+            p = 1 / K + (sure - 1 / K) * sum(SHARE[m] for m in part) / sum(SHARE[m] for m in used)
+            found[part] = np.where(np.array(self.labels) == label, p, (1 - p) / (K - 1))
         return found
 
     def layout(self, modality: str, medium: Any) -> Layout:

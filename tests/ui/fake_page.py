@@ -1,7 +1,7 @@
 """The page around labs with known answers, in a process of its own: `python -m tests.ui.fake_page PORT`.
 
 In digits the strategies tensor and tcn say 4, the others what most modalities say. In digits-find all find a 9 in `BOX`, but
-shared_space looks for a 3, which is not there.
+shared_space looks for a 3, which is not there. In scenes photo, words and sound say three different things, and nobody recognises the clip.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from fusion.ui.page import build_page, launch_options
 from tests.ui.fake_lab import FakeLab
 from tests.ui.fake_library import FakeLibrary
 
+COW = ("cross_attention", "early", "late")
 DISSENT = {"tensor": "4", "tcn": "4"}
 
 if __name__ == "__main__":
@@ -19,5 +20,8 @@ if __name__ == "__main__":
         "digits": lambda: FakeLab(dissent=DISSENT),
         "digits-add": lambda: FakeLab(task="digits-add"),
         "digits-find": lambda: FakeLab({"image": 9, "text": 9}, task="digits-find", dissent={"shared_space": "3"}),
+        "scenes": lambda: FakeLab(
+            {"image": 0, "text": 3, "audio": 1}, task="scenes", dissent=dict.fromkeys(COW, "cow"), strange=("video",)
+        ),
     }
     build_page(labs, FakeLibrary).launch(**launch_options("127.0.0.1", int(sys.argv[1])))

@@ -92,6 +92,52 @@ def test_shapley_values_stand_beside_weight_and_leave_one_out(handlers: Handlers
     assert next(s["auxiliary"] for s in result["strategies"] if s["name"] == "multitask") == {"parity": {"even": 0.25, "odd": 0.75}}
 
 
+def test_who_recognises_nothing_reaches_the_browser_and_the_files(tmp_path) -> None:
+    lab = FakeLab({"image": 0, "text": 3}, task="scenes", strange=("image", "tensor"))
+    result = json.loads(at_work(tmp_path, scenes=lab).edited(*values(task="scenes", image=STROKE, text=text("a cow")))[0])
+    known = {s["name"]: s["known"] for s in result["strategies"]}
+    assert known == dict.fromkeys(FUSES, True) | {"tensor": False, "image_only": False, "text_only": True}
+    assert result["strangers"] == 1 and sum(count for _, count in result["tally"]) == 13  # their best guess counts all the same
+    lines = {line["strategy"]: line["known"] for line in csv.DictReader(io.StringIO(result["export"]["csv"]))}
+    assert lines["tensor"] == "False" and lines["late"] == "True"
+    assert json.loads(result["export"]["json"])["strategies"]["tensor"]["known"] is False
+
+
+def test_stories_are_told_where_any_modality_suffices(handlers: Handlers, tmp_path) -> None:
+    digits = json.loads(handlers.edited(*values(image=STROKE, text=text("seven")))[0])
+    assert digits["strategies"][0]["known"] is None and digits["strangers"] == 0 and "known" not in digits["export"]["csv"].splitlines()[0]
+    assert digits["strategies"][0]["story"][0]["key"] == "story.agree"
+    added = json.loads(at_work(tmp_path, digits_add=FakeLab(task="digits-add")).edited(*values(task="digits-add", text=text("one")))[0])
+    assert all(s["story"] == [] for s in added["strategies"])
+
+
+def test_photos_and_clips_are_drawn_from_the_media(tmp_path) -> None:
+    """Where pictures are no drawings: no grey copy is sent, the shape is; and the page knows when sound and clip share their seconds."""
+    photo = np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8)
+    clip = Clip(np.zeros((5, 32, 48, 3), np.uint8), np.arange(5) / 10, Audio(8000, np.zeros(4000, np.float32)))
+    handlers = at_work(tmp_path, make=lambda name: {"image": photo, "video": clip}, scenes=FakeLab(task="scenes"))
+    slots = {m: {"source": "example", "example": "three"} for m in ("image", "video")} | {"audio": {"source": "clip"}}
+    result = json.loads(handlers.edited(*values(task="scenes", **slots))[0])
+    assert result["lab"]["task"]["draws"] is False and result["soundtrack"] is True
+    assert {m: s["array"] is None for m, s in result["seen"].items()} == {"image": True, "audio": False, "video": True}
+    assert (result["media"]["image"]["width"], result["media"]["image"]["height"]) == (400, 300)
+    assert result["media"]["image"]["url"].startswith("data:image/jpeg") and len(result["media"]["image"]["url"]) < 150_000
+    apart = json.loads(handlers.edited(*values(task="scenes", **slots | {"audio": {}}))[0])
+    assert apart["soundtrack"] is False
+
+
+def test_what_is_sent_of_an_array_is_no_larger_than_a_screen_shows() -> None:
+    picture, frames = np.zeros((224, 224), np.float32), np.zeros((8, 160, 160), np.float32)
+    picture[:, 112:] = 1
+    shown = seen_view.small(picture, np.zeros((9, 9, 3), np.uint8))
+    assert shown.shape == (96, 96) and shown[:, :48].max() == 0 and shown[:, 48:].min() == 1
+    assert seen_view.small(frames, Clip(np.zeros((8, 9, 9, 3), np.uint8), np.arange(8))).shape == (8, 96, 96)
+    sound = np.tile(np.arange(3000, dtype=np.float32), (64, 1))
+    heard = seen_view.small(sound, Audio(16000, np.zeros(480000, np.float32)))
+    assert heard.shape == (64, 400) and heard[0, 0] == np.arange(7).mean() and (np.diff(heard[0]) > 0).all()
+    assert seen_view.small(picture[:64, :64], np.zeros((9, 9, 3), np.uint8)).shape == (64, 64)
+
+
 def test_a_place_reaches_the_browser_as_it_was(tmp_path) -> None:
     handlers = at_work(tmp_path, digits_find=FakeLab(task="digits-find"))
     result = json.loads(handlers.edited(*values(task="digits-find", image=STROKE, text=text("the seven")))[0])

@@ -142,3 +142,76 @@ def test_what_is_not_there_is_said_and_has_no_box(visit) -> None:
     assert visit.locator("#fl-table [data-name=shared_space] .fl-there[data-there=false]").count() == 1
     visit.locator("#fl-slot-image input[role=switch]").uncheck()
     visit.wait_for_function("document.querySelector('#fl-outcome .fl-said').textContent.includes('needs the picture')")
+
+
+def give_all(page) -> None:
+    """A photo, words, a sound and a clip, in the task scenes; the fake lab says of each what it was told to."""
+    open_task(page, "scenes")
+    for number, (modality, name) in enumerate({"image": "a.png", "audio": "a.wav", "video": "a.mp4"}.items()):
+        page.locator(f"#fl-slot-{modality} .fl-file").set_input_files({"name": name, "mimeType": "", "buffer": b"x" * (number + 1)})
+        page.wait_for_function("([m, n]) => FusionLab.get('result').media?.[m] && !FusionLab.get('busy')", arg=[modality, name])
+    page.locator("textarea").fill("a cow")
+    page.wait_for_function("FusionLab.get('result').media.text === 'a cow' && !FusionLab.get('busy')")
+
+
+def test_a_conflict_is_told_in_both_languages(visit) -> None:
+    give_all(visit)
+    visit.evaluate("FusionLab.choose('late')")
+    story = visit.locator("#fl-outcome .fl-stories [data-now]")
+    alone = "Alone, the photo says dog (70 %), the words say cow (70 %), the sound says cat (70 %), and "
+    alone += "the clip is not recognised as any of the eleven."
+    assert story.inner_text().replace("\u00a0", " ").startswith(alone + " Late says cow (90 %)")
+    assert story.inner_text().endswith("10 strategies say dog and 3 cow.")
+    assert visit.locator("#fl-slot-video .fl-alone").inner_text() == "alone: none of these?"
+    assert visit.locator("#fl-slot-image .fl-alone").inner_text() == "alone: dog 70 %"
+    assert "shared only the label" in visit.locator("#fl-table .fl-pairs").inner_text()
+    visit.get_by_role("button", name="简体中文").click()
+    visit.wait_for_function("document.querySelector('#fl-outcome [data-testid=label]').innerText === '牛'")
+    assert "照片说是狗（70 %），文字说是牛（70 %），声音说是猫（70 %），短片不像这十一类中的任何一类。" in story.inner_text().replace(
+        "\u00a0", " "
+    )
+    assert visit.locator("#fl-table [data-name=early] .fl-answer").inner_text().startswith("牛")
+
+
+def test_none_of_these_is_said_in_words_where_a_threshold_says_so(visit) -> None:
+    give_all(visit)
+    assert visit.locator("#fl-table [data-name=video_only] .fl-stranger").inner_text() == "none?"
+    assert visit.locator("#fl-table .fl-stranger").count() == 1
+    visit.evaluate("FusionLab.choose('video_only')")
+    visit.wait_for_selector("#fl-outcome [data-size=small]")
+    assert visit.locator("[data-testid=label]").inner_text() == "Probably none of these eleven"
+    assert visit.locator("#fl-outcome .fl-guess").inner_text() == "Best guess: dog, 25.0 %"
+    open_task(visit, "digits")
+    assert visit.locator(".fl-stranger, .fl-guess, .fl-pairs").count() == 0
+
+
+def test_sound_and_frames_of_one_clip_are_marked_together(visit) -> None:
+    """A photo keeps its shape; a frame at 0.3 s marks the sound from 0.24 to 0.32 s, which is heard in the same moment."""
+    give_all(visit)
+    paper = visit.locator("#fl-seen [data-modality=image] .fl-paper").bounding_box()
+    assert paper["width"] / paper["height"] == pytest.approx(1.5, abs=0.02) and visit.locator("#fl-seen .fl-photo").count() == 13
+    visit.locator("#fl-seen [data-modality=video] .fl-cell").nth(3).hover()
+    assert visit.locator("#fl-seen [data-same]").count() == 0  # a sound of its own has seconds of its own
+    visit.locator("#fl-slot-audio .fl-link").click()
+    visit.wait_for_function("FusionLab.get('result').soundtrack && !FusionLab.get('busy')")
+    visit.locator("#fl-seen [data-modality=video] .fl-cell").nth(3).hover()
+    marked = visit.locator("#fl-seen [data-modality=audio] [data-same]")
+    assert marked.count() == 1 and marked.get_attribute("title").startswith("0.24–0.32 s")
+    visit.locator("#fl-seen [data-modality=audio] .fl-cell").nth(1).hover()
+    assert visit.locator("#fl-seen [data-modality=video] [data-same]").get_attribute("title").startswith("frame at 0.10 s")
+
+
+def test_scenes_invite_photos_and_the_pen_is_second(visit) -> None:
+    open_task(visit, "scenes")
+    hint = visit.locator("#fl-slot-image .fl-stage").get_attribute("data-hint")
+    assert "photo" in hint and "digit" not in hint and "puppy" in visit.locator("textarea").get_attribute("placeholder")
+    assert visit.locator("#fl-slot-image [aria-label='Undo the last stroke']").is_hidden()
+    assert visit.locator("#fl-slot-video .fl-link").is_hidden()  # no clip of a drawing being made
+    with visit.expect_file_chooser():
+        visit.locator("#fl-slot-image canvas").click()
+    visit.locator("#fl-slot-image .fl-pen").click()
+    assert visit.locator("#fl-slot-image [aria-label='Undo the last stroke']").is_visible()
+    open_task(visit, "digits")
+    assert visit.locator("#fl-slot-image .fl-pen").is_hidden() and "digit" in visit.locator("#fl-slot-image .fl-stage").get_attribute(
+        "data-hint"
+    )

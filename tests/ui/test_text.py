@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from fusion.tasks import TASKS
 from fusion.ui.text import ASSETS, load_text
 from fusion.ui.theme import SCRIPTS, STYLES, as_script, build_head
 from tests.browser import ROOT
@@ -57,3 +58,27 @@ def test_nothing_is_fetched_from_elsewhere(name: str) -> None:
 def test_all_assets_are_used_and_the_head_closes_once() -> None:
     assert {p.name for p in ASSETS.iterdir()} == {*SCRIPTS, *STYLES, "text.en.json", "text.zh.json"} | PICTURES
     assert build_head().count("</script>") == 1 and "</script>" not in as_script("</script>")
+
+
+def test_every_label_that_is_a_word_has_a_chinese_one() -> None:
+    words = {label for task in TASKS.values() for label in task.labels if not label.isdigit()}
+    assert words == set(TASKS["scenes"].labels)
+    for word in words:
+        assert TEXT["en"]["label." + word] == word != TEXT["zh"]["label." + word]
+
+
+def test_a_task_says_its_own_words_beside_those_of_all() -> None:
+    """`FL.fit`: "pad.hint.scenes" where there is one, else "pad.hint"."""
+    fitted = {key for code in CODE.values() for key in re.findall(r'FL\.fit\("([\w.]+?)"\)', code)}
+    assert fitted >= {"pad.hint", "pad.label", "text.hint", "audio.hint", "video.hint"}
+    for key in fitted:
+        assert key in TEXT["en"] and f"{key}.scenes" in TEXT["en"]
+        assert "digit" not in TEXT["en"][f"{key}.scenes"] and "数字" not in TEXT["zh"][f"{key}.scenes"]
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_task_is_described_in_both_languages(task: str) -> None:
+    for field in ("title", "question", "note"):
+        assert TEXT["en"][f"task.{task}.{field}"] != TEXT["zh"][f"task.{task}.{field}"]
+    for question, replies in TASKS[task].auxiliary.items():
+        assert f"question.{question}" in TEXT["zh"] and all(f"reply.{r}" in TEXT["zh"] for r in replies if not r.isdigit())

@@ -59,6 +59,7 @@
     const data = result.attention[name], place = FL.strategy().place, pairs = decode(data.pairs), first = Object.values(pairs)[0];
     const media = Object.fromEntries(Object.entries(data.layouts).map(([m, layout]) => [m, FL.medium(m, { ...result.seen[m], ...layout })]));
     const names = Object.keys(media);
+    FL.oneClock(Object.fromEntries(names.map((m) => [m, [media[m], data.layouts[m].places]])));
     if (!media[state.modality] || state.token >= media[state.modality].cells.length) Object.assign(state, { modality: names.includes("text") ? "text" : names[0], token: 0 });
     state.layer = Math.min(state.layer, first.layers - 1);
     state.head = Math.min(state.head, first.heads - 1);

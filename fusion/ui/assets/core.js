@@ -40,7 +40,10 @@ window.FusionLab = (() => {
   // Texts of the task that is open, and of further questions; what no language names is shown as it is.
   const ofTask = (field) => `task.${store.lab?.task.name}.${field}`;
   const named = (prefix) => (word) => (has(prefix + word) ? t(prefix + word) : word);
-  const question = named("question."), reply = named("reply.");
+  const question = named("question."), reply = named("reply."), label = named("label.");
+  // A text that the open task has its own words for: "pad.hint.scenes" instead of "pad.hint".
+  const fit = (key, values) => t(has(`${key}.${store.lab?.task.name}`) ? `${key}.${store.lab.task.name}` : key, values);
+  const numbered = (n) => named("number.")(String(n)); // small numbers as words
 
   const short = (name) => (has(`strategy.${name}.short`) ? t(`strategy.${name}.short`) : told(name, "title")); // where there is little room
 
@@ -65,6 +68,8 @@ window.FusionLab = (() => {
     details().forEach((d, i) => { if (open[i]) d.open = true; });
   };
 
+  // Below the threshold under which inputs of none of the labels lie; most tasks have no such threshold.
+  const stranger = (s) => s.known === false;
   // Hardly surer than chance: its top class says nothing.
   const guesses = (s) => s.confidence < 1.5 / s.probs.length;
   const percent = (p, digits = 1) => (p * 100).toFixed(digits) + " %";
@@ -115,6 +120,8 @@ window.FusionLab = (() => {
     });
     return aim;
   };
+  // Whether the task's pictures can be drawn with a pen; else visitors bring photos.
+  const draws = () => store.lab?.task.draws !== false;
   const strategy = () => (store.result?.strategies || []).find((s) => s.name === store.strategy);
   const choose = (name) => set("strategy", name);
   // The page is shown when all views are drawn, or after a while if something holds one up.
@@ -134,6 +141,6 @@ window.FusionLab = (() => {
   };
 
   on("lang", () => { document.documentElement.lang = store.lang === "zh" ? "zh-CN" : "en"; });
-  return { set, get, on, emit, hear, t, told, short, has, ofTask, question, reply, el, svg, replace, guesses, percent, signed, count, millis, bytes, shares, icon, button, tag, twin, rove,
-    strategy, choose, mount, view };
+  return { set, get, on, emit, hear, t, told, short, has, ofTask, question, reply, label, fit, numbered, el, svg, replace, stranger, guesses, percent, signed, count, millis, bytes, shares, icon, button, tag, twin, rove,
+    draws, strategy, choose, mount, view };
 })();

@@ -16,7 +16,10 @@
       svg("rect", { x: 1, y, width: BLOCK.w, height: BLOCK.h, rx: 9 }),
       words(12, y + 21, t("modality." + m.name), "fl-name", "start"), words(12, y + 37, m.present ? `${m.tokens} × ${m.dim}` : t("diagram.off"), "fl-shape", "start"));
   };
-  const ballot = (m, x, y, r, vote) => svg("g", { class: "fl-node", "data-modality": m.name }, svg("circle", { cx: x, cy: y, r }), words(x, y + (r > 12 ? 5 : 4), vote ? vote.label : "·", r > 12 ? "fl-vote" : ""));
+  const ballot = (m, x, y, r, vote) => {
+    const said = vote ? FL.label(vote.label) : "·", whole = said.length > 2; // a word needs more room than a digit
+    return svg("g", { class: "fl-node", "data-modality": m.name }, svg("circle", { cx: x, cy: y, r: whole ? 19 : r }), words(x, y + (r > 12 && !whole ? 5 : 4), said, whole ? "" : r > 12 ? "fl-vote" : ""));
+  };
 
   // The middle of the picture, by where the strategy acts. Returns the x from which each modality's edge to the fused vector starts.
   const middles = {
@@ -67,12 +70,13 @@
     const pairs = Object.keys(result.attention[chosen.name]?.pairs || {}).map((pair) => pair.split(">"));
     const kind = about.only || !middles[about.fuses] ? "embeddings" : about.fuses === "tokens" && live.length < 2 ? "embeddings" : about.fuses;
     const { parts, from } = middles[kind](live, mid, chosen, pairs);
+    const label = FL.stranger(chosen) ? t("outcome.doubted", { label: FL.label(chosen.label) }) : FL.label(chosen.label);
     const flow = live.map((m) => edge(m.name, from, mid(m), JOIN, center + (mid(m) - center) * 0.16, 1.2 + 13 * strength(m), {}));
     return svg("svg", { viewBox: `0 0 ${WIDTH} ${height}`, class: "fl-diagram", role: "group", "aria-label": t("diagram.label", { strategy: told(chosen.name, "title") }) },
       flow, parts, modalities.map((m) => block(m, modalities.indexOf(m), live.includes(m))), heads(chosen, center),
       svg("g", { class: "fl-fused" }, svg("rect", { x: JOIN, y: center - 34, width: 40, height: 68, rx: 9 }), words(JOIN + 20, center + 6, sign(chosen, about), "fl-join")),
       svg("path", { d: `M${JOIN + 40} ${center}H${WIDTH - 72}`, class: "fl-out" }),
-      svg("g", { class: "fl-label" }, svg("circle", { cx: WIDTH - 40, cy: center, r: 31 }), words(WIDTH - 40, center + 4, chosen.label, chosen.label.length > 2 ? "" : "fl-big"), words(WIDTH - 40, center + 20, FL.percent(chosen.confidence, 0), "fl-shape")));
+      svg("g", { class: "fl-label" }, svg("circle", { cx: WIDTH - 40, cy: center, r: 31 }), words(WIDTH - 40, center + 4, label, label.length > 2 ? "" : "fl-big"), words(WIDTH - 40, center + 20, FL.percent(chosen.confidence, 0), "fl-shape")));
   };
 
   FL.view("diagram", (root) => FL.on("result lang strategy lab", () => {

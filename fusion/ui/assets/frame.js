@@ -76,9 +76,10 @@
       if ((kind === "error" || kind === "empty") && FL.get("result")?.strategies.length) line.textContent += " " + t("status.previous");
       FL.replace(notes, (kind === "ok" ? status.notes || [] : []).map((n) => el("li", {}, n)));
       const chosen = FL.strategy();
-      FL.replace(mini, chosen ? [el("b", {}, chosen.label), FL.percent(chosen.confidence, 0)] : []);
+      const said = chosen && (FL.stranger(chosen) ? t("table.stranger") : FL.label(chosen.label));
+      FL.replace(mini, chosen ? [el("b", {}, said), FL.percent(chosen.confidence, 0)] : []);
       mini.hidden = !chosen;
-      mini.setAttribute("aria-label", chosen ? t("outcome.title") + ": " + chosen.label : t("outcome.title"));
+      mini.setAttribute("aria-label", chosen ? t("outcome.title") + ": " + said : t("outcome.title"));
       document.body.classList.toggle("fl-stale", kind === "error" || kind === "empty");
     });
   });

@@ -83,7 +83,7 @@
       const ctx = { side, about: k.about, media: m === "text" ? k.media ?? "" : k.media || {}, bus: k.bus }, tracks = m === "audio";
       const shown = side.panels.filter((p) => !(tracks && p.kind === "series")).map((p) => FL.panels.of(p, ctx)), vector = FL.panels.figure(t("inside.vector"), FL.barcode(side.embedding), { note: t("inside.numbers", { count: side.embedding.length }), wide: true });
       FL.replace(parts[m].bodies[i], el("div", { class: "fl-figures" }, tracks ? null : FL.panels.tokens(ctx), shown));
-      FL.replace(parts[m].tails[i], el("div", { class: "fl-figures" }, vector, side.scatter ? FL.scatter(side.scatter, FL.get("lab").labels) : null)); // a row of their own: two clouds side by side
+      FL.replace(parts[m].tails[i], el("div", { class: "fl-figures" }, vector, side.scatter ? FL.scatter(side.scatter, FL.get("lab").labels.map(FL.label)) : null)); // a row of their own: two clouds side by side
     };
     // Both encoders of a sound on one axis. It ends a little after the sound, whatever a network pads it to.
     const lanes = (m) => {

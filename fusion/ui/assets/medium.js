@@ -17,17 +17,23 @@
   const cell = (label, x0, y0, x1, y1) => el("div", { class: "fl-cell", role: "gridcell", "aria-label": label, style: { left: x0, top: y0, width: `calc(${x1} - ${x0})`, height: `calc(${y1} - ${y0})` } });
   const clock = (s) => s.toFixed(2) + " s";
 
+  // A photo in its own colours and shape, of which a view shows the part x0, y0, x1, y1.
+  const photo = (url, label, [x0, y0, x1, y1]) => el("img", { src: url, alt: label, class: "fl-photo", style: { left: at(0, x0, x1), top: at(0, y0, y1), width: 100 / (x1 - x0) + "%", height: 100 / (y1 - y0) + "%" } });
+  const shape = ({ width, height }, [x0, y0, x1, y1]) => ({ "aspect-ratio": `${((x1 - x0) * width).toFixed(2)} / ${((y1 - y0) * height).toFixed(2)}` });
+
   const kinds = {
     grid: (name, seen) => {
       const [x0, y0, x1, y1] = seen.extent, columns = Math.round((x1 - x0) / (seen.places[0][2] - seen.places[0][0])), even = columns * columns === seen.places.length; // keypoints lie anywhere
       const cells = seen.places.map((p, i) => cell(even ? t("token.cell", { row: Math.floor(i / columns) + 1, column: (i % columns) + 1 }) : t("token.place", { number: i + 1 }), at(p[0], x0, x1), at(p[1], y0, y1), at(p[2], x0, x1), at(p[3], y0, y1)));
-      return { box: el("div", { class: "fl-paper" }, grey(seen.array, t("seen.image")), cells), cells, columns };
+      const paper = seen.array ? el("div", { class: "fl-paper" }, grey(seen.array, t("seen.image")), cells)
+        : el("div", { class: "fl-paper", style: shape(seen.media, seen.extent) }, photo(seen.media.url, t("seen.image"), seen.extent), cells);
+      return { box: paper, cells, columns };
     },
     seconds: (name, seen) => {
       const [from, to] = seen.extent;
       const cells = seen.places.map((p) => cell(t("token.span", { from: p[0].toFixed(2), to: p[1].toFixed(2) }), at(Math.max(from, p[0]), from, to), "0%", at(Math.min(to, p[1]), from, to), "100%"));
-      const step = to - from > 1.5 ? 0.5 : to - from > 0.6 ? 0.2 : 0.1, ticks = [];
-      for (let s = Math.ceil(from / step) * step; s <= to + 1e-6; s += step) ticks.push(el("span", { style: { left: at(s, from, to) } }, s.toFixed(1)));
+      const step = [0.1, 0.2, 0.5, 1, 2, 5].find((s) => (to - from) / s <= 6.5) || 10, ticks = [];
+      for (let s = Math.ceil(from / step) * step; s < to - (to - from) / 25; s += step) ticks.push(el("span", { style: { left: at(s, from, to) } }, s.toFixed(1)));
       return { box: el("div", {}, el("div", { class: "fl-tape" }, grey(seen.array, t("seen.audio"), true, true), cells), el("div", { class: "fl-axis", "aria-hidden": "true" }, ticks, el("i", {}, "s"))), cells, columns: cells.length };
     },
     characters: (name, seen) => {
@@ -45,6 +51,7 @@
     },
     frames: (name, seen) => {
       const times = [...new Set(seen.places.map((p) => p[0]))], frames = new Map(), cells = [], distinct = seen.places.length === times.length;
+      if (!seen.array) return film(seen);
       const { width, height } = seen.array, all = FL.bytes(seen.array.data), size = width * height, total = all.length / size;
       const strip = el("div", { class: "fl-strip" });
       const frame = (i, n) => grey({ width, height, data: btoa(String.fromCharCode(...all.subarray(size * i, size * (i + 1)))) }, t("token.frame", { time: n.toFixed(2) }));
@@ -64,10 +71,37 @@
     },
   };
 
+  // The clip's own frames, the whole of each, at the times that tokens speak of.
+  const film = ({ places, media }) => {
+    const frames = new Map(), whole = [0, 0, 1, 1];
+    const cells = places.map((p) => {
+      const node = cell(t("token.frame", { time: clock(p[0]) }), ...p.slice(1).map((v) => v * 100 + "%")), box = frames.get(p[0]);
+      if (box) box.append(node);
+      else frames.set(p[0], el("div", { class: "fl-frame", style: shape(media, whole) }, photo(media.frames[FL.nearest(media.times, p[0])], t("token.frame", { time: p[0].toFixed(2) }), whole), node));
+      return node;
+    });
+    return { box: el("div", { class: "fl-strip" }, [...frames].map(([time, box]) => el("figure", {}, box, el("figcaption", { "aria-hidden": "true" }, time.toFixed(1))))), cells, columns: cells.length };
+  };
+
+  // Sound and frames of one clip have the same seconds: what is pointed at in one is marked in the other. `media` {modality: [drawn, places]}.
+  FL.oneClock = (media) => {
+    if (!FL.get("result").soundtrack || !media.audio || !media.video) return;
+    const [sound, spans] = media.audio, [film, times] = media.video;
+    const heard = (time) => [FL.nearest(spans.map(([a, b]) => (a + b) / 2), time)];
+    const shown = ([from, to]) => { const within = times.flatMap(([s], i) => (s >= from && s < to ? [i] : [])); return within.length ? within : [FL.nearest(times.map(([s]) => s), (from + to) / 2)]; };
+    const tie = (here, there, partners) => here.cells.forEach((c, i) => {
+      const mark = (on) => partners(i).forEach((k) => there.cells[k].toggleAttribute("data-same", on));
+      for (const name of ["pointerenter", "focus"]) c.addEventListener(name, () => mark(true));
+      for (const name of ["pointerleave", "blur"]) c.addEventListener(name, () => mark(false));
+    });
+    tie(sound, film, (i) => shown(spans[i]));
+    tie(film, sound, (i) => heard(times[i][0]));
+  };
+
   // Returns the drawn medium, its cells in token order, and `tint(values)` which colours them by share of the largest;
   // full colour takes at least four times an even share, so that even attention looks even and pale.
   FL.medium = (name, seen) => {
-    const drawn = kinds[seen.kind](name, seen), says = drawn.cells.map((c) => c.getAttribute("aria-label"));
+    const drawn = kinds[seen.kind](name, { ...seen, media: FL.get("result")?.media?.[name] }), says = drawn.cells.map((c) => c.getAttribute("aria-label"));
     const tint = (values) => {
       const most = values ? Math.max(Math.min(1, 4 / values.length), ...values) : 1;
       drawn.cells.forEach((c, i) => {

@@ -6,26 +6,24 @@
     const result = FL.get("result"), chosen = FL.strategy(), task = FL.get("lab")?.task;
     if (!result) return;
     if (!chosen) { FL.replace(root, el("p", { class: "fl-muted" }, t("outcome.none"))); return; }
-    const alone = result.strategies.filter((s) => s.baseline), said = [...new Set(alone.map((s) => s.label))];
-    const list = new Intl.ListFormat(FL.get("lang"), { type: "conjunction" });
-    const conflict = said.length < 2 || task.interaction !== "redundancy" ? "" : said.map((label) => t("outcome.says", { label,
-      modalities: list.format(alone.filter((s) => s.label === label).map((s) => t("modality." + s.name.replace("_only", "")))) })).join(t("outcome.semicolon"));
+    const strange = FL.stranger(chosen), label = FL.label(chosen.label), labels = result.labels.map(FL.label);
+    const answer = strange ? t("outcome.stranger", { count: FL.numbered(labels.length) }) : label, size = strange ? "small" : label.length > 2 ? "middle" : "large";
     const bar = (p, i) => el("li", { "data-top": String(result.labels[i] === chosen.label) },
-      el("span", { class: "fl-class" }, result.labels[i]), el("span", { class: "fl-bar", style: { "--share": p } }), el("span", { class: "fl-number" }, FL.percent(p)));
+      el("span", { class: "fl-class" }, labels[i]), el("span", { class: "fl-bar", style: { "--share": p } }), el("span", { class: "fl-number" }, FL.percent(p)));
     const further = ([question, answers]) => {
       const [answer, p] = Object.entries(answers).reduce((a, b) => (b[1] > a[1] ? b : a));
       return el("li", { "data-question": question, title: Object.entries(answers).map(([a, q]) => `${FL.reply(a)} ${FL.percent(q)}`).join(", ") }, FL.question(question), " ", el("b", {}, FL.reply(answer)), " " + FL.percent(p, 0));
     };
     FL.replace(root,
       el("h2", {}, t("outcome.title")),
-      el("div", { class: "fl-verdict", "aria-live": "polite" }, el("strong", { class: "fl-answer-big", "data-testid": "label" }, chosen.label),
-        el("div", {}, el("p", { class: "fl-sure" }, FL.percent(chosen.confidence)), el("p", { class: "fl-muted" }, told(chosen.name, "title"), " · ", FL.millis(chosen.seconds)),
-          task.places ? el("p", { class: "fl-said", "data-there": String(!chosen.place || !!chosen.place.box) }, FL.whereSaid(chosen)) : null,
-          conflict ? el("p", { class: "fl-conflict" }, t("outcome.conflict") + " " + conflict + t("outcome.stop")) : null)),
+      el("div", { class: "fl-verdict", "aria-live": "polite" }, el("strong", { class: "fl-answer-big", "data-testid": "label", "data-size": size }, answer),
+        el("div", {}, strange ? el("p", { class: "fl-guess" }, t("outcome.guess", { label, share: FL.percent(chosen.confidence) })) : el("p", { class: "fl-sure" }, FL.percent(chosen.confidence)), el("p", { class: "fl-muted" }, told(chosen.name, "title"), " · ", FL.millis(chosen.seconds)),
+          task.places ? el("p", { class: "fl-said", "data-there": String(!chosen.place || !!chosen.place.box) }, FL.whereSaid(chosen)) : null)),
+      FL.story(result, chosen),
       chosen.auxiliary ? el("ul", { class: "fl-further", "aria-label": t("outcome.further") }, Object.entries(chosen.auxiliary).map(further)) : null,
       task.places ? FL.where(root, result, chosen) : null,
       task.places ? el("h3", {}, t("place.asked_for")) : null,
-      el("ol", { class: "fl-probs", "data-wide": String(result.labels.some((l) => l.length > 2)), "aria-label": t("outcome.bars") }, chosen.probs.map(bar)));
+      el("ol", { class: "fl-probs", "data-wide": String(labels.some((l) => l.length > 1)), "aria-label": t("outcome.bars") }, chosen.probs.map(bar)));
   }));
 
   FL.view("export", (root, { props, watch }) => {

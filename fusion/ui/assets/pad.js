@@ -1,4 +1,5 @@
 // The drawing pad: strokes with times in seconds, from mouse, touch or pen. Drawn here, rendered again by the server from the strokes.
+// In tasks of photos it is a frame that opens a file, until the pen is taken up.
 (() => {
   const FL = window.FusionLab, { el, t } = FL;
   const INK = "#141414", LONGEST_PAUSE = 0.4; // pauses between strokes would only make the clip stand still
@@ -31,8 +32,9 @@
   };
 
   FL.pad = (api) => {
-    const canvas = el("canvas", { class: "fl-pad", width: 480, height: 480, role: "img", "aria-label": t("pad.label") });
-    let strokes = [], stroke = null, start = 0, playing = 0;
+    const canvas = el("canvas", { class: "fl-pad", width: 480, height: 480, role: "img", "aria-label": FL.fit("pad.label") });
+    let strokes = [], stroke = null, start = 0, playing = 0, penned = false;
+    const drawing = () => FL.draws() || penned;
     const now = () => performance.now() / 1000;
     const place = (event) => {
       const box = canvas.getBoundingClientRect(), clip = (v) => Math.min(1, Math.max(0, v));
@@ -47,14 +49,18 @@
       if (api.value().source === "drawing") paint(canvas, strokes);
       else if (url && api.value().source !== "none") backdrop(canvas, url);
       canvas.parentElement?.classList.toggle("fl-empty", api.value().source === "none");
-      tools.forEach((tool) => { tool.disabled = api.value().source !== "drawing"; });
+      if (api.value().source === "drawing") penned = true;
+      tools.forEach((tool) => { tool.disabled = api.value().source !== "drawing"; tool.hidden = !drawing(); });
+      take.hidden = FL.draws();
+      take.setAttribute("aria-pressed", String(penned));
+      canvas.dataset.draws = String(drawing());
     };
     const commit = () => {
       api.emit("drawn");
       api.edit({ source: strokes.length ? "drawing" : "none", strokes, name: "", path: "", example: "" });
     };
     canvas.addEventListener("pointerdown", (event) => {
-      if (event.button) return;
+      if (event.button || !drawing()) return;
       event.preventDefault();
       cancelAnimationFrame(playing);
       canvas.setPointerCapture(event.pointerId);
@@ -96,6 +102,8 @@
       FL.button(t("pad.undo"), "undo", () => { strokes = strokes.slice(0, -1); commit(); }),
       FL.button(t("pad.play"), "play", play),
     ];
-    return { stage: el("div", { class: "fl-stage fl-square", "data-hint": t("pad.hint") }, canvas), tools, draw };
+    const take = FL.button(t("pad.pen"), "pen", () => { penned = !penned; draw(); }, { class: "fl-button fl-pen", "aria-pressed": "false" });
+    canvas.addEventListener("click", () => { if (!drawing()) api.browse(); });
+    return { stage: el("div", { class: "fl-stage fl-square", "data-hint": FL.fit("pad.hint") }, canvas), tools: [...tools, take], draw };
   };
 })();

@@ -22,7 +22,7 @@
   const region = ([x0, y0, x1, y1]) => ["top", "middle", "bottom"][Math.min(2, Math.floor(((y0 + y1) / 2) * 3))] + "_" + ["left", "center", "right"][Math.min(2, Math.floor(((x0 + x1) / 2) * 3))];
 
   FL.whereSaid = (chosen) => {
-    const { place, label } = chosen;
+    const { place } = chosen, label = FL.label(chosen.label);
     if (!place) return t("place.cannot");
     const found = FL.percent(place.found, 0);
     return place.box ? t("place.found", { label, region: t("place." + region(place.box)), found }) : t("place.not_found", { label, found });

@@ -10,6 +10,8 @@
   };
   const close = (stream) => stream.getTracks().forEach((track) => track.stop());
 
+  // What is to be recognised lies before a visitor; a digit on paper is held up to either camera.
+  FL.lens = () => (FL.draws() ? true : { facingMode: "environment" });
   // Runs until it is pressed again or LONGEST seconds are over; `live` shows what is being recorded.
   FL.record = async (api, wants, stem, press, live) => {
     if (press.recorder) { press.recorder.stop(); return; }
@@ -39,7 +41,7 @@
 
   FL.snapshot = async (api, press, live) => {
     if (press.snap) { press.snap(); return; }
-    const stream = await open(api, { video: true });
+    const stream = await open(api, { video: FL.lens() });
     if (!stream) return;
     const hide = live(stream);
     press.classList.add("fl-recording");

@@ -11,8 +11,8 @@
 
   FL.barcode = barcode;
 
-  const panel = (name, seen) => {
-    const drawn = FL.medium(name, seen), weights = FL.shares(seen.weights), norms = seen.norms;
+  const panel = (name, seen, drawn) => {
+    const weights = FL.shares(seen.weights), norms = seen.norms;
     drawn.tint(weights);
     drawn.cells.forEach((c) => { c.removeAttribute("role"); c.removeAttribute("aria-label"); }); // nothing to press here; the table tells all
     const rows = () => seen.places.map((p, i) => [drawn.says[i], FL.percent(weights[i], 2), norms[i].toFixed(2)]);
@@ -27,7 +27,9 @@
     const seen = FL.get("result")?.seen;
     if (!seen) { FL.replace(root); return; }
     const names = Object.keys(seen);
+    const drawn = Object.fromEntries(names.map((name) => [name, FL.medium(name, seen[name])]));
+    FL.oneClock(Object.fromEntries(names.map((name) => [name, [drawn[name], seen[name].places]])));
     FL.replace(root, el("h2", {}, t("seen.title")), el("p", { class: "fl-muted" }, t("seen.note")),
-      el("div", { class: "fl-panels" }, names.map((name) => panel(name, seen[name]))));
+      el("div", { class: "fl-panels" }, names.map((name) => panel(name, seen[name], drawn[name]))));
   }));
 })();

@@ -14,12 +14,12 @@
     const { shapley, none, interaction } = chosen.worth, present = result.modalities.filter((m) => m.present && m.name in chosen.contributions);
     const group = ({ name }) => {
       const vote = chosen.votes?.[name], count = chosen.weights ? 3 : 2;
-      const head = el("th", { scope: "rowgroup", rowspan: count, class: "fl-who" }, FL.tag(name), vote ? el("span", { class: "fl-muted" }, t("shares.votes", { label: vote.label, p: FL.percent(vote.confidence, 0) })) : null);
+      const head = el("th", { scope: "rowgroup", rowspan: count, class: "fl-who" }, FL.tag(name), vote ? el("span", { class: "fl-muted" }, t("shares.votes", { label: FL.label(vote.label), p: FL.percent(vote.confidence, 0) })) : null);
       const lines = [["shapley", shapley[name], "signed", FL.signed(shapley[name])], ["effect", chosen.contributions[name], "signed", FL.signed(chosen.contributions[name])]];
       if (chosen.weights) lines.unshift(["weight", chosen.weights[name] ?? 0, "modality", FL.percent(chosen.weights[name] ?? 0, 1)]);
       return el("tbody", { "data-modality": name }, lines.map((l, i) => line(...l, i ? null : head)));
     };
-    const values = { label: chosen.label, whole: FL.percent(chosen.confidence), none: FL.percent(none), sum: FL.signed(Object.values(shapley).reduce((a, b) => a + b, 0)) };
+    const values = { label: FL.label(chosen.label), whole: FL.percent(chosen.confidence), none: FL.percent(none), sum: FL.signed(Object.values(shapley).reduce((a, b) => a + b, 0)) };
     const ticks = [-100, -50, 0, 50, 100].map((v) => el("span", { style: { left: 50 + v / 2 + "%" } }, v > 0 ? "+" + v : String(v).replace("-", "−")));
     FL.replace(root, el("h2", {}, t("shares.title")),
       el("table", { class: "fl-shares" }, el("caption", { class: "fl-hidden" }, t("shares.title")),

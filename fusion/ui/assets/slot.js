@@ -11,7 +11,7 @@
       return { ...pad, tools: [...pad.tools, api.opener(), camera, api.clearer()] };
     },
     text: (api) => {
-      const area = el("textarea", { rows: 2, maxlength: 2000, class: "fl-words", "aria-label": t("modality.text"), placeholder: t("text.hint"), spellcheck: "false" });
+      const area = el("textarea", { rows: 2, maxlength: 2000, class: "fl-words", "aria-label": t("modality.text"), placeholder: FL.fit("text.hint"), spellcheck: "false" });
       let timer = 0;
       area.addEventListener("input", () => {
         clearTimeout(timer);
@@ -21,7 +21,7 @@
     },
     audio: (api) => {
       const wave = el("canvas", { class: "fl-wave", width: 560, height: 120, role: "img", "aria-label": t("audio.label") });
-      const stage = el("div", { class: "fl-stage", "data-hint": t("audio.hint") }, wave);
+      const stage = el("div", { class: "fl-stage", "data-hint": FL.fit("audio.hint") }, wave);
       const mic = FL.button(t("slot.microphone"), "mic", () => FL.record(api, { audio: true }, "microphone", mic, () => () => {}));
       let sound = null;
       const play = FL.button(t("slot.play"), "play", () => {
@@ -40,14 +40,15 @@
     },
     video: (api) => {
       const screen = el("canvas", { class: "fl-screen", width: 240, height: 240, role: "img", "aria-label": t("video.label") });
-      const stage = el("div", { class: "fl-stage fl-square fl-small", "data-hint": t("video.hint") }, screen);
+      const stage = el("div", { class: "fl-stage fl-square fl-small", "data-hint": FL.fit("video.hint") }, screen);
       const film = reel(screen);
-      const camera = FL.button(t("slot.record"), "camera", () => FL.record(api, { video: true, audio: true }, "camera", camera, FL.live(stage, camera)));
+      screen.addEventListener("click", () => { if (!FL.draws()) (api.value().source === "none" ? api.browse : film.play)(); });
+      const camera = FL.button(t("slot.record"), "camera", () => FL.record(api, { video: FL.lens(), audio: true }, "camera", camera, FL.live(stage, camera)));
       const own = el("button", { type: "button", class: "fl-link", onclick: () => api.edit({ ...HELD, source: "drawing" }) }, t("video.from_drawing"));
       const draw = () => {
         const shown = api.value().source !== "none" && FL.get("result")?.media?.video;
         film.load(shown || null);
-        own.hidden = !!FL.get("lab")?.task.places;
+        own.hidden = !!FL.get("lab")?.task.places || !FL.draws();
         stage.classList.toggle("fl-empty", !shown);
       };
       return { stage, tools: [FL.button(t("slot.play"), "play", film.play), camera, api.opener(), api.clearer(), own], draw };
@@ -115,10 +116,12 @@
           api.edit({ ...HELD, source: "file", path, name: file.name });
         } catch (error) { console.warn(error); api.say(t("slot.upload_failed", { name: file.name })); }
       },
+      browse: () => {},
       opener: () => {
         const file = el("input", { type: "file", accept: ACCEPT[modality], class: "fl-file", tabindex: "-1", "aria-label": t("slot.upload") + ": " + t("modality." + modality),
           onchange: () => { api.take(file.files[0]); file.value = ""; } });
-        return el("span", { class: "fl-opener" }, FL.button(t("slot.upload"), "upload", () => file.click()), file);
+        api.browse = () => file.click();
+        return el("span", { class: "fl-opener" }, FL.button(t("slot.upload"), "upload", api.browse), file);
       },
       clearer: () => FL.button(t("slot.clear"), "clear", () => api.edit({ ...HELD, strokes: [] })),
     };
@@ -154,12 +157,12 @@
       name.textContent = value.source === "file" ? value.name : value.source === "drawing" && modality === "video" ? t("video.is_drawing") : value.source === "clip" ? t("audio.is_clip") : "";
       kind.draw();
       const own = (result?.strategies || []).find((s) => s.name === modality + "_only");
-      FL.replace(alone, !own || !value.on ? [] : [t("slot.alone"), " ", ...(FL.guesses(own) ? [t("slot.guesses")] : [el("b", {}, own.label), " " + FL.percent(own.confidence, 0)])]);
+      FL.replace(alone, !own || !value.on ? [] : [t("slot.alone"), " ", ...(FL.stranger(own) ? [el("b", { class: "fl-none-of", title: t("table.stranger_is", { count: FL.numbered(own.probs.length), label: FL.label(own.label) }) }, t("slot.stranger"))] : FL.guesses(own) ? [t("slot.guesses")] : [el("b", {}, FL.label(own.label)), " " + FL.percent(own.confidence, 0)])]);
     };
     watch("value", () => { value = JSON.parse(props.value); refresh(); });
     FL.hear("toggle", (name) => { if (name === modality) api.edit({ on: !value.on }); });
     if (modality === "video") FL.hear("drawn", () => {
-      if (value.source === "file" || FL.get("lab").task.places) return; // a picture of several things is not the clip that asks for one
+      if (value.source === "file" || FL.get("lab").task.places || !FL.draws()) return; // a picture of several things is not the clip that asks for one
       value = { ...value, ...HELD, source: "drawing" };
       props.value = JSON.stringify(value);
     });
@@ -167,9 +170,10 @@
       const picture = [...(event.clipboardData?.files || [])].find((f) => f.type.startsWith("image/"));
       if (picture) api.take(picture);
     });
-    let language = null;
+    let words = null; // of which language and task they are
     FL.on("lang result lab", () => {
-      if (language !== FL.get("lang")) { language = FL.get("lang"); build(); }
+      const now = FL.get("lang") + " " + FL.get("lab")?.task.name;
+      if (words !== now) { words = now; build(); }
       refresh();
     });
   });

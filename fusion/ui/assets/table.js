@@ -41,7 +41,8 @@
       svg("path", { d: `M0 ${H / 2}H${width}`, class: "fl-zero" }), names.map((m, i) => (m in s.contributions ? bar(m, i) : null))));
   };
   const CELLS = {
-    label: (s) => s.baseline && FL.guesses(s) ? el("td", { class: "fl-muted", title: t("slot.guesses") }, "–") : el("td", { class: "fl-answer" }, s.label, s.differs ? el("span", { class: "fl-differs", title: t("table.differs"), role: "img", "aria-label": t("table.differs") }, "≠") : null),
+    label: (s, result) => FL.stranger(s) ? el("td", { class: "fl-answer", title: t("table.stranger_is", { count: FL.numbered(result.labels.length), label: FL.label(s.label) }) }, el("span", { class: "fl-stranger" }, t("table.stranger")))
+      : s.baseline && FL.guesses(s) ? el("td", { class: "fl-muted", title: t("slot.guesses") }, "–") : el("td", { class: "fl-answer" }, FL.label(s.label), s.differs ? el("span", { class: "fl-differs", title: t("table.differs"), role: "img", "aria-label": t("table.differs") }, "≠") : null),
     confidence: (s) => el("td", { class: "fl-sureness" }, el("span", { class: "fl-bar", style: { "--share": s.confidence } }), el("span", { class: "fl-number" }, FL.percent(s.confidence))),
     found: (s) => el("td", { class: "fl-number" }, s.place ? [el("span", { class: "fl-there", "data-there": String(!!s.place.box), "aria-hidden": "true" }), FL.percent(s.place.found, 0)] : "–"),
     time: (s) => el("td", { class: "fl-number" }, FL.millis(s.seconds)),
@@ -53,9 +54,10 @@
   const tally = (result) => {
     const total = result.tally.reduce((sum, [, count]) => sum + count, 0), [first, ...rest] = result.tally;
     if (!first) return null;
-    if (!rest.length) return t("table.all_say", { total, label: first[0] });
-    const others = new Intl.ListFormat(FL.get("lang"), { type: "conjunction" }).format(rest.map(([label, count]) => t(count === 1 ? "table.one_says" : "table.some_say", { label, count })));
-    return t("table.most_say", { count: first[1], total, label: first[0] }) + t("outcome.semicolon") + others + t("outcome.stop");
+    const unknown = result.strangers ? " " + t("table.strangers", { strangers: result.strangers, total, count: FL.numbered(result.labels.length) }) : "";
+    if (!rest.length) return t("table.all_say", { total, label: FL.label(first[0]) }) + unknown;
+    const others = new Intl.ListFormat(FL.get("lang"), { type: "conjunction" }).format(rest.map(([label, count]) => t(count === 1 ? "table.one_says" : "table.some_say", { label: FL.label(label), count })));
+    return t("table.most_say", { count: first[1], total, label: FL.label(first[0]) }) + t("outcome.semicolon") + others + t("outcome.stop") + unknown;
   };
 
   FL.view("table", (root) => {
@@ -83,6 +85,7 @@
       const part = (title, rows) => rows.length ? el("tbody", {}, title ? el("tr", { class: "fl-part" }, el("th", { colspan: columns.length, scope: "rowgroup" }, title)) : null, rows.map(row)) : null;
       const rows = sorted(result);
       FL.replace(root, el("h2", {}, t("table.title")), el("p", { class: "fl-tally", "data-split": String(result.tally.length > 1), "aria-live": "polite" }, tally(result)),
+        FL.has(FL.ofTask("pairs")) ? el("p", { class: "fl-muted fl-pairs" }, t(FL.ofTask("pairs"))) : null,
         el("div", { class: "fl-scroll fl-wide", tabindex: "0", role: "region", "aria-label": t("table.title") }, el("table", { class: "fl-table fl-all", "data-columns": columns.length }, el("caption", { class: "fl-hidden" }, t("table.title")), el("thead", {}, el("tr", {}, columns.map(head))),
           sorting.key ? part(null, rows) : [part(t("table.fusion"), rows.filter((s) => !s.baseline)), part(t("table.baselines"), rows.filter((s) => s.baseline))])),
         el("p", { class: "fl-muted" }, t("table.columns") + " " + (result.encode_seconds ? t("table.encoders", { ms: FL.millis(result.encode_seconds) }) : "")));

@@ -21,7 +21,7 @@ def files(lab: Any, predictions: dict[str, Prediction]) -> dict[str, str]:
 
 def as_json(lab: Any, predictions: dict[str, Prediction]) -> str:
     """One line per strategy; a mask is a list of rows, in hundredths."""
-    fields = ("label", "probs", "weights", "contributions", "votes", "auxiliary", "found", "box", "seconds")
+    fields = ("label", "known", "probs", "weights", "contributions", "votes", "auxiliary", "found", "box", "seconds")
     lines = []
     for name, p in predictions.items():
         known = {f: getattr(p, f) for f in fields} | {"shapley": worth(p)["shapley"], "parameters": lab.parameters[name]}
@@ -46,6 +46,7 @@ def as_csv(lab: Any, predictions: dict[str, Prediction]) -> str:
 def as_line(lab: Any, name: str, p: Prediction) -> dict[str, Any]:
     """{column: value}; columns that stay empty in every line are left out of the file."""
     line: dict[str, Any] = {"strategy": name, "label": p.label, "confidence": p.confidence, "seconds": p.seconds}
+    line |= {"known": "" if p.known is None else p.known}
     line |= {"parameters": lab.parameters[name]} | {f"p_{label}": value for label, value in p.probs.items()}
     for kind, values in (("weight", p.weights or {}), ("shapley", worth(p)["shapley"]), ("effect", p.contributions)):
         line |= {f"{kind}_{m}": values.get(m, "") for m in lab.modalities}

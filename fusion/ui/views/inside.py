@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from fusion.types import Audio, Clip, Inside, Medium, Panel, Scatter
-from fusion.ui.views.packed import numbers, places, shares
+from fusion.ui.views.packed import averaged, numbers, places, shares
 
 MAPS, FRAMES, MAP_NUMBERS = 24, 12, 50_000  # of a panel; numbers of all its maps together
 COLUMNS, ROWS, WAVE = 600, 160, 600  # of a series in time, of its features, of the waveform
@@ -126,16 +126,6 @@ def about(medium: Medium) -> dict[str, Any]:
 def evenly(count: int, most: int) -> np.ndarray:
     """Indices of at most `most` of `count`, spread from the first to the last."""
     return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
-
-
-def averaged(values: np.ndarray, axis: int, most: int) -> np.ndarray:
-    """At most `most` places along an axis, each the mean of its neighbours."""
-    count = values.shape[axis]
-    if count <= most:
-        return values
-    edges = np.linspace(0, count, most + 1).astype(int)
-    sums = np.add.reduceat(values, edges[:-1], axis)
-    return sums / np.diff(edges).reshape([-1 if a == axis else 1 for a in range(values.ndim)])
 
 
 def seconds(p: Panel, kept: np.ndarray) -> list[float]:

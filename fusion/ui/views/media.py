@@ -13,6 +13,7 @@ from PIL import Image
 from fusion.types import Audio, Clip
 
 SIDE, FRAME_SIDE, FRAMES, PEAKS, PREVIEW_RATE = 320, 96, 32, 96, 16000
+LARGEST_PNG = 60_000  # characters; drawings are far below, photos above
 
 
 def data_url(pixels: np.ndarray, side: int, kind: str) -> str:
@@ -25,7 +26,10 @@ def data_url(pixels: np.ndarray, side: int, kind: str) -> str:
 
 
 def picture(pixels: np.ndarray) -> dict[str, Any]:
-    return {"url": data_url(pixels, SIDE, "PNG")}
+    """Exact where that is small; a photo as JPEG."""
+    exact = data_url(pixels, SIDE, "PNG")
+    size = {"width": pixels.shape[1], "height": pixels.shape[0]}
+    return {"url": exact if len(exact) <= LARGEST_PNG else data_url(pixels, SIDE, "JPEG")} | size
 
 
 def sound(audio: Audio) -> dict[str, Any]:
@@ -49,7 +53,8 @@ def film(clip: Clip) -> dict[str, Any]:
     """At most `FRAMES` small pictures with their times in seconds."""
     index = np.unique(np.linspace(0, len(clip.frames) - 1, min(FRAMES, len(clip.frames))).round().astype(int))
     frames = [data_url(clip.frames[i], FRAME_SIDE, "JPEG") for i in index]
-    return {"frames": frames, "times": [round(float(clip.times[i]), 3) for i in index], "sound": clip.audio is not None}
+    return {"frames": frames, "times": [round(float(clip.times[i]), 3) for i in index], "sound": clip.audio is not None,
+            "width": clip.frames.shape[2], "height": clip.frames.shape[1]}  # fmt: skip
 
 
 PREVIEWS = {"image": picture, "text": str, "audio": sound, "video": film}

@@ -1,4 +1,7 @@
-"""What each encoder saw, packed for the browser, and the attention between what it saw."""
+"""What each encoder saw, packed for the browser, and the attention between what it saw.
+
+An encoder of photos sees their colours, which the browser has already: only places and extent are sent, and it draws the medium itself.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +11,20 @@ import numpy as np
 
 from fusion.encoders.image_cnn import letterbox
 from fusion.types import Audio, Clip, Medium, Prediction, Seen
-from fusion.ui.views.packed import grey, places, shares
+from fusion.ui.views.packed import averaged, grey, places, shares
 
 SIDE, STRETCHES = 64, 200
+LARGEST, COLUMNS = 96, 400  # what is sent of a picture's or a frame's side, of a sound's time
 
 
-def panels(seen: dict[str, Seen], media: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """{modality: array, extent, tokens with weights and norms, embedding, cost}."""
-    return {m: panel(s, media[m]) for m, s in seen.items()}
+def panels(seen: dict[str, Seen], media: dict[str, Any], colour: bool = False) -> dict[str, dict[str, Any]]:
+    """{modality: array, extent, tokens with weights and norms, embedding, cost}; `colour`: pictures and frames are drawn from the media."""
+    return {m: panel(s, media[m], colour and m in ("image", "video")) for m, s in seen.items()}
 
 
-def panel(seen: Seen, medium: Medium) -> dict[str, Any]:
-    array, extent = (seen.array, seen.extent) if seen.array is not None else itself(medium, seen)
+def panel(seen: Seen, medium: Medium, colour: bool = False) -> dict[str, Any]:
+    array, extent = (seen.array, seen.extent) if colour or seen.array is not None else itself(medium, seen)
+    array = None if colour or array is None else small(array, medium)
     return places(seen.layout) | {
         "array": None if array is None else grey(array),
         "text": medium if isinstance(medium, str) else None,
@@ -45,6 +50,14 @@ def itself(medium: Medium, seen: Seen) -> tuple[np.ndarray | None, tuple[float, 
         parts = np.array_split(np.abs(medium.samples), min(STRETCHES, max(1, len(medium.samples))))
         return np.array([[part.max(initial=0.0) for part in parts]], np.float32), (0.0, medium.seconds)
     return None, seen.extent
+
+
+def small(array: np.ndarray, medium: Medium) -> np.ndarray:
+    """What a screen can show of it: sound (F, N) keeps its features, pictures (..., S, S) are averaged both ways."""
+    array = np.asarray(array, np.float32)
+    if isinstance(medium, Audio):
+        return averaged(array, 1, COLUMNS)
+    return averaged(averaged(array, array.ndim - 1, LARGEST), array.ndim - 2, LARGEST)
 
 
 def attention(predictions: dict[str, Prediction]) -> dict[str, dict[str, Any]]:

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fusion.explain import interaction_share, shapley_values, value_of
-from fusion.tasks import TASKS
+from fusion.tasks import DIGITS, TASKS, Task
 from fusion.types import Prediction, Seen
 from fusion.ui.views.place import place
+from fusion.ui.views.story import stories
 
 
 def rows(lab: Any, predictions: dict[str, Prediction]) -> list[dict[str, Any]]:
@@ -18,7 +19,9 @@ def rows(lab: Any, predictions: dict[str, Prediction]) -> list[dict[str, Any]]:
     if not names:
         return []
     favourite = majority({n: predictions[n] for n in names if n not in lab.baselines} or predictions)
-    return [row(lab, name, predictions[name], favourite) for name in names]
+    shown = [row(lab, name, predictions[name], favourite) for name in names]
+    told = stories(shown) if lab.task.interaction == "redundancy" else [[] for _ in shown]
+    return [r | {"story": story} for r, story in zip(shown, told, strict=True)]
 
 
 def majority(predictions: dict[str, Prediction]) -> str:
@@ -34,6 +37,7 @@ def row(lab: Any, name: str, prediction: Prediction, favourite: str) -> dict[str
         "baseline": name in lab.baselines,
         "label": prediction.label,
         "confidence": prediction.confidence,
+        "known": prediction.known,
         "probs": list(prediction.probs.values()),
         "weights": prediction.weights,
         "contributions": prediction.contributions,
@@ -67,6 +71,11 @@ def tally(shown: list[dict[str, Any]]) -> list[list[Any]]:
     return [[label, count] for label, count in sorted(counted.items(), key=lambda item: (item[0] not in agree, -item[1]))]
 
 
+def strangers(shown: list[dict[str, Any]]) -> int:
+    """How many fusion strategies recognise none of the labels; the tally counts their best guesses all the same."""
+    return sum(r["known"] is False for r in shown if not r["baseline"])
+
+
 def vote(probs: dict[str, float]) -> dict[str, Any]:
     label = max(probs, key=probs.__getitem__)
     return {"label": label, "confidence": probs[label]}
@@ -85,6 +94,11 @@ def describe_tasks(names: Iterable[str]) -> list[dict[str, str]]:
     return [{key: getattr(TASKS[name], key) for key in ("name", "title", "question", "interaction")} for name in names]
 
 
+def draws(task: Task) -> bool:
+    """Whether what is asked for can be drawn with a pen; else visitors bring photos, and the page shows them in colour."""
+    return task.labels == DIGITS
+
+
 def describe_lab(lab: Any, examples: Mapping[str, Any], pen: float) -> dict[str, Any]:
     """What does not change while a task is open."""
     parameters = sum(lab.parameters.values()) + sum(lab.encoder_parameters.values())
@@ -95,7 +109,13 @@ def describe_lab(lab: Any, examples: Mapping[str, Any], pen: float) -> dict[str,
         only = name.removesuffix("_only") if name in lab.baselines else None
         strategies.append({"name": name, "baseline": only is not None, "only": only, "parameters": lab.parameters[name], **texts})
     return {
-        "task": {"name": lab.task.name, "interaction": lab.task.interaction, "places": bool(lab.task.grid), "pen": pen},
+        "task": {
+            "name": lab.task.name,
+            "interaction": lab.task.interaction,
+            "places": bool(lab.task.grid),
+            "pen": pen,
+            "draws": draws(lab.task),
+        },
         "device": str(lab.device),
         "precision": str(lab.precision),
         "parameters": parameters,
