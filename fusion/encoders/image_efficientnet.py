@@ -26,14 +26,14 @@ CONCEPTS = (
     ((151, 268),), ((281, 285),), ((7, 24), (80, 100), (127, 146)), ((345, 347),), ((348, 349),), ((291, 291),), ((30, 32),),
     ((977, 978),), ((470, 470), (862, 862)), ((409, 409), (530, 531), (826, 826), (892, 892)), ((879, 879),),
 )  # fmt: skip
-# expansion, kernel, stride, channels in and out, blocks: EfficientNet-Lite0 with two blocks a stage at most (it has up to four)
+# expansion, kernel, stride, channels in and out, blocks: EfficientNet-Lite0, which has a fourth block in the sixth stage
 STAGES = (
     (1, 3, 1, 32, 16, 1),
     (6, 3, 2, 16, 24, 2),
     (6, 5, 2, 24, 40, 2),
-    (6, 3, 2, 40, 80, 2),
-    (6, 5, 1, 80, 112, 2),
-    (6, 5, 2, 112, 192, 2),
+    (6, 3, 2, 40, 80, 3),
+    (6, 5, 1, 80, 112, 3),
+    (6, 5, 2, 112, 192, 3),
     (6, 3, 1, 192, 320, 1),
 )
 WIDTH = 1280

@@ -12,14 +12,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import BertConfig, BertModel
 
-from fusion.encoders.base import Encoder, Prepared, collate
+from fusion.encoders.base import Prepared, TrunkEncoder, collate
+from fusion.encoders.concepts import NamedConcepts
 from fusion.encoders.text_transformer import main_words
 from fusion.types import Layout, Panel
 
 UNKNOWN, LONGEST = "[UNK]", 128  # word pieces read of a text
 
 
-class TextBERT(Encoder):
+class TextBERT(TrunkEncoder):
     """Reads whole words and pieces of words it knows, and lets all of them look at one another.
 
     Text of any length (its first 128 word pieces) to one token per word piece.
@@ -29,7 +30,15 @@ class TextBERT(Encoder):
     title = "Small BERT"
     paper = "Devlin et al. 2019; Wang et al. 2020"
 
-    def __init__(self, embed_dim: int = 96, vocabulary: list[str] | tuple[str, ...] = (UNKNOWN,), width: int = 128, depth: int = 3) -> None:
+    def __init__(
+        self,
+        embed_dim: int = 96,
+        vocabulary: list[str] | tuple[str, ...] = (UNKNOWN,),
+        width: int = 128,
+        depth: int = 3,
+        phrases: list[list[str]] | tuple[tuple[str, ...], ...] = (("yes",), ("no",)),
+    ) -> None:
+        """`phrases` of each thing that a sentence may mean, the last of none of them: it is compared with each."""
         super().__init__(embed_dim)
         self.vocabulary = list(vocabulary)
         self.reader = Tokenizer(
@@ -37,7 +46,7 @@ class TextBERT(Encoder):
         )
         self.reader.normalizer = normalizers.BertNormalizer(lowercase=True)
         self.reader.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-        self.network = BertModel(
+        self.trunk = BertModel(
             BertConfig(
                 vocab_size=len(self.vocabulary), hidden_size=width, num_hidden_layers=depth, num_attention_heads=4,
                 intermediate_size=4 * width, max_position_embeddings=LONGEST, attn_implementation="eager",
@@ -45,6 +54,10 @@ class TextBERT(Encoder):
             add_pooling_layer=False,
         )  # fmt: skip
         self.project = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, embed_dim))
+        self.phrases = [list(each) for each in phrases]
+        ends = np.cumsum([0, *(len(each) for each in self.phrases)]).tolist()
+        spans = tuple(((a, b - 1),) for a, b in zip(ends, ends[1:], strict=False))[:-1]
+        self.concepts = NamedConcepts(embed_dim, width, ends[-1], spans, exclusive=True)
 
     def prepare(self, medium: str) -> Prepared:
         found = self.reader.encode(medium)
@@ -53,7 +66,7 @@ class TextBERT(Encoder):
 
     def hidden(self, values: Tensor, mask: Tensor) -> Tensor:
         """What the network makes of the pieces (B, T, width), before anything that was trained with labels."""
-        return self.network(input_ids=values, attention_mask=mask.long()).last_hidden_state
+        return self.trunk(input_ids=values, attention_mask=mask.long()).last_hidden_state
 
     def sentence(self, hidden: Tensor, mask: Tensor) -> Tensor:
         """The mean over the pieces (B, width), which was taught to be the teacher's sentence vector up to a linear map."""
@@ -61,20 +74,26 @@ class TextBERT(Encoder):
         return (hidden * real).sum(1) / real.sum(1)
 
     def tokenize(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        return self.project(self.hidden(values, mask)), mask
+        hidden = self.hidden(values, mask)
+        return self.project(hidden) + self.concepts(self.sentence(hidden, mask))[:, None], mask
 
-    def options(self) -> dict[str, list[str]]:
-        return {"vocabulary": self.vocabulary}
+    def options(self) -> dict[str, list]:
+        return {"vocabulary": self.vocabulary, "phrases": self.phrases}
 
     @torch.no_grad()
     def inside(self, medium: str, prepared: Prepared) -> list[Panel]:
         """What the words look at in the last layer, over the words that matter most."""
         values, mask = collate([prepared])
         device = self.project[1].weight.device
-        looks = self.network(input_ids=values.to(device), attention_mask=mask.long().to(device), output_attentions=True).attentions[-1]
+        looks = self.trunk(input_ids=values.to(device), attention_mask=mask.long().to(device), output_attentions=True).attentions[-1]
         received = looks[0].mean(0).mean(0)  # (T,): how much a piece is looked at
         index, names = main_words(medium, prepared, received)
-        return [Panel("words", "text_bert.attention", looks[0].mean(0)[:, index].cpu().numpy(), names=names)]
+        sentence = self.sentence(self.hidden(values.to(device), mask.to(device)), mask.to(device))[0]
+        names_of_phrases = tuple(phrase for each in self.phrases for phrase in each)
+        return [
+            Panel("words", "text_bert.attention", looks[0].mean(0)[:, index].cpu().numpy(), names=names),
+            self.concepts.panel(sentence, names_of_phrases),
+        ]
 
 
 def agreement(student: Tensor, teacher: Tensor, count: int = 10) -> float:

@@ -7,5 +7,6 @@ from types import ModuleType
 from fusion.tasks.digits import examples as digits
 from fusion.tasks.digits_add import examples as digits_add
 from fusion.tasks.digits_find import examples as digits_find
+from fusion.tasks.scenes import examples as scenes
 
-EXAMPLES_OF: dict[str, ModuleType] = {"digits": digits, "digits-add": digits_add, "digits-find": digits_find}
+EXAMPLES_OF: dict[str, ModuleType] = {"digits": digits, "digits-add": digits_add, "digits-find": digits_find, "scenes": scenes}

@@ -341,9 +341,20 @@ def write(task: str, checkpoints: Path = CHECKPOINTS, readme: Path = CHECKPOINTS
     for name in report["parameters"]:
         (home / name / "README.md").write_text(strategy_card(name, report) if name in STRATEGIES else baseline_card(name, task))
     text = readme.read_text() if readme.exists() else ""
-    if START in text and END in text and "digits" in reports:
-        before, rest = text.split(START, 1)
-        readme.write_text(f"{before}{START}\n{readme_table(reports)}\n{END}{rest.split(END, 1)[1]}")
+    if "digits" in reports:
+        text = between(text, START, END, readme_table(reports))
+    if "scenes" in reports:
+        text = between(text, scenes.START, scenes.END, scenes.readme_table(reports["scenes"]))
+    if text:
+        readme.write_text(text)
+
+
+def between(text: str, start: str, end: str, table: str) -> str:
+    """The text with what lies between two marks replaced; without the marks as it is."""
+    if start not in text or end not in text:
+        return text
+    before, rest = text.split(start, 1)
+    return f"{before}{start}\n{table}\n{end}{rest.split(end, 1)[1]}"
 
 
 if __name__ == "__main__":

@@ -11,18 +11,18 @@ import numpy as np
 from fusion.tasks.scenes.sources import LABELS, NONE
 
 THINGS = {  # what a short query may call it, in a few languages
-    "dog": "dog|puppy|hound|terrier|poodle|labrador|golden retriever|german shepherd|chihuahua|mutt|doggo|canine|狗|小狗|Hund|perro|chien",
-    "cat": "cat|kitten|tabby|persian cat|siamese|kitty|tomcat|feline|猫|小猫|Katze|gato|chat",
-    "bird": "bird|songbird|sparrow|robin|parrot|pigeon|goose|duck|seagull|owl|eagle|finch|blackbird|stork|albatross|swan|heron|鸟|小鸟|Vogel"
+    "dog": "dog|puppy|hound|terrier|poodle|labrador|golden retriever|german shepherd|chihuahua|mutt|doggo|canine|beagle|bulldog|dachshund|husky|collie|boxer dog|rottweiler|spaniel|pug|corgi|greyhound|mastiff|setter|dalmatian|doberman|pit bull|guide dog|lapdog|狗|小狗|Hund|perro|chien",
+    "cat": "cat|kitten|tabby|persian cat|siamese|kitty|tomcat|feline|ginger cat|stray cat|house cat|maine coon|alley cat|mouser|猫|小猫|Katze|gato|chat",
+    "bird": "bird|songbird|sparrow|robin|parrot|pigeon|goose|duck|seagull|owl|eagle|finch|blackbird|stork|albatross|swan|heron|canary|crow|raven|hawk|falcon|pelican|flamingo|hummingbird|woodpecker|kingfisher|magpie|nightingale|dove|peacock|swallow|thrush|budgie|cockatoo|crane|puffin|鸟|小鸟|Vogel"
     "|pájaro|oiseau",
-    "cow": "cow|bull|ox|calf|bison|cattle|heifer|dairy cow|buffalo|牛|奶牛|Kuh|vaca|vache",
-    "sheep": "sheep|lamb|ram|ewe|bighorn sheep|flock of sheep|mouton|羊|绵羊|Schaf|oveja",
-    "lion": "lion|lioness|lion cub|pride of lions|king of the jungle|king of beasts|狮子|Löwe|león",
-    "frog": "frog|toad|bullfrog|tree frog|tadpole|amphibian|青蛙|蛙|Frosch|rana|grenouille",
-    "sea": "sea|ocean|seashore|beach|coast|surf|waves on the shore|seaside|tide|shoreline|海|大海|海浪|Meer|mar|mer|océano",
-    "fire": "fire|flames|campfire|bonfire|candle|torch|fireplace|burning wood|blaze|embers|火|火焰|Feuer|fuego|feu",
-    "clock": "clock|wall clock|stopwatch|wristwatch|alarm clock|watch|grandfather clock|ticking clock|pocket watch|timepiece|钟|时钟|Uhr|reloj|horloge",
-    "rain": "rain|rainstorm|drizzle|downpour|umbrella|raindrops|rainy street|shower of rain|wet weather|雨|下雨|Regen|lluvia|pluie",
+    "cow": "cow|bull|ox|calf|bison|cattle|heifer|dairy cow|buffalo|steer|yak|bovine|milk cow|jersey cow|牛|奶牛|Kuh|vaca|vache",
+    "sheep": "sheep|lamb|ram|ewe|bighorn sheep|flock of sheep|mouton|woolly sheep|merino|black sheep|grazing flock|羊|绵羊|Schaf|oveja",
+    "lion": "lion|lioness|lion cub|pride of lions|king of the jungle|king of beasts|african lion|maned lion|big cat of the savanna|mountain lion|狮子|Löwe|león",
+    "frog": "frog|toad|bullfrog|tree frog|tadpole|amphibian|poison dart frog|green frog|cane toad|pond frog|青蛙|蛙|Frosch|rana|grenouille",
+    "sea": "sea|ocean|seashore|beach|coast|surf|waves on the shore|seaside|tide|shoreline|seawater|bay|breakers|coastal cliffs|open water|sandy shore|lagoon|pacific ocean|海|大海|海浪|Meer|mar|mer|océano",
+    "fire": "fire|flames|campfire|bonfire|candle|torch|fireplace|burning wood|blaze|embers|wildfire|inferno|hearth|burning house|forest fire|candle flame|stove fire|火|火焰|Feuer|fuego|feu",
+    "clock": "clock|wall clock|stopwatch|wristwatch|alarm clock|watch|grandfather clock|ticking clock|pocket watch|timepiece|timer|chronometer|cuckoo clock|clock tower|digital clock|clock face|hourglass|pendulum clock|钟|时钟|Uhr|reloj|horloge",
+    "rain": "rain|rainstorm|drizzle|downpour|umbrella|raindrops|rainy street|shower of rain|wet weather|monsoon|thunderstorm|cloudburst|rain shower|puddles in the rain|parasol in a storm|雨|下雨|Regen|lluvia|pluie",
 }
 SOUNDS = {  # as it is heard
     "dog": "barking in the distance|a bark|woof woof|growling at the mailman|howling at night|something yaps at the postman|bow wow",
@@ -95,9 +95,9 @@ WRITTEN = {  # measured only
     "sea": "Waves roll onto the sand.|surfers wait beyond the breakers|the tide comes in|salt water as far as the eye can see|a day at the beach"
     "|the sea is calm|ocean view at sunset|waves crash against the cliffs|sailing on the open sea|a sandy shore with seashells",
     "fire": "Flames lick at the logs.|a candle flickers in the dark|we sat around the campfire|wood crackles in the hearth|the house is burning"
-    "|the fire spreads|a fire in the fireplace|a torch lights the cave|forest fire at night|sparks and embers rise",
+    "|the fire spreads|a fire in the fireplace|a torch lights the cave|a blaze in the woods|sparks and embers rise",
     "clock": "Tick tock, tick tock.|steady ticking from the wall|the hands point to noon|a stopwatch in the coach's hand|my wristwatch stopped"
-    "|the clock strikes twelve|an alarm clock beside the bed|an old grandfather clock|a clock tower|pendulum swinging to and fro",
+    "|the clock strikes twelve|an alarm clock beside the bed|an old grandfather clock|the clock on the church tower|pendulum swinging to and fro",
     "rain": "Drops run down the window pane.|It is pouring outside.|people hurry past with umbrellas|a drizzle over the city|pattering on the tin roof"
     "|rain on the window|heavy rain falls|walking in the rain|a sudden downpour soaks everyone|splashing through puddles in a storm",
 }
@@ -125,6 +125,12 @@ def make_nothing(rng: np.random.Generator) -> str:
     if kind < 0.45:
         return str(rng.choice(DENIALS)).format(_pick(THINGS[name], rng))
     return _pick(ELSEWHERE[name], rng) if kind < 0.8 else _pick(NOTHING, rng)
+
+
+def prototypes() -> tuple[list[list[str]], list[str]]:
+    """English phrases of each class, and phrases of none: what a sentence is compared with by the teacher's measure of meaning."""
+    told = [[f"a {t}" for t in THINGS[name].split("|") if t.isascii()] + SOUNDS[name].split("|") for name in LABELS]
+    return told, [t for t in NOTHING.split("|") if t.isascii()] + [t for name in LABELS for t in ELSEWHERE[name].split("|")]
 
 
 def written() -> list[tuple[str, int]]:

@@ -13,16 +13,19 @@ import torch
 import torchaudio
 from scipy import fft, signal
 
-from fusion import media
 from fusion.types import Audio
 
 RATE, SECONDS = 16000, 5.0
 
 
 def read_sound(path: Path) -> Audio:
-    """Mono at 16 kHz, its first 30 seconds, without a constant offset."""
-    sound = media.load("audio", path).medium
-    samples = torchaudio.functional.resample(torch.from_numpy(np.ascontiguousarray(sound.samples)), sound.rate, RATE).numpy()
+    """Mono at 16 kHz, its first 30 seconds, without a constant offset; by libsndfile, ten times as fast as the door for anything."""
+    import soundfile  # comes with librosa; nobody who only asks needs it
+
+    with soundfile.SoundFile(path) as file:
+        stored = file.read(30 * file.samplerate, dtype="float32", always_2d=True).mean(1)
+        rate = file.samplerate
+    samples = torchaudio.functional.resample(torch.from_numpy(stored), rate, RATE).numpy()
     return Audio(RATE, samples - samples.mean())
 
 

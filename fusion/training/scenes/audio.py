@@ -36,7 +36,7 @@ from fusion.training.loop import forget_state, train
 from fusion.training.scenes.teachers import YAMNet, class_names, patches_of
 from fusion.training.train import report
 
-RECIPE = TrainConfig(epochs=6, samples=12000, batch_size=48, lr=8e-4, weight_decay=1e-4, precision="fp32", workers=1)
+RECIPE = TrainConfig(epochs=4, samples=12000, batch_size=48, lr=8e-4, weight_decay=1e-4, precision="fp32", workers=1)
 FRAMES = 192
 SPAN = (FRAMES - 1) * HOP + FFT
 SPOKEN = 600  # recordings of speech, which is a sound of no class

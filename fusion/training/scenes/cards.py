@@ -56,7 +56,7 @@ SINGLE = {
     "image_small_birds_and_others": "CIFAR-10 as it is, 32 pixels: birds, cats, dogs, frogs",
     "audio_test": "test recordings of both collections",
     "audio_dog_of_the_other_collection": "dogs of ESC-10 (most training dogs are of the other collection)",
-    "text_captions": "mined test captions, at most 200 a class",
+    "text_captions": "mined test captions, half of them without the class's own word (none tells of a lion)",
     "text_captions_without_the_word": "those of them without the class's own word",
     "text_own_sentences": "ten sentences a class written for this project, six without the word",
     "video_moving_photos": "test photos under a moving camera (synthetic)",
@@ -151,3 +151,31 @@ def rejection_lines(name: str, report: dict[str, Any]) -> list[str]:
         ],
         "",
     ]
+
+
+START, END = "<!-- scenes: python -m fusion.training.cards -->", "<!-- /scenes -->"
+
+
+def readme_table(report: dict[str, Any]) -> str:
+    """What each modality reaches alone, what all reach together, and how well none of these is noticed."""
+    single, reject = report["single"], report["rejection"]
+    best = max(reject, key=lambda n: reject[n].get("image+text+audio+video", {"auroc": 0.0})["auroc"])
+    whole = {n: row["image+text+audio+video"] for n, row in report["subsets"].items()}
+    low, high = (pick(whole, key=lambda n: whole[n]["recall"]) for pick in (min, max))
+    lines = ["| given | test set | macro recall, % |", "|---|---|---|"]
+    for name, what in (("image_64", "photo"), ("image_1024", "photo"), ("image_12_megapixels", "photo"), ("text_captions", "caption"),
+                       ("text_captions_without_the_word", "caption"), ("text_own_sentences", "caption"), ("audio_test", "sound"),
+                       ("video_moving_photos", "clip")):  # fmt: skip
+        lines.append(f"| {what} | {SINGLE[name]} | {100 * single[name]['recall']:.1f} |")
+    lines.append(f"| all four | {whole[high]['samples']:,} samples | {100 * whole[low]['recall']:.1f} (`{low}`) to {100 * whole[high]['recall']:.1f} (`{high}`) |")
+    lines += ["", "| none of these: area under the ROC curve of the confidence | photo alone | caption alone | sound alone | clip alone | all four |", "|---|---|---|---|---|---|"]
+    alone = [reject[f"{m}_only"][m]["auroc"] for m in ("image", "text", "audio", "video")]
+    lines.append(f"| against kinds that training never saw (all four: `{best}`) | " + " | ".join(f"{v:.2f}" for v in (*alone, reject[best]["image+text+audio+video"]["auroc"])) + " |")
+    found = distilled()
+    if found:
+        image, audio = found["image"], found["audio"]
+        lines += ["", "| linear probe, % | student | teacher |", "|---|---|---|"]
+        rows = (("ESC-10, five folds", audio["esc10_five_folds"]), ("photos, 54 classes", image["tiny_imagenet_54"]),
+                ("photos, 11 classes", image["scenes_11"]), ("sounds, 11 classes", audio["scenes_11"]))  # fmt: skip
+        lines += [f"| {what} | {100 * v['student']:.1f} | {100 * v['teacher']:.1f} |" for what, v in rows]
+    return "\n".join(lines)

@@ -25,8 +25,9 @@ def single_sets(data: Path, limit: int | None, seed: int) -> dict[str, Set]:
     heard = [i for i in list_sounds(data, "test") if i.label != NONE]
     none = {"photos": [i for i in list_photos(data, "test") if i.label == NONE] + list_outside(data, "photos"),
             "sounds": [i for i in list_sounds(data, "test") if i.label == NONE] + list_outside(data, "sounds")}  # fmt: skip
-    told = [(text, k) for k, texts in captions.mine(data, "test").items() if k != NONE for text in texts[:200]]
-    blind = [(text, k) for text, k in told if not captions.leaks(text, k)]
+    mined = {k: texts for k, texts in captions.mine(data, "test").items() if k != NONE}
+    blind = [(text, k) for k, texts in mined.items() for text in texts if not captions.leaks(text, k)]
+    told = blind + [(t, k) for k, texts in mined.items() for t in named(texts, k)]
     own = phrases.written()
     sets: dict[str, Set] = {f"image_{side}": ("image", scaled(photos[:n], side)) for side in SIDES}
     sets |= {
@@ -43,6 +44,12 @@ def single_sets(data: Path, limit: int | None, seed: int) -> dict[str, Set]:
         "video_moving_photos": ("video", moved(photos[:: max(1, len(photos) // min(n, 500))], seed)),
     }  # fmt: skip
     return sets
+
+
+def named(texts: list[str], label: int) -> list[str]:
+    """Captions with the class's word, at most as many as there are without, so that at least half do without it."""
+    without = sum(not captions.leaks(t, label) for t in texts)
+    return [t for t in texts if captions.leaks(t, label)][:without]
 
 
 def _is_what_it_says(item: Item) -> bool:

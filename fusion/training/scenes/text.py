@@ -32,6 +32,7 @@ from fusion.training.scenes.teachers import load_text_teacher, sentence_vectors
 from fusion.training.train import report
 
 RECIPE = TrainConfig(epochs=6, samples=60000, batch_size=128, lr=1e-3, weight_decay=0.01, precision="fp32", workers=1)
+SHARP, FITTED = 12.0, 20000  # how sure a likeness makes; sentences that the map to the teacher is fitted on
 CAPTIONS, RARE = 60000, 1500  # sentences the teacher reads; captions that each rare class is brought to
 
 
@@ -49,7 +50,7 @@ def start_from(student: TextBERT, tokenizer: object, teacher: nn.Module) -> None
     index = tokenizer.get_vocab()
     rows = table[[index.get(w, index[UNKNOWN]) for w in student.vocabulary]]
     rows = rows - rows.mean(0)
-    own = student.network.get_input_embeddings().weight
+    own = student.trunk.get_input_embeddings().weight
     directions = torch.linalg.svd(rows[:8000], full_matrices=False).Vh[: own.shape[1]]
     small = rows @ directions.T
     with torch.no_grad():
@@ -115,7 +116,7 @@ class Taught(nn.Module):
     def __init__(self, student: TextBERT, width: int, classes: int) -> None:
         super().__init__()
         self.student = student
-        self.to_teacher = nn.Linear(student.network.config.hidden_size, width)
+        self.to_teacher = nn.Linear(student.trunk.config.hidden_size, width)
         self.head = nn.Linear(student.embed_dim, classes)
 
     def forward(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
@@ -153,6 +154,21 @@ def teach(data: Path, vocabulary: list[str]) -> tuple[list[str], Tensor]:
     return sentences, load_file(path)["vectors"]
 
 
+@torch.no_grad()
+def name_concepts(student: TextBERT, sentences: list[str], vectors: Tensor, prototypes: Tensor) -> None:
+    """Phrases as a classifier: the student's vector goes to the teacher's space by least squares, and is compared there by cosine."""
+    own = []
+    for start in range(0, len(sentences), 256):
+        values, mask = collate([student.prepare(s) for s in sentences[start : start + 256]])
+        own.append(student.sentence(student.eval().hidden(values, mask), mask))
+    x = torch.cat(own)
+    x = torch.cat([x, torch.ones(len(x), 1)], 1)
+    to_teacher = torch.linalg.solve(x.T @ x + torch.eye(x.shape[1]), x.T @ vectors)  # (W + 1, 384)
+    scale = SHARP / (x @ to_teacher).norm(dim=1).mean()
+    student.concepts.weight.copy_(scale * prototypes @ to_teacher[:-1].T)
+    student.concepts.bias.copy_(scale * prototypes @ to_teacher[-1])
+
+
 @torch.inference_mode()
 def student_vectors(model: Taught, sentences: list[str]) -> Tensor:
     out = []
@@ -168,12 +184,14 @@ def run(data: Path, home: Path = CHECKPOINTS / "scenes", config: TrainConfig = R
     vocabulary = build_vocabulary(tokenizer)
     sentences, vectors = teach(data, vocabulary)
     torch.manual_seed(config.seed)
-    student = TextBERT(vocabulary=vocabulary)
+    told, none = phrases.prototypes()
+    student = TextBERT(vocabulary=vocabulary, phrases=[*told, none])
     start_from(student, tokenizer, teacher)
     model = Taught(student, vectors.shape[1], len(LABELS))
     samples = Sentences(student, labelled_sentences(data), sentences, vectors, config.samples, config.seed)
     folder = home / "encoders" / "text"
     report(train(model, samples, loss, config, folder, "cpu"), "text")
+    name_concepts(student, sentences[:FITTED], vectors[:FITTED].float(), sentence_vectors((tokenizer, teacher), sum(student.phrases, [])))
     save_weights(folder, student.state_dict(), EncoderConfig("text_bert", student.options()), half=True)
     forget_state(folder)
     test = list(dict.fromkeys(c.strip() for c in read_captions(data, "test")))[::8][:2000]
