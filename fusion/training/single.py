@@ -41,7 +41,10 @@ def measure_single(lab: Lab, modality: str, media: Iterable[tuple[Medium, int]])
     facts: dict[str, Any] = {} if least is None else {"below_threshold": round(float((sure < least).float().mean()), 5)}
     if bool((label < 0).all()):
         return {"confidence": round(float(sure.mean()), 5), "samples": len(label)} | facts
-    return metrics(found, label) | ({"by_class": recalls(found, label, lab.labels)} | facts if least is not None else {})
+    if least is None:
+        return metrics(found, label)
+    each = recalls(found, label, lab.labels)  # of the classes that there are; the mean over all would count the others as missed
+    return metrics(found, label) | {"recall": round(sum(each.values()) / len(each), 5), "by_class": each} | facts
 
 
 def recalls(probs: Tensor, label: Tensor, names: tuple[str, ...]) -> dict[str, float]:

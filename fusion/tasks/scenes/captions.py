@@ -51,9 +51,9 @@ CLUES = {  # what tells of it without the word
     "rain": "umbrellas?|drizzl\\w*|downpours?|raindrops?|pouring outside|thunderstorms?",
 }
 ELSEWHERE = (  # the words, but not the thing
-    "hot ?dogs?|corn dogs?|dog ?fights?|watch ?dogs?|sea ?dogs?|dog tags?|dog days|dog[- ]eared|under ?dogs?|sheep ?dogs?|bark of|tree bark"
+    "(hot|chili|corn) ?dogs?|dog ?fights?|watch ?dogs?|sea ?dogs?|dog tags?|dog days|dog[- ]eared|under ?dogs?|sheep ?dogs?|bark of|tree bark"
     "|bark chip\\w*|cat ?walks?|cat scans?|cat ?fish|cat ?tails?|cat burglar|jail ?birds?|bird'?s?[- ]?eye|birdie on the court|bird ?baths?"
-    "|black ?bird|insects?|crickets?|cicadas?|bulls?[- ]eye|bull ?dozers?|cow ?(boy|girl|bell)s?|holy cow|calf muscle|sheep ?skins?"
+    "|early bird|black ?bird|insects?|crickets?|cicadas?|bull'?s?[- ]eye|bull ?dozers?|cow ?(boy|girl|bell)s?|holy cow|calf muscle|sheep ?skins?"
     "|sheep'?s cheese|counting sheep|lion dance\\w*|lion'?s? share|sea ?lions?|dandelions?|crowds? roar\\w*|engine\\w*|motor\\w*"
     "|frog in (my|his|her) throat|frog ?m[ae]n|leap ?frog|sea (of|salt)|sea ?food|sea ?planes?|sea ?weed|sea ?sick|high seas"
     "|fire ?(truck|engine|hydrant|m[ae]n|fighter|alarm|work|arm|cracker|place|fl(y|ies)|wall|station|department|extinguisher)\\w*"

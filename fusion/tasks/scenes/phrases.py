@@ -70,6 +70,12 @@ ELSEWHERE = {  # the class's word for something else
     "clock": "working around the clock|turn it clockwise|it is two o'clock|a man watches television|he watches the game",
     "rain": "a rain check for the game|a rainbow|yellow rain boots in a shop|a raincoat on a hook|take the train|it never rains in the desert",
 }
+OTHER_THINGS = (  # called by a class's word, and something else: in the same sentences as the classes
+    "hot dog|corn dog|chili dog|dogfight|dog tag|watchdog report|catwalk|cat scan|catfish|cattail|cat burglar|bird's-eye view|badminton shuttle|jailbird|cowboy"
+    "|cowgirl|cowbell|bull's-eye|bulldozer|sheepskin|lion dance|sea lion|dandelion|tiger|leapfrog|frogman|seafood platter|seaplane|sea of people"
+    "|fire engine|fire truck|fire hydrant|firefighter|fireman|fire alarm|fire extinguisher|firework|gunshot|o'clock sign|television|rainbow|raincoat"
+    "|rain boot|rain check|train|brain|scooter|weather report|quarter past two|two o'clock|three o'clock in the morning"
+)
 NOTHING = (
     "a bus in the street|a saxophone solo|people talking in a café|silence|white noise|a red car|a cup of coffee|a laptop on a desk|a plane takes off"
     "|a child laughs|music plays|a guitar|two men play football|a bowl of soup|a train arrives|an elephant|a horse gallops|a monkey in a tree"
@@ -102,7 +108,7 @@ WRITTEN = {  # measured only
     "|rain on the window|heavy rain falls|walking in the rain|a sudden downpour soaks everyone|splashing through puddles in a storm",
 }
 WRITTEN_NONE = (
-    "No dog in sight.|a hot dog|a fire engine races past|the cat is nowhere to be seen|a bird's-eye view of the town|a cowboy rides his horse"
+    "No dog in sight.|a hot dog at the ball game|a fire engine races past|the cat is nowhere to be seen|a bird's-eye view of the town|a cowboy rides his horse"
     "|the lion's share of the profit|a frog in his throat|not a cloud, no rain|two o'clock in the afternoon|a seafood platter|a man plays the saxophone"
     "|a yellow school bus|people clap|he types on a keyboard|a bowl of fruit|a baby is crying|a helicopter lands|an empty room|a woman speaks to a crowd"
 )
@@ -122,9 +128,11 @@ def make_phrase(label: int, rng: np.random.Generator) -> str:
 def make_nothing(rng: np.random.Generator) -> str:
     """A sentence of no class: a denial, a word in another sense, or something else altogether."""
     name, kind = LABELS[int(rng.integers(len(LABELS)))], rng.random()
-    if kind < 0.45:
+    if kind < 0.4:
         return str(rng.choice(DENIALS)).format(_pick(THINGS[name], rng))
-    return _pick(ELSEWHERE[name], rng) if kind < 0.8 else _pick(NOTHING, rng)
+    if kind < 0.65:
+        return str(rng.choice(FRAMES)).format(_pick(OTHER_THINGS, rng))
+    return _pick(ELSEWHERE[name], rng) if kind < 0.82 else _pick(NOTHING, rng)
 
 
 def prototypes() -> tuple[list[list[str]], list[str]]:

@@ -95,7 +95,7 @@ def comparison(modality: str, found: dict[str, Any]) -> list[str]:
 
 def encoder_card(modality: str, report: dict[str, Any], title: str) -> str:
     single = report["single"]
-    rows = [f"| {SINGLE[k]} | {percent(v['recall'] if 'small' not in k else sum(v['by_class'].values()) / len(v['by_class']))} | {percent(v['accuracy'])} | {v['samples']} |"
+    rows = [f"| {SINGLE[k]} | {percent(v['recall'])} | {percent(v['accuracy'])} | {v['samples']} |"
             for k, v in single.items() if k.startswith(modality) and k in SINGLE]  # fmt: skip
     classes = next(
         (
