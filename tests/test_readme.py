@@ -11,6 +11,7 @@ from fusion.strategies import STRATEGIES
 from fusion.tasks import TASKS
 from fusion.training import encoder_cards
 from fusion.training.cards import END, START, load_reports, readme_table
+from fusion.training.scenes import cards as scenes
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
@@ -29,6 +30,10 @@ def test_table_is_the_report() -> None:
         row = next(line for line in README.splitlines() if line.startswith(f"| `{name}` "))
         assert (ROOT / f"fusion/strategies/{name}.py").exists()
         assert name not in REPORTS["digits"]["cost"] or f"{REPORTS['digits']['cost'][name]['parameters']:,}" in row
+
+
+def test_table_of_scenes_is_the_report() -> None:
+    assert README.split(scenes.START)[1].split(scenes.END)[0].strip() == scenes.readme_table(REPORTS["scenes"])
 
 
 def test_table_of_encoders_is_their_facts() -> None:

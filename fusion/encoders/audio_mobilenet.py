@@ -101,12 +101,17 @@ class AudioMobileNet(TrunkEncoder):
 
     def hidden(self, values: Tensor, mask: Tensor) -> Tensor:
         """The trunk's last maps, the mean over pitch: (B, N / 32, 512), before anything that was trained with the task's labels."""
-        x = values[:, None]  # (B, 1, N, 64)
-        for layer in self.trunk:
-            x = layer(x)
-            # what is padding stays zero after every layer, so that a sound is the same alone and in a batch
-            x = x * mask[:, :: mask.shape[1] // x.shape[2]][:, None, :, None].to(x.dtype)
-        return x.mean(3).transpose(1, 2)
+        found = values.new_zeros(len(values), values.shape[1] // STRIDE, WIDTH)
+        lengths = mask.sum(1)
+        for length in lengths.unique().tolist():  # sounds of one length at a time: one of half a minute does not make all as long
+            rows = (lengths == length).nonzero().squeeze(1)
+            x = values[rows, None, :length].contiguous(memory_format=torch.channels_last)  # (b, 1, n, 64)
+            for layer in self.trunk:
+                x = layer(x)
+            found = found.index_put(
+                (rows[:, None], torch.arange(length // STRIDE, device=rows.device)), x.mean(3).transpose(1, 2).to(found.dtype)
+            )
+        return found
 
     def tokenize(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         hidden, real = self.hidden(values, mask), mask[:, ::STRIDE]

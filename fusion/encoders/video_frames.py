@@ -44,7 +44,8 @@ class VideoFrames(TrunkEncoder):
     def hidden(self, values: Tensor) -> Tensor:
         """The mean of the trunk's last maps for each frame: (B, 8, 1280), before anything that was trained with the task's labels."""
         B, T = values.shape[:2]
-        return self.trunk(values.flatten(0, 1)).mean((2, 3)).view(B, T, -1)
+        frames = values.flatten(0, 1).contiguous(memory_format=torch.channels_last)
+        return self.trunk(frames).mean((2, 3)).view(B, T, -1)
 
     def tokenize(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         return self.read(self.hidden(values), mask), mask

@@ -52,10 +52,10 @@ RECIPES = {  # found by a few short runs; samples are per epoch
 SCENE_RECIPES = {
     "image_only": TrainConfig(epochs=4, samples=10000, batch_size=64, lr=1e-3, weight_decay=0.05),
     "text_only": TrainConfig(epochs=5, samples=16000, batch_size=64, lr=1e-3, weight_decay=0.05),
-    "audio_only": TrainConfig(epochs=3, samples=10000, batch_size=64, lr=1e-3, weight_decay=0.05),
-    "video_only": TrainConfig(epochs=2, samples=4000, batch_size=64, lr=1e-3, weight_decay=0.05),
+    "audio_only": TrainConfig(epochs=2, samples=10000, batch_size=64, lr=1e-3, weight_decay=0.05),
+    "video_only": TrainConfig(epochs=2, samples=1500, batch_size=64, lr=1e-3, weight_decay=0.05),
 }
-SCENE_SAMPLES = 10000
+SCENE_SAMPLES = 4000
 STRATEGY_RECIPE = TrainConfig(epochs=10, samples=24000, batch_size=128, lr=1e-3, precision="fp32", workers=0)
 FIND_SAMPLES, FIND_TOKEN_EPOCHS = 12000, 20  # box and mask are still learned when the label has long been
 GATED_SUM_EPOCHS = 30  # dynamic on `digits-add`: what is weighed and the weights have to find one another

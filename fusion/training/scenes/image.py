@@ -8,7 +8,8 @@ picture worn and blurred of which the teacher sees the original. No label of the
 
 What was learned is then averaged with the start: the pictures at hand are small, and the start knows sharp ones better.
 
-Reference: Wortsman 2022 (WiSE-FT, robust fine-tuning by averaging weights); Sanh 2019 (DistilBERT, starting from the teacher's layers); Beyer 2022 (a patient and consistent teacher).
+Reference: Wortsman 2022 (WiSE-FT, robust fine-tuning by averaging weights); Sanh 2019 (DistilBERT, starting from the teacher's layers);
+Beyer 2022 (a patient and consistent teacher).
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ from fusion.tasks.scenes.sounds import read_sound
 from fusion.tasks.scenes.sources import NONE, list_outside, list_photos, list_sounds
 from fusion.training.scenes.teachers import YAMNet, image_maps, load_image_teacher, patches_of
 
-SHARPNESS, PER_CLASS = 0.003, 120  # of the probes' regularisation; training pictures of each class
+SHARPNESS, PER_CLASS = 0.003, 60  # of the probes' regularisation; training pictures of each class
 Vectors = tuple[np.ndarray, np.ndarray]  # of the student, of the teacher
 
 

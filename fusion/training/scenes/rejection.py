@@ -31,7 +31,7 @@ from fusion.training.data import FeatureCache, PreparedSamples, cache_path, fill
 from fusion.training.measure import answer
 from fusion.training.train import load_encoders
 
-ACCEPTED, COUNT, SEED = 0.92, 600, 77
+ACCEPTED, COUNT, SEED = 0.92, 300, 77
 TASK = TASKS["scenes"]
 
 
@@ -40,7 +40,7 @@ def features(data: Path, split: str, empty: bool, count: int, seed: int) -> Feat
     path = cache_path(TASK, data, CHECKPOINTS, ("rejection", split, empty, count, seed))
     if not path.exists():
         encoders = load_encoders(TASK, CHECKPOINTS)
-        fill(PreparedSamples(Scenes(data, split, empty=empty), encoders, count, seed), encoders, 2, torch.float32).save(path)
+        fill(PreparedSamples(Scenes(data, split, empty=empty), encoders, count, seed), encoders, 2, torch.float16).save(path)
     return FeatureCache.load(path)
 
 

@@ -14,6 +14,7 @@ from fusion.tasks.scenes.sources import LABELS, NONE, Item, list_outside, list_p
 from fusion.types import Audio, Medium
 
 SIDES = (64, 128, 256, 1024)  # pixels along the longer side; the largest test pictures have 256
+EACH = 50  # photos of a class
 LARGE = 3464, 4000  # twelve megapixels
 Set = tuple[str, Iterable[tuple[Medium, int]]]
 
@@ -21,10 +22,12 @@ Set = tuple[str, Iterable[tuple[Medium, int]]]
 def single_sets(data: Path, limit: int | None, seed: int) -> dict[str, Set]:
     """{name: (modality, media with labels)}; labels of -1 are of none of the classes."""
     n = limit or 10**9
-    photos = [i for i in list_photos(data, "test") if i.label != NONE and _is_what_it_says(i)]
+    photos = capped([i for i in list_photos(data, "test") if i.label != NONE], EACH)
+    photos = [i for i in photos if _is_what_it_says(i)]
     heard = [i for i in list_sounds(data, "test") if i.label != NONE]
     none = {"photos": [i for i in list_photos(data, "test") if i.label == NONE] + list_outside(data, "photos"),
             "sounds": [i for i in list_sounds(data, "test") if i.label == NONE] + list_outside(data, "sounds")}  # fmt: skip
+    small = capped([i for i in list_small(data, "test") if i.label != NONE], EACH)
     mined = {k: texts for k, texts in captions.mine(data, "test").items() if k != NONE}
     blind = [(text, k) for k, texts in mined.items() for text in texts if not captions.leaks(text, k)]
     told = blind + [(t, k) for k, texts in mined.items() for t in named(texts, k)]
@@ -32,8 +35,8 @@ def single_sets(data: Path, limit: int | None, seed: int) -> dict[str, Set]:
     sets: dict[str, Set] = {f"image_{side}": ("image", scaled(photos[:n], side)) for side in SIDES}
     sets |= {
         "image_12_megapixels": ("image", enlarged(photos[:: max(1, len(photos) // min(n, 110))])),
-        "image_small_birds_and_others": ("image", ((read_photo(i.path), i.label) for i in list_small(data, "test")[:n] if i.label != NONE)),
-        "image_none": ("image", ((read_photo(i.path), NONE) for i in none["photos"][:n])),
+        "image_small_birds_and_others": ("image", ((read_photo(i.path), i.label) for i in small[:n])),
+        "image_none": ("image", ((read_photo(i.path), NONE) for i in none["photos"][:: max(1, len(none["photos"]) // 300)][:n])),
         "audio_test": ("audio", sounds_of(heard[:n])),
         "audio_dog_of_the_other_collection": ("audio", sounds_of([i for i in heard if i.label == 0 and i.origin == "esc10"][:n])),
         "audio_none": ("audio", sounds_of(none["sounds"][:n])),
@@ -41,9 +44,18 @@ def single_sets(data: Path, limit: int | None, seed: int) -> dict[str, Set]:
         "text_captions_without_the_word": ("text", iter(blind[:n])),
         "text_own_sentences": ("text", ((t, k) for t, k in own[:n] if k != NONE)),
         "text_none": ("text", ((t, NONE) for t, k in own if k == NONE)),
-        "video_moving_photos": ("video", moved(photos[:: max(1, len(photos) // min(n, 500))], seed)),
+        "video_moving_photos": ("video", moved(photos[:: max(1, len(photos) // min(n, 150))], seed)),
     }  # fmt: skip
     return sets
+
+
+def capped(items: list[Item], count: int) -> list[Item]:
+    """At most `count` of each class, evenly over its files."""
+    kept = []
+    for label in sorted({i.label for i in items}):
+        own = [i for i in items if i.label == label]
+        kept += [own[k] for k in np.linspace(0, len(own) - 1, min(count, len(own))).round().astype(int)]
+    return kept
 
 
 def named(texts: list[str], label: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""Begins the video encoder of `scenes` with the trunk and the named concepts of the image encoder, before its own part is trained.
+"""Begins the video encoder of `scenes` with all that the image encoder knows of a frame, before its own part, time, is trained.
 
     python -m fusion.training.scenes.video
 """
@@ -11,7 +11,7 @@ from fusion.config import CHECKPOINTS, EncoderConfig
 from fusion.encoders.video_frames import VideoFrames
 from fusion.model import load_weights, save_weights
 
-SHARED = ("trunk.", "concepts.weight", "concepts.bias")
+SHARED = ("trunk.", "concepts.", "project.", "pool.")
 
 
 def run(home: Path = CHECKPOINTS / "scenes") -> None:
