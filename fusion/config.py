@@ -37,7 +37,9 @@ class StrategyConfig:
     embed_dim: int = 96
     options: dict[str, Any] = field(default_factory=dict)
     grid: int = 0  # image tokens along one side, for tasks that ask where; 0 for the others
-    threshold: float | None = None  # answers of less confidence are "none of these"; None in tasks that do not ask
+    # {modalities given, "image+text": least confidence}: answers of less are "none of these"; None in tasks that do not ask
+    thresholds: dict[str, float] | None = None
+    sure: dict[str, float] | None = None  # {modality: confidence by itself that next to nothing unknown reaches}
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,8 @@ class Lab:
         home = heads_folder(checkpoints, self.task, self.choice)
         names = [n for n in (*STRATEGIES, *(f"{m}_only" for m in self.modalities)) if (home / n / "model.safetensors").exists()]
         self.models: dict[str, FusionModel] = {n: load_model(home / n, self.encoders).to(self.device) for n in names}
-        self.thresholds = {n: load_config(home / n / "config.json", StrategyConfig).threshold for n in names}
+        configs = {n: load_config(home / n / "config.json", StrategyConfig) for n in names}
+        self.thresholds, self.sure = {n: c.thresholds for n, c in configs.items()}, {n: c.sure for n, c in configs.items()}
         self.strategies = tuple(n for n in names if n in STRATEGIES)
         self.baselines = tuple(n for n in names if n not in STRATEGIES)
         self.encoder_parameters = {m: count(e) for m, e in self.encoders.items()}
@@ -231,10 +232,15 @@ class Lab:
             if found >= 0.5:
                 box = _on_picture(fused.place.box[0].tolist(), layouts["image"])
                 mask = fused.place.mask[0].sigmoid().cpu().numpy()
-        least = self.thresholds[name]
-        known = None if least is None else bool(probs[best] >= least)
+        known = None if self.thresholds[name] is None else self._knows(name, subsets, tuple(given))
         return Prediction(self.labels[best], self._named(probs), weights, contributions, votes, attention, layouts,
                           box, seconds, subsets, auxiliary, mask, found, known)  # fmt: skip
+
+    def _knows(self, name: str, subsets: Mapping[tuple[str, ...], np.ndarray], given: tuple[str, ...]) -> bool:
+        """Whether the answer is sure enough, or one modality by itself is: those that contradict one another are known, too."""
+        sure = self.sure[name] or {}
+        alone = any(subsets[m,].max() >= sure.get(m, 2.0) for m in given)
+        return alone or bool(subsets[given].max() >= self.thresholds[name]["+".join(given)])
 
     def _named(self, probs: Tensor | np.ndarray) -> dict[str, float]:
         return dict(zip(self.labels, probs.tolist(), strict=True))

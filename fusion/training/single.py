@@ -36,7 +36,7 @@ def measure_single(lab: Lab, modality: str, media: Iterable[tuple[Medium, int]])
             flush()
     if waiting:
         flush()
-    found, label, least = torch.cat(probs), torch.tensor(labels), lab.thresholds[f"{modality}_only"]
+    found, label, least = torch.cat(probs), torch.tensor(labels), (lab.thresholds[f"{modality}_only"] or {}).get(modality)
     sure = found.max(-1).values
     facts: dict[str, Any] = {} if least is None else {"below_threshold": round(float((sure < least).float().mean()), 5)}
     if bool((label < 0).all()):

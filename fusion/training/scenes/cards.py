@@ -22,7 +22,7 @@ TEACHERS = {
 }
 LIMITS = {
     "image": "One thing in the picture, of some size: a dog far away in a street is often missed. The classes stand for what the pictures showed: sheep are bighorns, cows are oxen and bison, birds are geese, storks, albatrosses and the small birds of CIFAR-10, fire is candles and torches, clock is a stopwatch or watch, rain is an umbrella (many of them dry): a rainy street without one is hardly known.",
-    "text": "English; of other languages only the class words of the templates. A sentence that tells of two classes has no right answer.",
+    "text": "English; of other languages only the class words of the templates. A sentence that tells of two classes has no right answer. \"A hot dog\" is still taken for a dog.",
     "audio": "One thing to be heard. A sheep is also a goat to it; of frogs, lions and sheep there were about thirty recordings each.",
     "video": "Real clips were tried by hand, not measured. What moves in front of a still camera was not in training.",
 }
@@ -139,14 +139,14 @@ def encoder_card(modality: str, report: dict[str, Any], title: str) -> str:
 def rejection_lines(name: str, report: dict[str, Any]) -> list[str]:
     """How well "none of these" is noticed, from each modality alone and from all."""
     rows = report["rejection"][name]
-    shown = [k for k in rows if k != "threshold" and (k.count("+") in (0, 3))]
+    shown = [k for k in rows if k.count("+") in (0, 3)]
     return [
-        f"None of these: an answer of less than {rows['threshold']:.2f} confidence is called so (`python -m fusion.training.scenes.rejection DIR`). On kinds that training never saw:",
+        "None of these: an answer of less confidence than the threshold of what is given is called so (`python -m fusion.training.scenes.rejection DIR`). On kinds that training never saw:",
         "",
-        "| given | AUROC | of the classes, accepted | of none, noticed |",
-        "|---|---|---|---|",
+        "| given | AUROC | threshold | of the classes, accepted | of none, noticed |",
+        "|---|---|---|---|---|",
         *[
-            f"| {k.replace('+', ', ')} | {rows[k]['auroc']:.3f} | {percent(rows[k]['accepted'])} | {percent(rows[k]['noticed'])} |"
+            f"| {k.replace('+', ', ')} | {rows[k]['auroc']:.3f} | {rows[k]['threshold']:.2f} | {percent(rows[k]['accepted'])} | {percent(rows[k]['noticed'])} |"
             for k in shown
         ],
         "",

@@ -1,10 +1,12 @@
 """When an answer of `scenes` is "none of these": a threshold on the confidence of each strategy, and how well it parts.
 
-    python -m fusion.training.scenes.rejection DIR        writes `threshold` into checkpoints/scenes/<strategy>/config.json
+    python -m fusion.training.scenes.rejection DIR        writes `thresholds` into checkpoints/scenes/<strategy>/config.json
 
-The threshold is the confidence that 92 % of validation samples of the eleven classes reach, over all subsets of the modalities alike. What
-is measured by `evaluate`: the area under the ROC curve of confidence between test samples of the classes and test samples of kinds that
-training never saw, none of the eleven in any modality; how many of either the threshold calls none.
+The threshold of a subset of the modalities is the confidence that 90 % of validation samples of the eleven classes reach with it.
+Modalities that contradict one another leave little confidence, too, and are not unknown: so an answer also counts as known where one
+modality by itself is surer than all but 4 % of validation samples of none of the classes. `evaluate` measures the area under the ROC curve
+of confidence between test samples of the classes and test samples of kinds that training never saw, none of the eleven in any modality,
+and how many of either are called none.
 
 Reference: Hendrycks & Gimpel 2017 (maximum softmax probability as a baseline); Hendrycks 2019 (outlier exposure, as these were trained).
 """
@@ -31,7 +33,7 @@ from fusion.training.data import FeatureCache, PreparedSamples, cache_path, fill
 from fusion.training.measure import answer
 from fusion.training.train import load_encoders
 
-ACCEPTED, COUNT, SEED = 0.92, 300, 77
+ACCEPTED, REACHED, COUNT, SEED = 0.9, 0.04, 300, 77
 TASK = TASKS["scenes"]
 
 
@@ -51,12 +53,20 @@ def confidences(model: FusionModel, task: Task, cache: FeatureCache) -> dict[tup
     return {s: answer(model, task, cache, s).probs.max(-1).values for s in subsets}
 
 
-def threshold_of(confident: Mapping[tuple[str, ...], Tensor], accepted: float = ACCEPTED) -> float:
-    """The confidence that a share `accepted` of all answers reaches; every subset counts alike."""
-    return round(float(torch.cat(list(confident.values())).quantile(1 - accepted)), 4)
+def thresholds_of(confident: Mapping[tuple[str, ...], Tensor], accepted: float = ACCEPTED) -> dict[str, float]:
+    """For each subset the confidence that a share `accepted` of the answers reaches."""
+    return {"+".join(subset): round(float(scores.quantile(1 - accepted)), 4) for subset, scores in confident.items()}
 
 
-def measure(model: FusionModel, task: Task, known: FeatureCache, none: FeatureCache, threshold: float) -> dict[str, Any]:
+def sure_of(strange: Mapping[tuple[str, ...], Tensor], thresholds: Mapping[str, float], reached: float = REACHED) -> dict[str, float]:
+    """{modality: the confidence by itself that a share `reached` of what is none of the classes reaches, and at least its threshold}."""
+    alone = {subset[0]: float(scores.quantile(1 - reached)) for subset, scores in strange.items() if len(subset) == 1}
+    return {m: max(round(value, 4), thresholds[m]) for m, value in alone.items()}
+
+
+def measure(
+    model: FusionModel, task: Task, known: FeatureCache, none: FeatureCache, thresholds: Mapping[str, float], sure: Mapping[str, float]
+) -> dict[str, Any]:
     """{subset: AUROC, share of the known that is accepted, share of the others that is called none}."""
     inside, outside = confidences(model, task, known), confidences(model, task, none)
     result = {}
@@ -65,26 +75,37 @@ def measure(model: FusionModel, task: Task, known: FeatureCache, none: FeatureCa
         target = torch.cat([torch.ones(len(scores)), torch.zeros(len(outside[subset]))]).long()
         result["+".join(subset)] = {
             "auroc": round(float(binary_auroc(both, target)), 5),
-            "accepted": round(float((scores >= threshold).float().mean()), 5),
-            "noticed": round(float((outside[subset] < threshold).float().mean()), 5),
+            "threshold": (least := thresholds["+".join(subset)]),
+            "accepted": round(float(known_of(inside, subset, least, sure).float().mean()), 5),
+            "noticed": round(1 - float(known_of(outside, subset, least, sure).float().mean()), 5),
         }
     return result
+
+
+def known_of(confident: Mapping[tuple[str, ...], Tensor], subset: tuple[str, ...], least: float, sure: Mapping[str, float]) -> Tensor:
+    """Which samples (N,) count as known when `subset` is given, as `Lab` decides it."""
+    alone = [confident[m,] >= sure.get(m, 2.0) for m in subset]
+    return torch.stack([confident[subset] >= least, *alone]).any(0)
 
 
 def report(lab: Lab, data: Path, count: int, seed: int) -> dict[str, Any]:
     """What `evaluate` writes for every strategy and baseline."""
     known, none = (features(data, "test", empty, count, seed) for empty in (False, True))
-    return {
-        n: measure(m, lab.task, known, none, lab.thresholds[n] or 0.0) | {"threshold": lab.thresholds[n]} for n, m in lab.models.items()
-    }
+    return {n: measure(m, lab.task, known, none, lab.thresholds[n] or {}, lab.sure[n] or {}) for n, m in lab.models.items()}
 
 
-def calibrate(data: Path, checkpoints: Path = CHECKPOINTS) -> dict[str, float]:
-    lab, cache, found = Lab("scenes", "cpu", checkpoints), features(data, "val", False, COUNT, SEED), {}
+def calibrate(data: Path, checkpoints: Path = CHECKPOINTS) -> dict[str, dict[str, float]]:
+    lab, found = Lab("scenes", "cpu", checkpoints), {}
+    cache, none = (features(data, "val", empty, COUNT, SEED) for empty in (False, True))
     for name, model in lab.models.items():
         path = checkpoints / "scenes" / name / "config.json"
-        found[name] = threshold_of(confidences(model, lab.task, cache))
-        save_config(path, replace(load_config(path, StrategyConfig), threshold=found[name]))
+        found[name] = thresholds_of(confidences(model, lab.task, cache))
+        save_config(
+            path,
+            replace(
+                load_config(path, StrategyConfig), thresholds=found[name], sure=sure_of(confidences(model, lab.task, none), found[name])
+            ),
+        )
     return found
 
 
