@@ -11,8 +11,6 @@ import numpy as np
 import torch
 import torchaudio
 from torch import Tensor, nn
-from transformers import MobileNetV1Config, MobileNetV1Model
-from transformers.models.mobilenet_v1.modeling_mobilenet_v1 import MobileNetV1ConvLayer
 
 from fusion.encoders.base import Prepared, TrunkEncoder, collate
 from fusion.encoders.concepts import NamedConcepts
@@ -57,6 +55,9 @@ def fill_up(samples: np.ndarray, least: int) -> np.ndarray:
 
 def build_trunk() -> nn.ModuleList:
     """transformers' MobileNetV1 for one channel, its last two separable layers at half their width."""
+    from transformers import MobileNetV1Config, MobileNetV1Model  # takes a second, which only this task should cost
+    from transformers.models.mobilenet_v1.modeling_mobilenet_v1 import MobileNetV1ConvLayer
+
     config = MobileNetV1Config(num_channels=1, tf_padding=True)
     network = MobileNetV1Model(config, add_pooling_layer=False)
     last = []

@@ -10,7 +10,6 @@ import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import BertConfig, BertModel
 
 from fusion.encoders.base import Prepared, TrunkEncoder, collate
 from fusion.encoders.concepts import NamedConcepts
@@ -46,6 +45,8 @@ class TextBERT(TrunkEncoder):
         )
         self.reader.normalizer = normalizers.BertNormalizer(lowercase=True)
         self.reader.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+        from transformers import BertConfig, BertModel  # takes a second, which only this task should cost
+
         self.trunk = BertModel(
             BertConfig(
                 vocab_size=len(self.vocabulary), hidden_size=width, num_hidden_layers=depth, num_attention_heads=4,

@@ -108,9 +108,7 @@ def questions_look(attention: dict[tuple[str, str], Tensor], features: dict[str,
     return torch.stack(looks).sum(0) / torch.stack(count).sum(0).clamp_min(1)[:, None]
 
 
-def place_losses(
-    placed: Placed, box: Tensor, mask: Tensor, found: Tensor, asked: Tensor, look: Tensor | None = None
-) -> dict[str, Tensor]:
+def place_losses(placed: Placed, box: Tensor, mask: Tensor, found: Tensor, asked: Tensor, look: Tensor | None = None) -> dict[str, Tensor]:
     """Smooth L1 of the box (with cross-entropy of the cells that vote for it), cross-entropy and Dice of the mask, cross-entropy of
     "is it there", and minus the log of the attention that lies in the box.
 

@@ -20,7 +20,18 @@ WORDS = {
     "zh": ["零 〇", "一 壹", "二 贰 两 貳 兩", "三 叁 參", "四 肆", "五 伍", "六 陆 陸", "七 柒", "八 捌", "九 玖"],
 }
 HOMOPHONES = ["zeroh ziro", "won wun", "too to tu", "tree thre", "for fore", "fife fyve", "sicks sics", "sevn sven", "ate ait", "nyne nien"]
-ORDINALS = ["zeroth", "first 1st", "second 2nd", "third 3rd", "fourth 4th", "fifth 5th", "sixth 6th", "seventh 7th", "eighth 8th", "ninth 9th"]
+ORDINALS = [
+    "zeroth",
+    "first 1st",
+    "second 2nd",
+    "third 3rd",
+    "fourth 4th",
+    "fifth 5th",
+    "sixth 6th",
+    "seventh 7th",
+    "eighth 8th",
+    "ninth 9th",
+]
 ROMAN = ["", "", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX"]
 NUMERALS = ["{}", "{}.", "#{}", "no. {}", "({})", "0{}", "00{}", "{}!", "{}.0", "nr {}", "= {}", "№{}", '"{}"', "{}?"]
 SCRIPTS = ["٠١٢٣٤٥٦٧٨٩", "०१२३४५६७८९", "０１２３４５６７８９", "⓪①②③④⑤⑥⑦⑧⑨"]
@@ -44,7 +55,10 @@ PHRASES = {
            "escribí {w}", "la cifra {w}", "tengo {w} gatos", "línea {w}"],
     "zh": ["数字{w}", "这是{w}", "我写的是{w}", "第{w}个", "{w}号", "有{w}个苹果", "请按{w}", "{w}只猫", "答案是{w}", "第{w}页", "我想是{w}", "{w}路车"],
 }  # fmt: skip
-PHRASES |= {"it": ["il numero {w}", "è un {w}", "pagina {w}", "credo sia {w}"], "pt": ["o número {w}", "é um {w}", "página {w}", "acho que é {w}"]}
+PHRASES |= {
+    "it": ["il numero {w}", "è un {w}", "pagina {w}", "credo sia {w}"],
+    "pt": ["o número {w}", "é um {w}", "página {w}", "acho que é {w}"],
+}
 PHRASES["pinyin"] = ["shùzì {w}", "dì {w} gè", "{w} hào", "zhè shì {w}"]
 CONTRASTS = {
     "en": ["not {o} but {w}", "{w}, not {o}", "it is {w} and not {o}", "I said {w}, not {o}", "not a {o}, a {w}", "no, not {o}: {w}"],
@@ -67,7 +81,9 @@ nice pretty strange quiet loud open close begin end stop start read write speak 
 le la les des est avec pour dans sur pas plus vous nous elle être avoir faire maison chien chat jour nuit soleil pluie bonjour merci livre rue ville
 der die das und ist nicht mit auf ich wir sie haben werden Haus Hund Katze Tag Nacht Sonne Regen Buch Straße Stadt danke bitte immer wieder schön
 el los las es con por para que como más muy casa perro gato día noche sol lluvia libro calle ciudad gracias siempre bueno grande img src http www com org
-html div alert onerror null0 x= y= id= name= value= <b> </b> // && $ % @ # * + / ; ( ) [ ] { } ~ | : ! ? , .""".replace("null0 ", "").split()
+html div alert onerror null0 x= y= id= name= value= <b> </b> // && $ % @ # * + / ; ( ) [ ] { } ~ | : ! ? , .""".replace(
+    "null0 ", ""
+).split()
 HANZI = "的是不了人我在有他这为之大来以个中上们到说国和地也子时道出而要于就下得可你年生自会那后能对着事其里所去行过家用发天如然作方成者多日都小军无同么经法当起与好看学进种将还分此心前面又定见只主没公从页号路数字请按苹果答案猫狗"
 
 
@@ -107,7 +123,17 @@ def misspell(word: str, rng: np.random.Generator) -> str:
 def respell(text: str, rng: np.random.Generator) -> str:
     """Upper, lower or title case, stray spaces and closing marks."""
     kind = rng.random()
-    text = text.upper() if kind < 0.12 else text.capitalize() if kind < 0.35 else text.title() if kind < 0.42 else text.lower() if kind < 0.6 else text
+    text = (
+        text.upper()
+        if kind < 0.12
+        else text.capitalize()
+        if kind < 0.35
+        else text.title()
+        if kind < 0.42
+        else text.lower()
+        if kind < 0.6
+        else text
+    )
     return text + str(rng.choice(["", "", "", "", ".", "!", "?", " ", "...", "。"]))
 
 
@@ -128,7 +154,9 @@ def make_text(digit: int, split: str, rng: np.random.Generator) -> str:
     if kind < 0.19:
         return respell(str(rng.choice(["{}", "number {}", "{} "])).format(rng.choice(HOMOPHONES[digit].split())), rng)
     if kind < 0.23:
-        return respell(str(rng.choice(["the {}", "{}", "the {} of the month", "on the {} floor"])).format(rng.choice(ORDINALS[digit].split())), rng)
+        return respell(
+            str(rng.choice(["the {}", "{}", "the {} of the month", "on the {} floor"])).format(rng.choice(ORDINALS[digit].split())), rng
+        )
     language = str(rng.choice(list(WORDS), p=[0.36, 0.11, 0.11, 0.11, 0.05, 0.05, 0.05, 0.16]))
     word = str(digit) if rng.random() < 0.15 else word_for(digit, language, rng)
     if len(word) >= 4 and rng.random() < 0.22:
@@ -143,7 +171,13 @@ def make_text(digit: int, split: str, rng: np.random.Generator) -> str:
     around = rng.random()
     if around < 0.12 and split == "train":  # the word among words that no template has
         gap = "" if language == "zh" else " "
-        text = f"{filler(rng)}{gap}{word}{gap}{filler(rng)}" if around < 0.06 else f"{word}{gap}{filler(rng)}" if around < 0.09 else f"{filler(rng)}{gap}{word}"
+        text = (
+            f"{filler(rng)}{gap}{word}{gap}{filler(rng)}"
+            if around < 0.06
+            else f"{word}{gap}{filler(rng)}"
+            if around < 0.09
+            else f"{filler(rng)}{gap}{word}"
+        )
     elif around < 0.18:  # a longer text around the phrase
         text = f"{text} {filler(rng)}" if rng.random() < 0.5 else f"{filler(rng)} {text}"
     return respell(text, rng)
@@ -169,7 +203,12 @@ def hanzi(rng: np.random.Generator) -> str:
 
 def made_up(rng: np.random.Generator) -> str:
     """A word nobody knows: syllables, sometimes with marks as in code or markup."""
-    word = "".join(str(rng.choice(list("bcdfghjklmnprstvwz"))) + str(rng.choice(list("aeiou"))) + str(rng.choice(["", "", "n", "r", "s", "l", "t", "ng"])) for _ in range(int(rng.integers(1, 5))))
+    word = "".join(
+        str(rng.choice(list("bcdfghjklmnprstvwz")))
+        + str(rng.choice(list("aeiou")))
+        + str(rng.choice(["", "", "n", "r", "s", "l", "t", "ng"]))
+        for _ in range(int(rng.integers(1, 5)))
+    )
     return word if rng.random() < 0.85 else str(rng.choice(["<{}>", "{}=", "${{{}}}", "@{}", "{}.com", "{}:", "/{}", "{}()"])).format(word)
 
 

@@ -1,6 +1,6 @@
 """Begins the video encoder of `scenes` with all that the image encoder knows of a frame, before its own part, time, is trained.
 
-    python -m fusion.training.scenes.video
+python -m fusion.training.scenes.video
 """
 
 from __future__ import annotations
