@@ -18,7 +18,14 @@
       pen.stroke();
     }
   };
-  const wipe = (canvas) => { const pen = canvas.getContext("2d"); pen.fillStyle = "#fff"; pen.fillRect(0, 0, canvas.width, canvas.height); };
+  // Paper where one draws; beside a photo the frame's own ground.
+  const wipe = (canvas) => {
+    const pen = canvas.getContext("2d");
+    pen.clearRect(0, 0, canvas.width, canvas.height);
+    if (canvas.dataset.draws === "false") return;
+    pen.fillStyle = "#fff";
+    pen.fillRect(0, 0, canvas.width, canvas.height);
+  };
   // The current picture behind an empty pad: an example, an upload or a camera picture, whole and centred.
   const backdrop = (canvas, url) => {
     const picture = new Image();
@@ -44,16 +51,16 @@
       if (stroke) return; // a result that arrives while the pen is down must not wipe what is being drawn
       cancelAnimationFrame(playing);
       strokes = api.value().strokes || [];
+      if (api.value().source === "drawing") penned = true;
+      canvas.dataset.draws = String(drawing());
       wipe(canvas);
       const url = FL.get("result")?.media?.image?.url;
       if (api.value().source === "drawing") paint(canvas, strokes);
       else if (url && api.value().source !== "none") backdrop(canvas, url);
       canvas.parentElement?.classList.toggle("fl-empty", api.value().source === "none");
-      if (api.value().source === "drawing") penned = true;
       tools.forEach((tool) => { tool.disabled = api.value().source !== "drawing"; tool.hidden = !drawing(); });
       take.hidden = FL.draws();
       take.setAttribute("aria-pressed", String(penned));
-      canvas.dataset.draws = String(drawing());
     };
     const commit = () => {
       api.emit("drawn");
