@@ -67,7 +67,7 @@ def test_sounds_are_heard(lab: Lab) -> None:
 
 
 def test_none_of_these(lab: Lab) -> None:
-    """Coffee, a bus, a saxophone, a rocket; silence, noise and a blank picture: most strategies say that it is none."""
+    """Coffee, a bus, a saxophone, a motorcycle; silence, noise and a blank picture: most strategies say that it is none."""
     noise = np.random.default_rng(0).normal(0, 0.1, 48000).astype(np.float32)
     strange = [{"audio": Audio(16000, np.zeros(32000, np.float32))}, {"audio": Audio(16000, noise)},
                {"image": np.full((300, 400, 3), 128, np.uint8)}, make_example("nothing")]  # fmt: skip

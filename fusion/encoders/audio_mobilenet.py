@@ -13,18 +13,20 @@ import torchaudio
 from torch import Tensor, nn
 
 from fusion.encoders.base import Prepared, TrunkEncoder, collate
-from fusion.encoders.concepts import NamedConcepts
+from fusion.encoders.concepts import LearnedReading, NamedConcepts
 from fusion.types import Audio, Layout, Panel
 
 RATE, FFT, WINDOW, HOP, MELS = 16000, 512, 400, 160, 64
-STRIDE, LEAST = 32, 96  # frames of 10 ms in a token; frames of the shortest sound, shorter ones are repeated
-WIDTH = 512
+STRIDE, LEAST = 32, 96  # frames of 10 ms in a token; frames heard at once, and of the shortest sound: shorter ones are repeated
+INNER, WIDTH = 768, 1024  # channels of the last layer but one, of 1,024 in the teacher, and of the last
 CLASSES = 521  # of AudioSet
 # first and last of AudioSet's classes that sound like one of the things the task `scenes` asks for, in the order of its labels
 CONCEPTS = (
     ((69, 75),), ((76, 78), (80, 80)), ((99, 102), (106, 116)), ((85, 86),), ((90, 92),), ((104, 105),), ((127, 128),),
     ((288, 289),), ((292, 293),), ((389, 389), (400, 402)), ((280, 280), (283, 285)),
 )  # fmt: skip
+# what says nothing for or against them: animal, pets, livestock, fowl, wild animals, canidae, thunder, water, sound effect, places, echo
+NEUTRAL = ((67, 68), (81, 81), (93, 93), (103, 103), (117, 117), (281, 282), (498, 498), (500, 506), (520, 520))
 LEVEL = 0.1  # root mean square that every sound is brought to
 
 
@@ -53,17 +55,19 @@ def fill_up(samples: np.ndarray, least: int) -> np.ndarray:
     return np.resize(samples, least) if 0 < len(samples) < least else samples if len(samples) else np.zeros(least, np.float32)
 
 
-def build_trunk() -> nn.ModuleList:
-    """transformers' MobileNetV1 for one channel, its last two separable layers at half their width."""
+def build_trunk(inner: int = INNER) -> nn.ModuleList:
+    """transformers' MobileNetV1 for one channel, with `inner` channels in the last layer but one."""
     from transformers import MobileNetV1Config, MobileNetV1Model  # takes a second, which only this task should cost
     from transformers.models.mobilenet_v1.modeling_mobilenet_v1 import MobileNetV1ConvLayer
 
     config = MobileNetV1Config(num_channels=1, tf_padding=True)
     network = MobileNetV1Model(config, add_pooling_layer=False)
-    last = []
-    for stride in (2, 1):
-        last += [MobileNetV1ConvLayer(config, WIDTH, WIDTH, 3, stride, WIDTH), MobileNetV1ConvLayer(config, WIDTH, WIDTH, 1)]
-    layers = nn.ModuleList([network.conv_stem, *network.layer[:22], *last])
+    narrow = [
+        MobileNetV1ConvLayer(config, 512, inner, 1),
+        MobileNetV1ConvLayer(config, inner, inner, 3, 1, inner),
+        MobileNetV1ConvLayer(config, inner, WIDTH, 1),
+    ]
+    layers = nn.ModuleList([network.conv_stem, *network.layer[:23], *narrow])
     for layer in layers:
         layer.normalization.momentum = 0.1  # of the new value; TensorFlow counts the old one's
     return layers
@@ -84,8 +88,8 @@ class AudioMobileNet(TrunkEncoder):
         super().__init__(embed_dim)
         self.class_names = tuple(names)
         self.trunk = build_trunk()
-        self.concepts = NamedConcepts(embed_dim, WIDTH, CLASSES, CONCEPTS, exclusive=False)
-        self.project = nn.Sequential(nn.LayerNorm(WIDTH), nn.Linear(WIDTH, embed_dim))
+        self.concepts = NamedConcepts(embed_dim, WIDTH, CLASSES, CONCEPTS, exclusive=False, neutral=NEUTRAL)
+        self.project = LearnedReading(WIDTH, embed_dim)
 
     def prepare(self, medium: Audio) -> Prepared:
         samples = medium.samples
@@ -101,25 +105,35 @@ class AudioMobileNet(TrunkEncoder):
         return Prepared(torch.from_numpy(np.ascontiguousarray(mel)), layout, (0.0, max(seconds, len(mel) * HOP / RATE)))
 
     def hidden(self, values: Tensor, mask: Tensor) -> Tensor:
-        """The trunk's last maps, the mean over pitch: (B, N / 32, 512), before anything that was trained with the task's labels."""
+        """The trunk's last maps, the mean over pitch: (B, N / 32, 1024), before anything that was trained with the task's labels.
+
+        The trunk hears a second at a time, as the teacher did, who counts on the edges of one; the last second of a sound ends where
+        the sound ends, and of what it shares with the one before nothing is taken.
+        """
         found = values.new_zeros(len(values), values.shape[1] // STRIDE, WIDTH)
         lengths = mask.sum(1)
         for length in lengths.unique().tolist():  # sounds of one length at a time: one of half a minute does not make all as long
             rows = (lengths == length).nonzero().squeeze(1)
-            x = values[rows, None, :length].contiguous(memory_format=torch.channels_last)  # (b, 1, n, 64)
+            whole, rest = divmod(length, LEAST)
+            starts = [LEAST * i for i in range(whole)] + [length - LEAST] * bool(rest)
+            x = torch.stack([values[rows, start : start + LEAST] for start in starts], 1).flatten(0, 1)  # (b P, 96, 64)
+            x = x[:, None].contiguous(memory_format=torch.channels_last)
             for layer in self.trunk:
                 x = layer(x)
-            found = found.index_put(
-                (rows[:, None], torch.arange(length // STRIDE, device=rows.device)), x.mean(3).transpose(1, 2).to(found.dtype)
-            )
+            tokens = x.mean(3).transpose(1, 2).unflatten(0, (len(rows), len(starts)))  # (b, P, 3, 1024)
+            line = tokens[:, :whole].flatten(1, 2)
+            if rest:
+                line = torch.cat([line, tokens[:, -1, -(rest // STRIDE) :]], 1)
+            at = torch.arange(length // STRIDE, device=rows.device)
+            found = found.index_put((rows[:, None], at), line.to(found.dtype))
         return found
 
     def tokenize(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         hidden, real = self.hidden(values, mask), mask[:, ::STRIDE]
-        return self.project(hidden) + self.concepts(self.whole(hidden, real))[:, None], real
+        return self.concepts(self.whole(hidden, real)[:, None], self.project(hidden)), real
 
     def whole(self, hidden: Tensor, real: Tensor) -> Tensor:
-        """The mean over time (B, 512), which was taught to be the teacher's embedding up to a linear map."""
+        """The mean over time (B, 1024), which was taught to be the teacher's embedding."""
         share = real.to(hidden.dtype) / real.sum(1, keepdim=True)
         return torch.einsum("btw,bt->bw", hidden, share)
 
@@ -137,6 +151,6 @@ class AudioMobileNet(TrunkEncoder):
         if not self.class_names:
             return panels
         values, mask = collate([prepared])
-        device = self.project[1].weight.device
+        device = self.project.linear.weight.device
         hidden = self.hidden(values.to(device), mask.to(device))
         return [*panels, self.concepts.panel(hidden[0].mean(0), self.class_names)]

@@ -28,10 +28,10 @@ class Prepared:
 class AttentionPool(nn.Module):
     """Tokens (B, T, D) to one vector (B, D) by a learned score per token, softmax over real tokens (Bahdanau 2015, one query)."""
 
-    def __init__(self, dim: int) -> None:
+    def __init__(self, dim: int, normed: bool = True) -> None:
         super().__init__()
         self.score = nn.Sequential(nn.Linear(dim, dim // 2), nn.Tanh(), nn.Linear(dim // 2, 1, bias=False))
-        self.norm = nn.LayerNorm(dim)
+        self.norm = nn.LayerNorm(dim) if normed else nn.Identity()
 
     def forward(self, tokens: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         scores = self.score(tokens).squeeze(-1).masked_fill(~mask, float("-inf"))  # (B, T)
@@ -86,6 +86,11 @@ class TrunkEncoder(Encoder):
     """An encoder around a `trunk` that was trained elsewhere; frozen, its normalisation stays as it is while the rest is trained."""
 
     trunk: nn.Module
+
+    def __init__(self, embed_dim: int) -> None:
+        """The length of its vectors says how much there is to tell, so they are not brought to one length."""
+        super().__init__(embed_dim, pools=False)
+        self.pool = AttentionPool(embed_dim, normed=False)
 
     def freeze(self) -> None:
         self.trunk.requires_grad_(False)

@@ -3,10 +3,15 @@
 The classifier over the teacher's classes comes from distillation and is not trained on the task. It knows song birds, wall clocks and
 saxophones, of which the task's own pictures and sounds have few or none, and it knows much that is none of the task's classes.
 
-Reference: Koh 2020 (Concept Bottleneck Models); Lampert 2009 (attributes for classes never seen).
+What is learned anew beside it (`LearnedReading`) is kept from knowing its few training media by heart: most of what it reads is dropped
+at random, and for half of the samples all of it, so that the names have to be able to answer alone.
+
+Reference: Koh 2020 (Concept Bottleneck Models); Lampert 2009 (attributes for classes never seen); Srivastava 2014 (dropout).
 """
 
 from __future__ import annotations
+
+import math
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +21,7 @@ from fusion.types import Panel
 
 Spans = tuple[tuple[tuple[int, int], ...], ...]  # of each group: first and last of the classes that belong to it
 LEAST = 3.4e-4  # probability below which nothing is told apart
+LOWEST = math.log(LEAST)
 
 
 class NamedConcepts(nn.Module):
@@ -24,18 +30,26 @@ class NamedConcepts(nn.Module):
     Args:
         count: classes of the classifier.
         exclusive: whether one class at a time is there (softmax, a group is the sum), or several (sigmoid, a group is its likeliest).
+        neutral: classes that say nothing for or against the groups ("animal", "inside, small room") and are left out of all others.
     """
 
-    def __init__(self, embed_dim: int, width: int, count: int, spans: Spans, exclusive: bool) -> None:
+    def __init__(
+        self, embed_dim: int, width: int, count: int, spans: Spans, exclusive: bool, neutral: tuple[tuple[int, int], ...] = ()
+    ) -> None:
         super().__init__()
         self.exclusive = exclusive
         self.weight, self.bias = nn.Buffer(torch.zeros(count, width)), nn.Buffer(torch.zeros(count))
         self.embed = nn.Linear(len(spans) + 1, embed_dim, bias=False)
+        self.gate = nn.Linear(len(spans) + 1, 1)
+        nn.init.zeros_(self.gate.weight)
+        nn.init.constant_(self.gate.bias, 2.0)
         member = torch.zeros(len(spans) + 1, count)
         for row, group in enumerate(spans):
             for first, last in group:
                 member[row, first : last + 1] = 1
         member[-1] = 1 - member[:-1].amax(0)
+        for first, last in neutral:
+            member[-1, first : last + 1] = 0
         self.member = nn.Buffer(member, persistent=False)
 
     def probs(self, vector: Tensor) -> Tensor:
@@ -49,10 +63,32 @@ class NamedConcepts(nn.Module):
         each = found @ self.member.T if self.exclusive else (found[..., None, :] * self.member).amax(-1)
         return each.clamp_min(LEAST).log()
 
-    def forward(self, vector: Tensor) -> Tensor:
-        return self.embed(self.groups(vector) / 4)
+    def forward(self, vector: Tensor, learned: Tensor) -> Tensor:
+        """What is `learned` (..., D) and what is named, together; little of both where the names say that it is something else."""
+        groups = self.groups(vector)
+        named = self.embed((groups - LOWEST) / 2)  # nothing of a group that is not there
+        return (learned + named) * self.gate(groups).sigmoid()
 
     def panel(self, vector: Tensor, names: tuple[str, ...], count: int = 10) -> Panel:
         """The likeliest names for a vector (W,)."""
         found = self.probs(vector).topk(min(count, len(names)))
         return Panel("bars", "concepts.names", found.values.cpu().numpy(), names=tuple(names[i] for i in found.indices))
+
+
+class LearnedReading(nn.Module):
+    """Vectors (B, T, W) of a trunk to embeddings (B, T, D), learned with the task's labels.
+
+    In training a channel is dropped for all tokens of a sample: dropped for each by itself, it would be made up for by the others.
+    """
+
+    def __init__(self, width: int, embed_dim: int, drop: float = 0.8, silent: float = 0.5) -> None:
+        super().__init__()
+        self.norm, self.linear, self.drop, self.silent = nn.LayerNorm(width), nn.Linear(width, embed_dim), drop, silent
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        x = self.norm(hidden)
+        if not self.training:
+            return self.linear(x)
+        kept = torch.rand(len(x), 1, x.shape[-1], device=x.device) >= self.drop
+        heard = torch.rand(len(x), 1, 1, device=x.device) >= self.silent
+        return self.linear(x * kept / (1 - self.drop)) * heard

@@ -11,12 +11,13 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torchvision.models import MobileNet_V2_Weights
 from torchvision.models.efficientnet import EfficientNet, MBConvConfig
 from torchvision.ops import Conv2dNormActivation
 
 from fusion.encoders.base import Prepared, TrunkEncoder, collate
-from fusion.encoders.concepts import NamedConcepts
+from fusion.encoders.concepts import LearnedReading, NamedConcepts
 from fusion.encoders.image_cnn import grid_layout, strongest_channels
 from fusion.types import Layout, Panel
 
@@ -26,17 +27,25 @@ CONCEPTS = (
     ((151, 268),), ((281, 285),), ((7, 24), (80, 100), (127, 146)), ((345, 347),), ((348, 349),), ((291, 291),), ((30, 32),),
     ((977, 978),), ((470, 470), (862, 862)), ((409, 409), (530, 531), (826, 826), (892, 892)), ((879, 879),),
 )  # fmt: skip
-# expansion, kernel, stride, channels in and out, blocks: EfficientNet-Lite0, which has a fourth block in the sixth stage
+# expansion, kernel, stride, channels in and out, blocks: EfficientNet-Lite0, whose last two stages are six times as wide inside as outside
 STAGES = (
     (1, 3, 1, 32, 16, 1),
     (6, 3, 2, 16, 24, 2),
     (6, 5, 2, 24, 40, 2),
     (6, 3, 2, 40, 80, 3),
     (6, 5, 1, 80, 112, 3),
-    (6, 5, 2, 112, 192, 3),
-    (6, 3, 1, 192, 320, 1),
+    (5, 5, 2, 112, 192, 4),
+    (5, 3, 1, 192, 320, 1),
 )
 WIDTH = 1280
+
+
+class HalvingConv(nn.Conv2d):
+    """Stride 2 over an even number of pixels as TensorFlow pads it, and so as the teacher learned it: nothing is added on the left."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        before, after = (self.kernel_size[0] - 2) // 2, (self.kernel_size[0] - 1) // 2
+        return F.conv2d(F.pad(x, (before, after, before, after)), self.weight, self.bias, self.stride, groups=self.groups)
 
 
 class LiteBlock(nn.Module):
@@ -59,12 +68,15 @@ class LiteBlock(nn.Module):
         return x + self.block(x) if self.shortcut else self.block(x)
 
 
-def build_trunk() -> nn.Sequential:
+def build_trunk(stages: tuple[tuple[int, ...], ...] = STAGES) -> nn.Sequential:
     """torchvision's EfficientNet of these stages without its classifier: pictures (B, 3, S, S) to maps (B, 1280, S / 32, S / 32)."""
-    settings = [MBConvConfig(t, k, s, i, o, n, block=LiteBlock) for t, k, s, i, o, n in STAGES]
+    settings = [MBConvConfig(t, k, s, i, o, n, block=LiteBlock) for t, k, s, i, o, n in stages]
     network = EfficientNet(settings, dropout=0.0, num_classes=1, last_channel=WIDTH, norm_layer=lambda c: nn.BatchNorm2d(c, eps=1e-3))
     for whole in (network.features[0], network.features[-1]):
         whole[2] = nn.ReLU6(inplace=True)  # torchvision's stem and head have SiLU
+    for step in [m for m in network.features.modules() if isinstance(m, Conv2dNormActivation) and m[0].stride == (2, 2)]:
+        c = step[0]
+        step[0] = HalvingConv(c.in_channels, c.out_channels, c.kernel_size, 2, groups=c.groups, bias=False)
     return network.features
 
 
@@ -115,7 +127,7 @@ class ImageEfficientNet(TrunkEncoder):
         self.size, self.grid = size, size // STRIDE
         self.trunk = build_trunk()
         self.concepts = build_concepts(embed_dim)
-        self.project = nn.Sequential(nn.LayerNorm(WIDTH), nn.Linear(WIDTH, embed_dim))
+        self.project = LearnedReading(WIDTH, embed_dim)
 
     def prepare(self, medium: np.ndarray) -> Prepared:
         small, extent = square(medium, self.size)
@@ -131,7 +143,7 @@ class ImageEfficientNet(TrunkEncoder):
 
     def read(self, hidden: Tensor) -> Tensor:
         """Cells (B, T, 1280) to tokens (B, T, D): what is in the cell, and what the whole picture is called."""
-        return self.project(hidden) + self.concepts(hidden.mean(1, keepdim=True))
+        return self.concepts(hidden.mean(1, keepdim=True), self.project(hidden))
 
     def picture(self, values: Tensor) -> np.ndarray:
         return values.mean(0).numpy()
@@ -139,7 +151,7 @@ class ImageEfficientNet(TrunkEncoder):
     @torch.no_grad()
     def inside(self, medium: np.ndarray, prepared: Prepared) -> list[Panel]:
         """What the stem, a middle stage and the last one answer to."""
-        x, panels = collate([prepared])[0].to(self.project[1].weight.device), []
+        x, panels = collate([prepared])[0].to(self.project.linear.weight.device), []
         for i, stage in enumerate(self.trunk):
             x = stage(x)
             if i in (0, 4, 7):

@@ -76,7 +76,7 @@ class TextBERT(TrunkEncoder):
 
     def tokenize(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         hidden = self.hidden(values, mask)
-        return self.project(hidden) + self.concepts(self.sentence(hidden, mask))[:, None], mask
+        return self.concepts(self.sentence(hidden, mask)[:, None], self.project(hidden)), mask
 
     def options(self) -> dict[str, list]:
         return {"vocabulary": self.vocabulary, "phrases": self.phrases}

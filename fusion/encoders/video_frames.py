@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from fusion.encoders.base import Prepared, TrunkEncoder
+from fusion.encoders.concepts import LearnedReading
 from fusion.encoders.image_efficientnet import WIDTH, build_concepts, build_trunk, concept_names, frames_layout, square, standardised
 from fusion.encoders.video_tcn import TemporalBlock, sample_times
 from fusion.types import Clip, Panel
@@ -31,7 +32,7 @@ class VideoFrames(TrunkEncoder):
         super().__init__(embed_dim)
         self.trunk = build_trunk()
         self.concepts = build_concepts(embed_dim)
-        self.project = nn.Sequential(nn.LayerNorm(WIDTH), nn.Linear(WIDTH, embed_dim))
+        self.project = LearnedReading(WIDTH, embed_dim)
         self.temporal = nn.ModuleList([TemporalBlock(embed_dim, 3, 1), TemporalBlock(embed_dim, 3, 2)])
 
     def prepare(self, medium: Clip) -> Prepared:
@@ -52,7 +53,7 @@ class VideoFrames(TrunkEncoder):
 
     def read(self, hidden: Tensor, mask: Tensor) -> Tensor:
         """Frames (B, T, 1280) to tokens (B, T, D), each knowing its neighbours."""
-        x = (self.project(hidden) + self.concepts(hidden)).transpose(1, 2)
+        x = self.concepts(hidden, self.project(hidden)).transpose(1, 2)
         for block in self.temporal:
             x = block(x, mask)
         return x.transpose(1, 2)
@@ -63,5 +64,5 @@ class VideoFrames(TrunkEncoder):
     @torch.no_grad()
     def inside(self, medium: Clip, prepared: Prepared) -> list[Panel]:
         """What of ImageNet it would name in the clip."""
-        device = self.project[1].weight.device
+        device = self.project.linear.weight.device
         return [self.concepts.panel(self.hidden(prepared.values[None].to(device))[0].mean(0), concept_names())]

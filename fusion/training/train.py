@@ -50,12 +50,12 @@ RECIPES = {  # found by a few short runs; samples are per epoch
 }
 # what lies on the distilled trunks of the task `scenes`
 SCENE_RECIPES = {
-    "image_only": TrainConfig(epochs=4, samples=10000, batch_size=64, lr=1e-3, weight_decay=0.05),
+    "image_only": TrainConfig(epochs=2, samples=10000, batch_size=32, lr=1e-3, weight_decay=0.05),
     "text_only": TrainConfig(epochs=5, samples=16000, batch_size=64, lr=1e-3, weight_decay=0.05),
-    "audio_only": TrainConfig(epochs=2, samples=10000, batch_size=64, lr=1e-3, weight_decay=0.05),
-    "video_only": TrainConfig(epochs=2, samples=1500, batch_size=64, lr=1e-3, weight_decay=0.05),
+    "audio_only": TrainConfig(epochs=2, samples=10000, batch_size=32, lr=1e-3, weight_decay=0.05),
+    "video_only": TrainConfig(epochs=2, samples=2000, batch_size=32, lr=1e-3, weight_decay=0.05),
 }
-SCENE_SAMPLES = 4000
+SCENE_SAMPLES, SCENE_EPOCHS = 4000, 30
 STRATEGY_RECIPE = TrainConfig(epochs=10, samples=24000, batch_size=128, lr=1e-3, precision="fp32", workers=0)
 FIND_SAMPLES, FIND_TOKEN_EPOCHS = 12000, 20  # box and mask are still learned when the label has long been
 GATED_SUM_EPOCHS = 30  # dynamic on `digits-add`: what is weighed and the weights have to find one another
@@ -67,6 +67,8 @@ def recipe_of(name: str, task: Task) -> TrainConfig:
     few = FIND_SAMPLES if task.grid else SCENE_SAMPLES if task.name == "scenes" else STRATEGY_RECIPE.samples
     recipe = replace(STRATEGY_RECIPE, samples=few)
     tokens = name in STRATEGIES and STRATEGIES[name].fuses == "tokens"
+    if task.name == "scenes":
+        return replace(recipe, epochs=SCENE_EPOCHS)
     if name == "dynamic" and task.pairs:
         return replace(recipe, epochs=GATED_SUM_EPOCHS)
     return replace(recipe, epochs=FIND_TOKEN_EPOCHS) if tokens and task.grid else recipe

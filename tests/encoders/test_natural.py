@@ -10,14 +10,14 @@ from torch.nn import functional as F
 
 from fusion.config import EncoderConfig
 from fusion.encoders import ENCODERS, TrunkEncoder, collate
-from fusion.encoders.audio_mobilenet import HOP, LEVEL, RATE, AudioMobileNet, at_level, fill_up, log_mel, mel_filters
-from fusion.encoders.concepts import LEAST, NamedConcepts
+from fusion.encoders.audio_mobilenet import HOP, LEVEL, RATE, WIDTH, AudioMobileNet, at_level, build_trunk, fill_up, log_mel, mel_filters
+from fusion.encoders.concepts import LEAST, LearnedReading, NamedConcepts
 from fusion.encoders.image_efficientnet import CONCEPTS, ImageEfficientNet, concept_names, square, standardised
 from fusion.encoders.text_bert import UNKNOWN, TextBERT, agreement
 from fusion.encoders.video_frames import FRAMES, VideoFrames
 from fusion.model import load_encoder, load_weights, save_weights
 from fusion.tasks import SCENES, TASKS
-from fusion.training.scenes.audio import copy_layers
+from fusion.training.scenes.audio import start_from
 from fusion.training.scenes.teachers import STRIDES, patches_of
 from fusion.types import Audio, Clip
 
@@ -67,6 +67,43 @@ def test_concepts_of_several_classes_at_once() -> None:
     torch.testing.assert_close(concepts.groups(torch.zeros(1, 3)).exp()[0], torch.tensor([0.9, 0.7, LEAST]))
 
 
+def test_what_is_named_as_something_else_is_hardly_passed_on() -> None:
+    concepts = NamedConcepts(4, 3, 2, (((0, 0),),), exclusive=True)
+    concepts.gate.weight.data.copy_(torch.tensor([[0.0, 4.0]]))  # closes as "all others" falls, so opens with it here
+    concepts.gate.bias.data.fill_(0.0)
+    learned = torch.ones(1, 4)
+    concepts.bias.copy_(torch.tensor([0.0, 20.0]))
+    sure = concepts(torch.zeros(1, 3), learned)
+    torch.testing.assert_close(sure, 0.5 * (learned + concepts.embed(torch.tensor([[0.0, -np.log(LEAST) / 2]]).float())))
+    concepts.bias.copy_(torch.tensor([20.0, 0.0]))
+    assert concepts(torch.zeros(1, 3), learned).abs().max() < 1e-6
+
+
+def test_neutral_classes_are_in_no_group() -> None:
+    concepts = NamedConcepts(4, 3, 4, (((0, 0),),), exclusive=False, neutral=((1, 2),))
+    assert concepts.member.tolist() == [[1, 0, 0, 0], [0, 0, 0, 1]]
+
+
+def test_half_of_training_hears_the_names_alone() -> None:
+    torch.manual_seed(0)
+    reading = LearnedReading(16, 4, drop=0.0)
+    x = torch.randn(400, 3, 16)
+    whole = reading.eval()(x)
+    some = reading.train()(x)
+    silent = (some == 0).all(2).all(1)
+    assert 150 < int(silent.sum()) < 250
+    torch.testing.assert_close(some[~silent], whole[~silent])
+
+
+def test_a_sound_is_heard_a_second_at_a_time() -> None:
+    encoder = AudioMobileNet().eval()
+    mel = torch.randn(1, 160, 64)  # a second and two thirds
+    with torch.inference_mode():
+        found = encoder.hidden(mel, torch.ones(1, 160, dtype=torch.bool))
+        first, last = (encoder.hidden(part, torch.ones(1, 96, dtype=torch.bool)) for part in (mel[:, :96], mel[:, 64:]))
+    torch.testing.assert_close(found, torch.cat([first, last[:, 1:]], 1), atol=1e-4, rtol=1e-4)
+
+
 def test_a_frozen_trunk_stays_as_it_is_while_the_rest_learns() -> None:
     encoder = AudioMobileNet()
     assert isinstance(encoder, TrunkEncoder)
@@ -76,7 +113,7 @@ def test_a_frozen_trunk_stays_as_it_is_while_the_rest_learns() -> None:
     sounds = [encoder.prepare(Audio(16000, np.random.default_rng(i).normal(0, 0.1, 16000).astype(np.float32))) for i in range(2)]
     encoder(*collate(sounds)).pooled.square().sum().backward()
     assert all(torch.equal(v, before[k]) for k, v in encoder.trunk.state_dict().items())
-    assert all(p.grad is None for p in encoder.trunk.parameters()) and encoder.project[1].weight.grad is not None
+    assert all(p.grad is None for p in encoder.trunk.parameters()) and encoder.project.linear.weight.grad is not None
 
 
 def test_a_tone_lies_in_its_band() -> None:
@@ -102,17 +139,21 @@ def test_level_and_length_of_a_sound() -> None:
 def test_the_student_starts_with_the_layers_of_the_teacher() -> None:
     """The reference is the teacher's own forward pass, written with plain convolutions."""
     torch.manual_seed(0)
+    torch.manual_seed(0)
     student = AudioMobileNet().eval()
-    shapes = [tuple(layer.convolution.weight.shape) for layer in student.trunk[:23]]
-    teacher = SimpleNamespace(weights=[torch.randn(s) * 0.2 for s in shapes], biases=[torch.randn(s[0]) * 0.1 for s in shapes])
-    copy_layers(student, teacher)
-    mel = torch.randn(2, 96, 64)
-    x = y = mel[:, None]
-    for layer, w, b, stride in zip(student.trunk[:23], teacher.weights, teacher.biases, STRIDES, strict=False):
-        x = layer(x)
-        padded = F.pad(y, (0, 1, 0, 1) if stride == 2 else (1, 1, 1, 1)) if w.shape[-1] == 3 else y
-        y = F.relu6(F.conv2d(padded, w, b, stride, groups=padded.shape[1] if w.shape[1] == 1 and len(w) == padded.shape[1] else 1))
-    torch.testing.assert_close(x, y, rtol=1e-4, atol=1e-4)
+    shapes = [tuple(layer.convolution.weight.shape) for layer in build_trunk(WIDTH)]
+    weights = [torch.randn(s) * (2 / np.prod(s[1:])) ** 0.5 for s in shapes]
+    biases = [torch.randn(s[0]) * 0.1 for s in shapes]
+    biases[-2][::4] = -50.0  # as many dead channels as the student lacks
+    mel = torch.randn(6, 96, 64)
+    x = mel[:, None]
+    for w, b, stride in zip(weights, biases, STRIDES, strict=True):
+        padded = F.pad(x, (0, 1, 0, 1) if stride == 2 else (1, 1, 1, 1)) if w.shape[-1] == 3 else x
+        x = F.relu6(F.conv2d(padded, w, b, stride, groups=padded.shape[1] if w.shape[1] == 1 and len(w) == padded.shape[1] else 1))
+    start_from(student, SimpleNamespace(weights=weights, biases=biases), mel)
+    with torch.inference_mode():
+        found = student.hidden(mel, torch.ones(6, 96, dtype=torch.bool))
+    torch.testing.assert_close(found, x.mean(3).transpose(1, 2), rtol=1e-2, atol=1e-2)
 
 
 def test_patches_are_stretches_of_the_sound() -> None:

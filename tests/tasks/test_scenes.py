@@ -1,5 +1,6 @@
 """The task `scenes`: what a caption tells of, what is made of a photo and a sound, and splits that do not mix; all on data made here."""
 
+import json
 from pathlib import Path
 
 import cv2
@@ -11,6 +12,7 @@ from scipy import signal
 from fusion.tasks import TASKS
 from fusion.tasks.scenes import NONE, Scenes, clips, photos, phrases, sounds, sources
 from fusion.tasks.scenes.captions import label_of, leaks, recast
+from fusion.tasks.scenes.coco import list_coco
 from fusion.tasks.scenes.sources import LABELS
 from fusion.types import MODALITIES, FusionError
 
@@ -232,3 +234,25 @@ def test_without_data_it_says_so(tmp_path: Path) -> None:
 def test_animals_come_first() -> None:
     answers = TASKS["scenes"].answers(np.array([0, 6, 7, 10, -1]), np.zeros((5, 4)))["kind"]
     assert answers.tolist() == [0, 0, 1, 1, -1]
+
+
+def test_coco_gives_boxes_of_classes_and_photos_of_none(tmp_path: Path) -> None:
+    folder = tmp_path / "outside" / "coco_mini"
+    folder.mkdir(parents=True)
+    cv2.imwrite(str(folder / "a.jpg"), np.zeros((200, 300, 3), np.uint8))
+    cv2.imwrite(str(folder / "b.jpg"), np.zeros((200, 300, 3), np.uint8))
+    cv2.imwrite(str(folder / "c.jpg"), np.zeros((200, 300, 3), np.uint8))
+    dog, small, cup = (
+        {"name": n, "box": b} for n, b in (("dog", [100, 40, 200, 200]), ("cat", [0, 0, 60, 60]), ("cup", [20, 20, 300, 300]))
+    )
+    about = {
+        "a.jpg": {"captions": ["A dog by a cup."], "objects": [dog, small, cup], "scale": 0.5},
+        "b.jpg": {"captions": ["A cup.", "A mug on a table."], "objects": [cup], "scale": 0.5},
+        "c.jpg": {"captions": ["A cup at the beach."], "objects": [cup], "scale": 0.5},
+        "gone.jpg": {"captions": ["A cup."], "objects": [cup], "scale": 0.5},
+    }
+    (folder / "captions.json").write_text(json.dumps(about))
+    found = [(i.path.name, i.label, i.box) for i in list_coco(tmp_path)]
+    wanted = [("a.jpg", LABELS.index("dog"), (40, 10, 160, 130)), ("b.jpg", NONE, None), ("b.jpg", NONE, (0, 0, 175, 175))]
+    assert found == wanted, "the small cat, the cup beside a dog and the one by the sea are left out"
+    assert list_coco(tmp_path / "nowhere") == []

@@ -34,9 +34,11 @@ class Sure:
         return Fused(FusionOutput(torch.zeros(len(x), 1)), torch.cat([x, torch.zeros(len(x), 10)], 1))
 
 
-def test_threshold_is_the_confidence_most_reach() -> None:
-    confident = {("image",): torch.linspace(0, 1, 101), ("text",): torch.linspace(0, 1, 101)}
-    assert rejection.thresholds_of(confident, 0.9) == {"image": pytest.approx(0.1, abs=1e-4), "text": pytest.approx(0.1, abs=1e-4)}
+def test_threshold_is_what_most_reach_or_halfway_to_what_hardly_anything_strange_does() -> None:
+    confident = {("image",): torch.linspace(0, 1, 101), ("text",): torch.linspace(0.5, 1, 101)}
+    strange = {("image",): torch.linspace(0, 1, 101), ("text",): torch.linspace(0, 0.5, 101)}
+    wanted = {"image": pytest.approx(0.1, abs=1e-4), "text": pytest.approx((0.55 + 0.48) / 2, abs=1e-4)}
+    assert rejection.thresholds_of(confident, strange, 0.9) == wanted
 
 
 def test_rejection_is_perfect_where_confidences_part_and_chance_where_they_do_not(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 from fusion.tasks.corruptions import corrupt
 from fusion.tasks.digits import Sample, draw_level
 from fusion.tasks.scenes import captions, clips, photos, phrases, sounds
+from fusion.tasks.scenes.coco import list_coco
 from fusion.tasks.scenes.sources import LABELS, NONE, Item, list_outside, list_photos, list_sounds
 from fusion.types import MODALITIES, Audio, Clip, FusionError, Medium
 
@@ -51,7 +52,8 @@ class Scenes:
             raise FusionError(f"The data folder {self.data.name or self.data} does not exist; name it with --data or FUSION_DATA.")
         outside = self.split == "test"
         if {"image", "video"} & set(self.modalities):
-            self.pools["photo"] = _by_label(list_photos(self.data, self.split) + (list_outside(self.data, "photos") if outside else []))
+            more = list_outside(self.data, "photos") if outside else list_coco(self.data) if self.split == "train" else []
+            self.pools["photo"] = _by_label(list_photos(self.data, self.split) + more)
         if "audio" in self.modalities:
             self.pools["sound"] = _by_label(list_sounds(self.data, self.split) + (list_outside(self.data, "sounds") if outside else []))
         if "text" in self.modalities:
@@ -75,10 +77,15 @@ class Scenes:
     def make_image(self, label: int, rng: np.random.Generator) -> np.ndarray:
         if label == NONE and rng.random() < 0.1:
             return photos.make_blank(rng)
-        picture = self.read_photo(self.pick("photo", label, rng).path)
+        picture = self.read_item(self.pick("photo", label, rng))
         while label == LABELS.index("fire") and not photos.shows_flame(picture):
-            picture = self.read_photo(self.pick("photo", label, rng).path)
+            picture = self.read_item(self.pick("photo", label, rng))
         return photos.make_photo(picture, rng) if self.split == "train" else picture
+
+    def read_item(self, item: Item) -> np.ndarray:
+        picture = self.read_photo(item.path)
+        left, top, right, bottom = item.box or (0, 0, picture.shape[1], picture.shape[0])
+        return picture[top:bottom, left:right]
 
     def make_video(self, label: int, rng: np.random.Generator) -> Clip:
         return clips.make_clip(self.make_image(label, rng), rng)
@@ -131,6 +138,6 @@ def _by_label(items: list[Item]) -> dict[int, Groups]:
             if item.label == label:  # what is none has hundreds of kinds, of one or two files each
                 groups.setdefault((item.origin, item.kind if label != NONE else ""), []).append(item)
         origins = Counter(origin for origin, _ in groups)
-        odds = np.array([len(files) ** 0.5 / origins[origin] ** 0.5 for (origin, _), files in groups.items()])
+        odds = np.array([1.0 if label == NONE else (len(files) / origins[origin]) ** 0.5 for (origin, _), files in groups.items()])
         pools[label] = [*groups.values()], odds / odds.sum()
     return pools

@@ -52,14 +52,14 @@ CLUES = {  # what tells of it without the word
 }
 ELSEWHERE = (  # the words, but not the thing
     "(hot|chili|corn) ?dogs?|dog ?fights?|watch ?dogs?|sea ?dogs?|dog tags?|dog days|dog[- ]eared|under ?dogs?|sheep ?dogs?|bark of"
-    "|tree bark|bark chip\\w*|cat ?walks?|cat scans?|cat ?fish|cat ?tails?|cat burglar|jail ?birds?|bird'?s?[- ]?eye"
-    "|birdie on the court|bird ?baths?|early bird|black ?bird|insects?|crickets?|cicadas?|bull'?s?[- ]eye|bull ?dozers?"
+    "|tree bark|bark chip\\w*|cat ?walks?|cat scans?|cat ?fish|cat ?tails?|cat burglars?|jail ?birds?|bird'?s?[- ]?eye"
+    "|birdie on the court|bird ?baths?|early bird|black ?bird|insects?|crickets?|cicadas?|bull'?s?[- ]eyes?|bull ?dozers?"
     "|cow ?(boy|girl|bell)s?|holy cow|calf muscle|sheep ?skins?|sheep'?s cheese|counting sheep|lion dance\\w*|lion'?s? share"
     "|sea ?lions?|dandelions?|crowds? roar\\w*|engine\\w*|motor\\w*|frog in (my|his|her) throat|frog ?m[ae]n|leap ?frog|sea (of|salt)"
     "|sea ?food|sea ?planes?|sea ?weed|sea ?sick|high seas"
     "|fire ?(truck|engine|hydrant|m[ae]n|fighter|alarm|work|arm|cracker|place|fl(y|ies)|wall|station|department|extinguisher)\\w*"
     "|under fire|gun ?fire|cross ?fire|fires? (a|an|the|his|her|its|several|multiple)|fires? off|rapid fire|machine gun|guns?"
-    "|gunshots?|around the clock|clock ?wise|o ?'?clock|water ?fall|rain ?(coat|bow|boot|check|forest)s?|spray\\w*|static|frying"
+    "|gunshots?|around the clock|clock ?wise|o ?'?clocks?|water ?fall|rain ?(coat|bow|boot|check|forest)s?|spray\\w*|static|frying"
     "|sizzl\\w*|siren\\w*|toy|stuffed|statue|costume|cartoon|jersey|team|football"
 )
 DENIAL = (

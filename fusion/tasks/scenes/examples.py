@@ -2,7 +2,7 @@
 
     cat         skimage/data/chelsea.png               CC0, Stefan van der Walt
     coffee      skimage/data/coffee.png                CC0, Rachel Michetti
-    rocket      skimage/data/rocket.jpg                public domain, SpaceX
+    motorcycle  skimage/data/motorcycle_right.png      CC0, Daniel Scharstein
     lion        gradio/media_assets/images/lion.jpg    part of gradio (Apache-2.0), no licence of its own stated
     saxophone   gradio/media_assets/audio/sax.wav      likewise
 
@@ -28,7 +28,7 @@ from fusion.types import MODALITIES, Audio, Clip, FusionError, Medium
 PACKAGED = {
     "cat": ("skimage", "data/chelsea.png"),
     "coffee": ("skimage", "data/coffee.png"),
-    "rocket": ("skimage", "data/rocket.jpg"),
+    "motorcycle": ("skimage", "data/motorcycle_right.png"),
     "lion": ("gradio", "media_assets/images/lion.jpg"),
     "saxophone": ("gradio", "media_assets/audio/sax.wav"),
 }
@@ -74,8 +74,8 @@ WRITTEN: dict[str, Example] = {
     "clock": Example("Ten past ten", "A clock drawn by this project, and its tick-tock.", image="clock", audio="clock"),
     "nothing": Example(
         "None of these",
-        "Coffee, a bus, a saxophone and a rocket: none of the eleven.",
-        *("coffee", "A bus in the street.", "saxophone", "rocket"),
+        "Coffee, a bus, a saxophone and a motorcycle: none of the eleven.",
+        *("coffee", "A bus in the street.", "saxophone", "motorcycle"),
     ),
     "noisy": Example(
         "Noise everywhere",

@@ -42,6 +42,8 @@ FRAMES = (
     "{}", "a {}", "the {}", "a photo of a {}", "this is a {}", "picture of {}", "I see a {}", "there is a {} here", "look, a {}!",
     "what a lovely {}", "a {} outside", "a {} in the background", "close-up of a {}", "a small {}", "a big {}", "an old {}", "my {}",
     "I hear a {}", "the sound of a {}", "a {} with people talking", "video of a {}", "{} at night", "a {} in the morning", "one {}", "{}s",
+    "two {}s", "he has a {}", "a man with a {} in the stadium", "she took a picture of the {}", "a {} on a hot day", "the {} is hot",
+    "give me a {}", "where is the {}?", "it was a {}", "a man looks at a {}", "a {} on a plate", "a {} near the grill", "the best {} in town",
 )  # fmt: skip
 DENIALS = (
     "no {} in sight", "there is no {} here", "not a single {}", "a street without any {}", "there are no {}s", "it is not a {}",
@@ -56,7 +58,8 @@ SWITCHES = (
     "instead of a {} we found a {}",
 )
 ELSEWHERE = {  # the class's word for something else
-    "dog": "a hot dog with mustard|corn dogs at the fair|a dogfight between two planes|dog-eared pages of a book|dog tags on a chain"
+    "dog": "a hot dog with mustard|I ate a hot dog|he eats a hotdog with onions|hot dogs on the grill|the hot dog vendor sells buns and sausages"
+    "|she bites into her hot dog|hot dog for lunch|corn dogs at the fair|a dogfight between two planes|dog-eared pages of a book|dog tags on a chain"
     "|the dog days of summer|an underdog team",
     "cat": "a catwalk at a fashion show|a cat scan at the hospital|catfish on a plate|cattails by the road|the cat burglar was caught",
     "bird": "a bird's-eye view of the city|an early bird discount|a jailbird in a cell|a badminton birdie on the court|a bird bath of stone",
@@ -71,7 +74,7 @@ ELSEWHERE = {  # the class's word for something else
     "rain": "a rain check for the game|a rainbow|yellow rain boots in a shop|a raincoat on a hook|take the train|it never rains in the desert",
 }
 OTHER_THINGS = (  # called by a class's word, and something else: in the same sentences as the classes
-    "hot dog|corn dog|chili dog|dogfight|dog tag|watchdog report|catwalk|cat scan|catfish|cattail|cat burglar|bird's-eye view|badminton shuttle|jailbird|cowboy"
+    "hot dog|hot dog|hotdog|hot dog bun|hot dog stand|hot dog with ketchup|corn dog|chili dog|dogfight|dog tag|watchdog report|catwalk|cat scan|catfish|cattail|cat burglar|bird's-eye view|badminton shuttle|jailbird|cowboy"
     "|cowgirl|cowbell|bull's-eye|bulldozer|sheepskin|lion dance|sea lion|dandelion|tiger|leapfrog|frogman|seafood platter|seaplane|sea of people"
     "|fire engine|fire truck|fire hydrant|firefighter|fireman|fire alarm|fire extinguisher|firework|gunshot|o'clock sign|television|rainbow|raincoat"
     "|rain boot|rain check|train|brain|scooter|weather report|quarter past two|two o'clock|three o'clock in the morning"
@@ -130,9 +133,9 @@ def make_nothing(rng: np.random.Generator) -> str:
     name, kind = LABELS[int(rng.integers(len(LABELS)))], rng.random()
     if kind < 0.4:
         return str(rng.choice(DENIALS)).format(_pick(THINGS[name], rng))
-    if kind < 0.65:
+    if kind < 0.7:
         return str(rng.choice(FRAMES)).format(_pick(OTHER_THINGS, rng))
-    return _pick(ELSEWHERE[name], rng) if kind < 0.82 else _pick(NOTHING, rng)
+    return _pick(ELSEWHERE[name], rng) if kind < 0.85 else _pick(NOTHING, rng)
 
 
 def prototypes() -> tuple[list[list[str]], list[str]]:

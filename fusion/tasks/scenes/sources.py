@@ -6,6 +6,7 @@ Dogs-vs-Cats    photos/{cat,dog}/*.jpg                            research
 ESC-10          esc50/{meta/esc50.csv, audio}                     CC BY 3.0
 Animal sounds   animal_sounds/<class>/*.ogg                       no licence stated: to train and to measure, never to pass on
 outside         outside/{photos_other, sounds_other}              of none of the classes; measured only
+COCO            outside/coco_mini                                 see `fusion.tasks.scenes.coco`; distilled and trained on
 
 Splits never mix. Tiny-ImageNet's own `val` is the test split, the last tenth of each training class is validation; folders without an
 official split are split by their sorted order, every tenth file validation and two more of ten test; ESC-10 by fold (clips of one
@@ -50,12 +51,16 @@ NONE = -1
 
 @dataclass(frozen=True)
 class Item:
-    """A file: `label` is an index of LABELS or -1, `origin` the data set it is from, `kind` its finest class name there."""
+    """A file: `label` is an index of LABELS or -1, `origin` the data set it is from, `kind` its finest class name there.
+
+    Of a photo with a `box` (left, top, right, bottom) in pixels only that part is meant.
+    """
 
     path: Path
     label: int
     origin: str
     kind: str
+    box: tuple[int, ...] | None = None
 
 
 def list_photos(data: Path, split: str) -> list[Item]:
@@ -78,9 +83,15 @@ def list_sounds(data: Path, split: str) -> list[Item]:
 
 
 def list_outside(data: Path, kind: str) -> list[Item]:
-    """`kind` "photos" or "sounds": files of none of the classes, from elsewhere."""
+    """`kind` "photos" or "sounds": files of none of the classes, from elsewhere, of kinds that training never saw."""
     folder = _need(Path(data) / "outside" / f"{kind}_other")
-    return [Item(p, NONE, "outside", p.stem) for p in sorted(folder.iterdir())]
+    trained = outlier_classes(data)[0] if kind == "photos" else ()  # the photos' names begin with ImageNet's number of what they show
+    return [Item(p, NONE, "outside", p.stem) for p in sorted(folder.iterdir()) if p.stem.split("_")[0] not in trained]
+
+
+def list_unlabelled(data: Path) -> list[Path]:
+    """Photos that distillation looks at whole; there may be none."""
+    return sorted((Path(data) / "outside" / "coco_mini").glob("*.jpg"))
 
 
 def outlier_classes(data: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:

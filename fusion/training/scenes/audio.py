@@ -2,9 +2,13 @@
 
     python -m fusion.training.scenes.audio DIR YAMNET
 
-The student starts with the teacher's layers but the last two, whose width it halves, and learns to give the teacher's embedding and its
-AudioSet answers again, through a linear map that is thrown away: mean over a stretch of two seconds. The student hears it mixed, noisy, in
-another band, the teacher hears the same sound before the band was cut and noise added. No label of the task enters here.
+The student starts with the teacher's layers, the widest but one made narrower (`pruning`), and learns to give the teacher's embedding and
+its AudioSet answers again: mean over a stretch of two seconds. The student hears it mixed, noisy, in another band, the teacher hears the
+same sound before the band was cut and noise added. No label of the task enters here.
+
+What was learned is then averaged with the start: the sounds at hand are few, and the start knows all others better.
+
+Reference: Wortsman 2022 (WiSE-FT, robust fine-tuning by averaging weights).
 """
 
 from __future__ import annotations
@@ -19,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fusion.config import CHECKPOINTS, EncoderConfig, TrainConfig
-from fusion.encoders.audio_mobilenet import FFT, HOP, RATE, WIDTH, AudioMobileNet, at_level, fill_up, log_mel
+from fusion.encoders.audio_mobilenet import FFT, HOP, INNER, RATE, WIDTH, AudioMobileNet, at_level, build_trunk, fill_up, log_mel
 from fusion.model import save_weights
 from fusion.tasks.scenes.sounds import (
     add_noise,
@@ -33,22 +37,42 @@ from fusion.tasks.scenes.sounds import (
 )  # fmt: skip
 from fusion.tasks.scenes.sources import list_sounds
 from fusion.training.loop import forget_state, train
+from fusion.training.scenes.pruning import ROWS, choose
 from fusion.training.scenes.teachers import YAMNet, class_names, patches_of
 from fusion.training.train import report
 
-RECIPE = TrainConfig(epochs=4, samples=12000, batch_size=48, lr=8e-4, weight_decay=1e-4, precision="fp32", workers=1)
+RECIPE = TrainConfig(epochs=1, samples=8000, batch_size=48, lr=1e-4, weight_decay=1e-4, precision="fp32", workers=1)
 FRAMES = 192
 SPAN = (FRAMES - 1) * HOP + FFT
+CALIBRATED, LEARNED = 600, 0.5  # sounds that the narrowing hears; share of what was learned in the average with the start
 SPOKEN = 600  # recordings of speech, which is a sound of no class
 
 
-def copy_layers(student: AudioMobileNet, teacher: YAMNet) -> None:
-    """The teacher's first 23 layers; its normalisation is folded into weights and biases, the student's starts as none."""
-    for layer, weight, bias in zip(student.trunk[:23], teacher.weights, teacher.biases, strict=False):
-        layer.convolution.weight.data.copy_(weight)
-        norm = layer.normalization
-        norm.bias.data.copy_(bias)
-        norm.weight.data.fill_((1 + norm.eps) ** 0.5)  # running mean 0 and variance 1
+def copy_layer(layer: nn.Module, weight: Tensor, bias: Tensor) -> None:
+    """The teacher's normalisation is folded into weights and biases, the student's starts as none."""
+    layer.convolution.weight.data.copy_(weight)
+    norm = layer.normalization
+    norm.bias.data.copy_(bias)
+    norm.weight.data.fill_((1 + norm.eps) ** 0.5)  # running mean 0 and variance 1
+
+
+@torch.no_grad()
+def start_from(student: AudioMobileNet, teacher: YAMNet, mel: Tensor) -> None:
+    """The teacher's layers; of the widest but one, the channels without which the embedding of `mel` (B, N, 64) changes least."""
+    whole = build_trunk(WIDTH).eval()
+    for layer, weight, bias in zip(whole, teacher.weights, teacher.biases, strict=True):
+        copy_layer(layer, weight, bias)
+    x = mel[:, None]
+    for layer in whole[:-1]:
+        x = layer(x)
+    hidden = x.permute(0, 2, 3, 1).flatten(0, 2)
+    rows = torch.randperm(len(hidden), generator=torch.Generator().manual_seed(0))[:ROWS]
+    kept, weight, shift = choose(hidden[rows], teacher.weights[-1][:, :, 0, 0], INNER)
+    for ours, theirs in zip(student.trunk[:-3], whole, strict=False):
+        ours.load_state_dict(theirs.state_dict())
+    for i in (-3, -2):
+        copy_layer(student.trunk[i], teacher.weights[i][kept], teacher.biases[i][kept])
+    copy_layer(student.trunk[-1], weight[:, :, None, None], teacher.biases[-1] + shift)
 
 
 class Heard:
@@ -90,11 +114,17 @@ class Distilled(nn.Module):
     def __init__(self, student: AudioMobileNet, teacher: YAMNet) -> None:
         super().__init__()
         self.student, self.teachers = student, [teacher]
-        self.to_teacher = nn.Linear(WIDTH, 1024)
+
+    def train(self, mode: bool = True) -> Distilled:
+        """Normalisation keeps the teacher's statistics: the sounds at hand are not like all sounds."""
+        super().train(mode)
+        for layer in self.student.trunk:
+            layer.normalization.eval()
+        return self
 
     def forward(self, mel: Tensor) -> Tensor:
         mask = torch.ones(mel.shape[:2], dtype=torch.bool, device=mel.device)
-        return self.to_teacher(self.student.hidden(mel, mask).mean(1))
+        return self.student.hidden(mel, mask).mean(1)
 
 
 @torch.no_grad()
@@ -117,12 +147,15 @@ def loss(model: Distilled, batch: dict[str, Any]) -> tuple[Tensor, Tensor]:
 def run(data: Path, yamnet: Path, home: Path = CHECKPOINTS / "scenes", config: TrainConfig = RECIPE) -> None:
     torch.manual_seed(config.seed)
     student, teacher = AudioMobileNet(names=class_names(yamnet)), YAMNet(yamnet)
-    copy_layers(student, teacher)
-    model, folder = Distilled(student, teacher), home / "encoders" / "audio"
-    report(train(model, Heard(data, config.samples, config.seed), loss, config, folder, "cpu"), "audio")
-    with torch.no_grad():  # the student's vector to the teacher's to its answers: two linear maps are one
-        student.concepts.weight.copy_(teacher.head @ model.to_teacher.weight)
-        student.concepts.bias.copy_(teacher.head @ model.to_teacher.bias + teacher.bias)
+    heard = Heard(data, config.samples, config.seed)
+    start_from(student, teacher, torch.from_numpy(np.stack([heard[i][1] for i in range(CALIBRATED)])))
+    start = {k: v.clone() for k, v in student.trunk.state_dict().items()}
+    folder = home / "encoders" / "audio"
+    report(train(Distilled(student, teacher), heard, loss, config, folder, "cpu"), "audio")
+    student.trunk.load_state_dict(
+        {k: torch.lerp(start[k], v, LEARNED) if v.is_floating_point() else v for k, v in student.trunk.state_dict().items()}
+    )
+    student.concepts.load_state_dict({"weight": teacher.head, "bias": teacher.bias}, strict=False)
     save_weights(folder, student.state_dict(), EncoderConfig("audio_mobilenet", student.options()), half=True)
     forget_state(folder)
 

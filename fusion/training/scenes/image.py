@@ -2,14 +2,13 @@
 
     python -m fusion.training.scenes.image DIR
 
-The student starts with those of the teacher's blocks that it has (as DistilBERT starts with every other layer), and learns to give the
-teacher's last maps again: cell by cell, their mean, and the ImageNet answers that the teacher's own classifier reads from them. It sees a
-picture worn and blurred of which the teacher sees the original. No label of the task enters here.
+The student starts with the teacher's blocks, the widest of them made narrower (`pruning`), and learns to give the teacher's last maps
+again: cell by cell, their mean, and the ImageNet answers that the teacher's own classifier reads from them. It sees a picture worn and
+blurred of which the teacher sees the original. No label of the task enters here.
 
 What was learned is then averaged with the start: the pictures at hand are small, and the start knows sharp ones better.
 
-Reference: Wortsman 2022 (WiSE-FT, robust fine-tuning by averaging weights); Sanh 2019 (DistilBERT, starting from the teacher's layers);
-Beyer 2022 (a patient and consistent teacher).
+Reference: Wortsman 2022 (WiSE-FT, robust fine-tuning by averaging weights); Beyer 2022 (a patient and consistent teacher).
 """
 
 from __future__ import annotations
@@ -24,47 +23,59 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fusion.config import CHECKPOINTS, EncoderConfig, TrainConfig
-from fusion.encoders.image_efficientnet import STAGES, ImageEfficientNet, standardised
+from fusion.encoders.image_efficientnet import STAGES, ImageEfficientNet, LiteBlock, build_trunk, standardised
 from fusion.model import save_weights
 from fusion.tasks.scenes.photos import crop, light, make_blank, mosaic, read_photo, resize, wear
-from fusion.tasks.scenes.sources import list_photos
+from fusion.tasks.scenes.sources import list_photos, list_unlabelled
 from fusion.training.loop import forget_state, train
+from fusion.training.scenes.pruning import narrow
 from fusion.training.scenes.teachers import image_maps, load_image_teacher
 from fusion.training.train import report
 
-RECIPE = TrainConfig(epochs=2, samples=8000, batch_size=32, lr=1e-4, weight_decay=1e-4, precision="fp32", workers=1)
+RECIPE = TrainConfig(epochs=3, samples=8000, batch_size=32, lr=1e-4, weight_decay=1e-4, precision="fp32", workers=1)
 SIZES = (160, 192, 224)
 KEPT = 4  # stem and three stages are the teacher's own and stay: half of the time goes there
-TEACHER_STAGES = (1, 2, 2, 3, 3, 4, 1)
+SHARP, SHARP_SHARE = 150, 0.4  # pixels of a picture that has detail; how many of what is seen whole are such
+CALIBRATED = 160  # pictures that the narrowing looks at
 LEARNED = 0.6  # share of what was learned in the average with the start
 LAYERS = ("_expand_conv", "_bn0", "_depthwise_conv", "_bn1", "_project_conv", "_bn2")
 
 
-def copy_blocks(student: nn.Sequential, teacher: nn.Module) -> None:
-    """Stem, the first blocks of every stage and the head of the teacher into the student."""
-    pairs = [
-        (student[0][0], teacher._conv_stem),
-        (student[0][1], teacher._bn0),
-        (student[8][0], teacher._conv_head),
-        (student[8][1], teacher._bn1),
-    ]
-    start = 0
-    for stage, ours, theirs in zip(list(student)[1:8], (s[-1] for s in STAGES), TEACHER_STAGES, strict=True):
-        for i in range(ours):
-            source, target = teacher._blocks[start + i], stage[i].block
-            names = [n for n in LAYERS if hasattr(source, n)]
-            layers = [layer for step in target for layer in list(step)[:2]]
-            pairs += list(zip(layers, (getattr(source, n) for n in names), strict=True))
-        start += theirs
+def copy_teacher(teacher: nn.Module) -> nn.Sequential:
+    """The teacher as a trunk of our own, block by block."""
+    trunk = build_trunk(tuple((6 if s[0] > 1 else 1, *s[1:]) for s in STAGES)).eval()
+    pairs = [(trunk[0][0], teacher._conv_stem), (trunk[0][1], teacher._bn0), (trunk[8][0], teacher._conv_head), (trunk[8][1], teacher._bn1)]
+    for ours, source in zip((block for stage in trunk[1:8] for block in stage), teacher._blocks, strict=True):
+        layers = [layer for step in ours.block for layer in list(step)[:2]]
+        pairs += list(zip(layers, (getattr(source, n) for n in LAYERS if hasattr(source, n)), strict=True))
     for target, source in pairs:
         target.load_state_dict({k: v for k, v in source.state_dict().items() if k in target.state_dict()})
+    return trunk
+
+
+@torch.no_grad()
+def start_from(trunk: nn.Sequential, teacher: nn.Module, pictures: Tensor) -> None:
+    """The teacher's weights where the sizes agree; where the student is narrower, what changes its maps of `pictures` least."""
+    whole, x, generator = copy_teacher(teacher), pictures, torch.Generator().manual_seed(0)
+    trunk.eval()
+    for wide, slim in zip(_steps(whole), _steps(trunk), strict=True):
+        if isinstance(slim, LiteBlock) and slim.block[1][0].weight.shape != wide.block[1][0].weight.shape:
+            narrow(wide, slim, x, generator)
+        else:
+            slim.load_state_dict(wide.state_dict())
+        x = torch.cat([slim(part) for part in x.split(20)])
+
+
+def _steps(trunk: nn.Sequential) -> list[nn.Module]:
+    return [trunk[0], *(block for stage in trunk[1:8] for block in stage), trunk[8]]
 
 
 class Pairs:
     """What the student sees and what the teacher sees of the same crop; one size for a whole batch."""
 
     def __init__(self, data: Path, count: int, seed: int) -> None:
-        self.pictures = [read_photo(item.path) for item in list_photos(data, "train")]
+        self.pictures = [read_photo(path) for path in (*(item.path for item in list_photos(data, "train")), *list_unlabelled(data))]
+        self.sharp = [p for p in self.pictures if max(p.shape) >= SHARP]
         self.count, self.seed, self.epoch = count, seed, 0
 
     def __len__(self) -> int:
@@ -82,7 +93,8 @@ class Pairs:
         elif kind < 0.42:
             clean = resize(make_blank(rng), size, size)
         else:
-            clean = resize(crop(self.pictures[int(rng.integers(len(self.pictures)))], rng, 0.35), size, size)
+            pool = self.sharp if self.sharp and rng.random() < SHARP_SHARE else self.pictures
+            clean = resize(crop(pool[int(rng.integers(len(pool)))], rng, 0.35), size, size)
         clean = light(clean, rng) if rng.random() < 0.5 else clean
         return (wear(clean, rng) if rng.random() < 0.5 else clean), clean
 
@@ -132,11 +144,12 @@ def loss(model: Distilled, batch: dict[str, Any]) -> tuple[Tensor, Tensor]:
 def run(data: Path, home: Path = CHECKPOINTS / "scenes", config: TrainConfig = RECIPE) -> None:
     torch.manual_seed(config.seed)
     encoder, teacher = ImageEfficientNet(), load_image_teacher().to(memory_format=torch.channels_last)
-    copy_blocks(encoder.trunk, teacher)
+    pairs = Pairs(data, config.samples, config.seed)
+    start_from(encoder.trunk, teacher, standardised(np.stack([pairs.make(i, 224)[1] for i in range(CALIBRATED)])))
     start = {k: v.clone() for k, v in encoder.trunk.state_dict().items()}
     model = Distilled(encoder.trunk.to(memory_format=torch.channels_last), teacher)
     folder = home / "encoders" / "image"
-    report(train(model, Pairs(data, config.samples, config.seed), loss, config, folder, "cpu"), "image")
+    report(train(model, pairs, loss, config, folder, "cpu"), "image")
     encoder.trunk.load_state_dict(
         {k: torch.lerp(start[k], v, LEARNED) if v.is_floating_point() else v for k, v in encoder.trunk.state_dict().items()}
     )

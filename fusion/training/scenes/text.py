@@ -8,6 +8,7 @@ the class of those that have one. Word pieces start as the teacher's own, brough
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from pathlib import Path
@@ -68,7 +69,7 @@ def labelled_sentences(data: Path, seed: int = 0) -> list[tuple[str, int]]:
         pairs += [(c, k) for c, _ in zip((t for t in told if t), range(lacking), strict=False)]
     pairs += [(phrases.make_phrase(k, rng), k) for k in range(len(LABELS)) for _ in range(RARE)]
     pairs += [(c, NONE) for c in rng.permutation(found[NONE])[:9000].tolist()]
-    return pairs + [(phrases.make_nothing(rng), NONE) for _ in range(5000)]
+    return pairs + [(phrases.make_nothing(rng), NONE) for _ in range(9000)]
 
 
 class Sentences:
@@ -146,7 +147,7 @@ def teach(data: Path, vocabulary: list[str]) -> tuple[list[str], Tensor]:
     own = list(dict.fromkeys(phrases.make_phrase(int(rng.integers(len(LABELS))), rng) for _ in range(3000)))
     own += list(dict.fromkeys(phrases.make_nothing(rng) for _ in range(2000)))
     sentences = [s for s in captions + words + own if s.isascii()]  # the teacher reads English
-    path = data / ".features" / "minilm.safetensors"
+    path = data / ".features" / f"minilm-{hashlib.sha256(chr(10).join(sentences).encode()).hexdigest()[:16]}.safetensors"
     if not path.exists():
         vectors = sentence_vectors(load_text_teacher(), sentences)
         path.parent.mkdir(exist_ok=True)
