@@ -21,7 +21,7 @@ from fusion.strategies import STRATEGIES
 from fusion.tasks import TASKS, Task
 from fusion.tasks.corruptions import SEVERITIES
 from fusion.training.data import FeatureCache
-from fusion.training.evaluate import COUNT, SEED, make_test_caches, say
+from fusion.training.evaluate import COUNT, SCENES_COUNT, SEED, make_test_caches, say
 from fusion.training.measure import Answers, answer, area, place_metrics, summary
 from fusion.training.train import fill_cache, recipe_of, train_strategy
 
@@ -48,7 +48,7 @@ def run(data: Path, task: str, seeds: int, names: list[str], checkpoints: Path =
     """Trains, measures and writes; strategies measured before keep their figures."""
     asked, home = TASKS[task], checkpoints / task
     cache = fill_cache(asked, data, checkpoints, replace(recipe_of("late", asked), seed=0))
-    caches = make_test_caches(asked, data, checkpoints, COUNT, SEED)
+    caches = make_test_caches(asked, data, checkpoints, SCENES_COUNT if task == "scenes" else COUNT, SEED)
     path = home / "seeds.json"
     known = json.loads(path.read_text())["strategies"] if path.exists() else {}
     for name in names:
