@@ -114,7 +114,8 @@ def encoder_card(modality: str, report: dict[str, Any], title: str) -> str:
         "",
         f"    python -m fusion train --task scenes --strategy {modality}_only --data DIR",
         "",
-        "One training, one seed.",
+        "One training, one seed."
+        + (" Sounds of none were then drawn by number, today evenly from their collections." if modality == "audio" else ""),
         "",
         *comparison(modality, distilled()),
         f"With a linear head ({modality}_only), measured by `{report['command']}` on {report['date']}:",
