@@ -14,9 +14,6 @@ from torch.nn import functional as F
 
 from fusion.types import Features
 
-FEW_KEYS = 32  # on a CPU, below about this many keys two plain products beat the fused kernel three times over
-
-
 def read_tokens(
     modalities: tuple[str, ...], features: dict[str, Features], present: Tensor
 ) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Tensor]]:
@@ -50,19 +47,23 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, need_map: bool) -> tup
         q: (B, H, Tq, d); k, v: (B, H, Tk, d); mask: (B, Tk) True where a key is real, at least one per row.
         need_map: also return the map (B, H, Tq, Tk).
     """
-    if not need_map and k.shape[2] >= FEW_KEYS:
+    if not need_map:
         return F.scaled_dot_product_attention(q, k, v, mask[:, None, None]), None
     # keys before queries: a softmax over a last dimension shorter than a vector register is many times slower
     scores = (k * k.shape[-1] ** -0.5) @ q.transpose(-2, -1)  # (B, H, Tk, Tq)
     scores += torch.where(mask, 0.0, float("-inf"))[:, None, :, None]
     weights = scores.softmax(-2)
-    answer = (v.transpose(-2, -1) @ weights).transpose(-2, -1)
-    return answer, weights.transpose(-2, -1) if need_map else None
+    return (v.transpose(-2, -1) @ weights).transpose(-2, -1), weights.transpose(-2, -1)
 
 
 def heads_of(x: Tensor, num_heads: int) -> Tensor:
     """(B, T, D) to (B, H, T, d)."""
     return x.unflatten(-1, (num_heads, -1)).transpose(1, 2)
+
+
+def split_heads(x: Tensor, num_heads: int) -> tuple[Tensor, ...]:
+    """Queries, keys and values side by side (B, T, 3D), apart and by head: (B, H, T, d) each."""
+    return x.view(*x.shape[:2], 3, num_heads, -1).permute(2, 0, 3, 1, 4).unbind()
 
 
 def join_heads(x: Tensor) -> Tensor:
@@ -121,7 +122,7 @@ class Block(nn.Module):
 
     def heads(self, x: Tensor) -> tuple[Tensor, ...]:
         """Queries, keys and values (B, H, T, d)."""
-        return tuple(heads_of(part, self.num_heads) for part in self.project(self.norms[0](x)).chunk(3, -1))
+        return split_heads(self.project(self.norms[0](x)), self.num_heads)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """x (B, T, D), mask (B, T) True where a token is real."""

@@ -76,6 +76,9 @@ class PreparedSamples(Dataset):
         return {m: prepare(sample.inputs[m]) for m, prepare in self.prepare.items()}, replace(sample, inputs={})
 
 
+SHOWN = ("examples.py", "synthesis.py")  # of a task's files, what only the page shows: no sample comes from there
+
+
 def cache_path(task: Task, data: Path, checkpoints: Path, key: object) -> Path:
     """Where features are kept beside the data: another name for other samples, encoders, or another way to make or read samples."""
     digest = hashlib.sha256(repr(key).encode())
@@ -84,7 +87,7 @@ def cache_path(task: Task, data: Path, checkpoints: Path, key: object) -> Path:
     package = Path(__file__).resolve().parents[1]
     sources = [package / "encoders" / f"{name}.py" for name in ("base", *task.compact.values())] + [package / "tasks" / "corruptions.py"]
     folders = ("digits", "scenes") if task.name == "scenes" else ("digits", "digits_find")
-    for source in (*sources, *(path for f in folders for path in sorted((package / "tasks" / f).glob("*.py")))):
+    for source in (*sources, *(path for f in folders for path in sorted((package / "tasks" / f).glob("*.py")) if path.name not in SHOWN)):
         digest.update(source.read_bytes())
     kind = "scenes" if task.name == "scenes" else "find" if task.grid else "digits"
     return data / ".features" / f"{kind}-{digest.hexdigest()[:16]}.safetensors"

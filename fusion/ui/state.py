@@ -123,8 +123,8 @@ class PageState:
         """Every slot holds the example's medium at the example's corruption; those the example lacks are empty, and all are on."""
         slots = {m: Slot() for m in self.slots}
         for m in set(media) & set(slots):
-            held = {"source": "text", "text": media[m]} if m == "text" else {"source": "example", "example": name}
-            slots[m] = Slot(severity=severity.get(m, 0), **held)
+            held = {"source": "text", "text": media[m]} if m == "text" else {"source": "example"}
+            slots[m] = Slot(severity=severity.get(m, 0), example=name, **held)
         return replace(self, slots=slots)
 
     def query(self) -> str:

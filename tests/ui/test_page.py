@@ -215,3 +215,40 @@ def test_scenes_invite_photos_and_the_pen_is_second(visit) -> None:
     assert visit.locator("#fl-slot-image .fl-pen").is_hidden() and "digit" in visit.locator("#fl-slot-image .fl-stage").get_attribute(
         "data-hint"
     )
+
+
+def are_on(page) -> set[str]:
+    page.wait_for_function("!FusionLab.get('busy')")
+    page.wait_for_timeout(400)  # what is typed is sent after a pause
+    page.wait_for_function("!FusionLab.get('busy')")
+    shown = page.locator(".fl-slot").filter(visible=True).all()
+    return {slot.get_attribute("data-modality") for slot in shown if slot.locator("input[role=switch]").is_checked()}
+
+
+def test_the_first_own_medium_is_asked_about_alone(visit) -> None:
+    """An example's other media would outvote a visitor's; switched on again they stay on, and an example brings all of its own."""
+    everyone = {"image", "text", "audio", "video"}
+    assert are_on(visit) == everyone
+    visit.locator("textarea").fill("nine")
+    visit.wait_for_function("FusionLab.get('result').media.text === 'nine'")
+    assert are_on(visit) == {"text"}
+    assert visit.evaluate("Object.keys(FusionLab.get('result').media)") == ["text"]
+    assert visit.locator("#fl-slot-audio .fl-name").inner_text().startswith("of the example")
+    visit.locator("#fl-slot-audio input[role=switch]").check()
+    visit.locator("textarea").fill("nine nine")
+    visit.wait_for_function("FusionLab.get('result').media.text === 'nine nine'")
+    assert are_on(visit) == {"text", "audio"}
+    visit.locator("#fl-examples button").first.click()
+    visit.wait_for_function("FusionLab.get('result').media.text !== 'nine nine'")
+    assert are_on(visit) == everyone
+    visit.locator("textarea").fill("two")
+    visit.wait_for_function("FusionLab.get('result').media.text === 'two'")
+    assert are_on(visit) == {"text"}
+
+
+def test_where_modalities_need_one_another_the_example_stays_on(visit) -> None:
+    open_task(visit, "digits-add")
+    before = are_on(visit)
+    visit.locator("textarea").fill("two")
+    visit.wait_for_function("FusionLab.get('result').media.text === 'two'")
+    assert are_on(visit) == before and len(before) > 1

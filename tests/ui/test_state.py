@@ -136,6 +136,6 @@ def test_the_sound_of_a_clip_that_has_none_is_one_sentence(tmp_path) -> None:
 
 def test_an_example_replaces_every_slot() -> None:
     after = state(image={"source": "file", "on": False}).with_example("known", make_example("known"), {"audio": 3})
-    assert after.slots["text"] == Slot(source="text", text="seven")
+    assert after.slots["text"] == Slot(source="text", text="seven", example="known")
     assert after.slots["audio"] == Slot(source="example", example="known", severity=3)
     assert after.slots["image"] == after.slots["video"] == Slot()

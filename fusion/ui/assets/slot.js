@@ -2,7 +2,7 @@
 (() => {
   const FL = window.FusionLab, { el, t } = FL;
   const ACCEPT = { image: "image/*", audio: "audio/*,video/*,.wav,.mp3,.ogg,.flac,.m4a,.webm", video: "video/*,image/gif,.webm,.mp4,.avi,.mov,.mkv,.gif" };
-  const HELD = { source: "none", path: "", name: "", example: "", text: "" };
+  const HELD = { source: "none", path: "", name: "", example: "", text: "" }; // an example's name stays while it holds the example's medium
 
   const kinds = {
     image: (api) => {
@@ -100,6 +100,8 @@
       emit: FL.emit,
       say: (text) => { parts.say.textContent = text; },
       edit: (patch) => {
+        // the first medium of one's own is asked about alone; what the example says to it can be switched on again
+        if (["file", "drawing", "text"].includes(patch.source) && !FL.get("own")) { FL.set("own", true); if (FL.get("lab")?.task.interaction === "redundancy") FL.emit("own", modality); }
         value = { ...value, ...patch, on: patch.source && patch.source !== "none" ? true : (patch.on ?? value.on) };
         props.value = JSON.stringify(value);
         FL.emit("edited");
@@ -154,12 +156,23 @@
       range.style.setProperty("--fill", value.severity / 5);
       level.textContent = value.severity;
       root.firstChild.classList.toggle("fl-off", !value.on);
-      name.textContent = value.source === "file" ? value.name : value.source === "drawing" && modality === "video" ? t("video.is_drawing") : value.source === "clip" ? t("audio.is_clip") : "";
+      name.textContent = value.source === "file" ? value.name : value.source === "drawing" && modality === "video" ? t("video.is_drawing") : value.source === "clip" ? t("audio.is_clip") : value.example && !value.on ? t("slot.of_example") : "";
       kind.draw();
       const own = (result?.strategies || []).find((s) => s.name === modality + "_only");
       FL.replace(alone, !own || !value.on ? [] : [t("slot.alone"), " ", ...(FL.stranger(own) ? [el("b", { class: "fl-none-of", title: t("table.stranger_is", { count: FL.numbered(own.probs.length), label: FL.label(own.label) }) }, t("slot.stranger"))] : FL.guesses(own) ? [t("slot.guesses")] : [el("b", {}, FL.label(own.label)), " " + FL.percent(own.confidence, 0)])]);
     };
-    watch("value", () => { value = JSON.parse(props.value); refresh(); });
+    watch("value", () => {
+      const came = JSON.parse(props.value);
+      if (came.example && came.example !== value.example) FL.set("own", false);
+      value = came;
+      refresh();
+    });
+    FL.hear("own", (mine) => {
+      if (mine === modality || !value.example) return;
+      value = { ...value, on: false };
+      props.value = JSON.stringify(value);
+      refresh();
+    });
     FL.hear("toggle", (name) => { if (name === modality) api.edit({ on: !value.on }); });
     if (modality === "video") FL.hear("drawn", () => {
       if (value.source === "file" || FL.get("lab").task.places || !FL.draws()) return; // a picture of several things is not the clip that asks for one
