@@ -149,3 +149,17 @@ def test_a_slow_encoder_is_announced_and_chinese_is_complete(visit) -> None:
     section(visit, "text").locator(".fl-field").press("Enter")
     visit.wait_for_function("document.querySelector('#fl-inside section[data-modality=text] .fl-wait').textContent === '正在计算……'")
     visit.wait_for_function(DONE)
+
+
+def test_the_same_encoder_on_both_sides_is_shown_once(visit) -> None:
+    open_inside(visit)
+    clouds = visit.locator("#fl-inside canvas.fl-cloud")
+    assert clouds.count() == 8
+    image = section(visit, "image")
+    left = image.locator("select").first.input_value()
+    image.locator("select").nth(1).select_option(left)
+    visit.wait_for_function("document.querySelectorAll('#fl-inside .fl-stats').length === 7")
+    assert clouds.count() == 7 and "shown once" in image.inner_text()
+    assert image.locator(".fl-figures").first.bounding_box()["width"] > 1000  # over both columns
+    choose(visit, "image", 1, "image_sift")
+    assert clouds.count() == 8 and "shown once" not in image.inner_text()

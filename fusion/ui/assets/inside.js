@@ -72,14 +72,15 @@
         fact("time", FL.millis(s.prepare + s.forward), t("inside.time_hint", { prepare: FL.millis(s.prepare), forward: FL.millis(s.forward) })), fact("parameters", FL.count(s.parameters)),
         fact("probe", s.probe === null ? "–" : FL.percent(s.probe), t("inside.probe_hint")));
     };
+    const twins = (m) => { const [left, right] = keep(m).sides; return !!left && !!right && left.name === right.name; }; // shown once
     const head = (m, i) => {
-      const k = keep(m), side = k.sides[i], about = side?.told;
+      const k = keep(m), side = k.sides[i], about = side?.told, again = i === 1 && twins(m);
       FL.replace(parts[m].heads[i], chooser(m, i), k.says[i] ? el("p", { class: "fl-say", role: "alert" }, k.says[i], " ", side ? t("inside.kept", { encoder: told(side.name, "title", about.title) }) : "") : null,
-        side ? [el("p", { class: "fl-idea" }, told(side.name, "idea", about.idea), " ", el("span", { class: "fl-muted" }, [about.paper, side.trained_on].filter(Boolean).join(" · "))), facts(side)] : null);
+        again ? el("p", { class: "fl-idea fl-muted" }, t("inside.twins")) : side ? [el("p", { class: "fl-idea" }, told(side.name, "idea", about.idea), " ", el("span", { class: "fl-muted" }, [about.paper, side.trained_on].filter(Boolean).join(" · "))), facts(side)] : null);
     };
     const body = (m, i) => {
       const k = keep(m), side = k.sides[i];
-      if (!side) { FL.replace(parts[m].bodies[i]); FL.replace(parts[m].tails[i]); return; }
+      if (!side || (i === 1 && twins(m))) { FL.replace(parts[m].bodies[i]); FL.replace(parts[m].tails[i]); return; }
       const ctx = { side, about: k.about, media: m === "text" ? k.media ?? "" : k.media || {}, bus: k.bus }, tracks = m === "audio";
       const shown = side.panels.filter((p) => !(tracks && p.kind === "series")).map((p) => FL.panels.of(p, ctx)), vector = FL.panels.figure(t("inside.vector"), FL.barcode(side.embedding), { note: t("inside.numbers", { count: side.embedding.length }), wide: true });
       FL.replace(parts[m].bodies[i], el("div", { class: "fl-figures" }, tracks ? null : FL.panels.tokens(ctx), shown));
@@ -87,7 +88,7 @@
     };
     // Both encoders of a sound on one axis. It ends a little after the sound, whatever a network pads it to.
     const lanes = (m) => {
-      const k = keep(m), sides = k.sides.filter(Boolean);
+      const k = keep(m), sides = twins(m) ? [k.sides[0]] : k.sides.filter(Boolean);
       if (m !== "audio" || !sides.length || !k.about?.wave) { FL.replace(parts[m].lanes); return; }
       const series = (s) => s.panels.filter((p) => p.kind === "series"), ends = sides.flatMap((s) => [...series(s).map((p) => p.extent[1]), ...s.places.map((p) => p[1])]);
       const range = [0, Math.max(k.about.seconds, Math.min(k.about.seconds * 1.25, Math.max(...ends)))];
@@ -132,6 +133,7 @@
       part.trouble.textContent = k.trouble;
       if (m === "audio" && k.media && !part.tools.firstChild) part.tools.append(player(k));
       k.bus.clear();
+      part.sides.dataset.twins = String(twins(m));
       [0, 1].forEach((i) => { head(m, i); body(m, i); });
       lanes(m);
     };
