@@ -114,7 +114,8 @@ class FusionOutput:
     attention       {(query, key): (B, L, H, Tq, Tk)}, rows sum to 1; (1, ...) where it is one for all subsets of one sample
     unimodal_logits {modality: (B, K)}, or None
     reconstructions {modality: (B, D)}, or None; of every modality, also of those that are missing
-    tokens          {modality: (B, T, token_dim)} tokens after fusion, in the places of the encoder's tokens, or None
+    tokens          {modality: (B, T, token_dim)} tokens after fusion, in the places of the encoder's tokens, or None; of one sample in B
+                    subsets maybe only of the rows in which the modality is there
     latent          (mean, log-variance), each (B, Z), of the joint posterior, or None
     space           {modality: (B, D)} unit vectors in one space, zero where missing, or None
     auxiliary       {question: (B, K_q)} logits of further heads on the same trunk, or None

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from fusion.strategies.base import Strategy, perceptron
 from fusion.strategies.tokens import Block, Readout, put_back, read_tokens, rows_with
@@ -52,20 +53,20 @@ class Bottleneck(Strategy):
 
     def forward(self, features: dict[str, Features], present: Tensor, need_attention: bool = False) -> FusionOutput:
         tokens, masks, there = read_tokens(self.modalities, features, present)
+        n, count = len(self.bottleneck), present.sum(1)[:, None, None]
         tokens = {m: self.inward[m](x) for m, x in tokens.items()}
-        B, n = len(present), len(self.bottleneck)
+        real = {m: F.pad(mask, (0, n), value=True) for m, mask in masks.items()}
         shared = self.bottleneck[None]  # (1, n, dim), later (B, n, dim)
         for layer in self.layers:
-            total = []
+            passed = []
             for m, x in tokens.items():
-                # of one sample in B subsets the first layer, which nobody else has reached yet, is computed once
-                rows = rows_with(there[m], x) if len(shared) == B else slice(None)
-                f = shared[rows]
-                x, mask = (part.expand(max(len(x), len(f)), *part.shape[1:]) for part in (x, masks[m]))
-                seen = layer[m](torch.cat([x, f.expand(len(x), -1, -1)], 1), torch.cat([mask, mask.new_ones(len(x), n)], 1))
-                tokens[m], passed = put_back(seen, rows, B).split([x.shape[1], n], 1)
-                total.append(passed * there[m][..., None])
-            shared = sum(total[1:], total[0]) / present.sum(1)[:, None, None]
+                # of one sample in B subsets the first layer, which nobody else has reached yet, is computed once, later ones where m is there
+                f = shared if len(shared) == 1 else shared[rows_with(there[m], x)]
+                b = max(len(x), len(f))
+                line = torch.cat([x.expand(b, -1, -1), f.expand(b, -1, -1)], 1)
+                tokens[m], f = layer[m](line, real[m]).split([x.shape[1], n], 1)
+                passed.append(put_back(f, there[m]))
+            shared = sum(passed[1:], passed[0]) / count
         tokens = {m: self.norms[m](x) for m, x in tokens.items()}
         pooled = torch.cat([self.score(tokens, masks, there), shared.sum(1) / max(n, 1)], -1)
         return FusionOutput(self.mix(pooled), tokens=tokens)

@@ -55,6 +55,8 @@ class CrossAttention(Strategy):
         for layer in self.layers:
             tokens, weights = layer(tokens, masks, there, share, need_attention)
             maps.append(weights)
+            if layer is not self.layers[-1]:
+                tokens = {m: put_back(x, there[m]) for m, x in tokens.items()}
         fused = self.mix(self.score(tokens, masks, there))
         return FusionOutput(fused, attention=by_layer(maps) if need_attention else {}, tokens=tokens)
 
@@ -100,5 +102,5 @@ class CrossLayer(nn.Module):
             rows = rows_with(there[m], x)
             total = [share[key][rows] * answer for key, answer in heard[m]]
             x = self.norms[m][0](x + self.merge[m](join_heads(sum(total[1:], total[0])) if total else torch.zeros_like(x)))
-            out[m] = put_back(self.norms[m][1](x + self.think[m](x)), rows, len(there[m]))
+            out[m] = self.norms[m][1](x + self.think[m](x))
         return out, maps

@@ -32,12 +32,19 @@ def read_tokens(
 
 def rows_with(there: Tensor, x: Tensor) -> Tensor | slice:
     """The rows in which a modality has to be computed, now that subsets part: all, but of one sample in B subsets those that have it."""
-    return slice(None) if len(x) == len(there) else there[:, 0].nonzero().squeeze(1)
+    return slice(None) if len(x) == len(there) else rows_of(there)
 
 
-def put_back(x: Tensor, rows: Tensor | slice, batch: int) -> Tensor:
-    """What was computed for some rows, in its place among all; zero elsewhere."""
-    return x if isinstance(rows, slice) else x.new_zeros(batch, *x.shape[1:]).index_copy(0, rows, x)
+def put_back(x: Tensor, there: Tensor) -> Tensor:
+    """What was computed for all rows, for one that stands for all, or for those that are there, in its place among all; else zero."""
+    if len(x) in (1, len(there)):
+        return x * there.view(-1, *[1] * (x.ndim - 1))
+    return x.new_zeros(len(there), *x.shape[1:]).index_copy(0, rows_of(there), x)
+
+
+def rows_of(there: Tensor) -> Tensor:
+    """Which rows of there (B, 1) are True."""
+    return there[:, 0].nonzero().squeeze(1)
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, need_map: bool) -> tuple[Tensor, Tensor | None]:
@@ -73,6 +80,8 @@ def join_heads(x: Tensor) -> Tensor:
 
 def by_layer(maps: list[dict[tuple[str, str], Tensor]]) -> dict[tuple[str, str], Tensor]:
     """Maps (b, H, Tq, Tk) of each layer to (B, L, H, Tq, Tk); a layer that was computed once for all subsets counts for each."""
+    if len(maps) == 1:
+        return {pair: weights[:, None] for pair, weights in maps[0].items()}
     return {pair: torch.stack(torch.broadcast_tensors(*(layer[pair] for layer in maps)), 1) for pair in maps[0]} if maps else {}
 
 
@@ -86,14 +95,17 @@ class Readout(nn.ModuleDict):
         super().__init__({m: nn.Linear(dim, 1, bias=False) for m in modalities})
 
     def forward(self, tokens: dict[str, Tensor], masks: dict[str, Tensor], there: dict[str, Tensor]) -> Tensor:
-        """Tokens (B, T, dim), masks (B, T) with at least one True per row, there (B, 1); a modality may be left out."""
+        """Tokens (b, T, dim), masks (b or 1, T) with at least one True per row, there (B, 1); a modality may be left out.
+
+        b is B, or the number of rows in which the modality is there.
+        """
         like, parts = next(iter(tokens.values())), []
         for m, score in self.items():
             if m not in tokens:
-                parts.append(like.new_zeros(len(like), like.shape[-1] + 1))
+                parts.append(like.new_zeros(len(next(iter(there.values()))), like.shape[-1] + 1))
                 continue
             share = score(tokens[m]).squeeze(-1).masked_fill(~masks[m], float("-inf")).softmax(-1)
-            parts += [torch.bmm(share[:, None], tokens[m]).squeeze(1) * there[m], there[m].to(like.dtype)]
+            parts += [put_back(torch.bmm(share[:, None], tokens[m]).squeeze(1), there[m]), there[m].to(like.dtype)]
         return torch.cat(parts, -1)
 
 
