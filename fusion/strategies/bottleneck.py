@@ -60,7 +60,7 @@ class Bottleneck(Strategy):
         for layer in self.layers:
             passed = []
             for m, x in tokens.items():
-                # of one sample in B subsets the first layer, which nobody else has reached yet, is computed once, later ones where m is there
+                # of one sample in B subsets the first layer, which nobody else has reached yet, is computed once; later ones where m is
                 f = shared if len(shared) == 1 else shared[rows_with(there[m], x)]
                 b = max(len(x), len(f))
                 line = torch.cat([x.expand(b, -1, -1), f.expand(b, -1, -1)], 1)

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from fusion.types import Features
 
+
 def read_tokens(
     modalities: tuple[str, ...], features: dict[str, Features], present: Tensor
 ) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Tensor]]:

@@ -3,6 +3,9 @@
 from pathlib import Path
 from types import SimpleNamespace
 
+import pytest
+
+from fusion.training.scenes import outside
 from fusion.training.scenes.outside import measure, package_of
 
 
@@ -27,3 +30,17 @@ def test_package_stands_before_the_first_underscore() -> None:
     assert (
         package_of(Path("photos/dog/cut_tuxpaint-stamps_dog.png")) == "tuxpaint-stamps" and package_of(Path("gradio_lion.jpg")) == "gradio"
     )
+
+
+def test_files_that_came_later_are_counted_by_themselves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outside, "Lab", lambda *_: Knows())
+    for name in ("seen/photos/dog/p_dog_0.9_y.png", "seen/photos/none/p_cat_0.2_n.png", "seen/photos/dog/cut_q_cat_0.4_y.png",
+                 "blind/photos/dog/r_cat_0.8_y.png"):  # fmt: skip
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    (tmp_path / "scenes").mkdir()
+    found = outside.run(tmp_path / "seen", tmp_path / "blind", home=tmp_path)
+    assert found["photos"]["accuracy"] == 0.5 and found["photos_without_cut_outs"]["accuracy"] == 1.0
+    assert found["photos_blind"]["accuracy"] == 0.0 and found["packages"] == {"photos": {"p": 2, "q": 1}, "photos_blind": {"r": 1}}
+    assert not {"sounds", "clips", "sounds_blind"} & set(found)

@@ -37,6 +37,8 @@ TRAPS = {
         "Band width gives the species away in the animal collection: in training seven of ten sounds are cut at a random 2.5 to 7.9 kHz, all are brought to one loudness.",
         "The collection gives the group away (animals from one, nature from the other): dog is in both and is measured across them, below.",
         "ESC-10 is split by fold (1-3 training, 4 validation, 5 test), as clips of one recording share a fold.",
+        "Neighbours by number in the animal collection are often pieces of one recording: drawn one by one, 27 of 38 test birds and 25 of 36 test dogs had a near twin in training (cosine over .95 by the teacher). Every class is cut into stretches instead: 1 of 38 and 12 of 37.",
+        "Nine files are not the animal (music, a crowd, crackles, noise), read on spectrograms where the teacher doubted the label, and are left out by name (`sources.NOT_THE_ANIMAL`). Nobody listened with ears.",
         "Chickens and roosters are birds of another voice: neither a class nor an outlier.",
     ),
     "text": (
@@ -114,8 +116,7 @@ def encoder_card(modality: str, report: dict[str, Any], title: str) -> str:
         "",
         f"    python -m fusion train --task scenes --strategy {modality}_only --data DIR",
         "",
-        "One training, one seed."
-        + (" Sounds of none were then drawn by number, today evenly from their collections." if modality == "audio" else ""),
+        "One training, one seed.",
         "",
         *comparison(modality, distilled()),
         f"With a linear head ({modality}_only), measured by `{report['command']}` on {report['date']}:",
@@ -148,7 +149,9 @@ def outside_lines(modality: str) -> list[str]:
     if kind not in found:
         return []
     packages = ", ".join(f"{name} {count}" for name, count in found["packages"][kind].items())
-    rows = [("all", found[kind])] + [("without cut-outs", v) for k, v in found.items() if k == f"{kind}_without_cut_outs"]
+    more = {f"{kind}_without_cut_outs": "those without cut-outs", f"{kind}_blind": "others, collected when all was chosen"}
+    rows = [("all", found[kind])] + [(words, found[k]) for k, words in more.items() if k in found]
+    blind = ", ".join(f"{k} {right} of {count}" for k, (right, count) in found.get(f"{kind}_blind", {}).get("classes", {}).items())
     return [
         f"## {kind.capitalize()} from elsewhere",
         "",
@@ -163,7 +166,8 @@ def outside_lines(modality: str) -> list[str]:
         "",
         "Right of all, by class: "
         + ", ".join(f"{k} {right} of {count}" for k, (right, count) in found[kind]["classes"].items())
-        + f". How the encoders are trained and where answers become none was chosen with these files in view: development figures, no blind test. Packages and files: {packages}.",
+        + f". How the encoders are trained and where answers become none was chosen with these files in view: development figures, no blind test. Packages and files: {packages}."
+        + (f" Those collected afterwards were not: {blind}." if blind else ""),
         "",
     ]
 
@@ -222,7 +226,7 @@ def readme_table(report: dict[str, Any]) -> str:
             "|---|---|---|---|---|---|",
         ]
         lines += [
-            f"| {kind.replace('_cut_', '_cut-').replace('_', ' ')} | {r['files']} and {r['none']} of none | {100 * r['accuracy']:.1f} | {100 * r['recall']:.1f} | {100 * r['noticed']:.1f} | {r['auroc']:.2f} |"
+            f"| {kind.replace('_cut_', '_cut-').replace('_blind', ', collected when all was chosen').replace('_', ' ')} | {r['files']} and {r['none']} of none | {100 * r['accuracy']:.1f} | {100 * r['recall']:.1f} | {100 * r['noticed']:.1f} | {r['auroc']:.2f} |"
             for kind, r in outside.items()
             if isinstance(r, dict) and "auroc" in r and r["files"] > 20
         ]

