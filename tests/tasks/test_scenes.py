@@ -191,6 +191,19 @@ def test_splits_do_not_mix(data: Path) -> None:
         assert not parts["train"] & parts["val"] and not parts["train"] & parts["test"] and not parts["val"] & parts["test"]
 
 
+def test_pieces_of_one_recording_stay_in_one_split_and_what_is_no_animal_is_left_out(tmp_path: Path) -> None:
+    """Forty cats by number: a stretch of them trains, the next one validates, the last one tests; of the nine named ones the six cats are gone."""
+    for name in ("esc50/meta", "animal_sounds/cat"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "esc50" / "meta" / "esc50.csv").write_text("filename,fold,category\n")
+    for i in range(30, 130):
+        (tmp_path / "animal_sounds" / "cat" / f"cat_{i:03}.ogg").touch()
+    parts = {s: [int(i.path.stem[-3:]) for i in sources.list_sounds(tmp_path, s)] for s in sources.SPLITS}
+    assert [(min(p), max(p)) for p in parts.values()] == [(30, 99), (100, 109), (110, 129)]
+    kept = [i for p in parts.values() for i in p]
+    assert kept == [i for i in range(30, 130) if i not in (36, 79, 80, 81, 97, 121)]
+
+
 def test_what_training_never_saw_is_what_rejection_is_measured_on(data: Path) -> None:
     seen, unseen = sources.outlier_classes(data)
     assert set(seen) | set(unseen) == {"n03388043", "n04146614", "n04465501"} and not set(seen) & set(unseen)
