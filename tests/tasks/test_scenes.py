@@ -192,7 +192,7 @@ def test_splits_do_not_mix(data: Path) -> None:
 
 
 def test_pieces_of_one_recording_stay_in_one_split_and_what_is_no_animal_is_left_out(tmp_path: Path) -> None:
-    """Forty cats by number: a stretch of them trains, the next one validates, the last one tests; of the nine named ones the six cats are gone."""
+    """A hundred cats by number: a stretch of them trains, the next one validates, the last one tests; six that are named are gone."""
     for name in ("esc50/meta", "animal_sounds/cat"):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "esc50" / "meta" / "esc50.csv").write_text("filename,fold,category\n")

@@ -252,3 +252,13 @@ def test_where_modalities_need_one_another_the_example_stays_on(visit) -> None:
     visit.locator("textarea").fill("two")
     visit.wait_for_function("FusionLab.get('result').media.text === 'two'")
     assert are_on(visit) == before and len(before) > 1
+
+
+def test_sentences_about_files_are_told_in_the_language_of_the_page(visit) -> None:
+    sentence, unknown = "The sound of a (1).mp3 was trimmed to its first 30 seconds.", "Nobody has translated this {name}."
+    assert visit.evaluate("s => FusionLab.said(s)", sentence) == sentence
+    visit.get_by_role("button", name="简体中文").click()
+    visit.wait_for_function("FusionLab.get('lang') === 'zh'")
+    assert visit.evaluate("s => FusionLab.said(s)", sentence) == "a (1).mp3 的声音已截取前 30 秒。"
+    assert visit.evaluate("s => FusionLab.said(s)", "x.png is a ZIP archive, not an image.") == "x.png是 ZIP 压缩包，不是图片。"
+    assert visit.evaluate("s => FusionLab.said(s)", unknown) == unknown

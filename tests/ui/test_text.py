@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 
 import pytest
@@ -25,8 +26,30 @@ CODE = {name: (ASSETS / name).read_text("utf-8") for name in SCRIPTS}
 
 def test_every_english_text_has_a_chinese_one() -> None:
     missing = set(TEXT["en"]) - set(TEXT["zh"])
-    extra = {k for k in set(TEXT["zh"]) - set(TEXT["en"]) if not k.startswith(("strategy.", "example.", "encoder."))}
+    extra = {k for k in set(TEXT["zh"]) - set(TEXT["en"]) if not k.startswith(("strategy.", "example.", "encoder.", "said.", "part."))}
     assert not missing and not extra
+
+
+def sentences() -> set[str]:
+    """What the code may say to a visitor: every string of its sources, with `{}` where a value stands."""
+    found = set()
+    for path in (ROOT / "fusion").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.JoinedStr):
+                found.add("".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.add(node.value)
+    return found
+
+
+def test_every_sentence_that_another_language_knows_is_one_that_is_said() -> None:
+    """A pattern whose sentence was changed in the code would never match again."""
+    known = [key.removeprefix("said.") for key in TEXT["zh"] if key.startswith("said.")]
+    said = sentences()
+    assert len(known) > 20 and all(re.sub(r"\{\w+\}", "{}", sentence) in said for sentence in known)
+    for key, other in TEXT["zh"].items():
+        if key.startswith(("said.", "part.")):
+            assert set(re.findall(r"\{(\w+)\}", key)) == set(re.findall(r"\{(\w+)\}", other)), key
 
 
 @pytest.mark.parametrize("title", PANELS)

@@ -29,6 +29,22 @@ window.FusionLab = (() => {
   const fill = (text, values) => text.replace(/\{(\w+)\}/g, (all, key) => (key in values ? values[key] : all));
   const has = (key) => key in (TEXT[store.lang] || {});
   const t = (key, values = {}) => fill((TEXT[store.lang] || {})[key] ?? TEXT.en[key] ?? key, values);
+  // Sentences about a visitor's files come from the server in English; a language may hold them as patterns: "said.{name} is empty.",
+  // and what stands in their braces as "part.The sound of {name}".
+  const patterns = {};
+  const within = (prefix, text) => {
+    const key = store.lang + prefix, plain = (word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+    patterns[key] = patterns[key] || Object.entries(TEXT[store.lang] || {}).filter(([name]) => name.startsWith(prefix)).map(([name, other]) => {
+      const pieces = name.slice(prefix.length).split(/\{(\w+)\}/);
+      return { other, names: pieces.filter((_, i) => i % 2), match: new RegExp("^" + pieces.map((piece, i) => (i % 2 ? "(.+?)" : plain(piece))).join("") + "$", "s") };
+    });
+    for (const { other, names, match } of patterns[key]) {
+      const found = text.match(match);
+      if (found) return fill(other, Object.fromEntries(names.map((name, i) => [name, within("part.", found[i + 1])])));
+    }
+    return text;
+  };
+  const said = (sentence) => within("said.", sentence);
   // English descriptions come from the strategies themselves; another language may override them.
   const told = (name, field) => {
     const key = `strategy.${name}.${field}`;
@@ -141,6 +157,6 @@ window.FusionLab = (() => {
   };
 
   on("lang", () => { document.documentElement.lang = store.lang === "zh" ? "zh-CN" : "en"; });
-  return { set, get, on, emit, hear, t, told, short, has, ofTask, question, reply, label, fit, numbered, el, svg, replace, stranger, guesses, percent, signed, count, millis, bytes, shares, icon, button, tag, twin, rove,
+  return { set, get, on, emit, hear, t, said, told, short, has, ofTask, question, reply, label, fit, numbered, el, svg, replace, stranger, guesses, percent, signed, count, millis, bytes, shares, icon, button, tag, twin, rove,
     draws, strategy, choose, mount, view };
 })();

@@ -72,9 +72,9 @@
       const status = FL.get("result")?.status || { kind: "ok" }, trouble = FL.get("trouble");
       const kind = trouble ? "error" : status.kind;
       root.dataset.kind = FL.get("busy") ? "busy" : kind;
-      line.textContent = trouble || (status.key ? t(status.key, status) : status.text || "");
+      line.textContent = trouble || (status.key ? t(status.key, status) : FL.said(status.text || ""));
       if ((kind === "error" || kind === "empty") && FL.get("result")?.strategies.length) line.textContent += " " + t("status.previous");
-      FL.replace(notes, (kind === "ok" ? status.notes || [] : []).map((n) => el("li", {}, n)));
+      FL.replace(notes, (kind === "ok" ? status.notes || [] : []).map((n) => el("li", {}, FL.said(n))));
       const chosen = FL.strategy();
       const said = chosen && (FL.stranger(chosen) ? t("table.stranger") : FL.label(chosen.label));
       FL.replace(mini, chosen ? [el("b", {}, said), FL.percent(chosen.confidence, 0)] : []);

@@ -3,7 +3,7 @@
   const FL = window.FusionLab, { el, t } = FL, OWN = "own", BACKBONE = "backbone:";
   // English words come from the encoders themselves; another language may override them.
   const told = (name, field, other) => (FL.has(`encoder.${name}.${field}`) ? t(`encoder.${name}.${field}`) : other);
-  const words = (said) => (said ? (said.key ? t(said.key) : said.text) : "");
+  const words = (said) => (said ? (said.key ? t(said.key) : FL.said(said.text)) : "");
 
   FL.view("inside", (root, { props, trigger, watch }) => {
     let kept = {}, parts = {}, task = "", seen = null, waiting = null, number = 0, urgent = "", chosen = {};
