@@ -203,9 +203,9 @@ def readme_table(report: dict[str, Any]) -> str:
                        ("text_captions_without_the_word", "caption"), ("text_own_sentences", "caption"), ("audio_test", "sound"),
                        ("video_moving_photos", "clip")):  # fmt: skip
         lines.append(f"| {what} | {SINGLE[name]} | {100 * single[name]['recall']:.1f} |")
-    lines.append(
-        f"| all four | {whole[high]['samples']:,} samples | {100 * whole[low]['recall']:.1f} (`{low}`) to {100 * whole[high]['recall']:.1f} (`{high}`) |"
-    )
+    reached = [f"{100 * whole[n]['recall']:.1f}" for n in (low, high)]
+    found = f"{reached[0]} (`{low}`) to {reached[1]} (`{high}`)" if reached[0] != reached[1] else f"{reached[0]} (all strategies)"
+    lines.append(f"| all four | {whole[high]['samples']:,} samples | {found} |")
     lines += [
         "",
         "| none of these: area under the ROC curve of the confidence | photo alone | caption alone | sound alone | clip alone | all four |",
