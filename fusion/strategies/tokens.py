@@ -14,6 +14,8 @@ from torch.nn import functional as F
 
 from fusion.types import Features
 
+FEW_KEYS = 32  # on a CPU, at batch 64, below about this many keys two plain products beat the fused kernel
+
 
 def read_tokens(
     modalities: tuple[str, ...], features: dict[str, Features], present: Tensor
@@ -55,13 +57,14 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, need_map: bool) -> tup
         q: (B, H, Tq, d); k, v: (B, H, Tk, d); mask: (B, Tk) True where a key is real, at least one per row.
         need_map: also return the map (B, H, Tq, Tk).
     """
-    if not need_map:
+    if not need_map and k.shape[2] >= FEW_KEYS:
         return F.scaled_dot_product_attention(q, k, v, mask[:, None, None]), None
     # keys before queries: a softmax over a last dimension shorter than a vector register is many times slower
     scores = (k * k.shape[-1] ** -0.5) @ q.transpose(-2, -1)  # (B, H, Tk, Tq)
     scores += torch.where(mask, 0.0, float("-inf"))[:, None, :, None]
     weights = scores.softmax(-2)
-    return (v.transpose(-2, -1) @ weights).transpose(-2, -1), weights.transpose(-2, -1)
+    answer = (v.transpose(-2, -1) @ weights).transpose(-2, -1)
+    return answer, weights.transpose(-2, -1) if need_map else None
 
 
 def heads_of(x: Tensor, num_heads: int) -> Tensor:
