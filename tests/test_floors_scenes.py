@@ -78,14 +78,18 @@ def test_none_of_these(lab: Lab) -> None:
 
 
 def test_conflict_is_seen(lab: Lab) -> None:
-    """The photo says cat, the words cow, the sound dog; each alone says its own, and no strategy is sure of a fourth."""
+    """The photo says cat, the words cow, the sound dog; each alone says its own, and no strategy makes up a fourth.
+
+    But for low_rank, whose product of what contradicts itself may point anywhere: it must then be hardly surer than chance twice over.
+    """
     inputs = make_example("conflict")
     encoded = lab.encode(inputs)
     alone = {m: lab.predict(encoded, f"{m}_only").label for m in inputs}
     assert alone == {"image": "cat", "text": "cow", "audio": "dog"}
     said = {name: lab.predict(encoded, name) for name in lab.strategies}
-    fourth = {name: p.confidence for name, p in said.items() if p.label not in alone.values()}
-    assert len(fourth) <= 1 and all(confidence < 0.3 for confidence in fourth.values()), fourth
+    product = said.pop("low_rank")
+    assert {p.label for p in said.values()} <= {"cat", "cow", "dog"}
+    assert product.label in ("cat", "cow", "dog") or product.confidence < 0.25, product.probs
 
 
 def test_every_example_can_be_answered(lab: Lab) -> None:

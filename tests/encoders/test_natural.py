@@ -139,7 +139,6 @@ def test_level_and_length_of_a_sound() -> None:
 def test_the_student_starts_with_the_layers_of_the_teacher() -> None:
     """The reference is the teacher's own forward pass, written with plain convolutions."""
     torch.manual_seed(0)
-    torch.manual_seed(0)
     student = AudioMobileNet().eval()
     shapes = [tuple(layer.convolution.weight.shape) for layer in build_trunk(WIDTH)]
     weights = [torch.randn(s) * (2 / np.prod(s[1:])) ** 0.5 for s in shapes]
