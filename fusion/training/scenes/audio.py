@@ -37,6 +37,7 @@ from fusion.tasks.scenes.sounds import (
 )  # fmt: skip
 from fusion.tasks.scenes.sources import list_sounds
 from fusion.training.loop import forget_state, train
+from fusion.training.scenes.averaging import average, kept
 from fusion.training.scenes.pruning import ROWS, choose
 from fusion.training.scenes.teachers import YAMNet, class_names, patches_of
 from fusion.training.train import report
@@ -149,12 +150,10 @@ def run(data: Path, yamnet: Path, home: Path = CHECKPOINTS / "scenes", config: T
     student, teacher = AudioMobileNet(names=class_names(yamnet)), YAMNet(yamnet)
     heard = Heard(data, config.samples, config.seed)
     start_from(student, teacher, torch.from_numpy(np.stack([heard[i][1] for i in range(CALIBRATED)])))
-    start = {k: v.clone() for k, v in student.trunk.state_dict().items()}
+    start = kept(student.trunk)
     folder = home / "encoders" / "audio"
     report(train(Distilled(student, teacher), heard, loss, config, folder, "cpu"), "audio")
-    student.trunk.load_state_dict(
-        {k: torch.lerp(start[k], v, LEARNED) if v.is_floating_point() else v for k, v in student.trunk.state_dict().items()}
-    )
+    average(student.trunk, start, LEARNED)
     student.concepts.load_state_dict({"weight": teacher.head, "bias": teacher.bias}, strict=False)
     save_weights(folder, student.state_dict(), EncoderConfig("audio_mobilenet", student.options()), half=True)
     forget_state(folder)

@@ -28,6 +28,7 @@ from fusion.model import save_weights
 from fusion.tasks.scenes.photos import crop, light, make_blank, mosaic, read_photo, resize, wear
 from fusion.tasks.scenes.sources import list_photos, list_unlabelled
 from fusion.training.loop import forget_state, train
+from fusion.training.scenes.averaging import average, kept
 from fusion.training.scenes.pruning import narrow
 from fusion.training.scenes.teachers import image_maps, load_image_teacher
 from fusion.training.train import report
@@ -146,13 +147,11 @@ def run(data: Path, home: Path = CHECKPOINTS / "scenes", config: TrainConfig = R
     encoder, teacher = ImageEfficientNet(), load_image_teacher().to(memory_format=torch.channels_last)
     pairs = Pairs(data, config.samples, config.seed)
     start_from(encoder.trunk, teacher, standardised(np.stack([pairs.make(i, 224)[1] for i in range(CALIBRATED)])))
-    start = {k: v.clone() for k, v in encoder.trunk.state_dict().items()}
+    start = kept(encoder.trunk)
     model = Distilled(encoder.trunk.to(memory_format=torch.channels_last), teacher)
     folder = home / "encoders" / "image"
     report(train(model, pairs, loss, config, folder, "cpu"), "image")
-    encoder.trunk.load_state_dict(
-        {k: torch.lerp(start[k], v, LEARNED) if v.is_floating_point() else v for k, v in encoder.trunk.state_dict().items()}
-    )
+    average(encoder.trunk, start, LEARNED)
     encoder.concepts.load_state_dict(teacher._fc.state_dict(), strict=False)
     save_weights(folder, encoder.state_dict(), EncoderConfig("image_efficientnet"), half=True)
     forget_state(folder)
