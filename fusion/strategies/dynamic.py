@@ -71,7 +71,8 @@ class Dynamic(Strategy):
         agree = (p * others).sum(-1).clamp_min(1e-4).log()
         alone = present.sum(-1, keepdim=True) == 1
         agree = agree.masked_fill(alone, 0.0)
-        return torch.stack([-(p * log_p).sum(-1), log_p.amax(-1), logits.logsumexp(-1) / 4, agree], -1)
+        total = (logits[..., 0] - log_p[..., 0]) / 4  # log-sum-exp: what log-softmax took away
+        return torch.stack([-(p * log_p).sum(-1), log_p.amax(-1), total, agree], -1)
 
     def forward(self, features: dict[str, Features], present: Tensor, need_attention: bool = False) -> FusionOutput:
         x = self.embeddings(features, present)  # (B, M, D)

@@ -48,7 +48,13 @@ class PlaceHead(nn.Module):
                 nn.LayerNorm(token_dim), nn.Linear(token_dim, token_dim), nn.GELU(), nn.Linear(token_dim, 5 + SUB * SUB)
             )
             self.found = nn.Sequential(nn.Linear(out_dim + token_dim, token_dim), nn.GELU(), nn.Linear(token_dim, 1))
+            middle = (torch.arange(grid) + 0.5) / grid
+            centres = torch.stack([middle.repeat(grid), middle.repeat_interleave(grid)] * 2, -1)  # (T, 4): x, y, x, y
+            self.register_buffer("centres", centres, persistent=False)
+            self.register_buffer("outward", torch.tensor([-1.0, -1.0, 1.0, 1.0]) / grid, persistent=False)
         else:
+            corners = torch.tensor([[1, 0, 1, 0], [0, 1, 0, 1], [-0.5, 0, 0.5, 0], [0, -0.5, 0, 0.5]])  # of centre, width and height
+            self.register_buffer("corners", corners, persistent=False)
             self.whole = nn.Sequential(nn.LayerNorm(out_dim), nn.Linear(out_dim, 128), nn.GELU(), nn.Linear(128, 5 + (2 * grid) ** 2))
 
     def forward(self, output: FusionOutput) -> Placed:
@@ -57,20 +63,16 @@ class PlaceHead(nn.Module):
     def dense(self, tokens: Tensor, fused: Tensor) -> Placed:
         B, G = len(tokens), self.grid
         score, edges, ink = self.cells(tokens).split([1, 4, SUB * SUB], -1)
-        share = score.squeeze(-1).softmax(-1)  # (B, T)
-        middle = (torch.arange(G, device=tokens.device, dtype=tokens.dtype) + 0.5) / G
-        x, y = middle.repeat(G), middle.repeat_interleave(G)
-        left, top, right, bottom = (F.softplus(edges) / G).unbind(-1)
-        box = torch.stack([x - left, y - top, x + right, y + bottom], -1)  # (B, T, 4)
+        share = score.transpose(1, 2).softmax(-1)  # (B, 1, T)
+        box = torch.addcmul(self.centres, F.softplus(edges), self.outward)  # (B, T, 4)
         mask = ink.view(B, G, G, SUB, SUB).permute(0, 1, 3, 2, 4).reshape(B, G * SUB, G * SUB)
-        found = self.found(torch.cat([fused, torch.einsum("bt,btd->bd", share, tokens)], -1)).squeeze(-1)
-        return Placed(torch.einsum("bt,btk->bk", share, box), found, mask, score.squeeze(-1))
+        found = self.found(torch.cat([fused, (share @ tokens).squeeze(1)], -1)).squeeze(-1)
+        return Placed((share @ box).squeeze(1), found, mask, score.squeeze(-1))
 
     def pooled(self, fused: Tensor) -> Placed:
         found, box, ink = self.whole(fused).split([1, 4, (2 * self.grid) ** 2], -1)
-        cx, cy, w, h = box.sigmoid().unbind(-1)
         mask = F.interpolate(ink.view(-1, 1, 2 * self.grid, 2 * self.grid), scale_factor=SUB // 2, mode="bilinear").squeeze(1)
-        return Placed(torch.stack([cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2], -1), found.squeeze(-1), mask, None)
+        return Placed(box.sigmoid() @ self.corners, found.squeeze(-1), mask, None)
 
 
 def box_iou(a: Tensor, b: Tensor) -> Tensor:

@@ -152,6 +152,7 @@ def test_one_sample_in_many_subsets_equals_as_many_samples(name: str) -> None:
     many = model.fuse({m: f.repeat(len(present)) for m, f in features.items()}, present, need_attention=True)
     one = model.fuse_subsets(features, present, need_attention=True)
     torch.testing.assert_close(one.logits, many.logits, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(model.fuse_subsets(features, present).logits, many.logits, rtol=1e-4, atol=1e-5)
     first = one.output.first()
     torch.testing.assert_close(first.fused, many.output.fused[:1], rtol=1e-4, atol=1e-5)
     for m, tokens in (many.output.tokens or {}).items():

@@ -107,14 +107,17 @@ def test_early_tokens_equals_torch_transformer() -> None:
     output = strategy(features, everyone())
     torch.testing.assert_close(torch.cat([*output.tokens.values()], 1)[real], wanted[real], rtol=1e-4, atol=1e-5)
     parts = dict(zip(MODALITIES, wanted.split([LENGTHS[m] for m in MODALITIES], 1), strict=True))
-    pooled = [torch.cat([pooled_by_hand(strategy.score[m], parts[m], features[m].mask), torch.ones(3, 1)], -1) for m in MODALITIES]
+    pooled = [
+        torch.cat([pooled_by_hand(strategy.score.weight[i], parts[m], features[m].mask), torch.ones(3, 1)], -1)
+        for i, m in enumerate(MODALITIES)
+    ]
     torch.testing.assert_close(output.fused, strategy.mix(torch.cat(pooled, -1)), rtol=1e-4, atol=1e-5)
 
 
-def pooled_by_hand(score: nn.Linear, tokens: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+def pooled_by_hand(score: torch.Tensor, tokens: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """(B, dim): each sample's real tokens, averaged by the softmax of their scores."""
     real = [t[m] for t, m in zip(tokens, mask, strict=True)]
-    return torch.stack([(score(t).softmax(0) * t).sum(0) for t in real])
+    return torch.stack([((t @ score).softmax(0) @ t) for t in real])
 
 
 def test_early_tokens_maps_are_blocks_of_the_joint_map_renormalised() -> None:
@@ -131,6 +134,24 @@ def test_early_tokens_maps_are_blocks_of_the_joint_map_renormalised() -> None:
         for key, block in zip(MODALITIES, rows.split(lengths, 3), strict=True):
             if query != key:
                 torch.testing.assert_close(maps[query, key][:, 0], block / block.sum(-1, keepdim=True))
+
+
+def test_early_tokens_without_the_key_that_drowned_all_others() -> None:
+    """Scores hundreds of nats apart: a subset without the loudest modality is answered as if that had never been there."""
+    torch.manual_seed(0)
+    strategy = EarlyTokens(MODALITIES, D, K, dim=8, num_heads=2).eval()
+    with torch.no_grad():
+        strategy.blocks[0].project.weight[:16] *= 4
+        strategy.kind["audio"] += 30 * torch.randn(8)
+        strategy.blocks[0].norms[0].weight.fill_(5.0)
+    features = {m: Features(f.tokens[:1], f.mask[:1], f.pooled[:1], f.weights[:1]) for m, f in make_features().items()}
+    q, k, _ = strategy.blocks[0].heads(make_line(strategy, features)[0])
+    assert (q @ k.transpose(-2, -1)).max(-1).values.sub((q @ k.transpose(-2, -1)).min(-1).values).max() > 200
+    alone = {m: f for m, f in features.items() if m in ("image", "text")}
+    wanted = strategy(alone, torch.tensor([[True, True, False, False]])).fused
+    found = strategy(features, torch.tensor([[True] * 4, [True, True, False, False]])).fused
+    assert found.isfinite().all()
+    torch.testing.assert_close(found[1:], wanted, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["early_tokens", "additive_attention", "cross_attention", "bottleneck", "tcn"])
