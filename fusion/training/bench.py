@@ -2,10 +2,11 @@
 
     strategies  forward, and forward with backward, at batch 64 and 1; four modalities of 16 tokens and 128 numbers, two threads
     encoders    each on one worked example: preparing it, the network on it alone, the network on 64 of it
-    compare     all strategies on one input against one of them, encoders included
+    compare     all strategies on one input against one of them, encoders included; on media in memory, and on files as browsers send them
     start       the page until it is ready to be served, against importing its three large libraries alone
 
-A round runs every strategy once, so that whatever else the machine does slows all alike; reported is the median over the rounds.
+A round runs every case once, so that whatever else the machine does slows all alike; reported is the median over the rounds, of which
+there are fewer where they take long.
 
 The peers were timed elsewhere: batch 64, the same sizes, two threads of a CPU on which concatenation takes 0.24 ms. Concatenation is
 timed here in the same rounds, and `scaled` is what a strategy would take there if all operations scaled as concatenation does. They do
@@ -41,6 +42,7 @@ from fusion.strategies import STRATEGIES, Strategy
 from fusion.tasks import TASKS
 from fusion.tasks.examples import EXAMPLES_OF
 from fusion.training.mult import PlainMulT
+from fusion.training.recorded import recorded
 from fusion.types import MODALITIES, Features, FusionError
 
 THREADS, TOKENS, DIM, CLASSES, BATCHES = 2, 16, 128, 10, (64, 1)
@@ -63,6 +65,7 @@ MULT: dict[str, dict[str, int]] = {  # sizes that the reference is timed at
     "9 wide (MultiBench's default)": {"dim": 9, "num_heads": 3, "depth": 3},
     "40 wide (the authors' default)": {"dim": 40, "num_heads": 8, "depth": 4},
 }
+PATIENCE = 60.0  # seconds
 COMPARED, SLOWER, SECONDS, GIGABYTES = "cross_attention", 1.6, 5.0, 2.5  # budgets of compare (ratio) and of start
 
 IMPORTS = "import torch, transformers, gradio"
@@ -133,9 +136,15 @@ def describe_machine() -> dict[str, Any]:
 
 
 def interleave(cases: Mapping[str, Case], rounds: int, repeats: int = 3) -> dict[str, Time]:
-    """Milliseconds of each case; a round runs each of them once to warm its memory and `repeats` times by the clock."""
+    """Milliseconds of each case; a round runs each of them once to warm its memory and `repeats` times by the clock.
+
+    No round begins after `PATIENCE` seconds, except the second.
+    """
     times: dict[str, list[float]] = {name: [] for name in cases}
-    for _ in range(rounds):
+    began = time.perf_counter()
+    for done in range(rounds):
+        if done > 1 and time.perf_counter() - began > PATIENCE:
+            break
         for name, case in cases.items():
             case()
             for _ in range(repeats):
@@ -260,6 +269,7 @@ def measure_labs(rounds: int) -> dict[str, Any]:
         encoders |= measure_encoders(lab, given, rounds)
         if lab.strategies:
             compared[task] = measure_compare(lab, given, rounds)
+            compared[f"{task}, files"] = measure_compare(lab, {m: recorded(medium) for m, medium in given.items()}, rounds)
     return {"encoders": encoders, "compare": compared}
 
 
