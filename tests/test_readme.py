@@ -10,7 +10,7 @@ from fusion.library import Library
 from fusion.strategies import STRATEGIES
 from fusion.tasks import TASKS
 from fusion.training import encoder_cards
-from fusion.training.cards import END, START, load_reports, readme_table
+from fusion.training.cards import CONFLICT_END, CONFLICT_START, END, START, conflict_table, load_reports, readme_table
 from fusion.training.scenes import cards as scenes
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -30,6 +30,16 @@ def test_table_is_the_report() -> None:
         row = next(line for line in README.splitlines() if line.startswith(f"| `{name}` "))
         assert (ROOT / f"fusion/strategies/{name}.py").exists()
         assert name not in REPORTS["digits"]["cost"] or f"{REPORTS['digits']['cost'][name]['parameters']:,}" in row
+
+
+def test_table_of_conflicts_is_the_report() -> None:
+    assert README.split(CONFLICT_START)[1].split(CONFLICT_END)[0].strip() == conflict_table(REPORTS)
+    for task in ("digits", "scenes"):
+        rows = REPORTS[task]["conflict"]
+        assert set(rows) == {*STRATEGIES}
+        others = [row for name, row in rows.items() if name not in ("low_rank", "tensor")]
+        assert min(row["three"] for row in others) > 0.9 > min(rows["low_rank"]["three"], rows["tensor"]["three"]), "as the README says"
+        assert max(row["nobody"] for row in others) < min(rows["low_rank"]["nobody"], rows["tensor"]["nobody"])
 
 
 def test_table_of_scenes_is_the_report() -> None:

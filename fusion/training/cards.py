@@ -53,6 +53,7 @@ SINGLE = {
 }
 LICENCE = "The weights are derived from CC BY-SA data and are shared under CC BY-SA 4.0; the code is Apache-2.0."
 START, END = "<!-- strategies: python -m fusion.training.cards -->", "<!-- /strategies -->"
+CONFLICT_START, CONFLICT_END = "<!-- conflict: python -m fusion.training.cards -->", "<!-- /conflict -->"
 REDUNDANT = (
     "The parts of one sample come from different people and share the label alone: that fusion gains is expected, and no proof of synergy."
 )
@@ -183,6 +184,7 @@ def strategy_card(name: str, report: dict[str, Any]) -> str:
         *seeds_lines(name, report),
         "",
         *held_out_lines(name, report),
+        *conflict_lines(name, report),
         *place_lines(name, report),
         "| corrupted | severity 0 | 1 | 2 | 3 | 4 | 5 |",
         "|---|---|---|---|---|---|---|",
@@ -230,6 +232,21 @@ def held_out_lines(name: str, report: dict[str, Any]) -> list[str]:
     row = report["held_out"][name]
     return [
         f"Pairs of digits from training: {percent(row['seen_pairs']['accuracy'])}. Pairs that training never saw: **{percent(row['unseen_pairs']['accuracy'])}**.",
+        "",
+    ]
+
+
+def conflict_lines(name: str, report: dict[str, Any]) -> list[str]:
+    """Whom it believes when modalities contradict one another."""
+    if "conflict" not in report:
+        return []
+    row = report["conflict"][name]
+    strong = max(row["one"], key=lambda m: row["one"][m])
+    each = ", ".join(f"{m} {percent(v)}" for m, v in row["each"].items())
+    return [
+        f"In made-up conflicts of clean test media, {row['samples']:,} of each kind: when three modalities name one label and the fourth another, it"
+        f" follows the three in {percent(row['three'])}, the fourth most often where that is {strong} ({percent(row['one'][strong])}). When all four"
+        f" differ, the answer is what one of them says ({each}) or what nobody says, **{percent(row['nobody'])}**.",
         "",
     ]
 
@@ -316,6 +333,20 @@ def readme_table(reports: dict[str, dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def conflict_table(reports: dict[str, dict[str, Any]]) -> str:
+    """In % whom each strategy believes when modalities contradict one another, in the tasks where all of them say the same otherwise."""
+    tasks = [task for task, report in reports.items() if "conflict" in report]
+    head = [
+        f"`{task}`: {asked}" for task in tasks for asked in ("three against one, follows the three", "all differ, says what nobody says")
+    ]
+    lines = [f"| strategy | {' | '.join(head)} |", "|---" * (len(head) + 1) + "|"]
+    for name in STRATEGIES:
+        rows = [reports[task]["conflict"].get(name) for task in tasks]
+        cells = [percent(row[key]).removesuffix(" %") if row else "not trained" for row in rows for key in ("three", "nobody")]
+        lines.append(f"| `{name}` | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def load_reports(checkpoints: Path = CHECKPOINTS) -> dict[str, dict[str, Any]]:
     """{task: its report} of every task that has one."""
     paths = {task: checkpoints / task / "report.json" for task in TASKS}
@@ -343,6 +374,7 @@ def write(task: str, checkpoints: Path = CHECKPOINTS, readme: Path = CHECKPOINTS
     text = readme.read_text() if readme.exists() else ""
     if "digits" in reports:
         text = between(text, START, END, readme_table(reports))
+        text = between(text, CONFLICT_START, CONFLICT_END, conflict_table(reports))
     if "scenes" in reports:
         text = between(text, scenes.START, scenes.END, scenes.readme_table(reports["scenes"]))
     if text:

@@ -5,6 +5,7 @@
     severity    every strategy and baseline with all modalities corrupted at severity 0-5, and with each one alone at 1-5
     robustness  area under accuracy over severity on all, and its excess over `late`
     shapley     of each modality in the accuracy of a strategy, over all subsets; how much of it is interaction
+    conflict    digits, scenes: whom a strategy believes when modalities contradict one another (see `fusion.training.conflict`)
     held_out    digits-add: pairs of digits that training never saw
     places      digits-find: box, mask, "is it there", pointing game, for each way to ask
     explanations  deletion and insertion areas of every explainer against random orders
@@ -40,6 +41,7 @@ from fusion.tasks.digits import sources
 from fusion.tasks.digits_find import QUERIES
 from fusion.tasks.scenes import sources as scene_sources
 from fusion.training import cards
+from fusion.training.conflict import measure_conflict
 from fusion.training.data import FeatureCache, PreparedSamples, cache_path, fill
 from fusion.training.faithful import EXPLAINED, judge, make_inputs
 from fusion.training.measure import answer, area, cost, metrics, place_metrics
@@ -202,6 +204,8 @@ def run(
     report["explanations"] = judge(
         lab, [lab.encode(i) for i in make_inputs(lab.task, folder, min(count, SCENES_EXPLAINED if scenes else EXPLAINED), seed)]
     )
+    if lab.task.interaction == "redundancy":
+        report["conflict"] = measure_conflict(strategies, caches["all-0"], seed)
     if lab.task.pairs:
         report["held_out"] = measure_held_out(strategies, lab.task, caches["all-0"])
     if lab.task.grid:
