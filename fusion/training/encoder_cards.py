@@ -16,7 +16,7 @@ from fusion.config import CHECKPOINTS
 from fusion.encoders import ENCODERS, FixedEncoder
 from fusion.library import Library
 from fusion.tasks import TASKS, Task
-from fusion.training.cards import DATA, LICENCE, LIMITS, percent
+from fusion.training.cards import DATA, LICENCE, LIMITS, between, percent
 
 START, END = "<!-- encoders: python -m fusion.training.encoder_cards -->", "<!-- /encoders -->"
 PROBE = (
@@ -117,10 +117,8 @@ def write(checkpoints: Path = CHECKPOINTS, readme: Path = CHECKPOINTS.parent / "
         for name in (n for n in names_of(modality) if n != task.compact[modality]):
             if facts := library.facts(modality, name):
                 (encoder_folder(checkpoints, task, modality, name) / "README.md").write_text(card(modality, name, facts))
-    text = readme.read_text() if readme.exists() else ""
-    if START in text and END in text:
-        before, rest = text.split(START, 1)
-        readme.write_text(f"{before}{START}\n{table(library, task)}\n{END}{rest.split(END, 1)[1]}")
+    if readme.exists():
+        readme.write_text(between(readme.read_text(), START, END, table(library, task)))
 
 
 if __name__ == "__main__":

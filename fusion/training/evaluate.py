@@ -52,7 +52,7 @@ from fusion.training.train import load_encoders, samples_of
 from fusion.types import FusionError
 
 SEED, COUNT = 2026, 2000
-SCENES_COUNT, SCENES_EXPLAINED = 400, 3  # photos and clips take longer
+SCENES_COUNT, SCENES_EXPLAINED = 400, 20  # photos and clips take longer
 
 
 def say(text: str) -> None:
