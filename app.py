@@ -38,8 +38,10 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
 
     from fusion.types import FusionError
+    from fusion.ui.cores import leave_one_core
     from fusion.ui.page import launch_options
 
+    leave_one_core()
     try:
         app = build_app(device=options.device)
     except FusionError as error:  # no such device, no weights: one sentence, not a traceback
