@@ -9,7 +9,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from fusion.ui.state import PEN, PageState
 
 logger = logging.getLogger(__name__)
 REMEMBERED = 12  # answers of each task; about a megabyte each
+EXAMPLES_KEPT = 4  # of each task; some megabytes each
 OWN_KEPT = 3  # labs around encoders that visitors chose; a backbone may be large
 FIRST_STRATEGY = "cross_attention"
 FINE_PEN = 0.03
@@ -69,7 +70,8 @@ class Desk:
     def __init__(self, lab: Any, examples: Mapping[str, Any], make_example: Callable[[str], Mapping[str, Any]], uploads: Path,
                  open_library: Callable[[Any], Any]) -> None:  # fmt: skip
         self._open_library = open_library
-        self.lab, self.examples, self._make, self.uploads = lab, examples, make_example, uploads
+        self.lab, self.examples, self.uploads = lab, examples, uploads
+        self._make = lru_cache(EXAMPLES_KEPT)(make_example)  # every edit beside an example asks for the whole of it
         self.pen = FINE_PEN if lab.task.grid else PEN  # where several things share a picture, each is small
         self._answers: OrderedDict[str, Answer] = OrderedDict()
         self._lock = threading.Lock()

@@ -1,5 +1,6 @@
 """The digits task without its data sets: drawing, words, sounds and corruptions against what is known by construction."""
 
+import copy
 import gzip
 
 import numpy as np
@@ -220,9 +221,11 @@ MEDIA = {
 @pytest.mark.parametrize("modality", [*CORRUPTIONS])
 def test_severity_zero_changes_nothing_and_the_seed_decides(modality: str) -> None:
     medium = MEDIA[modality]
+    before = copy.deepcopy(medium)
     assert corrupt(modality, medium, 0, np.random.default_rng(0)) is medium
     one, two = (corrupt(modality, medium, 4, np.random.default_rng(5)) for _ in range(2))
     assert same(one, two) and not same(one, medium)
+    assert same(medium, before), "what was given, which others may look at, stays as it was"
     with pytest.raises(FusionError, match="0 to 5"):
         corrupt(modality, medium, 6, np.random.default_rng(0))
 

@@ -281,6 +281,20 @@ def test_an_example_fills_the_slots(handlers: Handlers) -> None:
     assert PageState.from_query(MODALITIES, json.loads(pack)["query"]) == read
 
 
+def test_an_example_is_made_once_for_all_edits_beside_it(tmp_path) -> None:
+    made = []
+
+    def make(name: str) -> dict[str, object]:
+        made.append(name)
+        return {"text": "three", "image": np.full((64, 64, 3), 255, np.uint8)}
+
+    handlers = at_work(tmp_path, make)
+    for words in ("one", "two", "three"):
+        result = json.loads(handlers.edited(*values(image={"source": "example", "example": "three"}, text=text(words)))[0])
+        assert [m["present"] for m in result["modalities"]] == [True, True, False, False]
+    assert made == ["three"]
+
+
 def test_an_example_that_cannot_be_made_is_one_sentence(tmp_path) -> None:
     def broken(name: str) -> dict:
         raise FusionError("The example sound is missing.")

@@ -21,7 +21,7 @@ def data_url(pixels: np.ndarray, side: int, kind: str) -> str:
     picture = Image.fromarray(np.ascontiguousarray(pixels))
     picture.thumbnail((side, side))
     buffer = io.BytesIO()
-    picture.save(buffer, kind, quality=85)
+    picture.save(buffer, kind, quality=85, compress_level=1)  # of a PNG: four times as fast as the default, a tenth larger
     return f"data:image/{kind.lower()};base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
