@@ -246,6 +246,21 @@ def test_the_first_own_medium_is_asked_about_alone(visit) -> None:
     assert are_on(visit) == {"text"}
 
 
+@pytest.mark.parametrize("end", ["Enter", "Tab"])
+def test_who_presses_enter_or_goes_on_is_answered_at_once(visit, end: str) -> None:
+    """With the pause after typing taken away, only what ends the typing can bring the answer; a new line needs Shift."""
+    visit.evaluate("() => { const real = setTimeout; window.setTimeout = (f, ms, ...rest) => (ms === 300 ? 0 : real(f, ms, ...rest)); }")
+    before = visit.evaluate("FusionLab.get('result').id")
+    visit.locator("textarea").press_sequentially("nine")
+    visit.keyboard.press("Shift+Enter")
+    visit.keyboard.type("two")
+    visit.wait_for_timeout(500)
+    assert visit.evaluate("FusionLab.get('result').id") == before
+    visit.keyboard.press(end)
+    visit.wait_for_function("id => FusionLab.get('result').id !== id && !FusionLab.get('busy')", arg=before, timeout=20000)
+    assert visit.locator("textarea").input_value().endswith("nine\ntwo")
+
+
 def test_where_modalities_need_one_another_the_example_stays_on(visit) -> None:
     open_task(visit, "digits-add")
     before = are_on(visit)

@@ -2,6 +2,7 @@
 (() => {
   const FL = window.FusionLab, { el, t } = FL;
   const ACCEPT = { image: "image/*", audio: "audio/*,video/*,.wav,.mp3,.ogg,.flac,.m4a,.webm", video: "video/*,image/gif,.webm,.mp4,.avi,.mov,.mkv,.gif" };
+  const PAUSE = 300; // ms in which somebody who types has probably not finished
   const HELD = { source: "none", path: "", name: "", example: "", text: "" }; // an example's name stays while it holds the example's medium
 
   const kinds = {
@@ -12,11 +13,12 @@
     },
     text: (api) => {
       const area = el("textarea", { rows: 2, maxlength: 2000, class: "fl-words", "aria-label": t("modality.text"), placeholder: FL.fit("text.hint"), spellcheck: "false" });
-      let timer = 0;
-      area.addEventListener("input", () => {
-        clearTimeout(timer);
-        timer = setTimeout(() => api.edit({ ...HELD, text: area.value, source: area.value.trim() ? "text" : "none" }), 300);
-      });
+      let timer = null;
+      const say = () => { clearTimeout(timer); timer = null; api.edit({ ...HELD, text: area.value, source: area.value.trim() ? "text" : "none" }); };
+      area.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(say, PAUSE); });
+      // who has said all does not wait; Enter that picks a character of an input method is not meant for us
+      area.addEventListener("change", () => timer !== null && say());
+      area.addEventListener("keydown", (e) => { if (e.key === "Enter" && !e.shiftKey && !e.isComposing) { e.preventDefault(); if (timer !== null) say(); } });
       return { stage: el("div", { class: "fl-stage" }, area), tools: [], draw: () => { if (document.activeElement !== area || !area.value) area.value = api.value().text; } };
     },
     audio: (api) => {
