@@ -17,8 +17,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -41,6 +39,7 @@ from fusion.library import count
 from fusion.strategies import STRATEGIES, Strategy
 from fusion.tasks import TASKS
 from fusion.tasks.examples import EXAMPLES_OF
+from fusion.training.machine import describe_machine
 from fusion.training.mult import PlainMulT
 from fusion.training.recorded import recorded
 from fusion.types import MODALITIES, Features, FusionError
@@ -123,16 +122,6 @@ def threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def describe_machine() -> dict[str, Any]:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        cpu = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        cpu = platform.processor() or platform.machine()
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None  # how many programs wanted the cores in the minute before
-    return {"cpu": cpu, "cores": os.cpu_count(), "load": load, "threads": torch.get_num_threads(), "torch": torch.__version__}
 
 
 def interleave(cases: Mapping[str, Case], rounds: int, repeats: int = 3) -> dict[str, Time]:
