@@ -48,9 +48,7 @@ class PlaceHead(nn.Module):
                 nn.LayerNorm(token_dim), nn.Linear(token_dim, token_dim), nn.GELU(), nn.Linear(token_dim, 5 + SUB * SUB)
             )
             self.found = nn.Sequential(nn.Linear(out_dim + token_dim, token_dim), nn.GELU(), nn.Linear(token_dim, 1))
-            middle = (torch.arange(grid) + 0.5) / grid
-            centres = torch.stack([middle.repeat(grid), middle.repeat_interleave(grid)] * 2, -1)  # (T, 4): x, y, x, y
-            self.register_buffer("centres", centres, persistent=False)
+            self.register_buffer("centres", cell_centres(grid).repeat(1, 2), persistent=False)  # (T, 4): x, y, x, y
             self.register_buffer("outward", torch.tensor([-1.0, -1.0, 1.0, 1.0]) / grid, persistent=False)
         else:
             corners = torch.tensor([[1, 0, 1, 0], [0, 1, 0, 1], [-0.5, 0, 0.5, 0], [0, -0.5, 0, 0.5]])  # of centre, width and height
@@ -83,10 +81,15 @@ def box_iou(a: Tensor, b: Tensor) -> Tensor:
     return inside / (area - inside).clamp_min(1e-9)
 
 
+def cell_centres(grid: int) -> Tensor:
+    """(T, 2): x and y in [0, 1] of the cells' middles, row by row."""
+    middle = (torch.arange(grid) + 0.5) / grid
+    return torch.stack([middle.repeat(grid), middle.repeat_interleave(grid)], -1)
+
+
 def inside_box(box: Tensor, grid: int) -> Tensor:
     """(B, T) bool: cells of the grid whose centre lies in the box; the nearest one where the box is smaller than a cell."""
-    middle = (torch.arange(grid, device=box.device) + 0.5) / grid
-    x, y = middle.repeat(grid), middle.repeat_interleave(grid)
+    x, y = cell_centres(grid).to(box.device).unbind(-1)
     inside = (x >= box[:, :1]) & (x <= box[:, 2:3]) & (y >= box[:, 1:2]) & (y <= box[:, 3:4])
     away = (x - box[:, ::2].mean(-1, keepdim=True)) ** 2 + (y - box[:, 1::2].mean(-1, keepdim=True)) ** 2
     return inside | F.one_hot(away.argmin(-1), grid * grid).bool()

@@ -244,7 +244,7 @@ def conflict_lines(name: str, report: dict[str, Any]) -> list[str]:
     strong = max(row["one"], key=lambda m: row["one"][m])
     each = ", ".join(f"{m} {percent(v)}" for m, v in row["each"].items())
     return [
-        f"In made-up conflicts of clean test media, {row['samples']:,} of each kind: when three modalities name one label and the fourth another, it"
+        f"In made-up conflicts of clean test media, {row['samples']:,} for each choice of the fourth and as many where all differ: when three modalities name one label and the fourth another, it"
         f" follows the three in {percent(row['three'])}, the fourth most often where that is {strong} ({percent(row['one'][strong])}). When all four"
         f" differ, the answer is what one of them says ({each}) or what nobody says, **{percent(row['nobody'])}**.",
         "",
