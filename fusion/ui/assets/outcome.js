@@ -1,51 +1,166 @@
 // The answer of the chosen strategy: its label, a bar per class, its answers to further questions, and where it is. And the files to take along.
 (() => {
-  const FL = window.FusionLab, { el, t, told } = FL;
+  const FL = window.FusionLab,
+    { el, t, told } = FL;
 
-  FL.view("outcome", (root) => FL.on("result lang strategy", () => {
-    const result = FL.get("result"), chosen = FL.strategy(), task = FL.get("lab")?.task;
-    if (!result) return;
-    if (!chosen) { FL.replace(root, el("p", { class: "fl-muted" }, t("outcome.none"))); return; }
-    const strange = FL.stranger(chosen), label = FL.label(chosen.label), labels = result.labels.map(FL.label);
-    const answer = strange ? t("outcome.stranger", { count: FL.numbered(labels.length) }) : label, size = strange ? "small" : label.length > 2 ? "middle" : "large";
-    const bar = (p, i) => el("li", { "data-top": String(result.labels[i] === chosen.label) },
-      el("span", { class: "fl-class" }, labels[i]), el("span", { class: "fl-bar", style: { "--share": p } }), el("span", { class: "fl-number" }, FL.percent(p)));
-    const further = ([question, answers]) => {
-      const [answer, p] = Object.entries(answers).reduce((a, b) => (b[1] > a[1] ? b : a));
-      return el("li", { "data-question": question, title: Object.entries(answers).map(([a, q]) => `${FL.reply(a)} ${FL.percent(q)}`).join(", ") }, FL.question(question), " ", el("b", {}, FL.reply(answer)), " " + FL.percent(p, 0));
-    };
-    FL.replace(root,
-      el("h2", {}, t("outcome.title")),
-      el("div", { class: "fl-verdict", "aria-live": "polite" }, el("strong", { class: "fl-answer-big", "data-testid": "label", "data-size": size }, answer),
-        el("div", {}, strange ? el("p", { class: "fl-guess" }, t("outcome.guess", { label, share: FL.percent(chosen.confidence) })) : el("p", { class: "fl-sure" }, FL.percent(chosen.confidence)), el("p", { class: "fl-muted" }, told(chosen.name, "title"), " · ", FL.millis(chosen.seconds)),
-          task.places ? el("p", { class: "fl-said", "data-there": String(!chosen.place || !!chosen.place.box) }, FL.whereSaid(chosen)) : null)),
-      FL.story(result, chosen),
-      chosen.auxiliary ? el("ul", { class: "fl-further", "aria-label": t("outcome.further") }, Object.entries(chosen.auxiliary).map(further)) : null,
-      task.places ? FL.where(root, result, chosen) : null,
-      task.places ? el("h3", {}, t("place.asked_for")) : null,
-      el("ol", { class: "fl-probs", "data-wide": String(labels.some((l) => l.length > 1)), "aria-label": t("outcome.bars") }, chosen.probs.map(bar)));
-  }));
+  FL.view("outcome", (root) =>
+    FL.on("result lang strategy", () => {
+      const result = FL.get("result"),
+        chosen = FL.strategy(),
+        task = FL.get("lab")?.task;
+      if (!result) return;
+      if (!chosen) {
+        FL.replace(root, el("p", { class: "fl-muted" }, t("outcome.none")));
+        return;
+      }
+      const strange = FL.stranger(chosen),
+        label = FL.label(chosen.label),
+        labels = result.labels.map(FL.label);
+      const answer = strange ? t("outcome.stranger", { count: FL.numbered(labels.length) }) : label,
+        size = strange ? "small" : label.length > 2 ? "middle" : "large";
+      const bar = (p, i) =>
+        el(
+          "li",
+          { "data-top": String(result.labels[i] === chosen.label) },
+          el("span", { class: "fl-class" }, labels[i]),
+          el("span", { class: "fl-bar", style: { "--share": p } }),
+          el("span", { class: "fl-number" }, FL.percent(p)),
+        );
+      const further = ([question, answers]) => {
+        const [answer, p] = Object.entries(answers).reduce((a, b) => (b[1] > a[1] ? b : a));
+        return el(
+          "li",
+          {
+            "data-question": question,
+            title: Object.entries(answers)
+              .map(([a, q]) => `${FL.reply(a)} ${FL.percent(q)}`)
+              .join(", "),
+          },
+          FL.question(question),
+          " ",
+          el("b", {}, FL.reply(answer)),
+          " " + FL.percent(p, 0),
+        );
+      };
+      FL.replace(
+        root,
+        el("h2", {}, t("outcome.title")),
+        el(
+          "div",
+          { class: "fl-verdict", "aria-live": "polite" },
+          el(
+            "strong",
+            { class: "fl-answer-big", "data-testid": "label", "data-size": size },
+            answer,
+          ),
+          el(
+            "div",
+            {},
+            strange
+              ? el(
+                  "p",
+                  { class: "fl-guess" },
+                  t("outcome.guess", { label, share: FL.percent(chosen.confidence) }),
+                )
+              : el("p", { class: "fl-sure" }, FL.percent(chosen.confidence)),
+            el(
+              "p",
+              { class: "fl-muted" },
+              told(chosen.name, "title"),
+              " · ",
+              FL.millis(chosen.seconds),
+            ),
+            task.places
+              ? el(
+                  "p",
+                  { class: "fl-said", "data-there": String(!chosen.place || !!chosen.place.box) },
+                  FL.whereSaid(chosen),
+                )
+              : null,
+          ),
+        ),
+        FL.story(result, chosen),
+        chosen.auxiliary
+          ? el(
+              "ul",
+              { class: "fl-further", "aria-label": t("outcome.further") },
+              Object.entries(chosen.auxiliary).map(further),
+            )
+          : null,
+        task.places ? FL.where(root, result, chosen) : null,
+        task.places ? el("h3", {}, t("place.asked_for")) : null,
+        el(
+          "ol",
+          {
+            class: "fl-probs",
+            "data-wide": String(labels.some((l) => l.length > 1)),
+            "aria-label": t("outcome.bars"),
+          },
+          chosen.probs.map(bar),
+        ),
+      );
+    }),
+  );
 
   FL.view("export", (root, { props, watch }) => {
     let pack = JSON.parse(props.value);
     const save = (name, type, text) => {
-      const url = URL.createObjectURL(new Blob([text], { type })), link = el("a", { href: url, download: name });
+      const url = URL.createObjectURL(new Blob([text], { type })),
+        link = el("a", { href: url, download: name });
       link.click();
       setTimeout(() => URL.revokeObjectURL(url), 1000);
     };
     const say = el("p", { class: "fl-muted", role: "status" });
-    const copy = async (text) => { try { await navigator.clipboard.writeText(text); say.textContent = t("export.copied"); } catch { say.textContent = t("export.not_copied"); } };
+    const copy = async (text) => {
+      try {
+        await navigator.clipboard.writeText(text);
+        say.textContent = t("export.copied");
+      } catch {
+        say.textContent = t("export.not_copied");
+      }
+    };
     const link = () => location.origin + location.pathname + "?s=" + pack.query;
     // The permalink lives in the address bar; other parameters (a theme, a Space's sign) stay.
-    const remember = () => { const url = new URL(location.href); url.searchParams.set("s", pack.query); history.replaceState(history.state, "", url); };
+    const remember = () => {
+      const url = new URL(location.href);
+      url.searchParams.set("s", pack.query);
+      history.replaceState(history.state, "", url);
+    };
     const draw = () => {
-      const action = (label, picture, press) => el("button", { type: "button", class: "fl-action", "aria-label": label, onclick: press }, FL.icon(picture), label);
-      FL.replace(root, el("details", { class: "fl-more" }, el("summary", {}, t("export.title")),
-        el("div", { class: "fl-actions" },
-          action(t("export.json"), "save", () => save("fusion-lab.json", "application/json", FL.get("result").export.json)),
-          action(t("export.csv"), "save", () => save("fusion-lab.csv", "text/csv", FL.get("result").export.csv)),
-          action(t("export.link"), "copy", () => copy(link())), action(t("export.copy"), "copy", () => copy(pack.snippet))),
-        say, el("p", { class: "fl-muted" }, t("export.note")), el("pre", { tabindex: "0", "aria-label": t("export.snippet") }, el("code", {}, pack.snippet))));
+      const action = (label, picture, press) =>
+        el(
+          "button",
+          { type: "button", class: "fl-action", "aria-label": label, onclick: press },
+          FL.icon(picture),
+          label,
+        );
+      FL.replace(
+        root,
+        el(
+          "details",
+          { class: "fl-more" },
+          el("summary", {}, t("export.title")),
+          el(
+            "div",
+            { class: "fl-actions" },
+            action(t("export.json"), "save", () =>
+              save("fusion-lab.json", "application/json", FL.get("result").export.json),
+            ),
+            action(t("export.csv"), "save", () =>
+              save("fusion-lab.csv", "text/csv", FL.get("result").export.csv),
+            ),
+            action(t("export.link"), "copy", () => copy(link())),
+            action(t("export.copy"), "copy", () => copy(pack.snippet)),
+          ),
+          say,
+          el("p", { class: "fl-muted" }, t("export.note")),
+          el(
+            "pre",
+            { tabindex: "0", "aria-label": t("export.snippet") },
+            el("code", {}, pack.snippet),
+          ),
+        ),
+      );
     };
     FL.on("lang", draw);
     watch("value", () => {

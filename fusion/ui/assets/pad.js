@@ -1,11 +1,14 @@
 // The drawing pad: strokes with times in seconds, from mouse, touch or pen. Drawn here, rendered again by the server from the strokes.
 // In tasks of photos it is a frame that opens a file, until the pen is taken up.
 (() => {
-  const FL = window.FusionLab, { el, t } = FL;
-  const INK = "#141414", LONGEST_PAUSE = 0.4; // pauses between strokes would only make the clip stand still
+  const FL = window.FusionLab,
+    { el, t } = FL;
+  const INK = "#141414",
+    LONGEST_PAUSE = 0.4; // pauses between strokes would only make the clip stand still
 
   const paint = (canvas, strokes, until = Infinity) => {
-    const size = canvas.width, pen = canvas.getContext("2d");
+    const size = canvas.width,
+      pen = canvas.getContext("2d");
     pen.lineCap = pen.lineJoin = "round";
     pen.lineWidth = (FL.get("lab")?.task.pen || 0.06) * size;
     pen.strokeStyle = INK;
@@ -30,22 +33,44 @@
   const backdrop = (canvas, url) => {
     const picture = new Image();
     picture.onload = () => {
-      const scale = canvas.width / Math.max(picture.width, picture.height), pen = canvas.getContext("2d");
+      const scale = canvas.width / Math.max(picture.width, picture.height),
+        pen = canvas.getContext("2d");
       wipe(canvas);
       pen.imageSmoothingEnabled = scale < 2;
-      pen.drawImage(picture, (canvas.width - picture.width * scale) / 2, (canvas.height - picture.height * scale) / 2, picture.width * scale, picture.height * scale);
+      pen.drawImage(
+        picture,
+        (canvas.width - picture.width * scale) / 2,
+        (canvas.height - picture.height * scale) / 2,
+        picture.width * scale,
+        picture.height * scale,
+      );
     };
     picture.src = url;
   };
 
   FL.pad = (api) => {
-    const canvas = el("canvas", { class: "fl-pad", width: 480, height: 480, role: "img", "aria-label": FL.fit("pad.label") });
-    let strokes = [], stroke = null, start = 0, playing = 0, penned = false;
+    const canvas = el("canvas", {
+      class: "fl-pad",
+      width: 480,
+      height: 480,
+      role: "img",
+      "aria-label": FL.fit("pad.label"),
+    });
+    let strokes = [],
+      stroke = null,
+      start = 0,
+      playing = 0,
+      penned = false;
     const drawing = () => FL.draws() || penned;
     const now = () => performance.now() / 1000;
     const place = (event) => {
-      const box = canvas.getBoundingClientRect(), clip = (v) => Math.min(1, Math.max(0, v));
-      return [clip((event.clientX - box.left) / box.width), clip((event.clientY - box.top) / box.height), now() - start].map((v) => +v.toFixed(4));
+      const box = canvas.getBoundingClientRect(),
+        clip = (v) => Math.min(1, Math.max(0, v));
+      return [
+        clip((event.clientX - box.left) / box.width),
+        clip((event.clientY - box.top) / box.height),
+        now() - start,
+      ].map((v) => +v.toFixed(4));
     };
     const draw = () => {
       if (stroke) return; // a result that arrives while the pen is down must not wipe what is being drawn
@@ -58,13 +83,22 @@
       if (api.value().source === "drawing") paint(canvas, strokes);
       else if (url && api.value().source !== "none") backdrop(canvas, url);
       canvas.parentElement?.classList.toggle("fl-empty", api.value().source === "none");
-      tools.forEach((tool) => { tool.disabled = api.value().source !== "drawing"; tool.hidden = !drawing(); });
+      tools.forEach((tool) => {
+        tool.disabled = api.value().source !== "drawing";
+        tool.hidden = !drawing();
+      });
       take.hidden = FL.draws();
       take.setAttribute("aria-pressed", String(penned));
     };
     const commit = () => {
       api.emit("drawn");
-      api.edit({ source: strokes.length ? "drawing" : "none", strokes, name: "", path: "", example: "" });
+      api.edit({
+        source: strokes.length ? "drawing" : "none",
+        strokes,
+        name: "",
+        path: "",
+        example: "",
+      });
     };
     canvas.addEventListener("pointerdown", (event) => {
       if (event.button || !drawing()) return;
@@ -86,17 +120,24 @@
       if (!stroke) return;
       const events = event.getCoalescedEvents?.() || [];
       for (const e of events.length ? events : [event]) {
-        const p = place(e), q = stroke.at(-1);
+        const p = place(e),
+          q = stroke.at(-1);
         if (Math.hypot(p[0] - q[0], p[1] - q[1]) > 0.004) stroke.push(p);
       }
       paint(canvas, [stroke.slice(-3)]);
     });
-    const finish = () => { if (stroke) { stroke = null; commit(); } };
+    const finish = () => {
+      if (stroke) {
+        stroke = null;
+        commit();
+      }
+    };
     canvas.addEventListener("pointerup", finish);
     canvas.addEventListener("pointercancel", finish);
     const play = () => {
       if (api.value().source !== "drawing") return;
-      const begun = now(), total = strokes.at(-1).at(-1)[2];
+      const begun = now(),
+        total = strokes.at(-1).at(-1)[2];
       const step = () => {
         wipe(canvas);
         paint(canvas, strokes, now() - begun);
@@ -106,11 +147,28 @@
       step();
     };
     const tools = [
-      FL.button(t("pad.undo"), "undo", () => { strokes = strokes.slice(0, -1); commit(); }),
+      FL.button(t("pad.undo"), "undo", () => {
+        strokes = strokes.slice(0, -1);
+        commit();
+      }),
       FL.button(t("pad.play"), "play", play),
     ];
-    const take = FL.button(t("pad.pen"), "pen", () => { penned = !penned; draw(); }, { class: "fl-button fl-pen", "aria-pressed": "false" });
-    canvas.addEventListener("click", () => { if (!drawing()) api.browse(); });
-    return { stage: el("div", { class: "fl-stage fl-square", "data-hint": FL.fit("pad.hint") }, canvas), tools: [...tools, take], draw };
+    const take = FL.button(
+      t("pad.pen"),
+      "pen",
+      () => {
+        penned = !penned;
+        draw();
+      },
+      { class: "fl-button fl-pen", "aria-pressed": "false" },
+    );
+    canvas.addEventListener("click", () => {
+      if (!drawing()) api.browse();
+    });
+    return {
+      stage: el("div", { class: "fl-stage fl-square", "data-hint": FL.fit("pad.hint") }, canvas),
+      tools: [...tools, take],
+      draw,
+    };
   };
 })();

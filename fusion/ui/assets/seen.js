@@ -1,35 +1,86 @@
 // What each encoder saw: the medium as it entered the network, tinted by how much each token carries, with its embedding beneath.
 (() => {
-  const FL = window.FusionLab, { el, svg, t } = FL;
+  const FL = window.FusionLab,
+    { el, svg, t } = FL;
 
   // The embedding as a row of bars about zero; the colours are those of signed values.
   const barcode = (values) => {
-    const most = Math.max(1e-9, ...values.map(Math.abs)), height = 30;
-    return svg("svg", { viewBox: `0 0 ${values.length * 4} ${height}`, preserveAspectRatio: "none", class: "fl-barcode", role: "img", "aria-label": t("seen.embedding", { count: values.length }) },
-      values.map((v, i) => svg("rect", { x: i * 4, width: 3, y: v > 0 ? height / 2 * (1 - v / most) : height / 2, height: Math.max(0.4, (Math.abs(v) / most) * height / 2), class: v > 0 ? "fl-plus" : "fl-minus" })));
+    const most = Math.max(1e-9, ...values.map(Math.abs)),
+      height = 30;
+    return svg(
+      "svg",
+      {
+        viewBox: `0 0 ${values.length * 4} ${height}`,
+        preserveAspectRatio: "none",
+        class: "fl-barcode",
+        role: "img",
+        "aria-label": t("seen.embedding", { count: values.length }),
+      },
+      values.map((v, i) =>
+        svg("rect", {
+          x: i * 4,
+          width: 3,
+          y: v > 0 ? (height / 2) * (1 - v / most) : height / 2,
+          height: Math.max(0.4, ((Math.abs(v) / most) * height) / 2),
+          class: v > 0 ? "fl-plus" : "fl-minus",
+        }),
+      ),
+    );
   };
 
   FL.barcode = barcode;
 
   const panel = (name, seen, drawn) => {
-    const weights = FL.shares(seen.weights), norms = seen.norms;
+    const weights = FL.shares(seen.weights),
+      norms = seen.norms;
     drawn.tint(weights);
-    drawn.cells.forEach((c) => { c.removeAttribute("role"); c.removeAttribute("aria-label"); }); // nothing to press here; the table tells all
-    const rows = () => seen.places.map((p, i) => [drawn.says[i], FL.percent(weights[i], 2), norms[i].toFixed(2)]);
-    return el("section", { class: "fl-panel", "data-modality": name, "aria-label": t("modality." + name) },
+    drawn.cells.forEach((c) => {
+      c.removeAttribute("role");
+      c.removeAttribute("aria-label");
+    }); // nothing to press here; the table tells all
+    const rows = () =>
+      seen.places.map((p, i) => [drawn.says[i], FL.percent(weights[i], 2), norms[i].toFixed(2)]);
+    return el(
+      "section",
+      { class: "fl-panel", "data-modality": name, "aria-label": t("modality." + name) },
       el("header", {}, FL.tag(name), el("span", { class: "fl-muted" }, FL.millis(seen.seconds))),
-      drawn.box, barcode(seen.embedding),
-      el("p", { class: "fl-muted" }, t("seen.facts", { tokens: seen.places.length, dim: seen.embedding.length, parameters: FL.count(seen.parameters) })),
-      FL.twin(t("seen.twin"), [t("seen.token"), t("seen.weight"), t("seen.norm")], rows));
+      drawn.box,
+      barcode(seen.embedding),
+      el(
+        "p",
+        { class: "fl-muted" },
+        t("seen.facts", {
+          tokens: seen.places.length,
+          dim: seen.embedding.length,
+          parameters: FL.count(seen.parameters),
+        }),
+      ),
+      FL.twin(t("seen.twin"), [t("seen.token"), t("seen.weight"), t("seen.norm")], rows),
+    );
   };
 
-  FL.view("seen", (root) => FL.on("result lang", () => {
-    const seen = FL.get("result")?.seen;
-    if (!seen) { FL.replace(root); return; }
-    const names = Object.keys(seen);
-    const drawn = Object.fromEntries(names.map((name) => [name, FL.medium(name, seen[name])]));
-    FL.oneClock(Object.fromEntries(names.map((name) => [name, [drawn[name], seen[name].places]])));
-    FL.replace(root, el("h2", {}, t("seen.title")), el("p", { class: "fl-muted" }, t("seen.note")),
-      el("div", { class: "fl-panels" }, names.map((name) => panel(name, seen[name], drawn[name]))));
-  }));
+  FL.view("seen", (root) =>
+    FL.on("result lang", () => {
+      const seen = FL.get("result")?.seen;
+      if (!seen) {
+        FL.replace(root);
+        return;
+      }
+      const names = Object.keys(seen);
+      const drawn = Object.fromEntries(names.map((name) => [name, FL.medium(name, seen[name])]));
+      FL.oneClock(
+        Object.fromEntries(names.map((name) => [name, [drawn[name], seen[name].places]])),
+      );
+      FL.replace(
+        root,
+        el("h2", {}, t("seen.title")),
+        el("p", { class: "fl-muted" }, t("seen.note")),
+        el(
+          "div",
+          { class: "fl-panels" },
+          names.map((name) => panel(name, seen[name], drawn[name])),
+        ),
+      );
+    }),
+  );
 })();

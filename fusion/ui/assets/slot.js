@@ -1,37 +1,88 @@
 // One modality's input: what it holds, where it came from, whether it is used and how much it is corrupted.
 (() => {
-  const FL = window.FusionLab, { el, t } = FL;
-  const ACCEPT = { image: "image/*", audio: "audio/*,video/*,.wav,.mp3,.ogg,.flac,.m4a,.webm", video: "video/*,image/gif,.webm,.mp4,.avi,.mov,.mkv,.gif" };
+  const FL = window.FusionLab,
+    { el, t } = FL;
+  const ACCEPT = {
+    image: "image/*",
+    audio: "audio/*,video/*,.wav,.mp3,.ogg,.flac,.m4a,.webm",
+    video: "video/*,image/gif,.webm,.mp4,.avi,.mov,.mkv,.gif",
+  };
   const PAUSE = 300; // ms in which somebody who types has probably not finished
   const HELD = { source: "none", path: "", name: "", example: "", text: "" }; // an example's name stays while it holds the example's medium
 
   const kinds = {
     image: (api) => {
       const pad = FL.pad(api);
-      const camera = FL.button(t("slot.camera"), "camera", () => FL.snapshot(api, camera, FL.live(pad.stage, camera)));
+      const camera = FL.button(t("slot.camera"), "camera", () =>
+        FL.snapshot(api, camera, FL.live(pad.stage, camera)),
+      );
       return { ...pad, tools: [...pad.tools, api.opener(), camera, api.clearer()] };
     },
     text: (api) => {
-      const area = el("textarea", { rows: 2, maxlength: 2000, class: "fl-words", "aria-label": t("modality.text"), placeholder: FL.fit("text.hint"), spellcheck: "false" });
+      const area = el("textarea", {
+        rows: 2,
+        maxlength: 2000,
+        class: "fl-words",
+        "aria-label": t("modality.text"),
+        placeholder: FL.fit("text.hint"),
+        spellcheck: "false",
+      });
       let timer = null;
-      const say = () => { clearTimeout(timer); timer = null; api.edit({ ...HELD, text: area.value, source: area.value.trim() ? "text" : "none" }); };
-      area.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(say, PAUSE); });
+      const say = () => {
+        clearTimeout(timer);
+        timer = null;
+        api.edit({ ...HELD, text: area.value, source: area.value.trim() ? "text" : "none" });
+      };
+      area.addEventListener("input", () => {
+        clearTimeout(timer);
+        timer = setTimeout(say, PAUSE);
+      });
       // who has said all does not wait; Enter that picks a character of an input method is not meant for us
       area.addEventListener("change", () => timer !== null && say());
-      area.addEventListener("keydown", (e) => { if (e.key === "Enter" && !e.shiftKey && !e.isComposing) { e.preventDefault(); if (timer !== null) say(); } });
-      return { stage: el("div", { class: "fl-stage" }, area), tools: [], draw: () => { if (document.activeElement !== area || !area.value) area.value = api.value().text; } };
+      area.addEventListener("keydown", (e) => {
+        if (e.key === "Enter" && !e.shiftKey && !e.isComposing) {
+          e.preventDefault();
+          if (timer !== null) say();
+        }
+      });
+      return {
+        stage: el("div", { class: "fl-stage" }, area),
+        tools: [],
+        draw: () => {
+          if (document.activeElement !== area || !area.value) area.value = api.value().text;
+        },
+      };
     },
     audio: (api) => {
-      const wave = el("canvas", { class: "fl-wave", width: 560, height: 120, role: "img", "aria-label": t("audio.label") });
+      const wave = el("canvas", {
+        class: "fl-wave",
+        width: 560,
+        height: 120,
+        role: "img",
+        "aria-label": t("audio.label"),
+      });
       const stage = el("div", { class: "fl-stage", "data-hint": FL.fit("audio.hint") }, wave);
-      const mic = FL.button(t("slot.microphone"), "mic", () => FL.record(api, { audio: true }, "microphone", mic, () => () => {}));
+      const mic = FL.button(t("slot.microphone"), "mic", () =>
+        FL.record(api, { audio: true }, "microphone", mic, () => () => {}),
+      );
       let sound = null;
       const play = FL.button(t("slot.play"), "play", () => {
         const wav = FL.get("result")?.media?.audio?.wav;
-        if (sound && !sound.paused) { sound.pause(); sound = null; return; }
-        if (wav) { sound = new Audio("data:audio/wav;base64," + wav); sound.play(); }
+        if (sound && !sound.paused) {
+          sound.pause();
+          sound = null;
+          return;
+        }
+        if (wav) {
+          sound = new Audio("data:audio/wav;base64," + wav);
+          sound.play();
+        }
       });
-      const own = el("button", { type: "button", class: "fl-link", onclick: () => api.edit({ ...HELD, source: "clip" }) }, t("audio.from_clip"));
+      const own = el(
+        "button",
+        { type: "button", class: "fl-link", onclick: () => api.edit({ ...HELD, source: "clip" }) },
+        t("audio.from_clip"),
+      );
       const draw = () => {
         const heard = api.value().source !== "none" && FL.get("result")?.media?.audio;
         drawWave(wave, heard ? heard.peaks : []);
@@ -41,41 +92,91 @@
       return { stage, tools: [play, mic, api.opener(), api.clearer(), own], draw };
     },
     video: (api) => {
-      const screen = el("canvas", { class: "fl-screen", width: 240, height: 240, role: "img", "aria-label": t("video.label") });
-      const stage = el("div", { class: "fl-stage fl-square fl-small", "data-hint": FL.fit("video.hint") }, screen);
+      const screen = el("canvas", {
+        class: "fl-screen",
+        width: 240,
+        height: 240,
+        role: "img",
+        "aria-label": t("video.label"),
+      });
+      const stage = el(
+        "div",
+        { class: "fl-stage fl-square fl-small", "data-hint": FL.fit("video.hint") },
+        screen,
+      );
       const film = reel(screen);
-      screen.addEventListener("click", () => { if (!FL.draws()) (api.value().source === "none" ? api.browse : film.play)(); });
-      const camera = FL.button(t("slot.record"), "camera", () => FL.record(api, { video: FL.lens(), audio: true }, "camera", camera, FL.live(stage, camera)));
-      const own = el("button", { type: "button", class: "fl-link", onclick: () => api.edit({ ...HELD, source: "drawing" }) }, t("video.from_drawing"));
+      screen.addEventListener("click", () => {
+        if (!FL.draws()) (api.value().source === "none" ? api.browse : film.play)();
+      });
+      const camera = FL.button(t("slot.record"), "camera", () =>
+        FL.record(api, { video: FL.lens(), audio: true }, "camera", camera, FL.live(stage, camera)),
+      );
+      const own = el(
+        "button",
+        {
+          type: "button",
+          class: "fl-link",
+          onclick: () => api.edit({ ...HELD, source: "drawing" }),
+        },
+        t("video.from_drawing"),
+      );
       const draw = () => {
         const shown = api.value().source !== "none" && FL.get("result")?.media?.video;
         film.load(shown || null);
         own.hidden = !!FL.get("lab")?.task.places || !FL.draws();
         stage.classList.toggle("fl-empty", !shown);
       };
-      return { stage, tools: [FL.button(t("slot.play"), "play", film.play), camera, api.opener(), api.clearer(), own], draw };
+      return {
+        stage,
+        tools: [
+          FL.button(t("slot.play"), "play", film.play),
+          camera,
+          api.opener(),
+          api.clearer(),
+          own,
+        ],
+        draw,
+      };
     },
   };
 
   const drawWave = (canvas, peaks) => {
-    const pen = canvas.getContext("2d"), { width, height } = canvas, step = width / Math.max(1, peaks.length);
+    const pen = canvas.getContext("2d"),
+      { width, height } = canvas,
+      step = width / Math.max(1, peaks.length);
     pen.clearRect(0, 0, width, height);
     pen.fillStyle = getComputedStyle(canvas).getPropertyValue("--modality") || "#888";
-    peaks.forEach((peak, i) => { const h = Math.max(2, peak * height * 0.94); pen.fillRect(i * step, (height - h) / 2, Math.max(1, step * 0.62), h); });
+    peaks.forEach((peak, i) => {
+      const h = Math.max(2, peak * height * 0.94);
+      pen.fillRect(i * step, (height - h) / 2, Math.max(1, step * 0.62), h);
+    });
   };
   // Plays the thumbnails of a clip in their own tempo on a canvas, and rests on the last one.
   const reel = (canvas) => {
-    let frames = [], times = [], timer = 0;
+    let frames = [],
+      times = [],
+      timer = 0;
     const show = (i) => {
-      const frame = frames[i], pen = canvas.getContext("2d");
+      const frame = frames[i],
+        pen = canvas.getContext("2d");
       if (!frame?.complete || !frame.naturalWidth) return;
       const scale = Math.min(canvas.width / frame.width, canvas.height / frame.height);
       pen.clearRect(0, 0, canvas.width, canvas.height);
-      pen.drawImage(frame, (canvas.width - frame.width * scale) / 2, (canvas.height - frame.height * scale) / 2, frame.width * scale, frame.height * scale);
+      pen.drawImage(
+        frame,
+        (canvas.width - frame.width * scale) / 2,
+        (canvas.height - frame.height * scale) / 2,
+        frame.width * scale,
+        frame.height * scale,
+      );
     };
     const load = (clip) => {
       clearTimeout(timer);
-      if (!clip) { frames = []; canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height); return; }
+      if (!clip) {
+        frames = [];
+        canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
+        return;
+      }
       times = clip.times;
       frames = clip.frames.map((url, i) => {
         const picture = new Image();
@@ -89,22 +190,35 @@
       const at = typeof i === "number" ? i : 0; // called as a click listener it gets the event
       if (at >= frames.length) return;
       show(at);
-      timer = setTimeout(() => play(at + 1), at + 1 < times.length ? (times[at + 1] - times[at]) * 1000 : 0);
+      timer = setTimeout(
+        () => play(at + 1),
+        at + 1 < times.length ? (times[at + 1] - times[at]) * 1000 : 0,
+      );
     };
     return { load, play };
   };
 
   FL.view("slot", (root, { props, trigger, watch, upload }) => {
     const modality = props.modality;
-    let value = JSON.parse(props.value), parts = null;
+    let value = JSON.parse(props.value),
+      parts = null;
     const api = {
       value: () => value,
       emit: FL.emit,
-      say: (text) => { parts.say.textContent = text; },
+      say: (text) => {
+        parts.say.textContent = text;
+      },
       edit: (patch) => {
         // the first medium of one's own is asked about alone; what the example says to it can be switched on again
-        if (["file", "drawing", "text"].includes(patch.source) && !FL.get("own")) { FL.set("own", true); if (FL.get("lab")?.task.interaction === "redundancy") FL.emit("own", modality); }
-        value = { ...value, ...patch, on: patch.source && patch.source !== "none" ? true : (patch.on ?? value.on) };
+        if (["file", "drawing", "text"].includes(patch.source) && !FL.get("own")) {
+          FL.set("own", true);
+          if (FL.get("lab")?.task.interaction === "redundancy") FL.emit("own", modality);
+        }
+        value = {
+          ...value,
+          ...patch,
+          on: patch.source && patch.source !== "none" ? true : (patch.on ?? value.on),
+        };
         props.value = JSON.stringify(value);
         FL.emit("edited");
         FL.set("busy", true);
@@ -118,29 +232,82 @@
           const { path } = await upload(file);
           api.say("");
           api.edit({ ...HELD, source: "file", path, name: file.name });
-        } catch (error) { console.warn(error); api.say(t("slot.upload_failed", { name: file.name })); }
+        } catch (error) {
+          console.warn(error);
+          api.say(t("slot.upload_failed", { name: file.name }));
+        }
       },
       browse: () => {},
       opener: () => {
-        const file = el("input", { type: "file", accept: ACCEPT[modality], class: "fl-file", tabindex: "-1", "aria-label": t("slot.upload") + ": " + t("modality." + modality),
-          onchange: () => { api.take(file.files[0]); file.value = ""; } });
+        const file = el("input", {
+          type: "file",
+          accept: ACCEPT[modality],
+          class: "fl-file",
+          tabindex: "-1",
+          "aria-label": t("slot.upload") + ": " + t("modality." + modality),
+          onchange: () => {
+            api.take(file.files[0]);
+            file.value = "";
+          },
+        });
         api.browse = () => file.click();
-        return el("span", { class: "fl-opener" }, FL.button(t("slot.upload"), "upload", api.browse), file);
+        return el(
+          "span",
+          { class: "fl-opener" },
+          FL.button(t("slot.upload"), "upload", api.browse),
+          file,
+        );
       },
       clearer: () => FL.button(t("slot.clear"), "clear", () => api.edit({ ...HELD, strokes: [] })),
     };
     const build = () => {
-      const on = el("input", { type: "checkbox", role: "switch", "aria-label": t("slot.use", { modality: t("modality." + modality) }), onchange: () => api.edit({ on: on.checked }) });
-      const level = el("output", {}), range = el("input", { type: "range", min: 0, max: 5, step: 1, "aria-label": t("slot.severity_of", { modality: t("modality." + modality) }),
-        oninput: () => { level.textContent = range.value; range.style.setProperty("--fill", range.value / 5); }, onchange: () => api.edit({ severity: +range.value }) });
-      const kind = kinds[modality](api), alone = el("span", { class: "fl-alone" }), role = el("span", { class: "fl-role" }), say = el("p", { class: "fl-say", role: "status" }), name = el("p", { class: "fl-name" });
+      const on = el("input", {
+        type: "checkbox",
+        role: "switch",
+        "aria-label": t("slot.use", { modality: t("modality." + modality) }),
+        onchange: () => api.edit({ on: on.checked }),
+      });
+      const level = el("output", {}),
+        range = el("input", {
+          type: "range",
+          min: 0,
+          max: 5,
+          step: 1,
+          "aria-label": t("slot.severity_of", { modality: t("modality." + modality) }),
+          oninput: () => {
+            level.textContent = range.value;
+            range.style.setProperty("--fill", range.value / 5);
+          },
+          onchange: () => api.edit({ severity: +range.value }),
+        });
+      const kind = kinds[modality](api),
+        alone = el("span", { class: "fl-alone" }),
+        role = el("span", { class: "fl-role" }),
+        say = el("p", { class: "fl-say", role: "status" }),
+        name = el("p", { class: "fl-name" });
       parts = { on, range, level, kind, alone, role, say, name };
-      const section = el("section", { class: "fl-slot", "data-modality": modality, "aria-label": t("modality." + modality) },
+      const section = el(
+        "section",
+        { class: "fl-slot", "data-modality": modality, "aria-label": t("modality." + modality) },
         el("header", {}, FL.tag(modality), role, alone, on),
-        el("div", { class: "fl-body" }, kind.stage, el("div", { class: "fl-side" },
-          kind.tools.length ? el("div", { class: "fl-tools" }, kind.tools) : null, name,
-          el("label", { class: "fl-severity" }, el("span", {}, t("slot.severity")), range, level))), say);
-      section.addEventListener("dragover", (event) => { event.preventDefault(); section.classList.add("fl-drop"); });
+        el(
+          "div",
+          { class: "fl-body" },
+          kind.stage,
+          el(
+            "div",
+            { class: "fl-side" },
+            kind.tools.length ? el("div", { class: "fl-tools" }, kind.tools) : null,
+            name,
+            el("label", { class: "fl-severity" }, el("span", {}, t("slot.severity")), range, level),
+          ),
+        ),
+        say,
+      );
+      section.addEventListener("dragover", (event) => {
+        event.preventDefault();
+        section.classList.add("fl-drop");
+      });
       section.addEventListener("dragleave", () => section.classList.remove("fl-drop"));
       section.addEventListener("drop", (event) => {
         event.preventDefault();
@@ -150,7 +317,9 @@
       FL.replace(root, section);
     };
     const refresh = () => {
-      const { on, range, level, kind, alone, role, name } = parts, result = FL.get("result"), key = FL.ofTask(modality);
+      const { on, range, level, kind, alone, role, name } = parts,
+        result = FL.get("result"),
+        key = FL.ofTask(modality);
       root.hidden = !!FL.get("lab") && !FL.get("lab").modalities.includes(modality);
       role.textContent = FL.has(key) ? t(key) : "";
       on.checked = value.on;
@@ -158,10 +327,44 @@
       range.style.setProperty("--fill", value.severity / 5);
       level.textContent = value.severity;
       root.firstChild.classList.toggle("fl-off", !value.on);
-      name.textContent = value.source === "file" ? value.name : value.source === "drawing" && modality === "video" ? t("video.is_drawing") : value.source === "clip" ? t("audio.is_clip") : value.example && !value.on ? t("slot.of_example") : "";
+      name.textContent =
+        value.source === "file"
+          ? value.name
+          : value.source === "drawing" && modality === "video"
+            ? t("video.is_drawing")
+            : value.source === "clip"
+              ? t("audio.is_clip")
+              : value.example && !value.on
+                ? t("slot.of_example")
+                : "";
       kind.draw();
       const own = (result?.strategies || []).find((s) => s.name === modality + "_only");
-      FL.replace(alone, !own || !value.on ? [] : [t("slot.alone"), " ", ...(FL.stranger(own) ? [el("b", { class: "fl-none-of", title: t("table.stranger_is", { count: FL.numbered(own.probs.length), label: FL.label(own.label) }) }, t("slot.stranger"))] : FL.guesses(own) ? [t("slot.guesses")] : [el("b", {}, FL.label(own.label)), " " + FL.percent(own.confidence, 0)])]);
+      FL.replace(
+        alone,
+        !own || !value.on
+          ? []
+          : [
+              t("slot.alone"),
+              " ",
+              ...(FL.stranger(own)
+                ? [
+                    el(
+                      "b",
+                      {
+                        class: "fl-none-of",
+                        title: t("table.stranger_is", {
+                          count: FL.numbered(own.probs.length),
+                          label: FL.label(own.label),
+                        }),
+                      },
+                      t("slot.stranger"),
+                    ),
+                  ]
+                : FL.guesses(own)
+                  ? [t("slot.guesses")]
+                  : [el("b", {}, FL.label(own.label)), " " + FL.percent(own.confidence, 0)]),
+            ],
+      );
     };
     watch("value", () => {
       const came = JSON.parse(props.value);
@@ -175,20 +378,29 @@
       props.value = JSON.stringify(value);
       refresh();
     });
-    FL.hear("toggle", (name) => { if (name === modality) api.edit({ on: !value.on }); });
-    if (modality === "video") FL.hear("drawn", () => {
-      if (value.source === "file" || FL.get("lab").task.places || !FL.draws()) return; // a picture of several things is not the clip that asks for one
-      value = { ...value, ...HELD, source: "drawing" };
-      props.value = JSON.stringify(value);
+    FL.hear("toggle", (name) => {
+      if (name === modality) api.edit({ on: !value.on });
     });
-    if (modality === "image") document.addEventListener("paste", (event) => {
-      const picture = [...(event.clipboardData?.files || [])].find((f) => f.type.startsWith("image/"));
-      if (picture) api.take(picture);
-    });
+    if (modality === "video")
+      FL.hear("drawn", () => {
+        if (value.source === "file" || FL.get("lab").task.places || !FL.draws()) return; // a picture of several things is not the clip that asks for one
+        value = { ...value, ...HELD, source: "drawing" };
+        props.value = JSON.stringify(value);
+      });
+    if (modality === "image")
+      document.addEventListener("paste", (event) => {
+        const picture = [...(event.clipboardData?.files || [])].find((f) =>
+          f.type.startsWith("image/"),
+        );
+        if (picture) api.take(picture);
+      });
     let words = null; // of which language and task they are
     FL.on("lang result lab", () => {
       const now = FL.get("lang") + " " + FL.get("lab")?.task.name;
-      if (words !== now) { words = now; build(); }
+      if (words !== now) {
+        words = now;
+        build();
+      }
       refresh();
     });
   });

@@ -1,9 +1,12 @@
 // The pages as tabs. Both stay in the document and one is hidden, so that turning a page costs nothing and nothing is lost.
 (() => {
-  const FL = window.FusionLab, { el, t } = FL, PAGES = ["fuse", "inside"];
+  const FL = window.FusionLab,
+    { el, t } = FL,
+    PAGES = ["fuse", "inside"];
 
   FL.view("tabs", (root, { props, trigger, watch }) => {
-    const text = () => JSON.stringify({ page: FL.get("page"), encoders: FL.get("encoders") }), same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+    const text = () => JSON.stringify({ page: FL.get("page"), encoders: FL.get("encoders") }),
+      same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
     const read = () => {
       const { page, encoders } = JSON.parse(props.value || "{}");
       FL.set("page", PAGES.includes(page) ? page : PAGES[0]);
@@ -18,9 +21,29 @@
       trigger("input");
     });
     FL.on("page lang result", () => {
-      const tab = (name) => el("button", { type: "button", role: "tab", id: "fl-tab-" + name, class: "fl-page-tab", "aria-selected": String(name === FL.get("page")), "aria-controls": "fl-page-" + name,
-        onclick: () => FL.set("page", name), onfocus: (event) => { if (event.target.matches(":focus-visible")) FL.set("page", name); } }, t("page." + name));
-      const tabs = PAGES.map(tab), list = el("div", { role: "tablist", class: "fl-page-tabs", "aria-label": t("pages") }, tabs);
+      const tab = (name) =>
+        el(
+          "button",
+          {
+            type: "button",
+            role: "tab",
+            id: "fl-tab-" + name,
+            class: "fl-page-tab",
+            "aria-selected": String(name === FL.get("page")),
+            "aria-controls": "fl-page-" + name,
+            onclick: () => FL.set("page", name),
+            onfocus: (event) => {
+              if (event.target.matches(":focus-visible")) FL.set("page", name);
+            },
+          },
+          t("page." + name),
+        );
+      const tabs = PAGES.map(tab),
+        list = el(
+          "div",
+          { role: "tablist", class: "fl-page-tabs", "aria-label": t("pages") },
+          tabs,
+        );
       FL.rove(list, tabs, 1, PAGES.indexOf(FL.get("page")));
       FL.replace(root, list);
       PAGES.forEach((name) => {
