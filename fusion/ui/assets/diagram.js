@@ -36,7 +36,7 @@
         role: "button",
         tabindex: 0,
         "aria-pressed": String(m.present),
-        "aria-label": `${name} ${shape} ${t("diagram.toggle")}`,
+        "aria-description": t("diagram.toggle"),
         onclick: press,
         onkeydown: (e) => {
           if (e.key === "Enter" || e.key === " ") {
@@ -48,7 +48,6 @@
       svg("rect", { x: 1, y, width: BLOCK.w, height: BLOCK.h, rx: 9 }),
       words(12, y + 21, name + " ", "fl-name", "start"),
       words(12, y + 37, shape + " ", "fl-shape", "start"),
-      svg("title", {}, t("diagram.toggle")),
     );
   };
   const ballot = (m, x, y, r, vote) => {
