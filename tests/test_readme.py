@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
+from fusion.cards import encoders as encoder_cards
+from fusion.cards import scenes
+from fusion.cards.strategies import CONFLICT_END, CONFLICT_START, END, START, conflict_table, load_reports, readme_table
 from fusion.library import Library
 from fusion.strategies import STRATEGIES
 from fusion.tasks import TASKS
-from fusion.training import encoder_cards
-from fusion.training.cards import CONFLICT_END, CONFLICT_START, END, START, conflict_table, load_reports, readme_table
-from fusion.training.scenes import cards as scenes
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
