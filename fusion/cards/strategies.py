@@ -1,4 +1,4 @@
-"""Model cards beside the weights, and the strategy table of the README: both drawn from the tasks' `report.json`, never typed.
+"""Model cards beside the weights, and the tables of the two READMEs: all drawn from the tasks' `report.json`, never typed.
 
 python -m fusion.cards.strategies        rewrites all cards and the table from the reports at hand
 """
@@ -6,7 +6,7 @@ python -m fusion.cards.strategies        rewrites all cards and the table from t
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,7 @@ SINGLE = {
 }
 LICENCE = "The weights are derived from CC BY-SA data and are shared under CC BY-SA 4.0; the code is Apache-2.0."
 START, END = "<!-- strategies: python -m fusion.cards.strategies -->", "<!-- /strategies -->"
+RESULTS_START, RESULTS_END = "<!-- results: python -m fusion.cards.strategies -->", "<!-- /results -->"
 CONFLICT_START, CONFLICT_END = "<!-- conflict: python -m fusion.cards.strategies -->", "<!-- /conflict -->"
 REDUNDANT = (
     "The parts of one sample come from different people and share the label alone: that fusion gains is expected, and no proof of synergy."
@@ -282,13 +283,33 @@ def baseline_card(name: str, task: str) -> str:
 def with_seeds(report: dict[str, Any], name: str, figure: str, one: float) -> str:
     """Mean ± deviation over seeds where there are several, else the one figure."""
     seeds = (report["seeds"] or {"strategies": {}})["strategies"].get(name)
-    return f"{100 * seeds[figure]['mean']:.1f} ± {100 * seeds[figure]['deviation']:.1f}" if seeds else f"{percent(one).removesuffix(' %')}"
+    return f"{100 * seeds[figure]['mean']:.1f} ± {100 * seeds[figure]['deviation']:.1f}" if seeds else f"{bare_percent(one)}"
 
 
-def readme_table(reports: dict[str, dict[str, Any]]) -> str:
-    """Strategies with idea, paper and file, and in % what they reach on the three kinds of interaction; cost of one answer."""
-    lines = ["| strategy | idea | paper | file | redundancy: severity 3 | synergy: pairs seen in training | synergy: new pairs | alignment: centre in box | scenes: severity 3 | parameters | ms |",
-             "|---|---|---|---|---|---|---|---|---|---|---|"]  # fmt: skip
+def overview_table() -> str:
+    """Every strategy with its idea, paper and file."""
+    lines = ["| strategy | idea | paper | file |", "|---|---|---|---|"]
+    for name, kind in STRATEGIES.items():
+        idea = (kind.__doc__ or "").strip().splitlines()[0]
+        lines.append(f"| `{name}` | {idea} | {kind.paper} | [{name}.py](fusion/strategies/{name}.py) |")
+    return "\n".join(lines)
+
+
+RESULTS = (
+    "strategy",
+    "redundancy: severity 3",
+    "synergy: pairs seen in training",
+    "synergy: new pairs",
+    "alignment: centre in box",
+    "scenes: severity 3",
+    "parameters",
+    "ms",
+)
+
+
+def results_table(reports: dict[str, dict[str, Any]]) -> str:
+    """What each strategy and baseline reaches on the three kinds of interaction and on scenes, in %, and the cost of one answer."""
+    lines = ["| " + " | ".join(RESULTS) + " |", "|---" * len(RESULTS) + "|"]
     columns: dict[tuple[str, str], Callable[[dict[str, Any], str], float]] = {
         ("digits", "all-3"): lambda r, n: r["severity"]["all-3"][n]["accuracy"],
         ("digits-add", "seen_pairs"): lambda r, n: r["held_out"][n]["seen_pairs"]["accuracy"],
@@ -296,41 +317,28 @@ def readme_table(reports: dict[str, dict[str, Any]]) -> str:
         ("digits-find", "centre_inside"): lambda r, n: r["places"][n]["text+audio+video"]["centre_inside"],
         ("scenes", "all-3"): lambda r, n: r["severity"]["all-3"][n]["accuracy"],
     }
-    for name, kind in STRATEGIES.items():
+    for name in STRATEGIES:
         figures = []
         for (task, figure), read in columns.items():
             known = task in reports and name in reports[task]["subsets"]
             figures.append(with_seeds(reports[task], name, figure, read(reports[task], name)) if known else "not trained")
-        idea, price = (kind.__doc__ or "").strip().splitlines()[0], reports["digits"]["cost"].get(name)
-        costs = [f"{price['parameters']:,}", f"{price['milliseconds']:.1f}"] if price else ["", ""]
-        file = f"[{name}.py](fusion/strategies/{name}.py)"
-        lines.append("| " + " | ".join([f"`{name}`", idea, kind.paper, file, *figures, *costs]) + " |")
+        lines.append(_row(name, figures, reports["digits"]["cost"].get(name)))
     for name in (n for n in reports["digits"]["severity"]["all-0"] if n not in STRATEGIES):
-        title, price = f"{name.removesuffix('_only').capitalize()} alone.", reports["digits"]["cost"][name]
-        hard = percent(reports["digits"]["severity"]["all-3"][name]["accuracy"]).removesuffix(" %")
-        sums = percent(reports["digits-add"]["severity"]["all-0"][name]["accuracy"]).removesuffix(" %") if "digits-add" in reports else ""
-        scene = percent(reports["scenes"]["severity"]["all-3"][name]["accuracy"]).removesuffix(" %") if "scenes" in reports else ""
-        file = "[unimodal.py](fusion/strategies/unimodal.py)"
-        lines.append(
-            "| "
-            + " | ".join(
-                [
-                    f"`{name}`",
-                    title,
-                    "baseline",
-                    file,
-                    hard,
-                    sums,
-                    "",
-                    "",
-                    scene,
-                    f"{price['parameters']:,}",
-                    f"{price['milliseconds']:.1f}",
-                ]
-            )
-            + " |"
-        )
+        hard = bare_percent(reports["digits"]["severity"]["all-3"][name]["accuracy"])
+        sums = bare_percent(reports["digits-add"]["severity"]["all-0"][name]["accuracy"]) if "digits-add" in reports else ""
+        scene = bare_percent(reports["scenes"]["severity"]["all-3"][name]["accuracy"]) if "scenes" in reports else ""
+        lines.append(_row(name, [hard, sums, "", "", scene], reports["digits"]["cost"][name]))
     return "\n".join(lines)
+
+
+def bare_percent(share: float) -> str:
+    """Percent without the sign."""
+    return percent(share).removesuffix(" %")
+
+
+def _row(name: str, figures: list[str], cost: dict[str, Any] | None) -> str:
+    costs = [f"{cost['parameters']:,}", f"{cost['milliseconds']:.1f}"] if cost else ["", ""]
+    return "| " + " | ".join([f"`{name}`", *figures, *costs]) + " |"
 
 
 def conflict_table(reports: dict[str, dict[str, Any]]) -> str:
@@ -342,7 +350,7 @@ def conflict_table(reports: dict[str, dict[str, Any]]) -> str:
     lines = [f"| strategy | {' | '.join(head)} |", "|---" * (len(head) + 1) + "|"]
     for name in STRATEGIES:
         rows = [reports[task]["conflict"].get(name) for task in tasks]
-        cells = [percent(row[key]).removesuffix(" %") if row else "not trained" for row in rows for key in ("three", "nobody")]
+        cells = [bare_percent(row[key]) if row else "not trained" for row in rows for key in ("three", "nobody")]
         lines.append(f"| `{name}` | {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -361,7 +369,7 @@ def card_of(task: str, modality: str, report: dict[str, Any], facts: dict[str, A
 
 
 def write(task: str, checkpoints: Path = CHECKPOINTS, readme: Path = CHECKPOINTS.parent / "README.md") -> None:
-    """Writes every card of a task, and the README's table where the README has a place for it and all tasks have reports."""
+    """Writes every card of a task, and the tables of the README and of `checkpoints/README.md` where these have a place for them."""
     reports = load_reports(checkpoints)
     report, home = reports[task], checkpoints / task
     for modality, owner in TASKS[task].encoders.items():
@@ -371,14 +379,23 @@ def write(task: str, checkpoints: Path = CHECKPOINTS, readme: Path = CHECKPOINTS
             (home / "encoders" / modality / "README.md").write_text(card_of(task, modality, report, facts))
     for name in report["parameters"]:
         (home / name / "README.md").write_text(strategy_card(name, report) if name in STRATEGIES else baseline_card(name, task))
-    text = readme.read_text() if readme.exists() else ""
+    fill(readme, {(START, END): overview_table()})
+    tables = {}
     if "digits" in reports:
-        text = between(text, START, END, readme_table(reports))
-        text = between(text, CONFLICT_START, CONFLICT_END, conflict_table(reports))
+        tables |= {(RESULTS_START, RESULTS_END): results_table(reports), (CONFLICT_START, CONFLICT_END): conflict_table(reports)}
     if "scenes" in reports:
-        text = between(text, scenes.START, scenes.END, scenes.readme_table(reports["scenes"]))
-    if text:
-        readme.write_text(text)
+        tables |= {(scenes.START, scenes.END): scenes.readme_table(reports["scenes"])}
+    fill(checkpoints / "README.md", tables)
+
+
+def fill(path: Path, tables: Mapping[tuple[str, str], str]) -> None:
+    """Writes each table {(mark before, mark after): table} into a file; a file that is missing stays so."""
+    if not path.exists():
+        return
+    text = path.read_text()
+    for (start, end), table in tables.items():
+        text = between(text, start, end, table)
+    path.write_text(text)
 
 
 def between(text: str, start: str, end: str, table: str) -> str:
