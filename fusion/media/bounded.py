@@ -74,8 +74,13 @@ def run_bounded(
         "megabytes": megabytes,
     }
     allowed = megabytes - RESERVE - sum(len(buffer) for buffer in buffers) / 1e6
-    with _places:
-        answer, values, reason = _ask(request, buffers, files, seconds, allowed)
+    try:
+        with _places:
+            answer, values, reason = _ask(request, buffers, files, seconds, allowed)
+    finally:
+        for buffer in buffers:
+            if isinstance(buffer, memoryview):
+                buffer.release()  # or an error on its way would keep the caller's file from being closed
     if reason == "memory" or answer.get("error") == "MemoryError":
         raise OverBudget(f"{name} needs more than {megabytes:g} MB of memory to decode, which is too much.")
     if reason == "time":
