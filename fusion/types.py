@@ -219,6 +219,7 @@ class Inside:
     scatter          or None where there are no reference samples of this encoder
     probe            accuracy of a linear classifier on its vectors, measured, or None
     trained_on       a sentence, or ""
+    notes            one sentence for each thing that is missing or damaged here
     """
 
     encoder: str
@@ -231,3 +232,4 @@ class Inside:
     scatter: Scatter | None = None
     probe: float | None = None
     trained_on: str = ""
+    notes: tuple[str, ...] = ()

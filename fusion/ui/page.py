@@ -22,14 +22,18 @@ LARGEST_UPLOAD = "100mb"
 KEEP_UPLOADS = 3600  # seconds
 
 
-def build_page(labs: Mapping[str, Callable[[], Any]], library: Callable[[Any], Any] | None = None) -> gr.Blocks:
+def build_page(
+    labs: Mapping[str, Callable[[], Any]],
+    library: Callable[[Any], Any] | None = None,
+    unavailable: Mapping[str, str] | None = None,
+) -> gr.Blocks:
     """All components and events around {task: what loads its lab}; the first task is loaded at once, others when they are chosen.
 
-    `library` makes a lab's library of encoders, by default that of the lab's task.
+    `library` makes a lab's library of encoders, by default that of the lab's task; `unavailable` {task: why it cannot be used}.
     """
     from fusion.tasks.examples import EXAMPLES_OF
 
-    desks = Desks(labs, EXAMPLES_OF, Path(get_upload_folder()), library)
+    desks = Desks(labs, EXAMPLES_OF, Path(get_upload_folder()), library, unavailable)
     handlers = fuse.Handlers(desks)
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(KEEP_UPLOADS, KEEP_UPLOADS), fill_width=True) as blocks:
         page = fuse.layout(handlers)
