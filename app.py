@@ -17,21 +17,28 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio is i
 
 
 def build_app(lab: Any = None, device: str = "auto", backbones: str = "none") -> gr.Blocks:
-    """The page around a lab; without one, around every task that has weights, each loaded when it is first chosen.
+    """The page around a lab; without one, around every task, each loaded when it is first chosen.
 
     `backbones` says which pretrained encoders visitors may load: "all", "none", or hub ids and folders with commas.
+
+    Raises:
+        FusionError: there is no such device, or no task that could be used, in one sentence.
     """
     from functools import partial
 
     import fusion
-    from fusion.ui.desk import shipped_tasks
+    from fusion.loading import lacks_weights
+    from fusion.tasks import TASKS
     from fusion.ui.page import build_page
     from fusion.ui.security import BackbonePolicy
 
     policy = BackbonePolicy(backbones)
     if lab is not None:
         return build_page({lab.task.name: lambda: lab}, backbones=policy)
-    return build_page({task: partial(fusion.load, task, device=device) for task in shipped_tasks() or ["digits"]}, backbones=policy)
+    labs = {name: partial(fusion.load, name, device=device) for name in TASKS}
+    lacking = {name: lacks_weights(task) for name, task in TASKS.items()}
+    unavailable = {name: sentence for name, sentence in lacking.items() if sentence}
+    return build_page(labs, unavailable=unavailable, backbones=policy)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -221,6 +221,7 @@ class Inside:
     scatter          or None where there are no reference samples of this encoder
     probe            accuracy of a linear classifier on its vectors, measured, or None
     trained_on       a sentence, or ""
+    notes            one sentence for each thing that is missing or damaged here
     """
 
     encoder: str
@@ -233,3 +234,4 @@ class Inside:
     scatter: Scatter | None = None
     probe: float | None = None
     trained_on: str = ""
+    notes: tuple[str, ...] = ()

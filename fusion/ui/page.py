@@ -27,16 +27,19 @@ SESSIONS = 250  # whose settings Gradio keeps, about 140 kB each; the page sends
 
 
 def build_page(
-    labs: Mapping[str, Callable[[], Any]], library: Callable[[Any], Any] | None = None, backbones: BackbonePolicy | None = None
+    labs: Mapping[str, Callable[[], Any]],
+    library: Callable[[Any], Any] | None = None,
+    unavailable: Mapping[str, str] | None = None,
+    backbones: BackbonePolicy | None = None,
 ) -> gr.Blocks:
     """All components and events around {task: what loads its lab}; the first task is loaded at once, others when they are chosen.
 
-    `library` makes a lab's library of encoders, by default that of the lab's task; `backbones` says which pretrained ones visitors may
-    load, by default none.
+    `library` makes a lab's library of encoders, by default that of the lab's task; `unavailable` {task: why it cannot be used};
+    `backbones` says which pretrained encoders visitors may load, by default none.
     """
     from fusion.tasks.examples import EXAMPLES_OF
 
-    desks = Desks(labs, EXAMPLES_OF, Path(get_upload_folder()), library, backbones)
+    desks = Desks(labs, EXAMPLES_OF, Path(get_upload_folder()), library, unavailable, backbones)
     handlers = fuse.Handlers(desks)
     with SafeBlocks(title=TITLE, analytics_enabled=False, delete_cache=(KEEP_UPLOADS, KEEP_UPLOADS), fill_width=True) as blocks:
         page = fuse.layout(handlers)

@@ -88,7 +88,7 @@
     alignment: ["M4 4h16v16H4z", "M11 8h6v6h-6z", "M4 20l6-6"],
   };
   FL.view("tasks", (root, { props, trigger, watch }) => {
-    const { tasks } = JSON.parse(props.tasks),
+    const { tasks, unavailable } = JSON.parse(props.tasks),
       say = (name, field, other) =>
         FL.has(`task.${name}.${field}`) ? t(`task.${name}.${field}`) : other;
     const pick = (name) => {
@@ -106,6 +106,7 @@
           name: "fl-task",
           value: name,
           checked: name === props.value,
+          disabled: name in unavailable,
           onchange: () => pick(name),
         }),
         SIGNS[interaction]
@@ -121,7 +122,11 @@
           { class: "fl-kind" },
           FL.has("interaction." + interaction) ? t("interaction." + interaction) : interaction,
         ),
-        el("span", { class: "fl-task-question" }, say(name, "question", question)),
+        el(
+          "span",
+          { class: "fl-task-question" },
+          name in unavailable ? FL.said(unavailable[name]) : say(name, "question", question),
+        ),
       );
     const draw = () =>
       FL.replace(

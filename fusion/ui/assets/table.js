@@ -249,6 +249,9 @@
             )
           : null;
       const rows = sorted(result);
+      const out = Object.entries(FL.get("lab").unavailable)
+        .filter(([name]) => !FL.get("lab").modalities.includes(name))
+        .map(([, sentence]) => el("li", {}, FL.said(sentence)));
       FL.replace(
         root,
         el("h2", {}, t("table.title")),
@@ -290,6 +293,7 @@
                 ],
           ),
         ),
+        out.length ? el("ul", { class: "fl-notes fl-unavailable" }, out) : null,
         el(
           "p",
           { class: "fl-muted" },
