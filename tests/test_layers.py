@@ -4,7 +4,7 @@
     level 5  fusion/ui/, and only here (and in app.py) gradio
     level 4  fusion/training/, which also measures explanations
     level 3  fusion/explain/, fusion/convert/
-    level 2  fusion/model.py, choice.py, library.py, lab.py; fusion/__init__.py, which reaches lab only when asked
+    level 2  fusion/model.py, choice.py, library.py, lab.py, encoded_cache.py; fusion/__init__.py, which reaches lab only when asked
     level 1  fusion/encoders/, fusion/strategies/, fusion/tasks/
     level 0  fusion/types.py, fusion/config.py, fusion/media/
 
@@ -33,6 +33,7 @@ LEVELS = {
     "lab": 2,
     "choice": 2,
     "library": 2,
+    "encoded_cache": 2,
     "__init__": 2,
     "explain": 3,
     "convert": 3,
