@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from fusion.encoders.base import Prepared, TrunkEncoder, collate
 from fusion.encoders.concepts import LearnedReading, NamedConcepts
+from fusion.media.resample import resample
 from fusion.types import Audio, Layout, Panel
 
 RATE, FFT, WINDOW, HOP, MELS = 16000, 512, 400, 160, 64
@@ -94,7 +95,7 @@ class AudioMobileNet(TrunkEncoder):
     def prepare(self, medium: Audio) -> Prepared:
         samples = medium.samples
         if medium.rate != RATE and len(samples):
-            samples = torchaudio.functional.resample(torch.from_numpy(np.ascontiguousarray(samples)), medium.rate, RATE).numpy()
+            samples = resample(samples, medium.rate, RATE)
         real = len(samples)
         samples = fill_up(at_level(samples), LEAST * HOP + FFT - HOP)
         samples = np.pad(samples, (0, -(len(samples) - FFT + HOP) % (STRIDE * HOP)))  # whole tokens; the rest of the last is silence
