@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ from torch import Tensor, nn
 
 from fusion.config import EncoderConfig, StrategyConfig, load_config, save_config
 from fusion.encoders import ENCODERS, Encoder
+from fusion.encoders.centring import measure_shift
 from fusion.strategies import STRATEGIES, Strategy, Unimodal
 from fusion.tasks.place import Placed, PlaceHead
 from fusion.types import Features, FusionError, FusionOutput
@@ -97,9 +99,19 @@ def load_weights(folder: Path) -> dict[str, Tensor]:
 
 def load_encoder(folder: Path) -> Encoder:
     """An encoder in eval mode, on the CPU."""
-    encoder = build_encoder(load_config(folder / "config.json", EncoderConfig))
+    config = load_config(folder / "config.json", EncoderConfig)
+    encoder = build_encoder(config)
     encoder.load_state_dict(load_weights(folder))
+    encoder.shift = config.shift
     return encoder.eval()
+
+
+def save_encoder(folder: Path, encoder: Encoder, config: EncoderConfig, half: bool = False) -> None:
+    """Its weights as `save_weights` keeps them, and where its tokens lie with these weights."""
+    training = encoder.training
+    shift = measure_shift(encoder.eval())
+    encoder.train(training)
+    save_weights(folder, encoder.state_dict(), replace(config, shift=shift), half)
 
 
 def fuser_state(model: FusionModel) -> dict[str, Tensor]:
