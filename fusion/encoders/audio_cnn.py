@@ -70,6 +70,7 @@ class AudioCNN(Encoder):
     modality = "audio"
     title = "Log-mel CNN"
     paper = "Davis & Mermelstein 1980; Bai et al. 2018"
+    shifts = True
 
     def __init__(self, embed_dim: int = 96, width: int = 24) -> None:
         super().__init__(embed_dim)
@@ -87,8 +88,8 @@ class AudioCNN(Encoder):
         edge = np.repeat(mel.min(0, keepdims=True), MARGIN, 0)
         mel = np.concatenate([edge, mel, edge])
         mel = mel[: len(mel) // STRIDE * STRIDE]  # at least 20 frames, so never none
-        offset, step = start - MARGIN * HOP / RATE, STRIDE * HOP / RATE
-        begin = offset + np.arange(len(mel) // STRIDE) * step
+        offset, step = start - (MARGIN + 0.5) * HOP / RATE, STRIDE * HOP / RATE  # a frame's middle is a multiple of the hop
+        begin = offset - sum(self.shift) + np.arange(len(mel) // STRIDE) * step
         layout = Layout("seconds", np.column_stack([begin, begin + step]).astype(np.float32))
         return Prepared(torch.from_numpy(mel), layout, (offset, offset + len(mel) * HOP / RATE))
 

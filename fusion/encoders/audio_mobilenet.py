@@ -83,6 +83,7 @@ class AudioMobileNet(TrunkEncoder):
     modality = "audio"
     title = "Small MobileNet on log-mel"
     paper = "Howard et al. 2017; Hershey et al. 2017"
+    shifts = True
 
     def __init__(self, embed_dim: int = 96, names: tuple[str, ...] | list[str] = ()) -> None:
         """`names` of AudioSet's classes, for people."""
@@ -101,7 +102,7 @@ class AudioMobileNet(TrunkEncoder):
         samples = np.pad(samples, (0, -(len(samples) - FFT + HOP) % (STRIDE * HOP)))  # whole tokens; the rest of the last is silence
         mel = log_mel(samples)  # (N, 64), N a multiple of 32
         seconds = max(real, 1) / RATE
-        begin = np.arange(len(mel) // STRIDE) * STRIDE * HOP / RATE
+        begin = np.arange(len(mel) // STRIDE) * STRIDE * HOP / RATE - sum(self.shift)
         layout = Layout("seconds", np.column_stack([begin, begin + STRIDE * HOP / RATE]).astype(np.float32))
         return Prepared(torch.from_numpy(np.ascontiguousarray(mel)), layout, (0.0, max(seconds, len(mel) * HOP / RATE)))
 
