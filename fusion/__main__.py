@@ -144,7 +144,7 @@ def train(data: str | None, encoders: str | dict[str, str] | None = None, **opti
     if encoders:
         from fusion.training import heads
 
-        heads.run(options["task"], encoders, data, options["strategy"])
+        heads.run(options["task"], encoders, data, options["strategy"], anew=True)
     else:
         data = _data_folder(data)
         from fusion.training import train

@@ -199,6 +199,8 @@ def _named(path: Path) -> str:
 
 def _reason(error: Exception) -> str:
     """Why the system refused, in words without a path."""
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return "there is a file where its folder should be"
     number = getattr(error, "errno", None)
     if number is None:  # safetensors puts the system's error into its own text
         found = re.search(r"\(os error (\d+)\)", str(error))

@@ -151,10 +151,10 @@ def test_a_folder_that_cannot_be_read_is_one_sentence(
 
 def test_training_on_chosen_encoders_needs_no_data(stand_in: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    stand_in("heads", lambda *given: asked.append(given))
+    stand_in("heads", lambda *given, anew: asked.append((*given, anew)))
     monkeypatch.delenv("FUSION_DATA", raising=False)
     assert main(["train", "--strategy", "late", "--encoders", "classical"]) == 0
-    assert asked == [("digits", "classical", None, "late")]
+    assert asked == [("digits", "classical", None, "late", True)]
 
 
 def test_every_medium_and_option_arrives(lab: FakeLab) -> None:

@@ -5,7 +5,6 @@ python -m fusion.cards.strategies        rewrites all cards and the table from t
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from fusion.cards import scenes
 from fusion.cards.intervals import wilson
 from fusion.config import CHECKPOINTS
 from fusion.encoders import ENCODERS
+from fusion.files import load_json
 from fusion.strategies import STRATEGIES
 from fusion.tasks import TASKS
 
@@ -358,7 +358,7 @@ def conflict_table(reports: dict[str, dict[str, Any]]) -> str:
 def load_reports(checkpoints: Path = CHECKPOINTS) -> dict[str, dict[str, Any]]:
     """{task: its report} of every task that has one."""
     paths = {task: checkpoints / task / "report.json" for task in TASKS}
-    return {task: json.loads(path.read_text()) for task, path in paths.items() if path.exists()}
+    return {task: load_json(path) for task, path in paths.items() if path.exists()}
 
 
 def card_of(task: str, modality: str, report: dict[str, Any], facts: dict[str, Any]) -> str:
@@ -375,7 +375,7 @@ def write(task: str, checkpoints: Path = CHECKPOINTS, readme: Path = CHECKPOINTS
     for modality, owner in TASKS[task].encoders.items():
         if owner == task:
             path = home / "encoders" / modality / "facts.json"
-            facts = json.loads(path.read_text()) if path.exists() else {}
+            facts = load_json(path) if path.exists() else {}
             (home / "encoders" / modality / "README.md").write_text(card_of(task, modality, report, facts))
     for name in report["parameters"]:
         (home / name / "README.md").write_text(strategy_card(name, report) if name in STRATEGIES else baseline_card(name, task))

@@ -41,11 +41,13 @@ TASK = TASKS["scenes"]
 def features(data: Path, split: str, empty: bool, count: int, seed: int) -> FeatureCache:
     """Clean samples of a split, or samples that show none of the classes, kept beside the data."""
     path = cache_path(TASK, data, CHECKPOINTS, ("rejection, large photos", split, empty, count, seed))
-    if not path.exists():
+    cache = FeatureCache.find(path)
+    if cache is None:
         encoders, samples = load_encoders(TASK, CHECKPOINTS), Scenes(data, split, empty=empty)
         samples.pools["photo"] = without_small(samples.pools["photo"])
-        fill(PreparedSamples(samples, encoders, count, seed), encoders, 2, torch.float16).save(path)
-    return FeatureCache.load(path)
+        cache = fill(PreparedSamples(samples, encoders, count, seed), encoders, 2, torch.float16)
+        cache.keep(path)
+    return cache
 
 
 def without_small(pools: dict[int, Groups]) -> dict[int, Groups]:

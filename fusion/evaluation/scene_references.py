@@ -14,6 +14,7 @@ from fusion.cards.scenes import DATA
 from fusion.choice import References
 from fusion.config import CHECKPOINTS
 from fusion.evaluation.evaluate import SCENES_COUNT, SEED, make_test_caches
+from fusion.files import save_json
 from fusion.library import FACTS
 from fusion.tasks import TASKS
 from fusion.training.features import FeatureCache
@@ -39,7 +40,7 @@ def run(data: Path, checkpoints: Path = CHECKPOINTS) -> dict[str, dict[str, floa
         vectors(cache, i, KEPT).save(References.path(checkpoints, task, m, task.compact[m]))
         facts = found[m] | {"samples": SCENES_COUNT, "trained_on": f"Trained on {DATA[m]}.", "command": COMMAND}
         facts["date"] = datetime.now(UTC).strftime("%Y-%m-%d")
-        (checkpoints / "scenes" / "encoders" / m / FACTS).write_text(json.dumps(facts, indent=1) + "\n")
+        save_json(checkpoints / "scenes" / "encoders" / m / FACTS, facts)
     return found
 
 

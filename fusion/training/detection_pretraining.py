@@ -1,6 +1,6 @@
 """The picture encoder of `digits-find`: trained to say of every cell which digit covers it, where its edges are and where ink is.
 
-    python -m fusion train --task digits-find --strategy image --data DIR
+    python -m fusion train --task digits-find --strategy scenes --data DIR
 
 The head is thrown away afterwards; what stays are tokens that know what they lie on, before anybody has asked for anything. The pooled
 vector learns which digits are there and roughly where, so that strategies on pooled vectors get what one vector can hold.
