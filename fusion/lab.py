@@ -15,11 +15,12 @@ import torch
 from torch import Tensor
 
 from fusion import media
-from fusion.choice import choose, encoder_folder, heads_folder
-from fusion.config import CHECKPOINTS, StrategyConfig, load_config
+from fusion.choice import choose
+from fusion.config import CHECKPOINTS
 from fusion.encoders import Prepared
 from fusion.library import Library, count, encode
-from fusion.model import Fused, FusionModel, load_model, present_mask
+from fusion.loading import lacks_weights, load_parts
+from fusion.model import Fused, FusionModel, present_mask
 from fusion.strategies import STRATEGIES, Unimodal
 from fusion.tasks import TASKS
 from fusion.tasks.corruptions import corrupt
@@ -63,6 +64,8 @@ class Lab:
         device, precision: where and how it computes.
         choice: {modality: name of its encoder}; library: all encoders that could be chosen.
         parameters: {strategy: trained numbers of the strategy and its head}; encoder_parameters: {modality: of its encoder}.
+        unavailable: {strategy, baseline, or modality whose encoder is meant: why it cannot be used, in one sentence}; the rest answers.
+        untrained: names of strategies and baselines that can be trained here on a choice of encoders, and are not, or not wholly.
     """
 
     precision = "float32"
@@ -76,18 +79,15 @@ class Lab:
         self.task, self.device = TASKS[task], pick_device(device)
         self.modalities, self.labels = self.task.modalities, self.task.labels
         self.choice = choose(self.task, encoders)
-        folders = [encoder_folder(checkpoints, self.task, m, self.task.compact[m]) for m in self.modalities]
-        if not (checkpoints / task).is_dir() or not all(folder.is_dir() for folder in folders):
-            raise FusionError(f"The task {task} has no trained weights in {checkpoints.name}/{task}; `python -m fusion train` makes them.")
+        if sentence := lacks_weights(self.task, checkpoints):
+            raise FusionError(sentence)
         self.library = Library(task, self.device, checkpoints)
-        self.encoders = {m: self.library.load(m, name) for m, name in self.choice.items()}
-        home = heads_folder(checkpoints, self.task, self.choice)
-        names = [n for n in (*STRATEGIES, *(f"{m}_only" for m in self.modalities)) if (home / n / "model.safetensors").exists()]
-        self.models: dict[str, FusionModel] = {n: load_model(home / n, self.encoders).to(self.device) for n in names}
-        configs = {n: load_config(home / n / "config.json", StrategyConfig) for n in names}
-        self.thresholds, self.sure = {n: c.thresholds for n, c in configs.items()}, {n: c.sure for n, c in configs.items()}
-        self.strategies = tuple(n for n in names if n in STRATEGIES)
-        self.baselines = tuple(n for n in names if n not in STRATEGIES)
+        loaded = load_parts(self.library, self.choice)
+        self.encoders, self.models, self.unavailable, self.untrained = loaded.encoders, loaded.models, loaded.unavailable, loaded.untrained
+        self.thresholds = {n: c.thresholds for n, c in loaded.configs.items()}
+        self.sure = {n: c.sure for n, c in loaded.configs.items()}
+        self.strategies = tuple(n for n in self.models if n in STRATEGIES)
+        self.baselines = tuple(n for n in self.models if n not in STRATEGIES)
         self.encoder_parameters = {m: count(e) for m, e in self.encoders.items()}
         self.parameters = {
             n: sum(p.numel() for k, p in m.named_parameters() if not k.startswith("encoders.")) for n, m in self.models.items()
@@ -182,10 +182,15 @@ class Lab:
         for m in self.modalities:
             if inputs.get(m) is None:
                 continue
+            if m in self.unavailable:
+                notes.append(self.unavailable[m])
+                continue
             result = media.load(m, inputs[m])
             level = severity.get(m, 0)
             loaded[m] = corrupt(m, result.medium, level, np.random.default_rng([level, MODALITIES.index(m)]))
             notes += result.notes
+        if not loaded and notes:
+            raise FusionError(notes[0])
         if not loaded:
             raise FusionError(f"There is nothing to look at yet: give at least one of {', '.join(self.modalities)}.")
         return loaded, tuple(notes)
@@ -246,10 +251,11 @@ class Lab:
         return dict(zip(self.labels, probs.tolist(), strict=True))
 
     def _check(self, name: str) -> None:
-        if not self.strategies:
-            raise FusionError(
-                "No strategy has been trained on these encoders yet; `python -m fusion train --encoders ...` does it in a minute."
-            )
+        if name in self.unavailable and name not in self.modalities:
+            raise FusionError(self.unavailable[name])
+        if name in self.untrained or not self.models:
+            which = "No strategy has" if not self.models else f"The strategy {name} has not"
+            raise FusionError(f"{which} been trained on these encoders yet; `python -m fusion train --encoders ...` does it in a minute.")
         if name not in self.models:
             raise FusionError(f"There is no strategy named {name!r}; there are {', '.join(self.models)}.")
 
@@ -265,10 +271,19 @@ def pick_device(name: str) -> str:
     """ "auto" takes cuda, then mps, then cpu; a named device that is not there is one clear sentence."""
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
-        return next(d for d, usable in there.items() if usable)
-    if not there.get(name.split(":")[0], False):
+        return next(d for d, usable in there.items() if usable and _works(d))
+    if not there.get(name.split(":")[0], False) or not _works(name):
         raise FusionError(f"The device {name!r} is not available; there is {', '.join(d for d, usable in there.items() if usable)}.")
     return name
+
+
+def _works(device: str) -> bool:
+    """Whether anything can be put there: the third of two cards is not there, nor one whose driver is broken."""
+    try:
+        torch.zeros(1, device=device)
+        return True
+    except (RuntimeError, AssertionError):
+        return False
 
 
 def _rows(features: Features, index: Tensor) -> Features:

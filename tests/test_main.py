@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -41,6 +42,8 @@ class FakeLab:
 
     strategies, baselines = ("cross_attention", "late"), ("image_only",)
     device = "cpu"
+    unavailable: dict[str, str] = {}
+    untrained: tuple[str, ...] = ()
 
     def __init__(self) -> None:
         self.asked: list[object] = []
@@ -77,14 +80,14 @@ def lab(monkeypatch: pytest.MonkeyPatch) -> FakeLab:
 
 @pytest.fixture
 def stand_in(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Callable], None]:
-    """Puts a module of fusion.training in place of the real one, for a command that imports it only when it runs."""
-    import fusion.training
+    """Puts a module in place of the one that a command imports only when it runs."""
 
     def put(name: str, run: Callable) -> None:
-        module = ModuleType(f"fusion.training.{name}")
+        folder = import_module({"evaluate": "fusion.evaluation", "bench": "fusion.benchmark"}.get(name, "fusion.training"))
+        module = ModuleType(f"{folder.__name__}.{name}")
         module.run = run
         monkeypatch.setitem(sys.modules, module.__name__, module)
-        monkeypatch.setattr(fusion.training, name, module, raising=False)
+        monkeypatch.setattr(folder, name, module, raising=False)
 
     return put
 
@@ -125,6 +128,25 @@ def test_encoders_without_heads_get_them_first(lab: FakeLab, stand_in: Callable,
     assert trained == [("digits", {"image": "image_lbp"})]
     said = capsys.readouterr()
     assert "No strategy has been trained on these encoders yet" in said.err and "late" in said.out
+
+
+def test_what_is_out_is_said_beside_the_answer(lab: FakeLab, capsys: pytest.CaptureFixture[str]) -> None:
+    lab.unavailable, lab.untrained = {"early": "The strategy early cannot be used."}, ("tensor", "low_rank")
+    assert main(["predict", "--text", "seven", "--strategy", "late"]) == 0
+    said = capsys.readouterr()
+    assert "The strategy early cannot be used.\nNot trained on these encoders yet: tensor, low_rank;" in said.err
+    assert "early" not in said.out and "late" in said.out
+
+
+def test_a_folder_that_cannot_be_read_is_one_sentence(
+    lab: FakeLab, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def encode(inputs: object, severity: object) -> None:
+        raise PermissionError(13, "Permission denied", "data/mnist")
+
+    monkeypatch.setattr(lab, "encode", encode)
+    assert main(["predict", "--text", "seven"]) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == "data/mnist cannot be used: Permission denied."
 
 
 def test_training_on_chosen_encoders_needs_no_data(stand_in: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -317,7 +339,7 @@ def test_bench(stand_in: Callable, capsys: pytest.CaptureFixture[str], tmp_path:
         return {"start": None, "ratio": float("nan")}
 
     stand_in("bench", run)
-    sys.modules["fusion.training.bench"].tables = lambda report: iter(
+    sys.modules["fusion.benchmark.bench"].tables = lambda report: iter(
         [(f"start {report['start']}", []), ("costs", [("strategy", "ms", "met"), ("late", "9.5", "yes"), ("early", "12.5", "")])]
     )
     assert main(["bench", "--json", "--quick", "--reference", "--out", "a.json"]) == 0

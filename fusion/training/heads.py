@@ -18,13 +18,13 @@ from pathlib import Path
 
 import torch
 
+from fusion.cards.encoders import heads_card
 from fusion.choice import References, choose, heads_folder, is_compact
 from fusion.config import CHECKPOINTS, TrainConfig
 from fusion.lab import Lab
 from fusion.strategies import STRATEGIES
 from fusion.tasks import TASKS, Task
-from fusion.training.data import FeatureCache
-from fusion.training.encoder_cards import heads_card
+from fusion.training.features import FeatureCache
 from fusion.training.references import PROBED, SEED, finish, make_references, sampled, source, vectors
 from fusion.training.train import train_strategy
 from fusion.types import MODALITIES, FusionError

@@ -17,9 +17,10 @@ import numpy as np
 
 from fusion.choice import choose
 from fusion.config import CHECKPOINTS
-from fusion.strategies import STRATEGIES
+from fusion.loading import lacks_weights
 from fusion.tasks import TASKS
 from fusion.types import MODALITIES, FusionError, Prediction, Seen
+from fusion.ui.security import BackbonePolicy
 from fusion.ui.state import PEN, PageState
 
 logger = logging.getLogger(__name__)
@@ -92,11 +93,12 @@ class Desk:
 
     def warm_up(self) -> None:
         """One answer that nobody sees: the very first is several times slower, and the page shows milliseconds."""
-        for name in list(self.examples)[:1]:
+        for name in self.examples:
             try:
                 self.lab.compare(self.lab.encode(self._make(name), severity={}))
-            except FusionError:
-                logger.exception("The first example cannot be answered")
+                return
+            except FusionError as error:
+                logger.warning("The example %s of %s cannot be answered: %s", name, self.lab.task.name, error)
 
     def answer(self, state: PageState) -> Answer | None:
         """What every strategy says, or None where there is no input at all.
@@ -127,21 +129,49 @@ class Desks:
     """The desks of all tasks on offer; each lab is loaded when somebody first asks for its task, and kept."""
 
     def __init__(
-        self, labs: Mapping[str, Callable[[], Any]], examples: Mapping[str, Any], uploads: Path, library: Callable[[Any], Any] | None = None
+        self,
+        labs: Mapping[str, Callable[[], Any]],
+        examples: Mapping[str, Any],
+        uploads: Path,
+        library: Callable[[Any], Any] | None = None,
+        unavailable: Mapping[str, str] | None = None,
+        backbones: BackbonePolicy | None = None,
     ) -> None:
         """`labs` {task: makes its lab}, the first one is what visitors find; `examples` {task: with EXAMPLES and make_example};
-        `library` makes a lab's library of encoders."""
+        `library` makes a lab's library of encoders; `unavailable` {task: why it cannot be used}, as far as that is known;
+        `backbones` says which pretrained encoders visitors may load, by default none."""
+        self.backbones = backbones or BackbonePolicy("none")
         self.modalities, self._open_library = MODALITIES, library or open_library
         self._labs, self._examples, self._uploads = dict(labs), examples, uploads
         self._desks: OrderedDict[tuple[str, str], Desk] = OrderedDict()
         self._lock = threading.Lock()
+        self._first, self.unavailable = "", dict(unavailable or {})
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._labs)
 
     def task(self, name: str) -> str:
-        """That task if it is on offer, else the first."""
-        return name if name in self._labs else next(iter(self._labs))
+        """That task; the one that visitors find where none is named.
+
+        Raises:
+            FusionError: there is no such task, or none at all that can be used.
+        """
+        if name and name not in self._labs:
+            raise FusionError(f"There is no task named {name!r}; there is {', '.join(self._labs)}.")
+        return name or self.first()
+
+    def first(self) -> str:
+        """The task that visitors find: the first one that can be used; another one only where somebody asks for it."""
+        for task in () if self._first else self._labs:
+            try:
+                self.open(task, {})
+                self._first = task
+                break
+            except FusionError as error:
+                self.unavailable[task] = str(error)
+        if not self._first:
+            raise FusionError(next(iter(self.unavailable.values()), "There is no task."))
+        return self._first
 
     def loaded(self, task: str) -> bool:
         return (task, "{}") in self._desks
@@ -154,8 +184,9 @@ class Desks:
         """The desk of a task whose strategies read with the encoders named, the others being compact; maybe nothing is trained on them.
 
         Raises:
-            FusionError: weights cannot be used, or there is no such encoder, in one sentence.
+            FusionError: weights cannot be used, there is no such encoder, or visitors may not load it, in one sentence.
         """
+        self.backbones.check(readers)
         own = {m: name for m, name in choose(TASKS[task], readers).items() if name != TASKS[task].compact[m]} if readers else {}
         key = (task, json.dumps(own, sort_keys=True))
         with self._lock:
@@ -182,7 +213,5 @@ def open_library(lab: Any) -> Any:
 
 
 def shipped_tasks(checkpoints: Path = CHECKPOINTS) -> list[str]:
-    """Tasks with weights of at least one strategy and of all their encoders."""
-    return [name for name, task in TASKS.items()
-            if any((checkpoints / name / s / "model.safetensors").exists() for s in STRATEGIES)
-            and all((checkpoints / home / "encoders" / m / "model.safetensors").exists() for m, home in task.encoders.items())]  # fmt: skip
+    """Tasks with weights of at least one strategy and one encoder."""
+    return [name for name, task in TASKS.items() if lacks_weights(task, checkpoints) is None]

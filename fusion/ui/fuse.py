@@ -17,7 +17,7 @@ import gradio as gr
 from fusion.types import FusionError
 from fusion.ui import readers
 from fusion.ui.desk import FIRST_STRATEGY, Answer, Desk, Desks
-from fusion.ui.state import PageState
+from fusion.ui.state import MAX_NAME, PageState, plain
 from fusion.ui.views import export, media, seen, strategies
 from fusion.ui.views.component import view
 
@@ -66,7 +66,7 @@ class Handlers:
     def example(self, name: Any, *values: Any) -> tuple[Any, ...]:
         """An example was chosen: the slots, result, export."""
         try:
-            state = self._with_example(PageState.read(self.modalities, values), str(name))
+            state = self._with_example(PageState.read(self.modalities, values), plain(name, MAX_NAME))
         except FusionError as error:
             return *(SKIP for _ in self.modalities), self._failed({"text": str(error)}), SKIP
         return *(state.slots[m].json() for m in self.modalities), self.result(state), self.pack(state)
@@ -94,7 +94,10 @@ class Handlers:
                 return (SKIP,) * (len(self.modalities) + 8)
             state = replace(PageState.read(self.modalities, values), language="zh")
             return *(SKIP for _ in self.modalities), SKIP, SKIP, state.language, SKIP, SKIP, SKIP, SKIP, self.pack(state, touched=False)
-        state = replace(state, task=self.desks.task(state.task))
+        try:
+            state = replace(state, task=self.desks.task(state.task))
+        except FusionError as error:  # of another version, or misspelt: what is shown stays, with a word
+            return *(SKIP for _ in range(len(self.modalities) + 6)), self._failed({"text": str(error)}), SKIP
         result = self.result(state)  # says why, should its lab not load
         if self.desks.loaded(state.task):
             state = replace(state, strategy=self.desks[state.task].strategy(state.strategy))
@@ -111,8 +114,8 @@ class Handlers:
             if answer is None:
                 return self._failed({"key": "status.empty"}, desk, "empty")
             payload = result_payload(desk.lab, answer) | {"soundtrack": state.slots["audio"].source == "clip" and "audio" in answer.media}
-            if not desk.lab.strategies:
-                payload["status"] = {"kind": "untrained", "key": "status.untrained"}
+            if desk.lab.untrained:
+                payload["status"] = {"kind": "untrained", "key": "status.untrained_some" if desk.lab.models else "status.untrained"}
             return _json({"id": next(self._count), "lab": about(desk)} | payload)
         except FusionError as error:
             return self._failed({"text": str(error)}, desk)
@@ -140,7 +143,10 @@ class Handlers:
 
     def pack(self, state: PageState, touched: bool = True) -> str:
         """JSON for the export view; `touched` puts the link into the address bar."""
-        task = self.desks.task(state.task)
+        try:
+            task = self.desks.task(state.task)
+        except FusionError:
+            return _json({"query": state.query(), "snippet": "", "touched": touched})
         desk = self.desks[task] if self.desks.loaded(task) else None
         code = export.snippet(replace(state, task=task), desk.lab.modalities, desk.pen) if desk else ""
         return _json({"query": state.query(), "snippet": code, "touched": touched})
@@ -154,12 +160,13 @@ class Handlers:
         """The state's task with its first example in the slots, and that example's name."""
         task = self.desks.task(state.task)
         desk = self.desks[task]
-        state, example = replace(state, task=task, strategy=desk.strategy(state.strategy)), next(iter(desk.examples), "")
-        try:
-            return self._with_example(state, example), example
-        except FusionError:
-            logger.exception("The first example of %s cannot be made", task)
-            return state, ""
+        state = replace(state, task=task, strategy=desk.strategy(state.strategy))
+        for example in desk.examples:
+            try:
+                return self._with_example(state, example), example
+            except FusionError as error:  # said to whoever chooses it
+                logger.warning("The example %s of %s cannot be made: %s", example, task, error)
+        return state, ""
 
     def _with_example(self, state: PageState, name: str) -> PageState:
         desk = self.desks[self.desks.task(state.task)]
@@ -202,8 +209,8 @@ def layout(handlers: Handlers) -> FusePage:
     bus = view("result", result, strategy=state.strategy, slots=len(state.slots))
     language = view("header", state.language)
     tabs = view("tabs", state.view())
-    task = view("tasks", state.task, tasks=_json({"tasks": strategies.describe_tasks(desks)}))
-    examples = view("examples", next(iter(desks[state.task].examples), ""))
+    task = view("tasks", state.task, tasks=_json({"tasks": strategies.describe_tasks(desks), "unavailable": desks.unavailable}))
+    examples = view("examples", next((slot.example for slot in state.slots.values() if slot.example), ""))
     view("status")
     with gr.Column(elem_id="fl-page-fuse"):
         with gr.Row(elem_id="fl-columns"):
@@ -232,7 +239,7 @@ def wire(page: FusePage, handlers: Handlers, blocks: gr.Blocks) -> None:
     slots = list(page.slots.values())
     values = page.values
     heavy: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1, "show_progress": "hidden", "api_visibility": "private"}
-    light: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private", "trigger_mode": "always_last"}
+    light = {**heavy, "concurrency_id": "format", "concurrency_limit": None, "trigger_mode": "always_last"}
     for slot in slots:
         slot.input(handlers.edited, values, [page.result, page.export], trigger_mode="always_last", **heavy)
     shown = [*slots, page.result, page.export]

@@ -6,7 +6,7 @@ import torch
 
 from fusion.tasks import TASKS
 from fusion.tasks.digits_add import held_out
-from fusion.training.data import FeatureCache, StrategyData, drop_modalities, make_batch
+from fusion.training.features import FeatureCache, StrategyData, drop_modalities, make_batch
 from fusion.types import MODALITIES
 
 N, D = 60, 4

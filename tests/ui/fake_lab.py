@@ -60,6 +60,9 @@ class FakeLab:
     device, precision = "cpu", "float32"
     parameters = {n: 1000 * ((7 * i) % 13 + 1) for i, n in enumerate(FUSES)} | {f"{m}_only": 970 for m in MODALITIES}
     encoder_parameters = dict.fromkeys(MODALITIES, 250000)
+    unavailable: dict[str, str] = {}
+    untrained: tuple[str, ...] = ()
+    models = FUSES
 
     def __init__(
         self, says: dict[str, int] | None = None, task: str = "digits", dissent: dict[str, str] | None = None, strange: tuple[str, ...] = ()

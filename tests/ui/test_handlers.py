@@ -16,6 +16,7 @@ import pytest
 from fusion.types import Audio, Clip, FusionError, Layout
 from fusion.ui.desk import REMEMBERED, Desks, fingerprint, shipped_tasks
 from fusion.ui.fuse import SKIP, Handlers
+from fusion.ui.inside import Handlers as InsideHandlers
 from fusion.ui.state import PageState
 from fusion.ui.views import seen as seen_view
 from fusion.ui.views.media import sound
@@ -195,6 +196,49 @@ def test_a_task_that_cannot_be_opened_is_one_sentence(tmp_path) -> None:
     assert json.loads(result)["status"] == {"kind": "error", "text": "The weights of late are missing or broken."}
     query = PageState.read(MODALITIES, values(task="digits-add")).query()
     assert json.loads(handlers.opened(query, "", *values())[-2])["status"]["kind"] == "error"
+
+
+def test_an_unknown_task_is_answered_by_no_other(handlers: Handlers) -> None:
+    """In a link, from the page and from the page inside: one sentence, and what is shown stays."""
+    said = {"kind": "error", "text": "There is no task named 'moods'; there is digits."}
+    query = PageState.read(MODALITIES, values(task="moods", text=text("five"))).query()
+    *rest, result, pack = handlers.opened(query, "en", *values())
+    assert (*rest, pack) == (SKIP,) * 11 and json.loads(result)["status"] == said
+    for result in (handlers.edited(*values(task="moods", text=text("five")))[0], handlers.switched(*values(task="moods"))[-2]):
+        assert json.loads(result)["status"] == said and "strategies" not in json.loads(result)
+    inside = InsideHandlers(handlers.desks).asked(json.dumps({"modality": "text"}), *values(task="moods", text=text("five")))
+    assert json.loads(inside)["error"] == {"text": said["text"]}
+
+
+def test_visitors_find_the_first_task_that_can_be_used(tmp_path) -> None:
+    def broken() -> FakeLab:
+        raise FusionError("The task digits cannot be used.")
+
+    handlers = Handlers(Desks({"digits": broken, "digits-add": lambda: FakeLab(task="digits-add")}, {}, tmp_path))
+    state, result = handlers.first()
+    assert state.task == "digits-add" and json.loads(result)["lab"]["task"]["name"] == "digits-add"
+    assert handlers.desks.unavailable == {"digits": "The task digits cannot be used."}
+    result = json.loads(handlers.edited(*values(text=text("five")))[0])
+    assert result["status"] == {"kind": "error", "text": "The task digits cannot be used."}
+    with pytest.raises(FusionError, match="The task digits cannot be used"):
+        Handlers(Desks({"digits": broken}, {}, tmp_path)).first()
+
+
+def test_what_is_out_reaches_the_browser(tmp_path) -> None:
+    lab = FakeLab()
+    lab.unavailable = {"early": "The strategy early cannot be used: early/model.safetensors is missing."}
+    assert json.loads(at_work(tmp_path, digits=lab).edited(*values(text=text("five")))[0])["lab"]["unavailable"] == lab.unavailable
+
+
+def test_an_example_that_cannot_be_made_leaves_the_first_screen_to_another(tmp_path) -> None:
+    def make(name: str) -> dict:
+        if name == "voice":
+            raise FusionError("The example has no sound.")
+        return {"text": "three"}
+
+    examples = SimpleNamespace(EXAMPLES={"voice": EXAMPLES["three"]} | EXAMPLES, make_example=make)
+    state, result = Handlers(Desks({"digits": FakeLab}, {"digits": examples}, tmp_path)).first()
+    assert state.slots["text"].example == "three" and json.loads(result)["strategies"][0]["label"] == "3"
 
 
 def test_only_tasks_with_weights_are_offered(tmp_path) -> None:

@@ -123,5 +123,6 @@ def describe_lab(lab: Any, examples: Mapping[str, Any], pen: float) -> dict[str,
         "modalities": list(lab.modalities),
         "labels": list(lab.labels),
         "strategies": strategies,
+        "unavailable": dict(lab.unavailable),
         "examples": [{"name": name, "title": e.title, "hint": e.story} for name, e in examples.items()],
     }
