@@ -103,7 +103,7 @@ def load_encoder(folder: Path) -> Encoder:
     try:
         encoder = build_encoder(config)
         encoder.load_state_dict(state)
-        encoder.shift = config.shift
+        encoder.shift = tuple(float(value) for value in config.shift)
     except FusionError:
         raise
     except Exception as error:  # options of a wrong kind fail wherever they are first used
