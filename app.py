@@ -1,6 +1,6 @@
 """Fusion Lab's page: `python app.py`, then open the address it prints.
 
-python app.py [--device auto|cpu|cuda|mps] [--host 127.0.0.1] [--port 7860] [--share]
+python app.py [--device auto|cpu|cuda|mps] [--host 127.0.0.1] [--port 7860] [--share] [--backbones none]
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio is imported: nothing is sent anywhere
 
 
-def build_app(lab: Any = None, device: str = "auto") -> gr.Blocks:
+def build_app(lab: Any = None, device: str = "auto", backbones: str = "none") -> gr.Blocks:
     """The page around a lab; without one, around every task, each loaded when it is first chosen.
+
+    `backbones` says which pretrained encoders visitors may load: "all", "none", or hub ids and folders with commas.
 
     Raises:
         FusionError: there is no such device, or no task that could be used, in one sentence.
@@ -28,12 +30,15 @@ def build_app(lab: Any = None, device: str = "auto") -> gr.Blocks:
     from fusion.loading import lacks_weights
     from fusion.tasks import TASKS
     from fusion.ui.page import build_page
+    from fusion.ui.security import BackbonePolicy
 
+    policy = BackbonePolicy(backbones)
     if lab is not None:
-        return build_page({lab.task.name: lambda: lab})
+        return build_page({lab.task.name: lambda: lab}, backbones=policy)
     labs = {name: partial(fusion.load, name, device=device) for name in TASKS}
     lacking = {name: lacks_weights(task) for name, task in TASKS.items()}
-    return build_page(labs, unavailable={name: sentence for name, sentence in lacking.items() if sentence})
+    unavailable = {name: sentence for name, sentence in lacking.items() if sentence}
+    return build_page(labs, unavailable=unavailable, backbones=policy)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -42,6 +47,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--host", default=None, help="0.0.0.0 lets other machines in; camera and microphone then need https")
     parser.add_argument("--port", type=port_number, default=None, help="the first free one from 7860 on, if not given")
     parser.add_argument("--share", action="store_true", help="also make a public address through Gradio's servers")
+    parser.add_argument(
+        "--backbones",
+        default=None,
+        help="pretrained encoders that visitors may load: all, none, or hub ids and folders with commas; "
+        "by default all where only this machine reaches the page, else none",
+    )
     options = parser.parse_args(arguments)
 
     from fusion.types import FusionError
@@ -66,9 +77,11 @@ def serve(options: argparse.Namespace) -> None:
     check_address(options.host, options.port)
     check_uploads(upload_folder())
     from fusion.ui.page import launch_options
+    from fusion.ui.security import is_local
 
     leave_one_core()
-    app = build_app(device=options.device)
+    local = is_local(options.host or os.environ.get("GRADIO_SERVER_NAME"), options.share or "GRADIO_SHARE" in os.environ)
+    app = build_app(device=options.device, backbones=options.backbones or ("all" if local else "none"))
     try:
         app.launch(**launch_options(options.host, options.port, options.share))
     except OSError as error:  # somebody else was faster, or no port is free

@@ -156,7 +156,7 @@ def evaluate(data: str | None, as_json: bool, **options: Any) -> None:
     """Measures every shipped strategy of a task and prints the report."""
     data = _data_folder(data)
     with redirect_stdout(sys.stderr):
-        from fusion.training import evaluate
+        from fusion.evaluation import evaluate
 
         report = plain(evaluate.run(data=data, **options))
     if as_json:
@@ -168,7 +168,7 @@ def evaluate(data: str | None, as_json: bool, **options: Any) -> None:
 def bench(as_json: bool, **options: Any) -> None:
     """Measures what strategies, encoders, comparing and starting cost on this machine's CPU."""
     with redirect_stdout(sys.stderr):
-        from fusion.training import bench
+        from fusion.benchmark import bench
 
         report = plain(bench.run(**options))
     if as_json:

@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from fusion.config import EncoderConfig, StrategyConfig, load_config, save_config
 from fusion.encoders import ENCODERS, Encoder
 from fusion.files import load_tensors, save_tensors
+from fusion.heads.localization import Placed, PlaceHead
 from fusion.strategies import STRATEGIES, Strategy, Unimodal
-from fusion.tasks.place import Placed, PlaceHead
 from fusion.types import Features, FusionError, FusionOutput
 
 Batch = dict[str, tuple[Tensor, Tensor]]  # {modality: (values, mask)} as `fusion.encoders.collate` makes them

@@ -6,10 +6,12 @@ Letters: B batch, M modalities, T tokens, D embedding width, H heads, L layers, 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from torch import Tensor
+
+if TYPE_CHECKING:  # media are decoded in processes that have no use for torch
+    from torch import Tensor
 
 MODALITIES = ("image", "text", "audio", "video")  # screen order; a task may use a subset, never another order
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -79,14 +80,14 @@ def lab(monkeypatch: pytest.MonkeyPatch) -> FakeLab:
 
 @pytest.fixture
 def stand_in(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Callable], None]:
-    """Puts a module of fusion.training in place of the real one, for a command that imports it only when it runs."""
-    import fusion.training
+    """Puts a module in place of the one that a command imports only when it runs."""
 
     def put(name: str, run: Callable) -> None:
-        module = ModuleType(f"fusion.training.{name}")
+        folder = import_module({"evaluate": "fusion.evaluation", "bench": "fusion.benchmark"}.get(name, "fusion.training"))
+        module = ModuleType(f"{folder.__name__}.{name}")
         module.run = run
         monkeypatch.setitem(sys.modules, module.__name__, module)
-        monkeypatch.setattr(fusion.training, name, module, raising=False)
+        monkeypatch.setattr(folder, name, module, raising=False)
 
     return put
 
@@ -338,7 +339,7 @@ def test_bench(stand_in: Callable, capsys: pytest.CaptureFixture[str], tmp_path:
         return {"start": None, "ratio": float("nan")}
 
     stand_in("bench", run)
-    sys.modules["fusion.training.bench"].tables = lambda report: iter(
+    sys.modules["fusion.benchmark.bench"].tables = lambda report: iter(
         [(f"start {report['start']}", []), ("costs", [("strategy", "ms", "met"), ("late", "9.5", "yes"), ("early", "12.5", "")])]
     )
     assert main(["bench", "--json", "--quick", "--reference", "--out", "a.json"]) == 0

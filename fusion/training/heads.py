@@ -17,6 +17,7 @@ from pathlib import Path
 
 import torch
 
+from fusion.cards.encoders import heads_card
 from fusion.choice import References, choose, heads_folder, is_compact
 from fusion.config import CHECKPOINTS, TrainConfig
 from fusion.files import save_json
@@ -25,8 +26,7 @@ from fusion.library import Library
 from fusion.loading import Parts, load_strategy
 from fusion.strategies import STRATEGIES
 from fusion.tasks import TASKS, Task
-from fusion.training.data import FeatureCache
-from fusion.training.encoder_cards import heads_card
+from fusion.training.features import FeatureCache
 from fusion.training.references import PROBED, SEED, Steps, finish, make_references, sampled, source, vectors
 from fusion.training.train import train_strategy
 from fusion.types import MODALITIES, FusionError

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import torch
 
+from fusion.cards.encoders import trained_on, write
 from fusion.choice import BACKBONE, References, encoder_folder, names_of
 from fusion.config import CHECKPOINTS, EncoderConfig
 from fusion.encoders import ENCODERS, Encoder, FixedEncoder
@@ -26,7 +27,6 @@ from fusion.model import save_weights
 from fusion.tasks import TASKS, Task
 from fusion.tasks.digits import Digits
 from fusion.tasks.digits.selfmade import SelfMade
-from fusion.training.encoder_cards import trained_on, write
 from fusion.types import FusionError, Medium
 
 COUNT, FITTED, PROBED, SEED = 4000, 2000, 2000, 77

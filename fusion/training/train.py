@@ -3,7 +3,7 @@
     python -m fusion train --task digits --strategy image_only --data DIR      encoder and linear head of one modality
     python -m fusion train --task digits --strategy image_vit --data DIR       another encoder of a modality, by name, and its head
     python -m fusion train --task digits-find --strategy scenes --data DIR     the picture encoder of digits-find
-    python -m fusion train --task scenes --strategy image_only --data DIR      what lies on a distilled trunk (`fusion.training.scenes`)
+    python -m fusion train --task scenes --strategy image_only --data DIR      what lies on a distilled trunk (`fusion.distill`)
     python -m fusion train --task digits --strategy dynamic --data DIR         a strategy on frozen encoders
 
 An encoder sees fresh samples in every epoch. A strategy, and a baseline of the other tasks, reads a cache of features, made once from
@@ -25,15 +25,15 @@ from torch.nn import functional as F
 
 from fusion.config import CHECKPOINTS, EncoderConfig, StrategyConfig, TrainConfig, load_config
 from fusion.encoders import ENCODERS, Encoder, FixedEncoder, TrunkEncoder
+from fusion.heads.localization import place_losses, questions_look
 from fusion.model import Fused, FusionModel, build_encoder, build_strategy, fuser_state, load_encoder, load_weights, save_weights
 from fusion.strategies import STRATEGIES, Strategy
 from fusion.tasks import COMPACT, TASKS, Task
 from fusion.tasks.digits import Digits
 from fusion.tasks.digits_find import FindDigits
-from fusion.tasks.place import place_losses, questions_look
 from fusion.tasks.scenes import Scenes
-from fusion.training.data import EncoderData, FeatureCache, PreparedSamples, StrategyData, cache_path, fill
-from fusion.training.dense import RECIPE, train_scene_encoder
+from fusion.training.detection_pretraining import RECIPE, train_scene_encoder
+from fusion.training.features import EncoderData, FeatureCache, PreparedSamples, StrategyData, cache_path, fill
 from fusion.training.loop import StepResult, forget_state, soft_target, train
 from fusion.types import MODALITIES, Features, FusionError
 
@@ -233,7 +233,7 @@ def fill_cache(task: Task, data: Path, checkpoints: Path, config: TrainConfig) -
 def with_thresholds(folder: Path, config: StrategyConfig) -> StrategyConfig:
     """The configuration with the thresholds for "none of these" that the folder has: weights trained anew do not lose them.
 
-    They were measured on the former weights; `python -m fusion.training.scenes.rejection DIR` measures them again.
+    They were measured on the former weights; `python -m fusion.evaluation.rejection DIR` measures them again.
     """
     try:
         former = load_config(folder / "config.json", StrategyConfig)
@@ -242,7 +242,7 @@ def with_thresholds(folder: Path, config: StrategyConfig) -> StrategyConfig:
     if former.thresholds is None or (former.task, former.modalities) != (config.task, config.modalities):
         return config
     print(
-        f"The thresholds of {config.name} are those of its former weights; fusion.training.scenes.rejection measures new ones.",
+        f"The thresholds of {config.name} are those of its former weights; fusion.evaluation.rejection measures new ones.",
         file=sys.stderr,
     )
     return replace(config, thresholds=former.thresholds, sure=former.sure)

@@ -20,6 +20,7 @@ from fusion.config import CHECKPOINTS
 from fusion.loading import lacks_weights
 from fusion.tasks import TASKS
 from fusion.types import MODALITIES, FusionError, Prediction, Seen
+from fusion.ui.security import BackbonePolicy
 from fusion.ui.state import PEN, PageState
 
 logger = logging.getLogger(__name__)
@@ -134,9 +135,12 @@ class Desks:
         uploads: Path,
         library: Callable[[Any], Any] | None = None,
         unavailable: Mapping[str, str] | None = None,
+        backbones: BackbonePolicy | None = None,
     ) -> None:
         """`labs` {task: makes its lab}, the first one is what visitors find; `examples` {task: with EXAMPLES and make_example};
-        `library` makes a lab's library of encoders; `unavailable` {task: why it cannot be used}, as far as that is known."""
+        `library` makes a lab's library of encoders; `unavailable` {task: why it cannot be used}, as far as that is known;
+        `backbones` says which pretrained encoders visitors may load, by default none."""
+        self.backbones = backbones or BackbonePolicy("none")
         self.modalities, self._open_library = MODALITIES, library or open_library
         self._labs, self._examples, self._uploads = dict(labs), examples, uploads
         self._desks: OrderedDict[tuple[str, str], Desk] = OrderedDict()
@@ -180,8 +184,9 @@ class Desks:
         """The desk of a task whose strategies read with the encoders named, the others being compact; maybe nothing is trained on them.
 
         Raises:
-            FusionError: weights cannot be used, or there is no such encoder, in one sentence.
+            FusionError: weights cannot be used, there is no such encoder, or visitors may not load it, in one sentence.
         """
+        self.backbones.check(readers)
         own = {m: name for m, name in choose(TASKS[task], readers).items() if name != TASKS[task].compact[m]} if readers else {}
         key = (task, json.dumps(own, sort_keys=True))
         with self._lock:

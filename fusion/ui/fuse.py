@@ -17,7 +17,7 @@ import gradio as gr
 from fusion.types import FusionError
 from fusion.ui import readers
 from fusion.ui.desk import FIRST_STRATEGY, Answer, Desk, Desks
-from fusion.ui.state import PageState
+from fusion.ui.state import MAX_NAME, PageState, plain
 from fusion.ui.views import export, media, seen, strategies
 from fusion.ui.views.component import view
 
@@ -66,7 +66,7 @@ class Handlers:
     def example(self, name: Any, *values: Any) -> tuple[Any, ...]:
         """An example was chosen: the slots, result, export."""
         try:
-            state = self._with_example(PageState.read(self.modalities, values), str(name))
+            state = self._with_example(PageState.read(self.modalities, values), plain(name, MAX_NAME))
         except FusionError as error:
             return *(SKIP for _ in self.modalities), self._failed({"text": str(error)}), SKIP
         return *(state.slots[m].json() for m in self.modalities), self.result(state), self.pack(state)
@@ -239,7 +239,7 @@ def wire(page: FusePage, handlers: Handlers, blocks: gr.Blocks) -> None:
     slots = list(page.slots.values())
     values = page.values
     heavy: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1, "show_progress": "hidden", "api_visibility": "private"}
-    light: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private", "trigger_mode": "always_last"}
+    light = {**heavy, "concurrency_id": "format", "concurrency_limit": None, "trigger_mode": "always_last"}
     for slot in slots:
         slot.input(handlers.edited, values, [page.result, page.export], trigger_mode="always_last", **heavy)
     shown = [*slots, page.result, page.export]

@@ -9,6 +9,8 @@ import torch
 from torch.nn import functional as F
 
 from fusion.config import EncoderConfig
+from fusion.distill.audio import start_from
+from fusion.distill.teachers import STRIDES, patches_of
 from fusion.encoders import ENCODERS, TrunkEncoder, collate
 from fusion.encoders.audio_mobilenet import HOP, LEVEL, RATE, WIDTH, AudioMobileNet, at_level, build_trunk, fill_up, log_mel, mel_filters
 from fusion.encoders.concepts import LEAST, LearnedReading, NamedConcepts
@@ -17,8 +19,6 @@ from fusion.encoders.text_bert import UNKNOWN, TextBERT, agreement
 from fusion.encoders.video_frames import FRAMES, VideoFrames
 from fusion.model import load_encoder, load_weights, save_weights
 from fusion.tasks import SCENES, TASKS
-from fusion.training.scenes.audio import start_from
-from fusion.training.scenes.teachers import STRIDES, patches_of
 from fusion.types import Audio, Clip
 
 

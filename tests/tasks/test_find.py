@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from fusion.heads.localization import SUB, Placed, PlaceHead, box_iou, inside_box, place_losses
 from fusion.tasks.digits import images
 from fusion.tasks.digits_find.examples import EXAMPLES, make_example
 from fusion.tasks.digits_find.scenes import MASK, SIZE, make_scene
-from fusion.tasks.place import SUB, Placed, PlaceHead, box_iou, inside_box, place_losses
 from fusion.types import FusionOutput
 
 GRID = 12

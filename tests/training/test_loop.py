@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fusion.config import TrainConfig
-from fusion.training.data import drop_modalities
+from fusion.training.features import drop_modalities
 from fusion.training.loop import OPTIMIZERS, forget_state, rate_at, soft_target, train
 from fusion.types import MODALITIES, FusionError
 

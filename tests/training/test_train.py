@@ -9,7 +9,7 @@ from fusion.config import StrategyConfig
 from fusion.model import FusionModel, build_strategy
 from fusion.strategies import STRATEGIES
 from fusion.tasks import TASKS
-from fusion.training.data import make_batch
+from fusion.training.features import make_batch
 from fusion.training.train import UNIMODAL_SHARE, Fuser, strategy_loss
 from fusion.types import MODALITIES
 from tests.training.test_data import D, make_cache

@@ -258,6 +258,11 @@
     };
     const panels = names.map((m) => {
       const { box: drawn, cells, columns } = media[m];
+      // the cells say what is there; a picture between row and cell would break the grid
+      for (const picture of drawn.querySelectorAll("canvas, img")) {
+        picture.setAttribute("aria-hidden", "true");
+        picture.removeAttribute("role");
+      }
       cells.forEach((c, i) => {
         c.addEventListener("pointerenter", (e) => {
           if (e.pointerType === "mouse") pick(m, i, false);

@@ -170,11 +170,12 @@
       );
       const chosen = FL.strategy();
       const said = chosen && (FL.stranger(chosen) ? t("table.stranger") : FL.label(chosen.label));
-      FL.replace(mini, chosen ? [el("b", {}, said), FL.percent(chosen.confidence, 0)] : []);
+      const share = chosen && FL.percent(chosen.confidence, 0);
+      FL.replace(mini, chosen ? [el("b", {}, said), " " + share] : []);
       mini.hidden = !chosen;
       mini.setAttribute(
         "aria-label",
-        chosen ? t("outcome.title") + ": " + said : t("outcome.title"),
+        chosen ? `${t("outcome.title")}: ${said} ${share}` : t("outcome.title"),
       );
       document.body.classList.toggle("fl-stale", kind === "error" || kind === "empty");
     });

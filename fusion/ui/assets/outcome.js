@@ -47,7 +47,7 @@
         el("h2", {}, t("outcome.title")),
         el(
           "div",
-          { class: "fl-verdict", "aria-live": "polite" },
+          { class: "fl-verdict" },
           el(
             "strong",
             { class: "fl-answer-big", "data-testid": "label", "data-size": size },

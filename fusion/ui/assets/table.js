@@ -226,7 +226,6 @@
                 name: "fl-row",
                 checked: chosen,
                 onchange: () => FL.choose(s.name),
-                "aria-label": told(s.name, "title"),
               }),
               FL.short(s.name),
             ),
@@ -261,7 +260,6 @@
           {
             class: "fl-tally",
             "data-split": String(result.tally.length > 1),
-            "aria-live": "polite",
           },
           tally(result),
         ),

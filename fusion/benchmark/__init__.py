@@ -1,0 +1,1 @@
+"""Speed and memory of strategies, encoders and the page, beside published implementations."""

@@ -1,0 +1,1 @@
+"""Distillation: small encoders of photos, sounds, sentences and clips, taught by larger pretrained networks."""

@@ -1,0 +1,163 @@
+"""Distils the audio encoder of `scenes` from YAMNet.
+
+    python -m fusion.distill.audio DIR YAMNET
+
+The student starts with the teacher's layers, the widest but one made narrower (`pruning`), and learns to give the teacher's embedding and
+its AudioSet answers again: mean over a stretch of two seconds. The student hears it mixed, noisy, in another band, the teacher hears the
+same sound before the band was cut and noise added. No label of the task enters here.
+
+What was learned is then averaged with the start: the sounds at hand are few, and the start knows all others better.
+
+Reference: Wortsman 2022 (WiSE-FT, robust fine-tuning by averaging weights).
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from fusion.config import CHECKPOINTS, EncoderConfig, TrainConfig
+from fusion.distill.averaging import average, kept
+from fusion.distill.pruning import ROWS, choose
+from fusion.distill.teachers import YAMNet, class_names, patches_of
+from fusion.encoders.audio_mobilenet import FFT, HOP, INNER, RATE, WIDTH, AudioMobileNet, at_level, build_trunk, fill_up, log_mel
+from fusion.model import save_weights
+from fusion.tasks.scenes.sounds import (
+    add_noise,
+    change_speed,
+    cut_band,
+    make_noise,
+    make_nothing,
+    put_in_room,
+    read_sound,
+    stretch_of,
+)  # fmt: skip
+from fusion.tasks.scenes.sources import list_sounds
+from fusion.training.loop import forget_state, train
+from fusion.training.train import report
+
+RECIPE = TrainConfig(epochs=1, samples=8000, batch_size=48, lr=1e-4, weight_decay=1e-4, precision="fp32", workers=1)
+FRAMES = 192
+SPAN = (FRAMES - 1) * HOP + FFT
+CALIBRATED, LEARNED = 600, 0.5  # sounds that the narrowing hears; share of what was learned in the average with the start
+SPOKEN = 600  # recordings of speech, which is a sound of no class
+
+
+def copy_layer(layer: nn.Module, weight: Tensor, bias: Tensor) -> None:
+    """The teacher's normalisation is folded into weights and biases, the student's starts as none."""
+    layer.convolution.weight.data.copy_(weight)
+    norm = layer.normalization
+    norm.bias.data.copy_(bias)
+    norm.weight.data.fill_((1 + norm.eps) ** 0.5)  # running mean 0 and variance 1
+
+
+@torch.no_grad()
+def start_from(student: AudioMobileNet, teacher: YAMNet, mel: Tensor) -> None:
+    """The teacher's layers; of the widest but one, the channels without which the embedding of `mel` (B, N, 64) changes least."""
+    whole = build_trunk(WIDTH).eval()
+    for layer, weight, bias in zip(whole, teacher.weights, teacher.biases, strict=True):
+        copy_layer(layer, weight, bias)
+    x = mel[:, None]
+    for layer in whole[:-1]:
+        x = layer(x)
+    hidden = x.permute(0, 2, 3, 1).flatten(0, 2)
+    rows = torch.randperm(len(hidden), generator=torch.Generator().manual_seed(0))[:ROWS]
+    kept, weight, shift = choose(hidden[rows], teacher.weights[-1][:, :, 0, 0], INNER)
+    for ours, theirs in zip(student.trunk[:-3], whole, strict=False):
+        ours.load_state_dict(theirs.state_dict())
+    for i in (-3, -2):
+        copy_layer(student.trunk[i], teacher.weights[i][kept], teacher.biases[i][kept])
+    copy_layer(student.trunk[-1], weight[:, :, None, None], teacher.biases[-1] + shift)
+
+
+class Heard:
+    """Two seconds as the student hears them and as the teacher does, both as log-mel (192, 64)."""
+
+    def __init__(self, data: Path, count: int, seed: int) -> None:
+        speech = sorted((data / "fsdd" / "recordings").glob("*.wav"))
+        paths = [item.path for item in list_sounds(data, "train")] + speech[:: max(1, len(speech) // SPOKEN)]
+        self.sounds = [read_sound(p).samples for p in paths]
+        lengths = np.array([min(len(s), 5 * RATE) for s in self.sounds], float)
+        self.odds = lengths / lengths.sum()
+        self.count, self.seed, self.epoch = count, seed, 0
+
+    def __len__(self) -> int:
+        return self.count
+
+    def one(self, rng: np.random.Generator) -> np.ndarray:
+        sound = self.sounds[int(rng.choice(len(self.sounds), p=self.odds))]
+        sound = fill_up(stretch_of(sound, 2.4, rng), int(2.4 * RATE))
+        return change_speed(sound, rng)[:SPAN] if rng.random() < 0.6 else sound[:SPAN]
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        rng = np.random.default_rng([self.seed, self.epoch, index])
+        clean = fill_up(make_nothing(rng).samples, SPAN)[:SPAN] if rng.random() < 0.04 else fill_up(self.one(rng), SPAN)
+        if rng.random() < 0.35:
+            clean = add_noise(clean, fill_up(self.one(rng), SPAN), rng.uniform(-3, 15))  # two things at once; the teacher hears both
+        if rng.random() < 0.25:
+            clean = put_in_room(clean, rng)
+        worn = add_noise(clean, make_noise(SPAN, rng), rng.uniform(0, 30)) if rng.random() < 0.5 else clean
+        worn = cut_band(worn, rng) if rng.random() < 0.5 else worn
+        gain = 10 ** rng.uniform(-0.4, 0.2)
+        return log_mel(at_level(worn) * gain)[:FRAMES], log_mel(at_level(clean))[:FRAMES]
+
+    def collate(self, samples: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, Tensor]:
+        return {name: torch.from_numpy(np.stack(part)) for name, part in zip(("worn", "clean"), zip(*samples, strict=True), strict=True)}
+
+
+class Distilled(nn.Module):
+    def __init__(self, student: AudioMobileNet, teacher: YAMNet) -> None:
+        super().__init__()
+        self.student, self.teachers = student, [teacher]
+
+    def train(self, mode: bool = True) -> Distilled:
+        """Normalisation keeps the teacher's statistics: the sounds at hand are not like all sounds."""
+        super().train(mode)
+        for layer in self.student.trunk:
+            layer.normalization.eval()
+        return self
+
+    def forward(self, mel: Tensor) -> Tensor:
+        mask = torch.ones(mel.shape[:2], dtype=torch.bool, device=mel.device)
+        return self.student.hidden(mel, mask).mean(1)
+
+
+@torch.no_grad()
+def listen(teacher: YAMNet, mel: Tensor) -> Tensor:
+    """The teacher's embedding (B, 1024): mean over its patches of a second, half of one apart."""
+    patches = patches_of(mel)  # (B, P, 96, 64)
+    return teacher(patches.flatten(0, 1))[0].view(*patches.shape[:2], -1).mean(1)
+
+
+def loss(model: Distilled, batch: dict[str, Any]) -> tuple[Tensor, Tensor]:
+    """Squared error of the embedding as a share of its variance, and cross-entropy of the AudioSet answers."""
+    teacher = model.teachers[0]
+    wanted, found = listen(teacher, batch["clean"]), model(batch["worn"])
+    error = (found - wanted).square().mean() / wanted.var()
+    said, right = (F.linear(x, teacher.head, teacher.bias) for x in (found, wanted))
+    answers = F.binary_cross_entropy_with_logits(said, right.sigmoid(), reduction="none").sum(1).mean()
+    return error + 0.2 * answers, (said.argmax(-1) == right.argmax(-1)).float().mean()
+
+
+def run(data: Path, yamnet: Path, home: Path = CHECKPOINTS / "scenes", config: TrainConfig = RECIPE) -> None:
+    torch.manual_seed(config.seed)
+    student, teacher = AudioMobileNet(names=class_names(yamnet)), YAMNet(yamnet)
+    heard = Heard(data, config.samples, config.seed)
+    start_from(student, teacher, torch.from_numpy(np.stack([heard[i][1] for i in range(CALIBRATED)])))
+    start = kept(student.trunk)
+    folder = home / "encoders" / "audio"
+    report(train(Distilled(student, teacher), heard, loss, config, folder, "cpu"), "audio")
+    average(student.trunk, start, LEARNED)
+    student.concepts.load_state_dict({"weight": teacher.head, "bias": teacher.bias}, strict=False)
+    save_weights(folder, student.state_dict(), EncoderConfig("audio_mobilenet", student.options()), half=True)
+    forget_state(folder)
+
+
+if __name__ == "__main__":
+    run(Path(sys.argv[1]), Path(sys.argv[2]))

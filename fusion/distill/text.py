@@ -1,0 +1,206 @@
+"""Distils the text encoder of `scenes` from MiniLM, and teaches it the classes at the same time.
+
+    python -m fusion.distill.text DIR
+
+One run learns two things: the teacher's sentence vector of every caption, word and phrase (through a linear map that is thrown away), and
+the class of those that have one. Word pieces start as the teacher's own, brought to fewer dimensions by PCA.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from fusion.config import CHECKPOINTS, EncoderConfig, TrainConfig
+from fusion.distill.teachers import load_text_teacher, sentence_vectors
+from fusion.encoders import collate
+from fusion.encoders.text_bert import UNKNOWN, TextBERT, agreement
+from fusion.files import load_tensors, save_json, save_tensors
+from fusion.model import save_weights
+from fusion.tasks.corruptions import corrupt_text
+from fusion.tasks.scenes import phrases
+from fusion.tasks.scenes.captions import mine, read_captions, recast
+from fusion.tasks.scenes.sources import LABELS, NONE
+from fusion.training.loop import forget_state, soft_target, train
+from fusion.training.train import report
+from fusion.types import FusionError
+
+RECIPE = TrainConfig(epochs=6, samples=60000, batch_size=128, lr=1e-3, weight_decay=0.01, precision="fp32", workers=1)
+SHARP, FITTED = 12.0, 20000  # how sure a likeness makes; sentences that the map to the teacher is fitted on
+CAPTIONS, RARE = 60000, 1500  # sentences the teacher reads; captions that each rare class is brought to
+
+
+def build_vocabulary(tokenizer: object) -> list[str]:
+    """The teacher's word pieces in plain letters, and the characters of the project's own phrases in other scripts."""
+    words = sorted(tokenizer.get_vocab(), key=tokenizer.get_vocab().get)
+    own = {c for line in (*phrases.THINGS.values(), phrases.NOTHING) for c in line}
+    kept = [w for w in words if not w.startswith("[") and (w.isascii() or w.removeprefix("##") in own)]
+    return [UNKNOWN, *kept]
+
+
+def start_from(student: TextBERT, tokenizer: object, teacher: nn.Module) -> None:
+    """Word embeddings: the teacher's, in the directions in which they differ most, at the width the student was initialised with."""
+    table = teacher.get_input_embeddings().weight.detach().float()
+    index = tokenizer.get_vocab()
+    rows = table[[index.get(w, index[UNKNOWN]) for w in student.vocabulary]]
+    rows = rows - rows.mean(0)
+    own = student.trunk.get_input_embeddings().weight
+    directions = torch.linalg.svd(rows[:8000], full_matrices=False).Vh[: own.shape[1]]
+    small = rows @ directions.T
+    with torch.no_grad():
+        own.copy_(small / small.std() * own.std())
+
+
+def labelled_sentences(data: Path, seed: int = 0) -> list[tuple[str, int]]:
+    """Training captions with their classes, rare classes filled up by recasting captions of other animals, and templates for all."""
+    rng, found = np.random.default_rng(seed), mine(data, "train")
+    pairs = [(c, k) for k in range(len(LABELS)) for c in rng.permutation(found[k])[:4000].tolist()]
+    animals = [c for k in (0, 1, 2) for c in found[k]]
+    for k in range(7):
+        lacking = max(0, RARE - len(found[k]))
+        told = (recast(c, k, rng) for c in rng.permutation(animals).tolist())
+        pairs += [(c, k) for c, _ in zip((t for t in told if t), range(lacking), strict=False)]
+    pairs += [(phrases.make_phrase(k, rng), k) for k in range(len(LABELS)) for _ in range(RARE)]
+    pairs += [(c, NONE) for c in rng.permutation(found[NONE])[:9000].tolist()]
+    return pairs + [(phrases.make_nothing(rng), NONE) for _ in range(9000)]
+
+
+class Sentences:
+    """Sentences with a class, and sentences with the teacher's vector; half of each batch is of either kind."""
+
+    def __init__(
+        self, student: TextBERT, labelled: list[tuple[str, int]], taught: list[str], vectors: Tensor, count: int, seed: int
+    ) -> None:
+        self.student, self.labelled, self.taught, self.vectors = student, labelled, taught, vectors
+        self.count, self.seed, self.epoch = count, seed, 0
+        by_class = [[i for i, (_, k) in enumerate(labelled) if k == c] for c in (NONE, *range(len(LABELS)))]
+        self.pools = [np.array(p) for p in by_class]
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> tuple[Any, int, int]:
+        rng = np.random.default_rng([self.seed, self.epoch, index])
+        if index % 2:
+            row = int(rng.integers(len(self.taught)))
+            return self.student.prepare(self.taught[row]), -2, row
+        pool = self.pools[0 if rng.random() < 0.25 else int(rng.integers(1, len(self.pools)))]
+        text, label = self.labelled[int(rng.choice(pool))]
+        if rng.random() < 0.3:
+            text = corrupt_text(text, int(rng.integers(1, 4)), rng)
+        return self.student.prepare(vary(text, rng)), label, -1
+
+    def collate(self, samples: list[tuple[Any, int, int]]) -> dict[str, Any]:
+        values, mask = collate([s[0] for s in samples])
+        rows = torch.tensor([s[2] for s in samples])
+        return {"values": values, "mask": mask, "label": torch.tensor([s[1] for s in samples]),
+                "target": self.vectors[rows.clamp_min(0)].float(), "taught": rows >= 0}  # fmt: skip
+
+
+def vary(text: str, rng: np.random.Generator) -> str:
+    """Case and the final stop as people type them."""
+    kind = rng.random()
+    text = text.upper() if kind < 0.05 else text.lower() if kind < 0.5 else text
+    return text.rstrip(" .") if rng.random() < 0.5 else text
+
+
+class Taught(nn.Module):
+    """The student with what only training needs: the map to the teacher's vectors, and the classes."""
+
+    def __init__(self, student: TextBERT, width: int, classes: int) -> None:
+        super().__init__()
+        self.student = student
+        self.to_teacher = nn.Linear(student.trunk.config.hidden_size, width)
+        self.head = nn.Linear(student.embed_dim, classes)
+
+    def forward(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        hidden = self.student.hidden(values, mask)
+        pooled, _ = self.student.pool(self.student.project(hidden), mask)
+        return self.to_teacher(self.student.sentence(hidden, mask)), self.head(F.dropout(pooled, 0.1, self.training))
+
+
+def loss(model: Taught, batch: dict[str, Any]) -> tuple[Tensor, Tensor]:
+    guess, logits = model(batch["values"], batch["mask"])
+    taught, label = batch["taught"], batch["label"]
+    distance = 1 - F.cosine_similarity(guess[taught], batch["target"][taught]).mean()
+    told, target = guess[taught] @ batch["target"][taught].T, batch["target"][taught] @ batch["target"][taught].T
+    relation = (F.normalize(guess[taught], dim=-1) @ batch["target"][taught].T - target).square().mean() if told.numel() else 0.0
+    ask = ~taught
+    entropy = F.cross_entropy(logits[ask], soft_target(label[ask], logits.shape[1], 0.02))
+    named = ask & (label >= 0)
+    return 4 * distance + 10 * relation + entropy, (logits.argmax(-1) == label)[named].float().mean()
+
+
+def teach(data: Path, vocabulary: list[str]) -> tuple[list[str], Tensor]:
+    """Sentences and the teacher's vectors of them, kept beside the data."""
+    rng = np.random.default_rng(1)
+    captions = list(dict.fromkeys(c.strip() for c in read_captions(data, "train")))
+    captions = rng.permutation(captions)[:CAPTIONS].tolist()
+    words = [w for w in vocabulary if w.isalpha() and len(w) > 2]
+    own = list(dict.fromkeys(phrases.make_phrase(int(rng.integers(len(LABELS))), rng) for _ in range(3000)))
+    own += list(dict.fromkeys(phrases.make_nothing(rng) for _ in range(2000)))
+    sentences = [s for s in captions + words + own if s.isascii()]  # the teacher reads English
+    path = data / ".features" / f"minilm-{hashlib.sha256(chr(10).join(sentences).encode()).hexdigest()[:16]}.safetensors"
+    try:
+        vectors = load_tensors(path)["vectors"]
+    except (FusionError, KeyError):  # the first time, or not whole
+        vectors = sentence_vectors(load_text_teacher(), sentences).half()
+        save_tensors(path, {"vectors": vectors}, checksum=False)
+    return sentences, vectors
+
+
+@torch.no_grad()
+def name_concepts(student: TextBERT, sentences: list[str], vectors: Tensor, prototypes: Tensor) -> None:
+    """Phrases as a classifier: the student's vector goes to the teacher's space by least squares, and is compared there by cosine."""
+    own = []
+    for start in range(0, len(sentences), 256):
+        values, mask = collate([student.prepare(s) for s in sentences[start : start + 256]])
+        own.append(student.sentence(student.eval().hidden(values, mask), mask))
+    x = torch.cat(own)
+    x = torch.cat([x, torch.ones(len(x), 1)], 1)
+    to_teacher = torch.linalg.solve(x.T @ x + torch.eye(x.shape[1]), x.T @ vectors)  # (W + 1, 384)
+    scale = SHARP / (x @ to_teacher).norm(dim=1).mean()
+    student.concepts.weight.copy_(scale * prototypes @ to_teacher[:-1].T)
+    student.concepts.bias.copy_(scale * prototypes @ to_teacher[-1])
+
+
+@torch.inference_mode()
+def student_vectors(model: Taught, sentences: list[str]) -> Tensor:
+    out = []
+    for start in range(0, len(sentences), 256):
+        values, mask = collate([model.student.prepare(s) for s in sentences[start : start + 256]])
+        out.append(model(values, mask)[0])
+    return torch.cat(out)
+
+
+def run(data: Path, home: Path = CHECKPOINTS / "scenes", config: TrainConfig = RECIPE) -> dict[str, float]:
+    """Trains, saves the encoder and what was measured of it beside it."""
+    tokenizer, teacher = load_text_teacher()
+    vocabulary = build_vocabulary(tokenizer)
+    sentences, vectors = teach(data, vocabulary)
+    torch.manual_seed(config.seed)
+    told, none = phrases.prototypes()
+    student = TextBERT(vocabulary=vocabulary, phrases=[*told, none])
+    start_from(student, tokenizer, teacher)
+    model = Taught(student, vectors.shape[1], len(LABELS))
+    samples = Sentences(student, labelled_sentences(data), sentences, vectors, config.samples, config.seed)
+    folder = home / "encoders" / "text"
+    report(train(model, samples, loss, config, folder, "cpu"), "text")
+    name_concepts(student, sentences[:FITTED], vectors[:FITTED].float(), sentence_vectors((tokenizer, teacher), sum(student.phrases, [])))
+    save_weights(folder, student.state_dict(), EncoderConfig("text_bert", student.options()), half=True)
+    forget_state(folder)
+    test = list(dict.fromkeys(c.strip() for c in read_captions(data, "test")))[::8][:2000]
+    found = {"agreement": agreement(student_vectors(model, test), sentence_vectors((tokenizer, teacher), test)), "sentences": len(test)}
+    save_json(folder / "distilled.json", found)
+    return found
+
+
+if __name__ == "__main__":
+    print(run(Path(sys.argv[1])))

@@ -1,0 +1,25 @@
+"""Begins the video encoder of `scenes` with all that the image encoder knows of a frame, before its own part, time, is trained.
+
+python -m fusion.distill.video
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fusion.config import CHECKPOINTS, EncoderConfig
+from fusion.encoders.video_frames import VideoFrames
+from fusion.model import load_weights, save_weights
+
+SHARED = ("trunk.", "concepts.", "project.", "pool.")
+
+
+def run(home: Path = CHECKPOINTS / "scenes") -> None:
+    encoder = VideoFrames()
+    taken = {k: v for k, v in load_weights(home / "encoders" / "image").items() if k.startswith(SHARED)}
+    encoder.load_state_dict(taken, strict=False)
+    save_weights(home / "encoders" / "video", encoder.state_dict(), EncoderConfig("video_frames"), half=True)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,232 @@
+"""`python -m fusion evaluate`: what the shipped checkpoints reach on the test splits, written to `checkpoints/<task>/report.json`.
+
+    single      digits: each modality on its own data set (see `fusion.evaluation.unimodal_test_sets`)
+    subsets     every strategy on every subset of the modalities, clean
+    severity    every strategy and baseline with all modalities corrupted at severity 0-5, and with each one alone at 1-5
+    robustness  area under accuracy over severity on all, and its excess over `late`
+    shapley     of each modality in the accuracy of a strategy, over all subsets; how much of it is interaction
+    conflict    digits, scenes: whom a strategy believes when modalities contradict one another (see `fusion.evaluation.conflict`)
+    held_out    digits-add: pairs of digits that training never saw
+    places      digits-find: box, mask, "is it there", pointing game, for each way to ask
+    explanations  deletion and insertion areas of every explainer against random orders
+    cost        parameters, multiply-adds, milliseconds of strategy and heads
+    seeds       mean and deviation over five trainings (`python -m fusion.evaluation.seeds`)
+
+The parts of one test sample come from different people and moments and share the label alone, so a gain by fusion is expected.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fusion.cards import strategies as cards
+from fusion.config import CHECKPOINTS
+from fusion.evaluation import rejection
+from fusion.evaluation.conflict import measure_conflict
+from fusion.evaluation.faithfulness import EXPLAINED, judge, make_inputs
+from fusion.evaluation.measure import answer, area, cost, metrics, place_metrics
+from fusion.evaluation.scene_test_sets import single_sets as scene_sets
+from fusion.evaluation.unimodal_test_sets import digit_sets, measure_single
+from fusion.explain import interaction_share, shapley_values
+from fusion.files import load_json, save_json
+from fusion.lab import Lab
+from fusion.model import FusionModel
+from fusion.strategies import STRATEGIES
+from fusion.tasks import Task
+from fusion.tasks.corruptions import SEVERITIES
+from fusion.tasks.digits import sources
+from fusion.tasks.digits_find import QUERIES
+from fusion.tasks.scenes import sources as scene_sources
+from fusion.training.features import FeatureCache, PreparedSamples, cache_path, fill
+from fusion.training.train import load_encoders, samples_of
+from fusion.types import FusionError
+
+SEED, COUNT = 2026, 2000
+SCENES_COUNT, SCENES_EXPLAINED = 400, 20  # photos and clips take longer
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def make_test_caches(task: Task, data: Path, checkpoints: Path, count: int, seed: int) -> dict[str, FeatureCache]:
+    """{setting: features of the same test samples}: "all-0" to "all-5", and one modality at 1-5 with the others clean."""
+    encoders, caches = load_encoders(task, checkpoints), {}
+    for level in SEVERITIES:
+        path = cache_path(task, data, checkpoints, ("test", count, seed, level))
+        cache = FeatureCache.find(path)
+        if cache is None:
+            samples = PreparedSamples(samples_of(task, data, "test"), encoders, count, seed, dict.fromkeys(task.modalities, level))
+            cache = fill(samples, encoders, 2, precision_of(task))
+            cache.keep(path)
+            say(f"severity {level} on all: {count} samples encoded")
+        caches[f"all-{level}"] = cache
+    for m in task.modalities:
+        for level in SEVERITIES[1:]:
+            caches[f"{m}-{level}"] = caches["all-0"].mixed(caches[f"all-{level}"], m)
+    return caches
+
+
+def kept(path: Path) -> Any:
+    """What another measurement wrote; None where there is none, or where it cannot be read after hours of measuring."""
+    try:
+        return load_json(path)
+    except FusionError as error:
+        say(str(error))
+        return None
+
+
+def precision_of(task: Task) -> torch.dtype:
+    """Features are measured in float32; those of `scenes`, whose trunks are large, in 16 bits (bfloat16 arithmetic)."""
+    return torch.float16 if task.name == "scenes" else torch.float32
+
+
+def every_subset(modalities: tuple[str, ...]) -> list[tuple[str, ...]]:
+    return [c for size in range(1, len(modalities) + 1) for c in combinations(modalities, size)]
+
+
+def measure_subsets(models: Mapping[str, FusionModel], task: Task, cache: FeatureCache) -> dict[str, dict[str, Any]]:
+    result: dict[str, dict[str, Any]] = {}
+    for name, model in models.items():
+        found = {s: answer(model, task, cache, s) for s in every_subset(task.modalities)}
+        result[name] = {"+".join(s): metrics(a.probs, a.label) for s, a in found.items()}
+    return result
+
+
+def measure_severity(models: Mapping[str, FusionModel], task: Task, caches: Mapping[str, FeatureCache]) -> dict[str, dict[str, Any]]:
+    """{setting: {strategy or baseline: accuracy, mean weights, and where there is a place, how often its centre was right}}."""
+    result: dict[str, dict[str, Any]] = {}
+    for setting, cache in caches.items():
+        for name, model in models.items():
+            found = answer(model, task, cache, task.modalities)
+            row: dict[str, Any] = {"accuracy": round(float((found.probs.argmax(-1) == found.label).float().mean()), 5)}
+            if found.weights:
+                row["weights"] = {m: round(w, 4) for m, w in found.weights.items()}
+            if found.place is not None:
+                row["centre_inside"] = place_metrics(found)["centre_inside"]
+            result.setdefault(setting, {})[name] = row
+    return result
+
+
+def robustness(severity: Mapping[str, Mapping[str, Any]], names: list[str], figure: str = "accuracy") -> dict[str, dict[str, float]]:
+    """Area under `figure` over severity 0-5 on all modalities, and its excess over `late`."""
+    areas = {n: area([severity[f"all-{level}"][n][figure] for level in SEVERITIES]) for n in names}
+    return {n: {"area": round(a, 5), "excess_over_late": round(a - areas["late"], 5)} for n, a in areas.items()}
+
+
+def measure_shapley(subsets: Mapping[str, Mapping[str, Any]], task: Task) -> dict[str, Any]:
+    """Exact Shapley values of the modalities in the accuracy of each strategy (they sum to accuracy - 1/K), and the interaction share."""
+    result = {}
+    for name, table in subsets.items():
+
+        def value(given: frozenset[str], table: Mapping[str, Any] = table) -> float:
+            return table["+".join(m for m in task.modalities if m in given)]["accuracy"] if given else 1 / len(task.labels)
+
+        shares = {m: round(v, 5) for m, v in shapley_values(value, task.modalities).items()}
+        result[name] = {"values": shares, "interaction_share": round(interaction_share(value, task.modalities), 5)}
+    return result
+
+
+def measure_places(models: Mapping[str, FusionModel], task: Task, cache: FeatureCache) -> dict[str, dict[str, Any]]:
+    """{strategy: {how it was asked: place metrics}}, every combination of questions with the picture."""
+    result: dict[str, dict[str, Any]] = {}
+    for name, model in models.items():
+        for asked in every_subset(QUERIES):
+            found = answer(model, task, cache, ("image", *asked), look=True)
+            result.setdefault(name, {})["+".join(asked)] = place_metrics(found)
+    return result
+
+
+def measure_held_out(models: Mapping[str, FusionModel], task: Task, cache: FeatureCache) -> dict[str, dict[str, Any]]:
+    """{strategy: metrics} on pairs of digits that training never saw, and on the others."""
+    result = {}
+    for name, model in models.items():
+        unseen, seen = (answer(model, task, cache, task.modalities, held) for held in (True, False))
+        result[name] = {"unseen_pairs": metrics(unseen.probs, unseen.label), "seen_pairs": metrics(seen.probs, seen.label)}
+    return result
+
+
+def fusion_gain(severity: dict[str, dict[str, Any]], lab: Lab, setting: str) -> dict[str, Any]:
+    """Best strategy against best single modality in one setting, in percentage points."""
+    rows = severity[setting]
+    best = max(lab.strategies, key=lambda n: rows[n]["accuracy"])
+    single = max(lab.baselines, key=lambda n: rows[n]["accuracy"])
+    return {"best_fusion": best, "best_single": single, "points": round(100 * (rows[best]["accuracy"] - rows[single]["accuracy"]), 2)}
+
+
+def run(
+    task: str, data: str | None, out: str | None = None, limit: int | None = None, seed: int = SEED, device: str = "auto"
+) -> dict[str, Any]:
+    """Measures everything and writes the report; returns it. Strategies are measured on the CPU.
+
+    Args:
+        limit: samples per setting (default: the whole single sets, 2,000 for fused settings).
+    """
+    if not data and not os.environ.get("FUSION_DATA"):
+        raise FusionError("Measuring needs the data folder: --data DIR or the variable FUSION_DATA.")
+    folder, lab, began = Path(data or os.environ["FUSION_DATA"]), Lab(task, "cpu"), time.time()
+    scenes = task == "scenes"
+    count = limit or (SCENES_COUNT if scenes else COUNT)
+    caches = make_test_caches(lab.task, folder, CHECKPOINTS, count, seed)
+    strategies = {n: m for n, m in lab.models.items() if n in STRATEGIES}
+    say(f"features ready after {time.time() - began:.0f} s")
+    subsets = measure_subsets(strategies, lab.task, caches["all-0"])
+    say(f"subsets after {time.time() - began:.0f} s")
+    severity = measure_severity(lab.models, lab.task, caches)
+    say(f"severities after {time.time() - began:.0f} s")
+    one = caches["all-0"].features(torch.tensor([0]))
+    report = {
+        "task": task,
+        "command": f"python -m fusion evaluate --task {task} --data DIR" + (f" --limit {limit}" if limit else ""),
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "seed": seed,
+        "device": lab.device,
+        "versions": {"python": platform.python_version(), "torch": torch.__version__},
+        "data": (scene_sources if scenes else sources).data_hash(folder),
+        "labels": list(lab.labels),
+        "samples": len(caches["all-0"]),
+        "subsets": subsets,
+        "severity": severity,
+        "robustness": robustness(severity, list(lab.models)),
+        "shapley": measure_shapley(subsets, lab.task),
+        "gain_at_severity_3": fusion_gain(severity, lab, "all-3"),
+        "cost": {n: cost(m, one) for n, m in lab.models.items()},
+        "parameters": lab.parameters,
+        "encoder_parameters": lab.encoder_parameters,
+    }
+    if task == "digits" or scenes:
+        report["single"] = {}
+        for name, (modality, media) in (scene_sets if scenes else digit_sets)(folder, limit, seed).items():
+            report["single"][name] = measure_single(lab, modality, media)
+            say(f"{name}: {report['single'][name]}")
+    if scenes:
+        report["rejection"] = rejection.report(lab, folder, count, seed)
+    say(f"explanations from {time.time() - began:.0f} s")
+    report["explanations"] = judge(
+        lab, [lab.encode(i) for i in make_inputs(lab.task, folder, min(count, SCENES_EXPLAINED if scenes else EXPLAINED), seed)]
+    )
+    if lab.task.interaction == "redundancy":
+        report["conflict"] = measure_conflict(strategies, caches["all-0"], seed)
+    if lab.task.pairs:
+        report["held_out"] = measure_held_out(strategies, lab.task, caches["all-0"])
+    if lab.task.grid:
+        report["places"] = measure_places(strategies, lab.task, caches["all-0"])
+        report["place_robustness"] = robustness(severity, list(strategies), "centre_inside")
+    for extra in ("leave_one_speaker_out", "seeds"):
+        path = CHECKPOINTS / task / f"{extra}.json"
+        report[extra] = kept(path)
+    path = (Path(out) if out else CHECKPOINTS / task) / "report.json"
+    save_json(path, report)
+    if out is None:
+        cards.write(task)
+    return report
