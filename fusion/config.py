@@ -28,10 +28,14 @@ def cache_folder() -> Path:
 
 @dataclass(frozen=True)
 class EncoderConfig:
-    """Which encoder (a name of `fusion.encoders.ENCODERS`) and the arguments it is built with."""
+    """Which encoder (a name of `fusion.encoders.ENCODERS`) and the arguments it is built with.
+
+    shift: how far its answers lie from what they answer to, measured with these weights (`fusion.encoders.centring`); empty where not.
+    """
 
     name: str
     options: dict[str, Any] = field(default_factory=dict)
+    shift: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import combinations
 from pathlib import Path
@@ -17,6 +17,7 @@ from torch import Tensor
 from fusion import media
 from fusion.choice import choose
 from fusion.config import CHECKPOINTS
+from fusion.encoded_cache import EncodedCache, fingerprint
 from fusion.encoders import Prepared
 from fusion.library import Library, count, encode
 from fusion.loading import lacks_weights, load_parts
@@ -47,6 +48,7 @@ class Encoded:
 
     media    {modality: medium as the encoders got it, after corruption}
     notes    one sentence for each thing that was trimmed, scaled or assumed
+    keys     {modality: what its features are remembered by}; None where they are not remembered
     """
 
     media: dict[str, Medium]
@@ -54,6 +56,7 @@ class Encoded:
     prepared: dict[str, Prepared]
     features: dict[str, Features]  # batch of one, with layouts
     seconds: dict[str, float]
+    keys: dict[str, Hashable] = field(default_factory=dict)
 
 
 class Lab:
@@ -100,24 +103,38 @@ class Lab:
         title = f"{name.removesuffix('_only').capitalize()} alone" if kind is Unimodal else kind.title
         return Description(name, title, (kind.__doc__ or "").strip().splitlines()[0], kind.formula, kind.paper, kind.fuses)
 
-    def encode(self, inputs: Inputs, severity: Mapping[str, int] | None = None) -> Encoded:
+    def encode(self, inputs: Inputs, severity: Mapping[str, int] | None = None, cache: EncodedCache | None = None) -> Encoded:
         """Loads, corrupts where asked, and encodes any non-empty subset of the modalities.
 
         Args:
             inputs: {modality: path, bytes, array or text}, see `fusion.media.load`; None counts as missing.
             severity: {modality: 0-5}, see `fusion.tasks.corruptions`; the same severity gives the same corruption.
+            cache: media and features that it holds are not computed again. The answer is the same with and without it.
 
         Raises:
             FusionError: one sentence for a person: nothing given, an unknown modality, a medium that cannot be read.
         """
-        loaded, notes = self._load(inputs, severity or {})
-        prepared, features, seconds = {}, {}, {}
-        for m, medium in loaded.items():
-            start = time.perf_counter()
-            prepared[m] = self.encoders[m].prepare(medium)
-            features[m] = self._features(m, [prepared[m]])
-            seconds[m] = time.perf_counter() - start
-        return Encoded(loaded, notes, prepared, features, seconds)
+        severity = severity or {}
+        self._check_inputs(inputs, severity)
+        found = Encoded({}, (), {}, {}, {})
+        notes: list[str] = []
+        for m in self.modalities:
+            if inputs.get(m) is None:
+                continue
+            if m in self.unavailable:
+                notes.append(self.unavailable[m])
+                continue
+            source, level = None if cache is None else source_key(m, inputs[m]), severity.get(m, 0)
+            medium, said = self._load(m, inputs[m], level, cache, source)
+            if source is not None and cache is not None:
+                found.keys[m] = ("features", m, source, level, cache.number(self.encoders[m]))
+            encoded = remember(cache, found.keys.get(m), lambda m=m, medium=medium: self._encode(m, medium))
+            found.media[m] = medium
+            found.prepared[m], found.features[m], found.seconds[m] = encoded
+            notes += said
+        if not found.media:  # no encoder that is there reads what was given
+            raise FusionError(notes[0])
+        return replace(found, notes=tuple(notes))
 
     def predict(self, inputs: Inputs | Encoded, strategy: str = "cross_attention") -> Prediction:
         """The answer of one strategy, with its attention and the effect of leaving each modality out."""
@@ -139,7 +156,7 @@ class Lab:
         """Answers to many inputs, each with its own subset of modalities; one pass of each encoder, without attention."""
         self._check(strategy)
         model = self.models[strategy]
-        loaded = [self._load(i, {})[0] for i in inputs]
+        loaded = [self._load_all(i) for i in inputs]
         given = [[m for m in model.strategy.modalities if m in media_of] for media_of in loaded]
         if not all(given):
             raise FusionError(
@@ -161,39 +178,55 @@ class Lab:
             found.append(self._prediction(strategy, fused, names, subsets, places, time.perf_counter() - start))
         return found
 
-    def see(self, inputs: Inputs | Encoded) -> dict[str, Seen]:
-        """What each encoder saw, for drawing."""
-        encoded = inputs if isinstance(inputs, Encoded) else self.encode(inputs)
-        seen = {}
-        for m, f in encoded.features.items():
-            p, tokens = encoded.prepared[m], f.tokens[0].cpu().numpy()
-            seen[m] = Seen(
-                self.encoders[m].picture(p.values), p.extent, p.layout, f.weights[0].cpu().numpy(), np.linalg.norm(tokens, axis=-1),
-                f.pooled[0].cpu().numpy(), encoded.seconds[m], self.encoder_parameters[m],
-            )  # fmt: skip
-        return seen
+    def see(self, inputs: Inputs | Encoded, cache: EncodedCache | None = None) -> dict[str, Seen]:
+        """What each encoder saw, for drawing; `cache` as for `encode`."""
+        encoded = inputs if isinstance(inputs, Encoded) else self.encode(inputs, cache=cache)
+        keys = {m: (key := encoded.keys.get(m)) and ("seen", key) for m in encoded.features}
+        return {m: remember(cache, keys[m], lambda m=m: self._see(m, encoded)) for m in encoded.features}
 
-    def _load(self, inputs: Inputs, severity: Mapping[str, int]) -> tuple[dict[str, Medium], tuple[str, ...]]:
+    def _see(self, modality: str, encoded: Encoded) -> Seen:
+        features, prepared = encoded.features[modality], encoded.prepared[modality]
+        tokens = features.tokens[0].cpu().numpy()
+        return Seen(
+            self.encoders[modality].picture(prepared.values), prepared.extent, prepared.layout, features.weights[0].cpu().numpy(),
+            np.linalg.norm(tokens, axis=-1), features.pooled[0].cpu().numpy(), encoded.seconds[modality],
+            self.encoder_parameters[modality],
+        )  # fmt: skip
+
+    def _check_inputs(self, inputs: Inputs, severity: Mapping[str, int]) -> None:
+        """Raises a FusionError for an unknown modality, or where nothing is given."""
         unknown = [m for m in (*inputs, *severity) if m not in self.modalities]
         if unknown:
             raise FusionError(f"There is no modality named {unknown[0]!r}; there are {', '.join(self.modalities)}.")
-        loaded: dict[str, Medium] = {}
-        notes: list[str] = []
-        for m in self.modalities:
-            if inputs.get(m) is None:
-                continue
-            if m in self.unavailable:
-                notes.append(self.unavailable[m])
-                continue
-            result = media.load(m, inputs[m])
-            level = severity.get(m, 0)
-            loaded[m] = corrupt(m, result.medium, level, np.random.default_rng([level, MODALITIES.index(m)]))
-            notes += result.notes
-        if not loaded and notes:
-            raise FusionError(notes[0])
-        if not loaded:
+        if all(medium is None for medium in inputs.values()):
             raise FusionError(f"There is nothing to look at yet: give at least one of {', '.join(self.modalities)}.")
-        return loaded, tuple(notes)
+
+    def _load(
+        self, modality: str, given: Any, level: int, cache: EncodedCache | None = None, source: str | None = None
+    ) -> tuple[Medium, tuple[str, ...]]:
+        """One medium as its encoder gets it, and the notes on it; `source` is what the cache knows the given medium by."""
+        loaded = remember(cache, source and ("loaded", modality, source), lambda: media.load(modality, given))
+        if level == 0:
+            return loaded.medium, loaded.notes
+        rng = np.random.default_rng([level, MODALITIES.index(modality)])
+        key = source and ("corrupted", modality, source, level)
+        return remember(cache, key, lambda: corrupt(modality, loaded.medium, level, rng)), loaded.notes
+
+    def _load_all(self, inputs: Inputs) -> dict[str, Medium]:
+        """All media of one input, without corruption."""
+        self._check_inputs(inputs, {})
+        given = [m for m in self.modalities if inputs.get(m) is not None]
+        usable = [m for m in given if m not in self.unavailable]
+        if not usable:
+            raise FusionError(self.unavailable[given[0]])
+        return {m: self._load(m, inputs[m], 0)[0] for m in usable}
+
+    def _encode(self, modality: str, medium: Medium) -> tuple[Prepared, Features, float]:
+        """Prepared values and features (batch of one) of a medium, and the seconds that both took."""
+        start = time.perf_counter()
+        prepared = self.encoders[modality].prepare(medium)
+        features = self._features(modality, [prepared])
+        return prepared, features, time.perf_counter() - start
 
     def _features(self, modality: str, prepared: list[Prepared]) -> Features:
         found = encode(self.encoders[modality], prepared)
@@ -258,6 +291,19 @@ class Lab:
             raise FusionError(f"{which} been trained on these encoders yet; `python -m fusion train --encoders ...` does it in a minute.")
         if name not in self.models:
             raise FusionError(f"There is no strategy named {name!r}; there are {', '.join(self.models)}.")
+
+
+def remember(cache: EncodedCache | None, key: Hashable, make: Callable[[], Any]) -> Any:
+    """`make()`, or what the cache holds by this key."""
+    return make() if cache is None else cache.remember(key, make)
+
+
+def source_key(modality: str, source: Any) -> str | None:
+    """The fingerprint of what a person gave for a modality; None where it has none, so that it is loaded anew."""
+    try:
+        return fingerprint(Path(source) if modality != "text" and isinstance(source, str) else source)
+    except (TypeError, OSError, ValueError):
+        return None
 
 
 @cache

@@ -11,6 +11,7 @@ Beside them lies SHA256SUMS (see `fusion.files`), with which weights and configu
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,11 +20,13 @@ from torch import Tensor, nn
 
 from fusion.config import EncoderConfig, StrategyConfig, load_config, save_config
 from fusion.encoders import ENCODERS, Encoder
+from fusion.encoders.centring import measure_shift
 from fusion.files import load_tensors, save_tensors
 from fusion.heads.localization import Placed, PlaceHead
 from fusion.strategies import STRATEGIES, Strategy, Unimodal
 from fusion.types import Features, FusionError, FusionOutput
 
+SHIFT_NUMBERS = {"image": 2, "audio": 1, "video": 3}  # of `EncoderConfig.shift`, where there is one
 Batch = dict[str, tuple[Tensor, Tensor]]  # {modality: (values, mask)} as `fusion.encoders.collate` makes them
 
 
@@ -101,11 +104,22 @@ def load_encoder(folder: Path) -> Encoder:
     try:
         encoder = build_encoder(config)
         encoder.load_state_dict(state)
+        if len(config.shift) not in (0, SHIFT_NUMBERS.get(encoder.modality, 0)):
+            raise FusionError(f"The configuration in {folder.name} has a wrong value for shift.")
+        encoder.shift = config.shift
     except FusionError:
         raise
     except Exception as error:  # options of a wrong kind fail wherever they are first used
         raise FusionError(f"The weights in {folder.name} do not fit their configuration.") from error
     return encoder.eval()
+
+
+def save_encoder(folder: Path, encoder: Encoder, config: EncoderConfig, half: bool = False) -> None:
+    """Its weights as `save_weights` keeps them, and where its tokens lie with these weights."""
+    training = encoder.training
+    shift = measure_shift(encoder.eval())
+    encoder.train(training)
+    save_weights(folder, encoder.state_dict(), replace(config, shift=shift), half)
 
 
 def fuser_state(model: FusionModel) -> dict[str, Tensor]:

@@ -21,7 +21,7 @@ from torch.utils.data import Dataset
 from fusion.config import EncoderConfig, TrainConfig
 from fusion.encoders import collate
 from fusion.heads.localization import SUB
-from fusion.model import build_encoder, load_weights, save_weights
+from fusion.model import build_encoder, load_weights, save_encoder
 from fusion.tasks.corruptions import corrupt
 from fusion.tasks.digits import draw_level
 from fusion.tasks.digits_find import FindDigits
@@ -118,5 +118,5 @@ def train_scene_encoder(
     home = out / "encoders" / "image"
     samples = SceneData(FindDigits(data, "train", ("image",)), encoder, config.samples, config.seed + 1)
     yield from train(model, samples, dense_loss, config, home, device, resume)
-    save_weights(home, encoder.state_dict(), ENCODER)
+    save_encoder(home, encoder, ENCODER)
     forget_state(home)

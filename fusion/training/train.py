@@ -26,7 +26,17 @@ from torch.nn import functional as F
 from fusion.config import CHECKPOINTS, EncoderConfig, StrategyConfig, TrainConfig, load_config
 from fusion.encoders import ENCODERS, Encoder, FixedEncoder, TrunkEncoder
 from fusion.heads.localization import place_losses, questions_look
-from fusion.model import Fused, FusionModel, build_encoder, build_strategy, fuser_state, load_encoder, load_weights, save_weights
+from fusion.model import (
+    Fused,
+    FusionModel,
+    build_encoder,
+    build_strategy,
+    fuser_state,
+    load_encoder,
+    load_weights,
+    save_encoder,
+    save_weights,
+)
 from fusion.strategies import STRATEGIES, Strategy
 from fusion.tasks import COMPACT, TASKS, Task
 from fusion.tasks.digits import Digits
@@ -177,7 +187,7 @@ def train_encoder(
         built.load_state_dict(load_weights(home))
         model.load_state_dict(load_weights(head), strict=False)
     yield from train(model, samples, encoder_loss, config, home, device, resume)
-    save_weights(home, built.state_dict(), encoder_config, half=isinstance(built, TrunkEncoder))
+    save_encoder(home, built, encoder_config, half=isinstance(built, TrunkEncoder))
     save_weights(head, fuser_state(model), with_thresholds(head, strategy_config))
     forget_state(home)
 

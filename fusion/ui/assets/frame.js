@@ -20,7 +20,7 @@
       FL.set(
         "result",
         result.strategies
-          ? result
+          ? FL.completed(result)
           : { ...NOTHING, ...(moved ? {} : FL.get("result")), status: result.status },
       );
     };
