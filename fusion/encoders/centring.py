@@ -4,7 +4,7 @@
 
 The layers alone do not say it. Output i of a convolution of kernel 3, stride 2 and padding 1 is centred on input 2i, not on 2i + 1/2, so
 a stack of them should be late by almost half a cell; but trained filters lean to one side and make up for a part of it, or for all. So each
-encoder is measured with the weights it has: shipped ones once, beside their weights (`EncoderConfig.shift`), pretrained backbones on loading.
+encoder is measured with its own weights: shipped ones once (`EncoderConfig.shift`, beside the weights), backbones when they are loaded.
 A layout is moved back by the shift; what a network computes stays the same.
 
 Reference: Luo 2016, Understanding the Effective Receptive Field in Deep Convolutional Neural Networks (it is not the theoretical one).
@@ -84,7 +84,7 @@ def clip_shift(prepare: Prepare, tokens: Tokens, count: int = 12) -> tuple[float
 
 
 def spots(count: int) -> np.ndarray:
-    """Left and upper ends (count, 2) of spots in the middle half of the picture, each with its mirror image, so that no side is preferred."""
+    """Left and upper ends (count, 2) of spots in the middle half of the picture, each with its mirror image: no side is preferred."""
     half = np.random.default_rng(0).integers(SIDE // 4, 3 * SIDE // 4, (count // 2, 2))
     return np.concatenate([half, SIDE - SPOT - half])
 

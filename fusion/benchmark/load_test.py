@@ -9,6 +9,7 @@ grows in MB a minute, after the first fifth of the time.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import socket
 import subprocess
@@ -27,10 +28,10 @@ from typing import Any
 import httpx
 import numpy as np
 
+from fusion.benchmark.load_inputs import STRATEGY, Act, Session, sessions, stamped
+from fusion.benchmark.load_visitor import Failed, PageDescription, Refused, Visitor, plain
+from fusion.benchmark.machine import describe_machine
 from fusion.lab import Lab
-from fusion.training.load_inputs import STRATEGY, Act, Session, sessions, stamped
-from fusion.training.load_visitor import Failed, PageDescription, Refused, Visitor, plain
-from fusion.training.machine import describe_machine
 from fusion.types import FusionError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,18 +57,24 @@ class Tally:
             self.examples.append(f"{kind}: {what}")
 
 
-def run(visitors: int = 50, minutes: float = 10.0, url: str | None = None, pid: int | None = None, seed: int = 0) -> dict[str, Any]:
+def run(
+    visitors: int = 50, minutes: float = 10.0, url: str | None = None, pid: int | None = None, out: str | None = None, seed: int = 0
+) -> dict[str, Any]:
     """Measures and returns the report.
 
     Args:
         url: of a page that is served already; without it one is started here.
         pid: process of that page on this machine, whose memory is to be watched.
+        out: file that the report goes to as JSON.
     """
     labs = {task: Lab(task, "cpu") for task in TASKS}
     plans = list(islice(sessions(labs, seed), max(60, 2 * visitors)))
     with server(url) as (address, process):
         tally = asyncio.run(visit(address, plans, visitors, minutes * 60, pid or process))
-    return report(tally, visitors, minutes)
+    found = report(tally, visitors, minutes)
+    if out:
+        Path(out).write_text(json.dumps(found, indent=1) + "\n")
+    return found
 
 
 @contextmanager
@@ -222,11 +229,6 @@ def report(tally: Tally, visitors: int, minutes: float) -> dict[str, Any]:
         "memory_mb_per_minute": slope(tally.memory),
         "examples": tally.examples,
     }
-
-
-def failed(report: dict[str, Any]) -> bool:
-    """Whether an answer was wrong or missing."""
-    return bool(report["wrong"] or report["errors"] or not report["answers"])
 
 
 def tables(report: dict[str, Any]) -> list[tuple[str, list[list[str]]]]:
