@@ -26,6 +26,7 @@ from fusion.heads.localization import Placed, PlaceHead
 from fusion.strategies import STRATEGIES, Strategy, Unimodal
 from fusion.types import Features, FusionError, FusionOutput
 
+SHIFT_NUMBERS = {"image": 2, "audio": 1, "video": 3}  # of `EncoderConfig.shift`, where there is one
 Batch = dict[str, tuple[Tensor, Tensor]]  # {modality: (values, mask)} as `fusion.encoders.collate` makes them
 
 
@@ -103,6 +104,8 @@ def load_encoder(folder: Path) -> Encoder:
     try:
         encoder = build_encoder(config)
         encoder.load_state_dict(state)
+        if len(config.shift) not in (0, SHIFT_NUMBERS.get(encoder.modality, 0)):
+            raise FusionError(f"The configuration in {folder.name} has a wrong value for shift.")
         encoder.shift = tuple(float(value) for value in config.shift)
     except FusionError:
         raise
