@@ -114,6 +114,10 @@ class Lab:
         Raises:
             FusionError: one sentence for a person: nothing given, an unknown modality, a medium that cannot be read.
         """
+        return self.encode_media(self.load(inputs, severity, cache), cache)
+
+    def load(self, inputs: Inputs, severity: Mapping[str, int] | None = None, cache: EncodedCache | None = None) -> Encoded:
+        """The first half of `encode`: media, decoded and corrupted, without features."""
         severity = severity or {}
         self._check_inputs(inputs, severity)
         found = Encoded({}, (), {}, {}, {})
@@ -125,16 +129,22 @@ class Lab:
                 notes.append(self.unavailable[m])
                 continue
             source, level = None if cache is None else source_key(m, inputs[m]), severity.get(m, 0)
-            medium, said = self._load(m, inputs[m], level, cache, source)
+            found.media[m], said = self._load(m, inputs[m], level, cache, source)
             if source is not None and cache is not None:
                 found.keys[m] = ("features", m, source, level, cache.number(self.encoders[m]))
-            encoded = remember(cache, found.keys.get(m), lambda m=m, medium=medium: self._encode(m, medium))
-            found.media[m] = medium
-            found.prepared[m], found.features[m], found.seconds[m] = encoded
-            notes += [*said, *found.prepared[m].notes]
+            notes += said
         if not found.media:  # no encoder that is there reads what was given
             raise FusionError(notes[0])
         return replace(found, notes=tuple(dict.fromkeys(notes)))
+
+    def encode_media(self, loaded: Encoded, cache: EncodedCache | None = None) -> Encoded:
+        """The second half of `encode`: what `load` gave, with features."""
+        found = replace(loaded, prepared={}, features={}, seconds={})
+        for m, medium in loaded.media.items():
+            encoded = remember(cache, loaded.keys.get(m), lambda m=m, medium=medium: self._encode(m, medium))
+            found.prepared[m], found.features[m], found.seconds[m] = encoded
+        unread = [note for prepared in found.prepared.values() for note in prepared.notes]
+        return replace(found, notes=tuple(dict.fromkeys((*loaded.notes, *unread))))
 
     def predict(self, inputs: Inputs | Encoded, strategy: str = "cross_attention") -> Prediction:
         """The answer of one strategy, with its attention and the effect of leaving each modality out."""

@@ -16,7 +16,7 @@ import gradio as gr
 
 from fusion.types import FusionError
 from fusion.ui import readers
-from fusion.ui.desk import FIRST_STRATEGY, Desk, Desks
+from fusion.ui.desk import AT_ONCE, FIRST_STRATEGY, Desk, Desks
 from fusion.ui.state import MAX_NAME, PageState, from_browser, plain
 from fusion.ui.views import export, payload, strategies
 from fusion.ui.views.component import view
@@ -260,7 +260,9 @@ def wire(page: FusePage, handlers: Handlers, blocks: gr.Blocks) -> None:
 
     slots = list(page.slots.values())
     values = page.values
-    heavy: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1, "show_progress": "hidden", "api_visibility": "private"}
+    heavy: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": AT_ONCE}
+    heavy |= {"show_progress": "hidden", "api_visibility": "private"}
+    alone = {**heavy, "concurrency_id": "training", "concurrency_limit": 1}
     light = {**heavy, "concurrency_id": "format", "concurrency_limit": None, "trigger_mode": "always_last"}
 
     def edited(held: Any, *given: Any) -> tuple[str, str]:
@@ -283,7 +285,7 @@ def wire(page: FusePage, handlers: Handlers, blocks: gr.Blocks) -> None:
     def read_with(*given: Any) -> Iterator[tuple[Any, ...]]:
         yield from map(outputs, handlers.read_with(*given))
 
-    page.readers.input(read_with, [page.readers, *values], [page.result, page.export], trigger_mode="always_last", **heavy)
+    page.readers.input(read_with, [page.readers, *values], [page.result, page.export], trigger_mode="always_last", **alone)
     for chooser in (page.strategy, page.language, page.tabs):
         chooser.input(handlers.looked, values, page.export, **light)
 

@@ -85,6 +85,12 @@ class FakeLab:
         media = {m: self._load(m, inputs[m]) for m in MODALITIES if m in inputs}
         return FakeEncoding(media, ("text was trimmed.",) if len(inputs.get("text", "")) > 100 else (), dict(severity or {}))
 
+    def load(self, inputs: dict[str, Any], severity: dict[str, int] | None = None, cache: Any = None) -> FakeEncoding:
+        return self.encode(inputs, severity)
+
+    def encode_media(self, loaded: FakeEncoding, cache: Any = None) -> FakeEncoding:
+        return loaded
+
     def _load(self, modality: str, source: Any) -> Any:
         if isinstance(source, np.ndarray | str | Audio | Clip) and (modality, type(source)) != ("audio", Clip):
             return source
