@@ -21,12 +21,13 @@ def build_app(lab: Any = None, device: str = "auto") -> gr.Blocks:
     from functools import partial
 
     import fusion
+    from fusion.tasks import DEFAULT
     from fusion.ui.desk import shipped_tasks
     from fusion.ui.page import build_page
 
     if lab is not None:
         return build_page({lab.task.name: lambda: lab})
-    return build_page({task: partial(fusion.load, task, device=device) for task in shipped_tasks() or ["digits"]})
+    return build_page({task: partial(fusion.load, task, device=device) for task in shipped_tasks() or [DEFAULT]})
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -21,9 +21,9 @@ from fusion.encoders import Prepared
 from fusion.library import Library, count, encode
 from fusion.model import Fused, FusionModel, load_model, present_mask
 from fusion.strategies import STRATEGIES, Unimodal
-from fusion.tasks import TASKS
+from fusion.tasks import Task, find_task
 from fusion.tasks.corruptions import corrupt
-from fusion.types import MODALITIES, Features, FusionError, Layout, Medium, Prediction, Seen
+from fusion.types import Features, FusionError, Layout, Medium, Prediction, Seen
 
 Inputs = Mapping[str, Any]
 
@@ -59,7 +59,7 @@ class Lab:
     """A task and all its strategies on one device, in float32.
 
     Attributes:
-        strategies, baselines: names in screen order; `modalities`, `labels` of the task.
+        strategies, baselines: names in screen order; untrained: strategies without weights here; `modalities`, `labels` of the task.
         device, precision: where and how it computes.
         choice: {modality: name of its encoder}; library: all encoders that could be chosen.
         parameters: {strategy: trained numbers of the strategy and its head}; encoder_parameters: {modality: of its encoder}.
@@ -68,18 +68,21 @@ class Lab:
     precision = "float32"
 
     def __init__(
-        self, task: str = "digits", device: str = "auto", checkpoints: Path = CHECKPOINTS, encoders: str | Mapping[str, str] = "compact"
+        self,
+        task: str | Task | None = None,
+        device: str = "auto",
+        checkpoints: Path = CHECKPOINTS,
+        encoders: str | Mapping[str, str] = "compact",
     ) -> None:
         """`encoders` is a set's name or {modality: encoder}, see `fusion.choice`; the strategies are those trained on it, maybe none."""
-        if task not in TASKS:
-            raise FusionError(f"There is no task named {task!r}; there is {', '.join(TASKS)}.")
-        self.task, self.device = TASKS[task], pick_device(device)
+        self.task, self.device = find_task(task), pick_device(device)
+        name = self.task.name
         self.modalities, self.labels = self.task.modalities, self.task.labels
         self.choice = choose(self.task, encoders)
-        folders = [encoder_folder(checkpoints, self.task, m, self.task.compact[m]) for m in self.modalities]
-        if not (checkpoints / task).is_dir() or not all(folder.is_dir() for folder in folders):
-            raise FusionError(f"The task {task} has no trained weights in {checkpoints.name}/{task}; `python -m fusion train` makes them.")
-        self.library = Library(task, self.device, checkpoints)
+        folders = [encoder_folder(checkpoints, self.task, m, self.task.encoders[m]) for m in self.modalities]
+        if not (checkpoints / name).is_dir() or not all(folder.is_dir() for folder in folders):
+            raise FusionError(f"The task {name} has no trained weights in {checkpoints.name}/{name}; `python -m fusion train` makes them.")
+        self.library = Library(self.task, self.device, checkpoints)
         self.encoders = {m: self.library.load(m, name) for m, name in self.choice.items()}
         home = heads_folder(checkpoints, self.task, self.choice)
         names = [n for n in (*STRATEGIES, *(f"{m}_only" for m in self.modalities)) if (home / n / "model.safetensors").exists()]
@@ -88,6 +91,7 @@ class Lab:
         self.thresholds, self.sure = {n: c.thresholds for n, c in configs.items()}, {n: c.sure for n, c in configs.items()}
         self.strategies = tuple(n for n in names if n in STRATEGIES)
         self.baselines = tuple(n for n in names if n not in STRATEGIES)
+        self.untrained = tuple(n for n in STRATEGIES if n not in names)
         self.encoder_parameters = {m: count(e) for m, e in self.encoders.items()}
         self.parameters = {
             n: sum(p.numel() for k, p in m.named_parameters() if not k.startswith("encoders.")) for n, m in self.models.items()
@@ -182,9 +186,9 @@ class Lab:
         for m in self.modalities:
             if inputs.get(m) is None:
                 continue
-            result = media.load(m, inputs[m])
+            result = media.load(self.task.kinds[m], inputs[m])
             level = severity.get(m, 0)
-            loaded[m] = corrupt(m, result.medium, level, np.random.default_rng([level, MODALITIES.index(m)]))
+            loaded[m] = corrupt(self.task.kinds[m], result.medium, level, np.random.default_rng([level, self.modalities.index(m)]))
             notes += result.notes
         if not loaded:
             raise FusionError(f"There is nothing to look at yet: give at least one of {', '.join(self.modalities)}.")
@@ -222,15 +226,16 @@ class Lab:
         auxiliary = None
         if output.auxiliary is not None:
             answers = {q: v[0].softmax(-1).tolist() for q, v in output.auxiliary.items()}
-            auxiliary = {q: dict(zip(self.task.auxiliary[q], p, strict=True)) for q, p in answers.items()}
+            auxiliary = {q: dict(zip(self.task.heads.questions[q], p, strict=True)) for q, p in answers.items()}
         attention = {pair: a[0].cpu().numpy() for pair, a in output.attention.items()}
         nothing = np.full(len(self.labels), 1 / len(self.labels))
         contributions = {m: float(probs[best] - subsets.get(tuple(x for x in given if x != m), nothing)[best]) for m in given}
         box = mask = found = None
-        if fused.place is not None and "image" in given and len(given) > 1:
+        where = self.task.heads.localization
+        if fused.place is not None and where and where.image in given and len(given) > 1:
             found = float(fused.place.found[0].sigmoid())
             if found >= 0.5:
-                box = _on_picture(fused.place.box[0].tolist(), layouts["image"])
+                box = _on_picture(fused.place.box[0].tolist(), layouts[where.image])
                 mask = fused.place.mask[0].sigmoid().cpu().numpy()
         known = None if self.thresholds[name] is None else self._knows(name, subsets, tuple(given))
         return Prediction(self.labels[best], self._named(probs), weights, contributions, votes, attention, layouts,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError
@@ -22,6 +22,7 @@ from fusion.config import EncoderConfig, StrategyConfig, load_config, save_confi
 from fusion.encoders import ENCODERS, Encoder
 from fusion.heads.localization import Placed, PlaceHead
 from fusion.strategies import STRATEGIES, Strategy, Unimodal
+from fusion.tasks import Task
 from fusion.types import Features, FusionError, FusionOutput
 
 Batch = dict[str, tuple[Tensor, Tensor]]  # {modality: (values, mask)} as `fusion.encoders.collate` makes them
@@ -76,6 +77,21 @@ def build_strategy(config: StrategyConfig) -> Strategy:
     if kind is None:
         raise FusionError(f"There is no strategy named {config.name!r}; there are {', '.join(STRATEGIES)}.")
     return kind(config.modalities, config.embed_dim, config.num_classes, **config.options)
+
+
+def strategy_options(task: Task, name: str) -> dict[str, Any]:
+    """Arguments that a strategy is built with for a task, beside modalities, width and classes."""
+    kind = STRATEGIES.get(name)
+    if kind is None:
+        return {}
+    questions = {question: len(answers) for question, answers in task.heads.questions.items()}
+    return kind.options_for(questions, task.heads.localization is not None, dict(task.kinds))
+
+
+def grid_of(task: Task, modalities: tuple[str, ...]) -> int:
+    """Image tokens along one side where the task asks for a place and the picture is among the modalities, else 0."""
+    where = task.heads.localization
+    return where.grid if where and where.image in modalities else 0
 
 
 def save_weights(folder: Path, state: dict[str, Tensor], config: EncoderConfig | StrategyConfig, half: bool = False) -> None:

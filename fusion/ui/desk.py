@@ -72,7 +72,7 @@ class Desk:
         self._open_library = open_library
         self.lab, self.examples, self.uploads = lab, examples, uploads
         self._make = lru_cache(EXAMPLES_KEPT)(make_example)  # every edit beside an example asks for the whole of it
-        self.pen = FINE_PEN if lab.task.grid else PEN  # where several things share a picture, each is small
+        self.pen = FINE_PEN if lab.task.heads.localization else PEN  # where several things share a picture, each is small
         self._answers: OrderedDict[str, Answer] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -156,7 +156,7 @@ class Desks:
         Raises:
             FusionError: weights cannot be used, or there is no such encoder, in one sentence.
         """
-        own = {m: name for m, name in choose(TASKS[task], readers).items() if name != TASKS[task].compact[m]} if readers else {}
+        own = {m: name for m, name in choose(TASKS[task], readers).items() if name != TASKS[task].encoders[m]} if readers else {}
         key = (task, json.dumps(own, sort_keys=True))
         with self._lock:
             if key not in self._desks:
@@ -183,6 +183,11 @@ def open_library(lab: Any) -> Any:
 
 def shipped_tasks(checkpoints: Path = CHECKPOINTS) -> list[str]:
     """Tasks with weights of at least one strategy and of all their encoders."""
-    return [name for name, task in TASKS.items()
-            if any((checkpoints / name / s / "model.safetensors").exists() for s in STRATEGIES)
-            and all((checkpoints / home / "encoders" / m / "model.safetensors").exists() for m, home in task.encoders.items())]  # fmt: skip
+    found = []
+    for name, task in TASKS.items():
+        strategies = [checkpoints / name / strategy for strategy in STRATEGIES]
+        encoders = [checkpoints / home / "encoders" / m for m, home in task.encoder_tasks.items()]
+        trained = any((folder / "model.safetensors").exists() for folder in strategies)
+        if trained and all((folder / "model.safetensors").exists() for folder in encoders):
+            found.append(name)
+    return found

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from fusion.tasks import TASKS
-from fusion.tasks.digits_add import held_out
+from fusion.tasks.digits_add.pairs import held_out
 from fusion.training.features import FeatureCache, StrategyData, drop_modalities, make_batch
 from fusion.types import MODALITIES
 

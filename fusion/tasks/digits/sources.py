@@ -112,6 +112,9 @@ def _read_unipen(text: str) -> tuple[list[Strokes], np.ndarray, np.ndarray]:
     return [drawings[i] for i in kept], np.array(labels)[kept], np.array(writers)[kept]
 
 
+SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
+
+
 def load_fsdd(data: Path, split: str, leave_out: str | None = None) -> Recordings:
     """Spoken digits at 8 kHz. Test is index 0-4, val 5-9, train the rest (the official split has no val).
 
