@@ -1,6 +1,6 @@
 """Fusion Lab's page: `python app.py`, then open the address it prints.
 
-python app.py [--device auto|cpu|cuda|mps] [--host 127.0.0.1] [--port 7860] [--share]
+python app.py [--device auto|cpu|cuda|mps] [--host 127.0.0.1] [--port 7860] [--share] [--backbones none]
 """
 
 from __future__ import annotations
@@ -16,38 +16,82 @@ if TYPE_CHECKING:
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio is imported: nothing is sent anywhere
 
 
-def build_app(lab: Any = None, device: str = "auto") -> gr.Blocks:
-    """The page around a lab; without one, around every task that has weights, each loaded when it is first chosen."""
+def build_app(lab: Any = None, device: str = "auto", backbones: str = "none") -> gr.Blocks:
+    """The page around a lab; without one, around every task, each loaded when it is first chosen.
+
+    `backbones` says which pretrained encoders visitors may load: "all", "none", or hub ids and folders with commas.
+
+    Raises:
+        FusionError: there is no such device, or no task that could be used, in one sentence.
+    """
     from functools import partial
 
     import fusion
-    from fusion.tasks import DEFAULT
-    from fusion.ui.desk import shipped_tasks
+    from fusion.loading import lacks_weights
+    from fusion.tasks import TASKS
     from fusion.ui.page import build_page
+    from fusion.ui.security import BackbonePolicy
 
+    policy = BackbonePolicy(backbones)
     if lab is not None:
-        return build_page({lab.task.name: lambda: lab})
-    return build_page({task: partial(fusion.load, task, device=device) for task in shipped_tasks() or [DEFAULT]})
+        return build_page({lab.task.name: lambda: lab}, backbones=policy)
+    labs = {name: partial(fusion.load, name, device=device) for name in TASKS}
+    lacking = {name: lacks_weights(task) for name, task in TASKS.items()}
+    unavailable = {name: sentence for name, sentence in lacking.items() if sentence}
+    return build_page(labs, unavailable=unavailable, backbones=policy)
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="auto", help="auto takes cuda, then mps, then cpu")
     parser.add_argument("--host", default=None, help="0.0.0.0 lets other machines in; camera and microphone then need https")
-    parser.add_argument("--port", type=int, default=None, help="the first free one from 7860 on, if not given")
+    parser.add_argument("--port", type=port_number, default=None, help="the first free one from 7860 on, if not given")
     parser.add_argument("--share", action="store_true", help="also make a public address through Gradio's servers")
+    parser.add_argument(
+        "--backbones",
+        default=None,
+        help="pretrained encoders that visitors may load: all, none, or hub ids and folders with commas; "
+        "by default all where only this machine reaches the page, else none",
+    )
     options = parser.parse_args(arguments)
 
     from fusion.types import FusionError
+
+    try:
+        serve(options)
+    except FusionError as error:  # no such device, no weights, a taken port: one sentence, not a traceback
+        print(error, file=sys.stderr)
+        sys.exit(2)
+
+
+def serve(options: argparse.Namespace) -> None:
+    """Builds the page and serves it until it is stopped.
+
+    Raises:
+        FusionError: what keeps it from being built or served, in one sentence.
+    """
+    from fusion.types import FusionError
     from fusion.ui.cores import leave_one_core
+    from fusion.ui.serving import check_address, check_uploads, upload_folder
+
+    check_address(options.host, options.port)
+    check_uploads(upload_folder())
     from fusion.ui.page import launch_options
+    from fusion.ui.security import is_local
 
     leave_one_core()
+    local = is_local(options.host or os.environ.get("GRADIO_SERVER_NAME"), options.share or "GRADIO_SHARE" in os.environ)
+    app = build_app(device=options.device, backbones=options.backbones or ("all" if local else "none"))
     try:
-        app = build_app(device=options.device)
-    except FusionError as error:  # no such device, no weights: one sentence, not a traceback
-        sys.exit(str(error))
-    app.launch(**launch_options(options.host, options.port, options.share))
+        app.launch(**launch_options(options.host, options.port, options.share))
+    except OSError as error:  # somebody else was faster, or no port is free
+        raise FusionError(f"The page cannot be served: {error.strerror or str(error).splitlines()[0]}.") from error
+
+
+def port_number(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or not 0 < int(text) < 65536:
+        raise argparse.ArgumentTypeError(f'"{text}" is not a port, which is a number from 1 to 65535')
+    return int(text)
 
 
 if __name__ == "__main__":

@@ -39,7 +39,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import sys
 from collections.abc import Sequence
@@ -47,6 +46,7 @@ from contextlib import redirect_stdout
 from typing import Any
 
 import fusion
+from fusion.tables import aligned, leaves, plain
 from fusion.tasks import DEFAULT, TASKS
 from fusion.types import MODALITIES, FusionError, Prediction
 
@@ -64,12 +64,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except FusionError as error:
         print(error, file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("Interrupted; what was finished before is kept.", file=sys.stderr)
-        return 130
     except BrokenPipeError:  # the reader of a pipe, such as `head`, has seen enough; a second flush at exit would complain again
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:  # a folder that cannot be read, a full disk
+        print(f"{error.filename or 'A file'} cannot be used: {error.strerror or type(error).__name__}.", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("Interrupted; what was finished before is kept.", file=sys.stderr)
+        return 130
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -106,14 +109,15 @@ def predict(
         raise FusionError(f"--severity names {', '.join(strays)}, but no such medium is given.")
     with redirect_stdout(sys.stderr):  # stdout is the answer's alone, whatever a library prints
         lab = fusion.load(task, device=device, encoders=encoders)
-        if not lab.strategies:
+        if not lab.strategies or strategy in lab.untrained:
             from fusion.training import heads
 
             print("No strategy has been trained on these encoders yet; this is done now and kept.")
             heads.run(task, encoders)
             lab = fusion.load(task, device=device, encoders=encoders)
+        print(*unavailable(lab), sep="", end="")
         names = (*lab.strategies, *lab.baselines)
-        if strategy not in ("all", *names):
+        if strategy not in ("all", *names, *lab.unavailable):
             raise FusionError(f'The task "{task}" has no strategy "{strategy}"; it has: all, {", ".join(names)}.')
         encoded = lab.encode(inputs, severity=severity)
         found = lab.compare(encoded) if strategy == "all" else {strategy: lab.predict(encoded, strategy=strategy)}
@@ -124,9 +128,15 @@ def predict(
             "notes": list(encoded.notes),
             "predictions": {name: describe_prediction(prediction, attention) for name, prediction in found.items()},
         }
-        print(json.dumps(_plain(report), ensure_ascii=False, indent=2, allow_nan=False))
+        print(json.dumps(plain(report), ensure_ascii=False, indent=2, allow_nan=False))
     else:
         print("\n".join([*table(found), *encoded.notes]))
+
+
+def unavailable(lab: Any) -> list[str]:
+    """A line for everything of a task that cannot be used, and for what has not been trained yet."""
+    missing = f"Not trained on these encoders yet: {', '.join(lab.untrained)}; `python -m fusion train --encoders ...` does it."
+    return [f"{sentence}\n" for sentence in (*lab.unavailable.values(), *([missing] if lab.untrained else ()))]
 
 
 def train(data: str | None, encoders: str | dict[str, str] | None = None, **options: Any) -> None:
@@ -134,7 +144,7 @@ def train(data: str | None, encoders: str | dict[str, str] | None = None, **opti
     if encoders:
         from fusion.training import heads
 
-        heads.run(options["task"], encoders, data, options["strategy"])
+        heads.run(options["task"], encoders, data, options["strategy"], anew=True)
     else:
         data = _data_folder(data)
         from fusion.training import train
@@ -148,11 +158,11 @@ def evaluate(data: str | None, as_json: bool, **options: Any) -> None:
     with redirect_stdout(sys.stderr):
         from fusion.evaluation import evaluate
 
-        report = _plain(evaluate.run(data=data, **options))
+        report = plain(evaluate.run(data=data, **options))
     if as_json:
         print(json.dumps(report, ensure_ascii=False, indent=2, allow_nan=False))
     else:
-        print("\n".join(_aligned(_leaves(report))))
+        print("\n".join(aligned(leaves(report))))
 
 
 def bench(as_json: bool, **options: Any) -> None:
@@ -160,14 +170,14 @@ def bench(as_json: bool, **options: Any) -> None:
     with redirect_stdout(sys.stderr):
         from fusion.benchmark import bench
 
-        report = _plain(bench.run(**options))
+        report = plain(bench.run(**options))
     if as_json:
         print(json.dumps(report, ensure_ascii=False, indent=2, allow_nan=False))
         return
     for sentence, rows in bench.tables(report):
         columns = enumerate(zip(*rows, strict=True))
         numbers = [n for n, (_, *cells) in columns if all(cell[:1].isdigit() for cell in cells if cell)]
-        print("\n".join([sentence, *_aligned(rows, numbers), ""]))
+        print("\n".join([sentence, *aligned(rows, numbers), ""]))
 
 
 def download(task: str, data: str | None) -> None:
@@ -224,7 +234,7 @@ def table(found: dict[str, Prediction]) -> list[str]:
         if any(cell != "-" for cell in column):
             for row, cell in zip(rows, [heading, *column], strict=True):
                 row.append(cell)
-    return _aligned(rows, right=(2, 3))
+    return aligned(rows, right=(2, 3))
 
 
 def _add_predict(commands: Any) -> None:
@@ -351,40 +361,6 @@ def _data_folder(data: str | None) -> str:
     if not os.path.isdir(data):
         raise FusionError(f"There is no folder {data}; `python -m fusion download --data {data}` makes and fills it.")
     return data
-
-
-def _plain(value: Any) -> Any:
-    """What JSON knows: arrays and NumPy numbers as Python's own, tuples as lists, numbers that are not finite as None."""
-    if isinstance(value, dict):
-        return {str(key): _plain(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
-    if hasattr(value, "tolist"):
-        return _plain(value.tolist())
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value
-
-
-def _leaves(report: Any, name: str = "") -> list[tuple[str, str]]:
-    """(dotted name, value) of every number and word of a nested report, in order."""
-    parts = report.items() if isinstance(report, dict) else enumerate(report) if isinstance(report, list) else None
-    if parts is None:
-        return [(name, f"{report:.4f}" if isinstance(report, float) else str(report))]
-    return [leaf for key, part in parts for leaf in _leaves(part, f"{name}.{key}" if name else str(key))]
-
-
-def _aligned(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> list[str]:
-    """Columns as wide as their widest cell, two spaces between them; those in `right` end flush."""
-    if not rows:
-        return []
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            cell.rjust(width) if n in right else cell.ljust(width) for n, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
 
 
 if __name__ == "__main__":

@@ -13,18 +13,16 @@ checkpoints/<task>/classical/<strategy>/      heads of the set "classical"
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from fusion.config import cache_folder
 from fusion.encoders import CLASSICAL, ENCODERS
+from fusion.files import load_tensors, save_tensors
 from fusion.tasks import COMPACT, TASKS, Task
 from fusion.types import FusionError
 
@@ -110,20 +108,29 @@ class References:
 
     @classmethod
     def load(cls, path: Path) -> References | None:
-        """None where there are none, or where the file cannot be read."""
+        """None where there are none, or where the file cannot be used."""
         try:
-            found = load_file(path)
-            pooled, content = found.pop("pooled"), found.pop("content")
-            (labels,) = found.values()  # older files call them otherwise
-            return cls(pooled, labels.long(), content.long())
-        except (OSError, SafetensorError, KeyError, ValueError):
+            return cls.read(path)
+        except FusionError:
             return None
 
+    @classmethod
+    def read(cls, path: Path) -> References:
+        """What `save` wrote.
+
+        Raises:
+            FusionError: the file is missing or damaged, in one sentence.
+        """
+        found = load_tensors(path)
+        pooled, content = found.pop("pooled", None), found.pop("content", None)
+        labels = next(iter(found.values()), None)  # "labels"; older files call them otherwise
+        whole = all(isinstance(x, Tensor) for x in (pooled, labels, content))
+        if not whole or pooled.ndim != 2 or not len(pooled) or labels.shape != pooled.shape[:1] or content.shape != labels.shape:
+            raise FusionError(f"{path.parent.name}/{path.name} holds no reference samples.")
+        return cls(pooled, labels.long(), content.long())
+
     def save(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        tensors = {"pooled": self.pooled.half(), "labels": self.labels.to(torch.int8), "content": self.content.to(torch.int8)}
-        save_file({k: v.contiguous() for k, v in tensors.items()}, path.with_suffix(".part"))
-        os.replace(path.with_suffix(".part"), path)
+        save_tensors(path, {"pooled": self.pooled.half(), "labels": self.labels.to(torch.int8), "content": self.content.to(torch.int8)})
 
 
 def _digest(*parts: str) -> str:

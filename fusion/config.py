@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import json
+import math
 import os
-from dataclasses import asdict, dataclass, field, fields
+import types
+import typing
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+from fusion.files import load_json, save_json
 from fusion.types import MODALITIES, FusionError
 
 CHECKPOINTS = Path(__file__).resolve().parent.parent / "checkpoints"
@@ -15,15 +18,24 @@ CHECKPOINTS = Path(__file__).resolve().parent.parent / "checkpoints"
 
 def cache_folder() -> Path:
     """What is made on this machine and kept: the variable FUSION_CACHE, or a folder in the user's own cache."""
-    return Path(os.environ.get("FUSION_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fusion-lab")
+    if named := os.environ.get("FUSION_CACHE"):
+        return Path(named)
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fusion-lab"
+    except RuntimeError as error:  # a user without a home
+        raise FusionError("There is no home folder to keep anything in; the variable FUSION_CACHE names another.") from error
 
 
 @dataclass(frozen=True)
 class EncoderConfig:
-    """Which encoder (a name of `fusion.encoders.ENCODERS`) and the arguments it is built with."""
+    """Which encoder (a name of `fusion.encoders.ENCODERS`) and the arguments it is built with.
+
+    shift: how far its answers lie from what they answer to, measured with these weights (`fusion.encoders.centring`); empty where not.
+    """
 
     name: str
     options: dict[str, Any] = field(default_factory=dict)
+    shift: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,22 +73,48 @@ class TrainConfig:
 Config = TypeVar("Config", EncoderConfig, StrategyConfig, TrainConfig)
 
 
+LIMITS = {"num_classes": (1, 10_000), "embed_dim": (1, 4096), "grid": (0, 256)}  # a damaged number must not ask for all memory
+
+
 def save_config(path: Path, config: EncoderConfig | StrategyConfig | TrainConfig) -> None:
-    Path(path).write_text(json.dumps(asdict(config), indent=2) + "\n")
+    save_json(Path(path), asdict(config), indent=2)
 
 
 def load_config(path: Path, kind: type[Config]) -> Config:
-    """Reads what `save_config` wrote; an unknown or missing entry is one clear sentence."""
-    try:
-        data = json.loads(Path(path).read_text())
-        unknown = set(data) - {f.name for f in fields(kind)}
-        if unknown:
-            raise FusionError(f"The configuration {Path(path).name} has entries this version does not know: {', '.join(sorted(unknown))}.")
-        data = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
-        return kind(**data)
-    except FileNotFoundError as error:
-        raise FusionError(f"There is no {Path(path).name} in {Path(path).parent.name}.") from error
-    except (OSError, json.JSONDecodeError, TypeError) as error:
-        raise FusionError(
-            f"The configuration {Path(path).parent.name}/{Path(path).name} cannot be read: {type(error).__name__}."
-        ) from error
+    """Reads what `save_config` wrote.
+
+    Raises:
+        FusionError: the file is missing or damaged, or an entry is unknown, missing, or of a wrong type, in one sentence.
+    """
+    path = Path(path)
+    data, hints, where = load_json(path), typing.get_type_hints(kind), f"{path.parent.name}/{path.name}"
+    if not isinstance(data, dict):
+        raise FusionError(f"The configuration {where} is not a table of entries.")
+    if unknown := set(data) - set(hints):
+        raise FusionError(f"The configuration {where} has entries this version does not know: {', '.join(sorted(unknown))}.")
+    for name, value in data.items():
+        least, most = LIMITS.get(name, (-math.inf, math.inf))
+        if not _fits(value, hints[name]) or (isinstance(value, int) and not least <= value <= most):
+            raise FusionError(f"The configuration {where} has a wrong value for {name}.")
+    needed = [f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING]
+    if missing := [name for name in needed if name not in data]:
+        raise FusionError(f"The configuration {where} lacks {missing[0]}.")
+    return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items()})
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value out of JSON is of the type that a configuration names for it; a list stands for a tuple."""
+    kind, inside = typing.get_origin(hint), typing.get_args(hint)
+    if kind is types.UnionType:
+        return any(_fits(value, one) for one in inside)
+    if kind is dict:
+        return isinstance(value, dict) and all(_fits(part, inside[1]) for part in value.values())
+    if kind is tuple:
+        return isinstance(value, list) and all(_fits(part, inside[0]) for part in value)
+    if hint is Any:
+        return True
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, hint)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import combinations
 from pathlib import Path
@@ -15,11 +15,13 @@ import torch
 from torch import Tensor
 
 from fusion import media
-from fusion.choice import choose, encoder_folder, heads_folder
-from fusion.config import CHECKPOINTS, StrategyConfig, load_config
+from fusion.choice import choose
+from fusion.config import CHECKPOINTS
+from fusion.encoded_cache import EncodedCache, fingerprint
 from fusion.encoders import Prepared
 from fusion.library import Library, count, encode
-from fusion.model import Fused, FusionModel, load_model, present_mask
+from fusion.loading import lacks_weights, load_parts
+from fusion.model import Fused, FusionModel, present_mask
 from fusion.strategies import STRATEGIES, Unimodal
 from fusion.tasks import Task, find_task
 from fusion.tasks.corruptions import corrupt
@@ -46,6 +48,7 @@ class Encoded:
 
     media    {modality: medium as the encoders got it, after corruption}
     notes    one sentence for each thing that was trimmed, scaled or assumed
+    keys     {modality: what its features are remembered by}; None where they are not remembered
     """
 
     media: dict[str, Medium]
@@ -53,6 +56,7 @@ class Encoded:
     prepared: dict[str, Prepared]
     features: dict[str, Features]  # batch of one, with layouts
     seconds: dict[str, float]
+    keys: dict[str, Hashable] = field(default_factory=dict)
 
 
 class Lab:
@@ -63,6 +67,8 @@ class Lab:
         device, precision: where and how it computes.
         choice: {modality: name of its encoder}; library: all encoders that could be chosen.
         parameters: {strategy: trained numbers of the strategy and its head}; encoder_parameters: {modality: of its encoder}.
+        unavailable: {strategy, baseline, or modality whose encoder is meant: why it cannot be used, in one sentence}; the rest answers.
+        untrained: names of strategies and baselines that can be trained here on a choice of encoders, and are not, or not wholly.
     """
 
     precision = "float32"
@@ -76,22 +82,17 @@ class Lab:
     ) -> None:
         """`encoders` is a set's name or {modality: encoder}, see `fusion.choice`; the strategies are those trained on it, maybe none."""
         self.task, self.device = find_task(task), pick_device(device)
-        name = self.task.name
         self.modalities, self.labels = self.task.modalities, self.task.labels
         self.choice = choose(self.task, encoders)
-        folders = [encoder_folder(checkpoints, self.task, m, self.task.encoders[m]) for m in self.modalities]
-        if not (checkpoints / name).is_dir() or not all(folder.is_dir() for folder in folders):
-            raise FusionError(f"The task {name} has no trained weights in {checkpoints.name}/{name}; `python -m fusion train` makes them.")
+        if sentence := lacks_weights(self.task, checkpoints):
+            raise FusionError(sentence)
         self.library = Library(self.task, self.device, checkpoints)
-        self.encoders = {m: self.library.load(m, name) for m, name in self.choice.items()}
-        home = heads_folder(checkpoints, self.task, self.choice)
-        names = [n for n in (*STRATEGIES, *(f"{m}_only" for m in self.modalities)) if (home / n / "model.safetensors").exists()]
-        self.models: dict[str, FusionModel] = {n: load_model(home / n, self.encoders).to(self.device) for n in names}
-        configs = {n: load_config(home / n / "config.json", StrategyConfig) for n in names}
-        self.thresholds, self.sure = {n: c.thresholds for n, c in configs.items()}, {n: c.sure for n, c in configs.items()}
-        self.strategies = tuple(n for n in names if n in STRATEGIES)
-        self.baselines = tuple(n for n in names if n not in STRATEGIES)
-        self.untrained = tuple(n for n in STRATEGIES if n not in names)
+        loaded = load_parts(self.library, self.choice)
+        self.encoders, self.models, self.unavailable, self.untrained = loaded.encoders, loaded.models, loaded.unavailable, loaded.untrained
+        self.thresholds = {n: c.thresholds for n, c in loaded.configs.items()}
+        self.sure = {n: c.sure for n, c in loaded.configs.items()}
+        self.strategies = tuple(n for n in self.models if n in STRATEGIES)
+        self.baselines = tuple(n for n in self.models if n not in STRATEGIES)
         self.encoder_parameters = {m: count(e) for m, e in self.encoders.items()}
         self.parameters = {
             n: sum(p.numel() for k, p in m.named_parameters() if not k.startswith("encoders.")) for n, m in self.models.items()
@@ -104,24 +105,38 @@ class Lab:
         title = f"{name.removesuffix('_only').capitalize()} alone" if kind is Unimodal else kind.title
         return Description(name, title, (kind.__doc__ or "").strip().splitlines()[0], kind.formula, kind.paper, kind.fuses)
 
-    def encode(self, inputs: Inputs, severity: Mapping[str, int] | None = None) -> Encoded:
+    def encode(self, inputs: Inputs, severity: Mapping[str, int] | None = None, cache: EncodedCache | None = None) -> Encoded:
         """Loads, corrupts where asked, and encodes any non-empty subset of the modalities.
 
         Args:
             inputs: {modality: path, bytes, array or text}, see `fusion.media.load`; None counts as missing.
             severity: {modality: 0-5}, see `fusion.tasks.corruptions`; the same severity gives the same corruption.
+            cache: media and features that it holds are not computed again. The answer is the same with and without it.
 
         Raises:
             FusionError: one sentence for a person: nothing given, an unknown modality, a medium that cannot be read.
         """
-        loaded, notes = self._load(inputs, severity or {})
-        prepared, features, seconds = {}, {}, {}
-        for m, medium in loaded.items():
-            start = time.perf_counter()
-            prepared[m] = self.encoders[m].prepare(medium)
-            features[m] = self._features(m, [prepared[m]])
-            seconds[m] = time.perf_counter() - start
-        return Encoded(loaded, notes, prepared, features, seconds)
+        severity = severity or {}
+        self._check_inputs(inputs, severity)
+        found = Encoded({}, (), {}, {}, {})
+        notes: list[str] = []
+        for m in self.modalities:
+            if inputs.get(m) is None:
+                continue
+            if m in self.unavailable:
+                notes.append(self.unavailable[m])
+                continue
+            source, level = None if cache is None else source_key(m, inputs[m]), severity.get(m, 0)
+            medium, said = self._load(m, inputs[m], level, cache, source)
+            if source is not None and cache is not None:
+                found.keys[m] = ("features", m, source, level, cache.number(self.encoders[m]))
+            encoded = remember(cache, found.keys.get(m), lambda m=m, medium=medium: self._encode(m, medium))
+            found.media[m] = medium
+            found.prepared[m], found.features[m], found.seconds[m] = encoded
+            notes += said
+        if not found.media:  # no encoder that is there reads what was given
+            raise FusionError(notes[0])
+        return replace(found, notes=tuple(notes))
 
     def predict(self, inputs: Inputs | Encoded, strategy: str = "cross_attention") -> Prediction:
         """The answer of one strategy, with its attention and the effect of leaving each modality out."""
@@ -143,7 +158,7 @@ class Lab:
         """Answers to many inputs, each with its own subset of modalities; one pass of each encoder, without attention."""
         self._check(strategy)
         model = self.models[strategy]
-        loaded = [self._load(i, {})[0] for i in inputs]
+        loaded = [self._load_all(i) for i in inputs]
         given = [[m for m in model.strategy.modalities if m in media_of] for media_of in loaded]
         if not all(given):
             raise FusionError(
@@ -165,34 +180,56 @@ class Lab:
             found.append(self._prediction(strategy, fused, names, subsets, places, time.perf_counter() - start))
         return found
 
-    def see(self, inputs: Inputs | Encoded) -> dict[str, Seen]:
-        """What each encoder saw, for drawing."""
-        encoded = inputs if isinstance(inputs, Encoded) else self.encode(inputs)
-        seen = {}
-        for m, f in encoded.features.items():
-            p, tokens = encoded.prepared[m], f.tokens[0].cpu().numpy()
-            seen[m] = Seen(
-                self.encoders[m].picture(p.values), p.extent, p.layout, f.weights[0].cpu().numpy(), np.linalg.norm(tokens, axis=-1),
-                f.pooled[0].cpu().numpy(), encoded.seconds[m], self.encoder_parameters[m],
-            )  # fmt: skip
-        return seen
+    def see(self, inputs: Inputs | Encoded, cache: EncodedCache | None = None) -> dict[str, Seen]:
+        """What each encoder saw, for drawing; `cache` as for `encode`."""
+        encoded = inputs if isinstance(inputs, Encoded) else self.encode(inputs, cache=cache)
+        keys = {m: (key := encoded.keys.get(m)) and ("seen", key) for m in encoded.features}
+        return {m: remember(cache, keys[m], lambda m=m: self._see(m, encoded)) for m in encoded.features}
 
-    def _load(self, inputs: Inputs, severity: Mapping[str, int]) -> tuple[dict[str, Medium], tuple[str, ...]]:
+    def _see(self, modality: str, encoded: Encoded) -> Seen:
+        features, prepared = encoded.features[modality], encoded.prepared[modality]
+        tokens = features.tokens[0].cpu().numpy()
+        return Seen(
+            self.encoders[modality].picture(prepared.values), prepared.extent, prepared.layout, features.weights[0].cpu().numpy(),
+            np.linalg.norm(tokens, axis=-1), features.pooled[0].cpu().numpy(), encoded.seconds[modality],
+            self.encoder_parameters[modality],
+        )  # fmt: skip
+
+    def _check_inputs(self, inputs: Inputs, severity: Mapping[str, int]) -> None:
+        """Raises a FusionError for an unknown modality, or where nothing is given."""
         unknown = [m for m in (*inputs, *severity) if m not in self.modalities]
         if unknown:
             raise FusionError(f"There is no modality named {unknown[0]!r}; there are {', '.join(self.modalities)}.")
-        loaded: dict[str, Medium] = {}
-        notes: list[str] = []
-        for m in self.modalities:
-            if inputs.get(m) is None:
-                continue
-            result = media.load(self.task.kinds[m], inputs[m])
-            level = severity.get(m, 0)
-            loaded[m] = corrupt(self.task.kinds[m], result.medium, level, np.random.default_rng([level, self.modalities.index(m)]))
-            notes += result.notes
-        if not loaded:
+        if all(medium is None for medium in inputs.values()):
             raise FusionError(f"There is nothing to look at yet: give at least one of {', '.join(self.modalities)}.")
-        return loaded, tuple(notes)
+
+    def _load(
+        self, modality: str, given: Any, level: int, cache: EncodedCache | None = None, source: str | None = None
+    ) -> tuple[Medium, tuple[str, ...]]:
+        """One medium as its encoder gets it, and the notes on it; `source` is what the cache knows the given medium by."""
+        kind = self.task.kinds[modality]
+        loaded = remember(cache, source and ("loaded", modality, source), lambda: media.load(kind, given))
+        if level == 0:
+            return loaded.medium, loaded.notes
+        rng = np.random.default_rng([level, self.modalities.index(modality)])
+        key = source and ("corrupted", modality, source, level)
+        return remember(cache, key, lambda: corrupt(kind, loaded.medium, level, rng)), loaded.notes
+
+    def _load_all(self, inputs: Inputs) -> dict[str, Medium]:
+        """All media of one input, without corruption."""
+        self._check_inputs(inputs, {})
+        given = [m for m in self.modalities if inputs.get(m) is not None]
+        usable = [m for m in given if m not in self.unavailable]
+        if not usable:
+            raise FusionError(self.unavailable[given[0]])
+        return {m: self._load(m, inputs[m], 0)[0] for m in usable}
+
+    def _encode(self, modality: str, medium: Medium) -> tuple[Prepared, Features, float]:
+        """Prepared values and features (batch of one) of a medium, and the seconds that both took."""
+        start = time.perf_counter()
+        prepared = self.encoders[modality].prepare(medium)
+        features = self._features(modality, [prepared])
+        return prepared, features, time.perf_counter() - start
 
     def _features(self, modality: str, prepared: list[Prepared]) -> Features:
         found = encode(self.encoders[modality], prepared)
@@ -251,12 +288,26 @@ class Lab:
         return dict(zip(self.labels, probs.tolist(), strict=True))
 
     def _check(self, name: str) -> None:
-        if not self.strategies:
-            raise FusionError(
-                "No strategy has been trained on these encoders yet; `python -m fusion train --encoders ...` does it in a minute."
-            )
+        if name in self.unavailable and name not in self.modalities:
+            raise FusionError(self.unavailable[name])
+        if name in self.untrained or not self.models:
+            which = "No strategy has" if not self.models else f"The strategy {name} has not"
+            raise FusionError(f"{which} been trained on these encoders yet; `python -m fusion train --encoders ...` does it in a minute.")
         if name not in self.models:
             raise FusionError(f"There is no strategy named {name!r}; there are {', '.join(self.models)}.")
+
+
+def remember(cache: EncodedCache | None, key: Hashable, make: Callable[[], Any]) -> Any:
+    """`make()`, or what the cache holds by this key."""
+    return make() if cache is None else cache.remember(key, make)
+
+
+def source_key(modality: str, source: Any) -> str | None:
+    """The fingerprint of what a person gave for a modality; None where it has none, so that it is loaded anew."""
+    try:
+        return fingerprint(Path(source) if modality != "text" and isinstance(source, str) else source)
+    except (TypeError, OSError, ValueError):
+        return None
 
 
 @cache
@@ -270,10 +321,19 @@ def pick_device(name: str) -> str:
     """ "auto" takes cuda, then mps, then cpu; a named device that is not there is one clear sentence."""
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
-        return next(d for d, usable in there.items() if usable)
-    if not there.get(name.split(":")[0], False):
+        return next(d for d, usable in there.items() if usable and _works(d))
+    if not there.get(name.split(":")[0], False) or not _works(name):
         raise FusionError(f"The device {name!r} is not available; there is {', '.join(d for d, usable in there.items() if usable)}.")
     return name
+
+
+def _works(device: str) -> bool:
+    """Whether anything can be put there: the third of two cards is not there, nor one whose driver is broken."""
+    try:
+        torch.zeros(1, device=device)
+        return True
+    except (RuntimeError, AssertionError):
+        return False
 
 
 def _rows(features: Features, index: Tensor) -> Features:

@@ -8,7 +8,7 @@ library.inside("image", "image_lbp", medium) -> Inside
 
 from __future__ import annotations
 
-import json
+import logging
 import os
 import threading
 import time
@@ -21,11 +21,14 @@ import torch
 from fusion.choice import BACKBONE, References, check_name, encoder_folder, names_of
 from fusion.config import CHECKPOINTS
 from fusion.encoders import ENCODERS, Encoder, FixedEncoder, Prepared, collate
+from fusion.files import load_json
 from fusion.model import load_encoder, load_weights
 from fusion.tasks import Task, find_task
 from fusion.types import Features, FusionError, Inside, Medium, Scatter, Seen
 
+logger = logging.getLogger(__name__)
 FACTS = "facts.json"  # beside an encoder's weights: what it was trained on, and how well a linear probe reads it
+KINDS = {"probe": int | float, "trained_on": str}  # of the entries that are shown
 SHOWN, BACKBONES_KEPT = 400, 2
 
 
@@ -39,7 +42,7 @@ class Library:
 
     def names(self, modality: str) -> tuple[str, ...]:
         """Encoders whose weights are here, the compact one first."""
-        return tuple(n for n in names_of(self.task.kinds[modality]) if (self._folder(modality, n) / "model.safetensors").exists())
+        return tuple(n for n in names_of(self.task.kinds[modality]) if os.path.exists(self._folder(modality, n) / "model.safetensors"))
 
     def load(self, modality: str, name: str) -> Encoder:
         """An encoder by name or "backbone:<hub id or path>", in eval mode.
@@ -72,22 +75,28 @@ class Library:
         features = encode(encoder, [prepared])
         seconds = middle - start, time.perf_counter() - middle
         panels = tuple(encoder.inside(medium, prepared))
-        facts = self.facts(modality, name)
+        facts, scatter, notes = self._measured(modality, name, features)
         tokens = features.tokens[0].cpu().numpy()
         seen = Seen(
             encoder.picture(prepared.values), prepared.extent, prepared.layout, features.weights[0].cpu().numpy(),
             np.linalg.norm(tokens, axis=-1), features.pooled[0].cpu().numpy(), sum(seconds), count(encoder),
         )  # fmt: skip
-        scatter = self._scatter(modality, name, features)
-        return Inside(name, modality, medium, seen, panels, *seconds, scatter, facts.get("probe"), facts.get("trained_on", ""))
+        return Inside(name, modality, medium, seen, panels, *seconds, scatter, facts.get("probe"), facts.get("trained_on", ""), notes)
 
     def references(self, modality: str, name: str) -> References | None:
         return References.load(References.path(self.checkpoints, self.task, modality, name))
 
     def facts(self, modality: str, name: str) -> dict[str, object]:
-        """What was written down about an encoder when it was measured; nothing where it was not."""
-        path = self._folder(modality, name) / FACTS
-        return json.loads(path.read_text()) if path.exists() else {}
+        """What was written down about an encoder when it was measured; nothing where it was not, or where that is damaged."""
+        try:
+            return self._read_facts(modality, name)
+        except FusionError as error:
+            logger.info("%s", error)
+            return {}
+
+    def fitted(self, modality: str, name: str) -> bool:
+        """Whether an encoder is ready for strategies: of a backbone, whether its whitening was fitted on this machine."""
+        return not name.startswith(BACKBONE) or self._whitening(modality, name) is not None
 
     def describe(self, name: str) -> dict[str, object]:
         """{"title", "idea", "paper", "learned"} of an encoder."""
@@ -100,7 +109,7 @@ class Library:
 
     def _key(self, modality: str, name: str) -> tuple[str, str, bool]:
         """A backbone is another one once its whitening is fitted, which may be after somebody looked into it."""
-        return modality, name, (self._folder(modality, name) / "model.safetensors").exists()
+        return modality, name, self.fitted(modality, name)
 
     def _folder(self, modality: str, name: str) -> Path:
         return encoder_folder(self.checkpoints, self.task, modality, name)
@@ -114,17 +123,53 @@ class Library:
             if os.environ.get("SPACE_ID") and Path(source).exists():
                 raise FusionError("A hosted page takes hub ids only, not folders of its server.")
             encoder = load_backbone(source, self.task.kinds[modality])
-            if (folder / "model.safetensors").exists():  # its whitening; the backbone's own weights stay where they came from
-                encoder.load_state_dict(load_weights(folder), strict=False)
+            if (kept := self._whitening(modality, name)) is not None:
+                try:
+                    encoder.load_state_dict(kept, strict=False)
+                except RuntimeError as error:  # the source was changed since: as if it had not been fitted
+                    logger.warning("What was fitted to %s does not fit it any more: %s", name, error)
             return encoder.eval()
-        if not (folder / "model.safetensors").exists():
+        if not os.path.exists(folder / "model.safetensors"):
             raise FusionError(f"The encoder {name} has no weights here; `python -m fusion train --strategy {name}` makes them.")
-        return load_encoder(folder)
+        encoder = load_encoder(folder)
+        if not isinstance(encoder, ENCODERS[name]):
+            raise FusionError(f"The weights in {folder.name} are those of another encoder.")
+        return encoder
 
-    def _scatter(self, modality: str, name: str, features: Features) -> Scatter | None:
-        found = self.references(modality, name)
-        if found is None:
+    def _whitening(self, modality: str, name: str) -> dict[str, torch.Tensor] | None:
+        """What was fitted to a backbone on this machine, whose own weights stay where they came from; None where it must be made anew."""
+        try:
+            return load_weights(self._folder(modality, name))
+        except FusionError:
             return None
+
+    def _read_facts(self, modality: str, name: str) -> dict[str, object]:
+        path = self._folder(modality, name) / FACTS
+        facts = load_json(path)
+        if not isinstance(facts, dict) or not all(isinstance(facts[key], kind) for key, kind in KINDS.items() if key in facts):
+            raise FusionError(f"{path.parent.name}/{path.name} is damaged: it holds no facts about an encoder.")
+        return facts
+
+    def _measured(self, modality: str, name: str, features: Features) -> tuple[dict[str, object], Scatter | None, tuple[str, ...]]:
+        """Facts, map, and a sentence for each of them that is missing or damaged."""
+        notes, facts, scatter = [], {}, None
+        if not name.startswith(BACKBONE):
+            try:
+                facts = self._read_facts(modality, name)
+            except FusionError as error:
+                notes.append(f"How well it was measured is not known here: {error}")
+        try:
+            scatter = self._scatter(modality, name, features)
+        except FusionError as error:
+            if not name.startswith(BACKBONE):
+                notes.append(f"There is no map of reference samples: {error}")
+        return facts, scatter, tuple(notes)
+
+    def _scatter(self, modality: str, name: str, features: Features) -> Scatter:
+        path = References.path(self.checkpoints, self.task, modality, name)
+        found = References.read(path)
+        if found.pooled.shape[1] != features.pooled.shape[1]:
+            raise FusionError(f"{path.parent.name}/{path.name} is of another encoder.")
         x, encoder = found.pooled.float(), self.load(modality, name)
         scale = torch.ones(x.shape[1])
         if isinstance(encoder, FixedEncoder):  # whitened, all directions are equally wide: back to as wide as they were

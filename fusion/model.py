@@ -4,22 +4,24 @@ A checkpoint folder of a task:
 
     checkpoints/<task>/encoders/<modality>/{model.safetensors, config.json, README.md}     shared by all strategies, and by other tasks
     checkpoints/<task>/<strategy>/{model.safetensors, config.json, README.md}              the strategy and its head
+
+Beside them lies SHA256SUMS (see `fusion.files`), with which weights and configurations are compared when they are loaded.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from fusion.config import EncoderConfig, StrategyConfig, load_config, save_config
 from fusion.encoders import ENCODERS, Encoder
+from fusion.encoders.centring import measure_shift
+from fusion.files import load_tensors, save_tensors
 from fusion.heads.localization import Placed, PlaceHead
 from fusion.strategies import STRATEGIES, Strategy, Unimodal
 from fusion.tasks import Task
@@ -96,26 +98,41 @@ def grid_of(task: Task, modalities: tuple[str, ...]) -> int:
 
 def save_weights(folder: Path, state: dict[str, Tensor], config: EncoderConfig | StrategyConfig, half: bool = False) -> None:
     """Writes the weights whole or not at all: a broken run never harms a finished checkpoint. `half`: 16 bits for each number."""
-    folder.mkdir(parents=True, exist_ok=True)
-    part, dtype = folder / "model.safetensors.part", torch.float16 if half else torch.float32
-    save_file({k: v.detach().to(dtype).contiguous().cpu() if v.is_floating_point() else v.cpu() for k, v in state.items()}, part)
-    os.replace(part, folder / "model.safetensors")
+    dtype = torch.float16 if half else torch.float32
+    plain = {k: v.detach().to(dtype).cpu() if v.is_floating_point() else v.cpu() for k, v in state.items()}
+    save_tensors(folder / "model.safetensors", plain)
     save_config(folder / "config.json", config)
 
 
 def load_weights(folder: Path) -> dict[str, Tensor]:
-    path = folder / "model.safetensors"
-    try:
-        return load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise FusionError(f"The weights of {folder.name} are missing or broken ({path.name}).") from error
+    """The weights in a folder; a missing or damaged file is one sentence."""
+    return load_tensors(folder / "model.safetensors")
 
 
 def load_encoder(folder: Path) -> Encoder:
-    """An encoder in eval mode, on the CPU."""
-    encoder = build_encoder(load_config(folder / "config.json", EncoderConfig))
-    encoder.load_state_dict(load_weights(folder))
+    """An encoder in eval mode, on the CPU.
+
+    Raises:
+        FusionError: weights or configuration are missing or damaged, or do not fit one another, in one sentence.
+    """
+    config, state = load_config(folder / "config.json", EncoderConfig), load_weights(folder)
+    try:
+        encoder = build_encoder(config)
+        encoder.load_state_dict(state)
+        encoder.shift = config.shift
+    except FusionError:
+        raise
+    except Exception as error:  # options of a wrong kind fail wherever they are first used
+        raise FusionError(f"The weights in {folder.name} do not fit their configuration.") from error
     return encoder.eval()
+
+
+def save_encoder(folder: Path, encoder: Encoder, config: EncoderConfig, half: bool = False) -> None:
+    """Its weights as `save_weights` keeps them, and where its tokens lie with these weights."""
+    training = encoder.training
+    shift = measure_shift(encoder.eval())
+    encoder.train(training)
+    save_weights(folder, encoder.state_dict(), replace(config, shift=shift), half)
 
 
 def fuser_state(model: FusionModel) -> dict[str, Tensor]:
@@ -123,14 +140,27 @@ def fuser_state(model: FusionModel) -> dict[str, Tensor]:
     return {k: v for k, v in model.state_dict().items() if not k.startswith("encoders.")}
 
 
-def load_model(folder: Path, encoders: dict[str, Encoder]) -> FusionModel:
-    """A strategy's model in eval mode around encoders that are loaded already."""
-    config = load_config(folder / "config.json", StrategyConfig)
-    model = FusionModel({m: encoders[m] for m in config.modalities}, build_strategy(config), config.grid)
-    missing, unexpected = model.load_state_dict(load_weights(folder), strict=False)
+def load_model(folder: Path, encoders: Mapping[str, Encoder | None]) -> FusionModel:
+    """A strategy's model in eval mode around encoders that are loaded already; a modality without an encoder is always missing.
+
+    Raises:
+        FusionError: weights or configuration are missing or damaged, or do not fit one another or the encoders, in one sentence.
+    """
+    config, state = load_config(folder / "config.json", StrategyConfig), load_weights(folder)
+    own = {m: encoders[m] for m in config.modalities if m in encoders}
+    widths = {e.embed_dim for e in own.values() if isinstance(e, Encoder)}
+    if widths - {config.embed_dim}:
+        raise FusionError(f"The weights in {folder.name} are for vectors of another width than the encoders give.")
+    try:
+        model = FusionModel(own, build_strategy(config), config.grid)
+        missing, unexpected = model.load_state_dict(state, strict=False)
+    except FusionError:
+        raise
+    except Exception as error:  # options of a wrong kind fail wherever they are first used
+        raise FusionError(f"The weights in {folder.name} do not fit their configuration.") from error
     strange = [k for k in missing if not k.startswith("encoders.")] + unexpected
     if strange:
-        raise FusionError(f"The weights of {folder.name} do not fit its configuration ({strange[0]}).")
+        raise FusionError(f"The weights in {folder.name} do not fit their configuration ({strange[0]}).")
     return model.eval()
 
 

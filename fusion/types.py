@@ -6,10 +6,12 @@ Letters: B batch, M modalities, T tokens, D embedding width, H heads, L layers, 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from torch import Tensor
+
+if TYPE_CHECKING:  # media are decoded in processes that have no use for torch
+    from torch import Tensor
 
 MODALITIES = ("image", "text", "audio", "video")  # screen order; a task may use a subset, never another order
 
@@ -219,6 +221,7 @@ class Inside:
     scatter          or None where there are no reference samples of this encoder
     probe            accuracy of a linear classifier on its vectors, measured, or None
     trained_on       a sentence, or ""
+    notes            one sentence for each thing that is missing or damaged here
     """
 
     encoder: str
@@ -231,3 +234,4 @@ class Inside:
     scatter: Scatter | None = None
     probe: float | None = None
     trained_on: str = ""
+    notes: tuple[str, ...] = ()

@@ -138,8 +138,10 @@ def test_refusals_at_the_door(tmp_path) -> None:
     assert pick_device("auto") in ("cpu", "cuda", "mps")
 
 
-def test_broken_weights_are_one_sentence(tmp_path) -> None:
+def test_a_strategy_that_cannot_be_used_is_named_and_the_others_answer(tmp_path) -> None:
     home = make_checkpoints(tmp_path)
     (home / "digits" / "early" / "model.safetensors").write_bytes(b"broken")
-    with pytest.raises(FusionError, match="early are missing or broken"):
-        Lab("digits", "cpu", home)
+    lab = Lab("digits", "cpu", home)
+    assert "early" not in lab.strategies and set(lab.compare({"text": "one"})) == {*STRATEGIES, "text_only"} - {"early"}
+    with pytest.raises(FusionError, match="The strategy early cannot be used: .*differs from its checksum"):
+        lab.predict({"text": "one"}, "early")

@@ -43,6 +43,8 @@ class FakeLab:
 
     strategies, baselines = ("cross_attention", "late"), ("image_only",)
     device = "cpu"
+    unavailable: dict[str, str] = {}
+    untrained: tuple[str, ...] = ()
 
     def __init__(self) -> None:
         self.asked: list[object] = []
@@ -129,12 +131,31 @@ def test_encoders_without_heads_get_them_first(lab: FakeLab, stand_in: Callable,
     assert "No strategy has been trained on these encoders yet" in said.err and "late" in said.out
 
 
+def test_what_is_out_is_said_beside_the_answer(lab: FakeLab, capsys: pytest.CaptureFixture[str]) -> None:
+    lab.unavailable, lab.untrained = {"early": "The strategy early cannot be used."}, ("tensor", "low_rank")
+    assert main(["predict", "--text", "seven", "--strategy", "late"]) == 0
+    said = capsys.readouterr()
+    assert "The strategy early cannot be used.\nNot trained on these encoders yet: tensor, low_rank;" in said.err
+    assert "early" not in said.out and "late" in said.out
+
+
+def test_a_folder_that_cannot_be_read_is_one_sentence(
+    lab: FakeLab, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def encode(inputs: object, severity: object) -> None:
+        raise PermissionError(13, "Permission denied", "data/mnist")
+
+    monkeypatch.setattr(lab, "encode", encode)
+    assert main(["predict", "--text", "seven"]) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == "data/mnist cannot be used: Permission denied."
+
+
 def test_training_on_chosen_encoders_needs_no_data(stand_in: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    stand_in("heads", lambda *given: asked.append(given))
+    stand_in("heads", lambda *given, anew: asked.append((*given, anew)))
     monkeypatch.delenv("FUSION_DATA", raising=False)
     assert main(["train", "--strategy", "late", "--encoders", "classical"]) == 0
-    assert asked == [("digits", "classical", None, "late")]
+    assert asked == [("digits", "classical", None, "late", True)]
 
 
 def test_every_medium_and_option_arrives(lab: FakeLab) -> None:

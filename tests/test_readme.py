@@ -1,4 +1,4 @@
-"""The README's promises: its snippet runs, its table is the report's, its front matter fits the pins."""
+"""The promises of the READMEs: the snippet runs, the tables are those of the reports, links exist, the front matter fits the pins."""
 
 import re
 from pathlib import Path
@@ -8,13 +8,25 @@ from safetensors.torch import load_file
 
 from fusion.cards import distilled
 from fusion.cards import encoders as encoder_cards
-from fusion.cards.strategies import CONFLICT_END, CONFLICT_START, END, START, conflict_table, load_reports, readme_table
+from fusion.cards.strategies import (
+    CONFLICT_END,
+    CONFLICT_START,
+    END,
+    RESULTS_END,
+    RESULTS_START,
+    START,
+    conflict_table,
+    load_reports,
+    overview_table,
+    results_table,
+)
 from fusion.library import Library
 from fusion.strategies import STRATEGIES
 from fusion.tasks import TASKS
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
+RESULTS = (ROOT / "checkpoints" / "README.md").read_text()
 REPORTS = load_reports(ROOT / "checkpoints")
 
 
@@ -24,16 +36,26 @@ def test_snippet_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
     assert capsys.readouterr().out.startswith("7 ")
 
 
-def test_table_is_the_report() -> None:
-    assert README.split(START)[1].split(END)[0].strip() == readme_table(REPORTS)
+def between(text: str, start: str, end: str) -> str:
+    return text.split(start)[1].split(end)[0].strip()
+
+
+def test_readme_is_short_and_names_every_strategy() -> None:
+    assert len(README.splitlines()) <= 150
+    assert between(README, START, END) == overview_table()
     for name in STRATEGIES:
-        row = next(line for line in README.splitlines() if line.startswith(f"| `{name}` "))
         assert (ROOT / f"fusion/strategies/{name}.py").exists()
+
+
+def test_table_of_results_is_the_report() -> None:
+    assert between(RESULTS, RESULTS_START, RESULTS_END) == results_table(REPORTS)
+    for name in STRATEGIES:
+        row = next(line for line in RESULTS.splitlines() if line.startswith(f"| `{name}` "))
         assert name not in REPORTS["digits"]["cost"] or f"{REPORTS['digits']['cost'][name]['parameters']:,}" in row
 
 
 def test_table_of_conflicts_is_the_report() -> None:
-    assert README.split(CONFLICT_START)[1].split(CONFLICT_END)[0].strip() == conflict_table(REPORTS)
+    assert between(RESULTS, CONFLICT_START, CONFLICT_END) == conflict_table(REPORTS)
     for task in ("digits", "scenes"):
         rows = REPORTS[task]["conflict"]
         assert set(rows) == {n for n in STRATEGIES if (ROOT / "checkpoints" / task / n / "model.safetensors").exists()}
@@ -43,13 +65,12 @@ def test_table_of_conflicts_is_the_report() -> None:
 
 
 def test_table_of_scenes_is_the_report() -> None:
-    start, end = distilled.marks("scenes")
-    assert README.split(start)[1].split(end)[0].strip() == distilled.readme_table(REPORTS["scenes"])
+    assert between(RESULTS, *distilled.marks("scenes")) == distilled.readme_table(REPORTS["scenes"])
 
 
 def test_table_of_encoders_is_their_facts() -> None:
     library = Library("digits", "cpu")
-    assert README.split(encoder_cards.START)[1].split(encoder_cards.END)[0].strip() == encoder_cards.table(library, TASKS["digits"])
+    assert between(RESULTS, encoder_cards.START, encoder_cards.END) == encoder_cards.table(library, TASKS["digits"])
     for modality in library.task.modalities:
         for name in library.names(modality):
             assert library.references(modality, name) is not None and library.facts(modality, name)["probe"] > 0.1, name
@@ -92,11 +113,13 @@ def test_front_matter_fits_the_pins() -> None:
     assert front["sdk"] == "gradio" and front["sdk_version"] == pinned and (ROOT / front["app_file"]).exists()
 
 
-def test_links_and_pictures_exist() -> None:
-    for target in re.findall(r"\]\(([^)#]+)\)", README):
-        assert target.startswith("http") or (ROOT / target).exists(), target
+@pytest.mark.parametrize("path", ["README.md", "checkpoints/README.md", "fusion/README.md", ".github/CONTRIBUTING.md", "CHANGELOG.md"])
+def test_links_and_pictures_exist(path: str) -> None:
+    file = ROOT / path
+    for target in re.findall(r"\]\(([^)#]+)\)", file.read_text()):
+        assert target.startswith("http") or (file.parent / target).exists(), target
 
 
 def test_test_command_is_the_one_ci_runs() -> None:
-    assert "python -m pytest" in README.split("## Tests")[1].splitlines()
+    assert "-r tests/requirements.txt && python -m pytest" in README.split("## Tests")[1]
     assert "python -m pytest" in (ROOT / ".ci" / "run").read_text()

@@ -59,9 +59,10 @@ def test_page_equals_python(lab, files: dict[str, str], tmp_path: Path) -> None:
         {"source": "file", "path": files["audio"], "name": "a.wav"},
         {},
     ]
-    shown = json.loads(handlers.edited(*map(json.dumps, slots), "digits", "late", "en", "", "")[0])
+    values = [*map(json.dumps, slots), "digits", "late", "en", "", ""]
+    shown = json.loads(handlers.edited(*values)[0])
     assert shown["status"]["kind"] == "ok"
-    exported = json.loads(shown["export"]["json"])["strategies"]
+    exported = json.loads(json.loads(handlers.details('{"number": 1, "export": "json"}', *values))["export"])["strategies"]
     for name, p in lab.compare(files).items():
         assert exported[name]["label"] == p.label
         np.testing.assert_allclose([exported[name]["probs"][k] for k in lab.labels], list(p.probs.values()), atol=1e-6)

@@ -16,7 +16,6 @@ not quite, so a `scaled` near its aim says little; `--reference` also times MulT
 from __future__ import annotations
 
 import inspect
-import json
 import statistics
 import subprocess
 import sys
@@ -37,6 +36,7 @@ from fusion.benchmark.mult_reference import PlainMulT
 from fusion.benchmark.recorded import recorded
 from fusion.config import CHECKPOINTS
 from fusion.encoders import collate
+from fusion.files import save_json
 from fusion.lab import Lab
 from fusion.library import count
 from fusion.model import strategy_options
@@ -109,7 +109,7 @@ def run(quick: bool = False, reference: bool = False, out: str | None = None) ->
             "start": None if quick else measure_start(),
         }
     if out:
-        Path(out).write_text(json.dumps(report, indent=1) + "\n")
+        save_json(Path(out), report, checksum=False)
     return report
 
 

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from fusion.cards.strategies import between, percent
+from fusion.cards.strategies import fill, percent
 from fusion.choice import encoder_folder, names_of
 from fusion.config import CHECKPOINTS
 from fusion.encoders import ENCODERS, FixedEncoder
@@ -105,21 +105,20 @@ def table(library: Library, task: Task) -> str:
             if facts:
                 idea, file = (kind.__doc__ or "").strip().splitlines()[0], Path(inspect.getfile(kind)).name
                 figures = (percent(facts[key]).removesuffix(" %") for key in ("probe", "probe_severity_3"))
-                cells = [modality, f"`{name}`", idea, kind.paper, f"[{file}](fusion/encoders/{file})", *figures]
+                cells = [modality, f"`{name}`", idea, kind.paper, f"[{file}](../fusion/encoders/{file})", *figures]
                 lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
-def write(checkpoints: Path = CHECKPOINTS, readme: Path = CHECKPOINTS.parent / "README.md") -> None:
-    """All cards, and the README's table where it has a place for it."""
+def write(checkpoints: Path = CHECKPOINTS) -> None:
+    """All cards, and the table in `checkpoints/README.md` where that has a place for it."""
     task = TASKS[DEFAULT]
     library = Library(task.name, "cpu", checkpoints)
     for modality in task.modalities:
         for name in (n for n in names_of(modality) if n != task.encoders[modality]):
             if facts := library.facts(modality, name):
                 (encoder_folder(checkpoints, task, modality, name) / "README.md").write_text(card(task, modality, name, facts))
-    if readme.exists():
-        readme.write_text(between(readme.read_text(), START, END, table(library, task)))
+    fill(checkpoints / "README.md", {(START, END): table(library, task)})
 
 
 if __name__ == "__main__":

@@ -1,12 +1,11 @@
-"""Model cards beside the weights, and the strategy table of the README: both drawn from the tasks' `report.json`, never typed.
+"""Model cards beside the weights, and the tables of the two READMEs: all drawn from the tasks' `report.json`, never typed.
 
 python -m fusion.cards.strategies        rewrites all cards and the table from the reports at hand
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +13,16 @@ from fusion.cards import distilled
 from fusion.cards.intervals import wilson
 from fusion.config import CHECKPOINTS
 from fusion.encoders import ENCODERS
+from fusion.files import load_json
 from fusion.strategies import STRATEGIES
-from fusion.tasks import TASKS
+from fusion.tasks import DEFAULT, TASKS
 
 TUNED = (
     "The steps of the corruptions were set after looking at the single encoders on the test split, so that severity 3 costs each modality a like amount. "
     "How far fusion leads there depends on that choice."
 )
 START, END = "<!-- strategies: python -m fusion.cards.strategies -->", "<!-- /strategies -->"
+RESULTS_START, RESULTS_END = "<!-- results: python -m fusion.cards.strategies -->", "<!-- /results -->"
 CONFLICT_START, CONFLICT_END = "<!-- conflict: python -m fusion.cards.strategies -->", "<!-- /conflict -->"
 TAUGHT_LOOK = "Pointing game: the cell that the questions look at most lies in the asked box. They were told to look there in training (Liu 2017), so this says that the lesson holds on new pictures, not that attention finds by itself what matters. A token of a sound hears a part of the word only, which is why a voice alone points worst."
 POOLED_PLACE = "It sees one vector per modality, and a pooled vector hardly says where anything lies: box and mask are near to a guess."
@@ -230,10 +231,19 @@ def baseline_card(name: str, task: str) -> str:
 def with_seeds(report: dict[str, Any], name: str, figure: str, one: float) -> str:
     """Mean ± deviation over seeds where there are several, else the one figure."""
     seeds = (report["seeds"] or {"strategies": {}})["strategies"].get(name)
-    return f"{100 * seeds[figure]['mean']:.1f} ± {100 * seeds[figure]['deviation']:.1f}" if seeds else f"{percent(one).removesuffix(' %')}"
+    return f"{100 * seeds[figure]['mean']:.1f} ± {100 * seeds[figure]['deviation']:.1f}" if seeds else f"{bare_percent(one)}"
 
 
-FIGURES: dict[str, Callable[[dict[str, Any], str], float]] = {  # figures of a report that a column of the README can show
+def overview_table() -> str:
+    """Every strategy with its idea, paper and file."""
+    lines = ["| strategy | idea | paper | file |", "|---|---|---|---|"]
+    for name, kind in STRATEGIES.items():
+        idea = (kind.__doc__ or "").strip().splitlines()[0]
+        lines.append(f"| `{name}` | {idea} | {kind.paper} | [{name}.py](fusion/strategies/{name}.py) |")
+    return "\n".join(lines)
+
+
+FIGURES: dict[str, Callable[[dict[str, Any], str], float]] = {  # figures of a report that a column of the results can show
     "all-3": lambda report, name: report["severity"]["all-3"][name]["accuracy"],
     "seen_pairs": lambda report, name: report["held_out"][name]["seen_pairs"]["accuracy"],
     "unseen_pairs": lambda report, name: report["held_out"][name]["unseen_pairs"]["accuracy"],
@@ -241,31 +251,22 @@ FIGURES: dict[str, Callable[[dict[str, Any], str], float]] = {  # figures of a r
 }
 
 
-def readme_table(reports: dict[str, dict[str, Any]]) -> str:
-    """Strategies with idea, paper and file, and in % what they reach on the three kinds of interaction; cost of one answer."""
+def results_table(reports: dict[str, dict[str, Any]]) -> str:
+    """What each strategy and baseline reaches in every task, in %, and the cost of one answer."""
     columns = [(task.name, figure, title) for task in TASKS.values() for figure, title in task.card.columns.items()]
-    titles = ["strategy", "idea", "paper", "file", *(title for _, _, title in columns), "parameters", "ms"]
-    lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
-    first = reports[next(iter(TASKS))]
-    for name, kind in STRATEGIES.items():
+    titles = ["strategy", *(title for _, _, title in columns), "parameters", "ms"]
+    lines = ["| " + " | ".join(titles) + " |", "|---" * len(titles) + "|"]
+    first = reports[DEFAULT]
+    for name in STRATEGIES:
         figures = []
         for task, figure, _ in columns:
             known = task in reports and name in reports[task]["subsets"]
             figures.append(with_seeds(reports[task], name, figure, FIGURES[figure](reports[task], name)) if known else "not trained")
-        idea = (kind.__doc__ or "").strip().splitlines()[0]
-        file = f"[{name}.py](fusion/strategies/{name}.py)"
-        lines.append(f"| {' | '.join([f'`{name}`', idea, kind.paper, file, *figures, *costs(first, name)])} |")
+        lines.append(_row(name, figures, first["cost"].get(name)))
     for name in (n for n in first["severity"]["all-0"] if n not in STRATEGIES):
         figures = [alone(reports.get(task), name, figure) for task, figure, _ in columns]
-        title, file = f"{name.removesuffix('_only').capitalize()} alone.", "[unimodal.py](fusion/strategies/unimodal.py)"
-        lines.append(f"| {' | '.join([f'`{name}`', title, 'baseline', file, *figures, *costs(first, name)])} |")
+        lines.append(_row(name, figures, first["cost"][name]))
     return "\n".join(lines)
-
-
-def costs(report: dict[str, Any], name: str) -> list[str]:
-    """Parameters and milliseconds of a strategy or baseline, empty where they were not measured."""
-    found = report["cost"].get(name)
-    return [f"{found['parameters']:,}", f"{found['milliseconds']:.1f}"] if found else ["", ""]
 
 
 def alone(report: dict[str, Any] | None, name: str, figure: str) -> str:
@@ -273,7 +274,17 @@ def alone(report: dict[str, Any] | None, name: str, figure: str) -> str:
     setting = {"all-3": "all-3", "seen_pairs": "all-0"}.get(figure)
     if report is None or setting is None:
         return ""
-    return percent(report["severity"][setting][name]["accuracy"]).removesuffix(" %")
+    return bare_percent(report["severity"][setting][name]["accuracy"])
+
+
+def bare_percent(share: float) -> str:
+    """Percent without the sign."""
+    return percent(share).removesuffix(" %")
+
+
+def _row(name: str, figures: list[str], cost: dict[str, Any] | None) -> str:
+    costs = [f"{cost['parameters']:,}", f"{cost['milliseconds']:.1f}"] if cost else ["", ""]
+    return "| " + " | ".join([f"`{name}`", *figures, *costs]) + " |"
 
 
 def conflict_table(reports: dict[str, dict[str, Any]]) -> str:
@@ -285,7 +296,7 @@ def conflict_table(reports: dict[str, dict[str, Any]]) -> str:
     lines = [f"| strategy | {' | '.join(head)} |", "|---" * (len(head) + 1) + "|"]
     for name in STRATEGIES:
         rows = [reports[task]["conflict"].get(name) for task in tasks]
-        cells = [percent(row[key]).removesuffix(" %") if row else "not trained" for row in rows for key in ("three", "nobody")]
+        cells = [bare_percent(row[key]) if row else "not trained" for row in rows for key in ("three", "nobody")]
         lines.append(f"| `{name}` | {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -293,7 +304,7 @@ def conflict_table(reports: dict[str, dict[str, Any]]) -> str:
 def load_reports(checkpoints: Path = CHECKPOINTS) -> dict[str, dict[str, Any]]:
     """{task: its report} of every task that has one."""
     paths = {task: checkpoints / task / "report.json" for task in TASKS}
-    return {task: json.loads(path.read_text()) for task, path in paths.items() if path.exists()}
+    return {task: load_json(path) for task, path in paths.items() if path.exists()}
 
 
 def card_of(task: str, modality: str, report: dict[str, Any], facts: dict[str, Any]) -> str:
@@ -306,25 +317,34 @@ def card_of(task: str, modality: str, report: dict[str, Any], facts: dict[str, A
 
 
 def write(task: str, checkpoints: Path = CHECKPOINTS, readme: Path = CHECKPOINTS.parent / "README.md") -> None:
-    """Writes every card of a task, and the README's table where the README has a place for it and all tasks have reports."""
+    """Writes every card of a task, and the tables of the README and of `checkpoints/README.md` where these have a place for them."""
     reports = load_reports(checkpoints)
     report, home = reports[task], checkpoints / task
     for modality, owner in TASKS[task].encoder_tasks.items():
         if owner == task:
             path = home / "encoders" / modality / "facts.json"
-            facts = json.loads(path.read_text()) if path.exists() else {}
+            facts = load_json(path) if path.exists() else {}
             (home / "encoders" / modality / "README.md").write_text(card_of(task, modality, report, facts))
     for name in report["parameters"]:
         (home / name / "README.md").write_text(strategy_card(name, report) if name in STRATEGIES else baseline_card(name, task))
-    text = readme.read_text() if readme.exists() else ""
-    if next(iter(TASKS)) in reports:
-        text = between(text, START, END, readme_table(reports))
-        text = between(text, CONFLICT_START, CONFLICT_END, conflict_table(reports))
-    for each in reports.values():
-        if TASKS[each["task"]].card.teachers:
-            text = between(text, *distilled.marks(each["task"]), distilled.readme_table(each))
-    if text:
-        readme.write_text(text)
+    fill(readme, {(START, END): overview_table()})
+    tables = {}
+    if DEFAULT in reports:
+        tables |= {(RESULTS_START, RESULTS_END): results_table(reports), (CONFLICT_START, CONFLICT_END): conflict_table(reports)}
+    for name, each in reports.items():
+        if TASKS[name].card.teachers:
+            tables |= {distilled.marks(name): distilled.readme_table(each)}
+    fill(checkpoints / "README.md", tables)
+
+
+def fill(path: Path, tables: Mapping[tuple[str, str], str]) -> None:
+    """Writes each table {(mark before, mark after): table} into a file; a file that is missing stays so."""
+    if not path.exists():
+        return
+    text = path.read_text()
+    for (start, end), table in tables.items():
+        text = between(text, start, end, table)
+    path.write_text(text)
 
 
 def between(text: str, start: str, end: str, table: str) -> str:

@@ -27,7 +27,7 @@ from fusion.distill.averaging import average, kept
 from fusion.distill.pruning import ROWS, choose
 from fusion.distill.teachers import YAMNet, class_names, patches_of
 from fusion.encoders.audio_mobilenet import FFT, HOP, INNER, RATE, WIDTH, AudioMobileNet, at_level, build_trunk, fill_up, log_mel
-from fusion.model import save_weights
+from fusion.model import save_encoder
 from fusion.tasks.scenes.sounds import (
     add_noise,
     change_speed,
@@ -156,7 +156,7 @@ def run(data: Path, yamnet: Path, home: Path = CHECKPOINTS / ScenesTask.name, co
     report(train(Distilled(student, teacher), heard, loss, config, folder, "cpu"), "audio")
     average(student.trunk, start, LEARNED)
     student.concepts.load_state_dict({"weight": teacher.head, "bias": teacher.bias}, strict=False)
-    save_weights(folder, student.state_dict(), EncoderConfig("audio_mobilenet", student.options()), half=True)
+    save_encoder(folder, student, EncoderConfig("audio_mobilenet", student.options()), half=True)
     forget_state(folder)
 
 

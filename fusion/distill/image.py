@@ -27,7 +27,7 @@ from fusion.distill.averaging import average, kept
 from fusion.distill.pruning import narrow
 from fusion.distill.teachers import image_maps, load_image_teacher
 from fusion.encoders.image_efficientnet import STAGES, ImageEfficientNet, LiteBlock, build_trunk, standardised
-from fusion.model import save_weights
+from fusion.model import save_encoder
 from fusion.tasks.scenes.photos import crop, light, make_blank, mosaic, read_photo, resize, wear
 from fusion.tasks.scenes.sources import list_photos, list_unlabelled
 from fusion.tasks.scenes.task import ScenesTask
@@ -154,7 +154,7 @@ def run(data: Path, home: Path = CHECKPOINTS / ScenesTask.name, config: TrainCon
     report(train(model, pairs, loss, config, folder, "cpu"), "image")
     average(encoder.trunk, start, LEARNED)
     encoder.concepts.load_state_dict(teacher._fc.state_dict(), strict=False)
-    save_weights(folder, encoder.state_dict(), EncoderConfig("image_efficientnet"), half=True)
+    save_encoder(folder, encoder, EncoderConfig("image_efficientnet"), half=True)
     forget_state(folder)
 
 

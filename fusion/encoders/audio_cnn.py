@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from fusion.encoders.base import Encoder, Prepared
 from fusion.encoders.video_tcn import TemporalBlock
+from fusion.media.resample import resample
 from fusion.types import Audio, Layout, Panel
 
 RATE, WINDOW, HOP, MELS, SECONDS, STRIDE = 8000, 256, 128, 48, 2.56, 4
@@ -26,7 +27,7 @@ def focus(samples: np.ndarray, rate: int, seconds: float) -> tuple[int, int]:
     span = int(seconds * rate)
     if len(samples) <= span:
         return 0, len(samples)
-    step = rate // 50
+    step = max(1, rate // 50)
     frames = samples[: len(samples) // step * step].reshape(-1, step)
     energy = np.log10((frames.astype(np.float64) ** 2).mean(1) + 1e-8)
     above = np.maximum(energy - np.median(energy), 0)
@@ -41,7 +42,7 @@ def loudest(sound: Audio) -> tuple[np.ndarray, float]:
     start, end = focus(sound.samples, sound.rate, SECONDS)
     samples = sound.samples[start:end]
     if sound.rate != RATE:
-        samples = torchaudio.functional.resample(torch.from_numpy(np.ascontiguousarray(samples)), sound.rate, RATE).numpy()
+        samples = resample(samples, sound.rate, RATE)
     return samples, start / sound.rate
 
 
@@ -69,6 +70,7 @@ class AudioCNN(Encoder):
     modality = "audio"
     title = "Log-mel CNN"
     paper = "Davis & Mermelstein 1980; Bai et al. 2018"
+    shifts = True
 
     def __init__(self, embed_dim: int = 96, width: int = 24) -> None:
         super().__init__(embed_dim)
@@ -86,8 +88,8 @@ class AudioCNN(Encoder):
         edge = np.repeat(mel.min(0, keepdims=True), MARGIN, 0)
         mel = np.concatenate([edge, mel, edge])
         mel = mel[: len(mel) // STRIDE * STRIDE]  # at least 20 frames, so never none
-        offset, step = start - MARGIN * HOP / RATE, STRIDE * HOP / RATE
-        begin = offset + np.arange(len(mel) // STRIDE) * step
+        offset, step = start - (MARGIN + 0.5) * HOP / RATE, STRIDE * HOP / RATE  # a frame's middle is a multiple of the hop
+        begin = offset - sum(self.shift) + np.arange(len(mel) // STRIDE) * step
         layout = Layout("seconds", np.column_stack([begin, begin + step]).astype(np.float32))
         return Prepared(torch.from_numpy(mel), layout, (offset, offset + len(mel) * HOP / RATE))
 

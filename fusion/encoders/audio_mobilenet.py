@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from fusion.encoders.base import Prepared, TrunkEncoder, collate
 from fusion.encoders.concepts import LearnedReading, NamedConcepts
+from fusion.media.resample import resample
 from fusion.types import Audio, Layout, Panel
 
 RATE, FFT, WINDOW, HOP, MELS = 16000, 512, 400, 160, 64
@@ -82,6 +83,7 @@ class AudioMobileNet(TrunkEncoder):
     modality = "audio"
     title = "Small MobileNet on log-mel"
     paper = "Howard et al. 2017; Hershey et al. 2017"
+    shifts = True
 
     def __init__(self, embed_dim: int = 96, names: tuple[str, ...] | list[str] = ()) -> None:
         """`names` of AudioSet's classes, for people."""
@@ -94,13 +96,13 @@ class AudioMobileNet(TrunkEncoder):
     def prepare(self, medium: Audio) -> Prepared:
         samples = medium.samples
         if medium.rate != RATE and len(samples):
-            samples = torchaudio.functional.resample(torch.from_numpy(np.ascontiguousarray(samples)), medium.rate, RATE).numpy()
+            samples = resample(samples, medium.rate, RATE)
         real = len(samples)
         samples = fill_up(at_level(samples), LEAST * HOP + FFT - HOP)
         samples = np.pad(samples, (0, -(len(samples) - FFT + HOP) % (STRIDE * HOP)))  # whole tokens; the rest of the last is silence
         mel = log_mel(samples)  # (N, 64), N a multiple of 32
         seconds = max(real, 1) / RATE
-        begin = np.arange(len(mel) // STRIDE) * STRIDE * HOP / RATE
+        begin = np.arange(len(mel) // STRIDE) * STRIDE * HOP / RATE - sum(self.shift)
         layout = Layout("seconds", np.column_stack([begin, begin + STRIDE * HOP / RATE]).astype(np.float32))
         return Prepared(torch.from_numpy(np.ascontiguousarray(mel)), layout, (0.0, max(seconds, len(mel) * HOP / RATE)))
 

@@ -18,11 +18,13 @@ class Prepared:
 
     layout  of the tokens the network will give for it
     extent  which part of the medium `values` covers (see `fusion.types.Seen`)
+    notes   one sentence for each part of the medium that is not read
     """
 
     values: Tensor
     layout: Layout
     extent: tuple[float, ...]
+    notes: tuple[str, ...] = ()
 
 
 class AttentionPool(nn.Module):
@@ -49,6 +51,8 @@ class Encoder(nn.Module):
     modality: ClassVar[str]
     title: ClassVar[str]
     paper: ClassVar[str]
+    shifts: ClassVar[bool] = False  # whether its layout is corrected by `shift`
+    shift: tuple[float, ...] = ()  # how far its answers lie from what they answer to, see `fusion.encoders.centring`; none is zero
 
     def __init__(self, embed_dim: int, pools: bool = True) -> None:
         """`pools`: tokens become one vector by a learned attention; encoders that do it in another way have none."""

@@ -41,9 +41,12 @@ def standardise(values: np.ndarray) -> np.ndarray:
     return (values - np.median(values)) / max(float(values.std()), 8.0)
 
 
-def grid_layout(extent: tuple[float, float, float, float], rows: int, cols: int) -> Layout:
-    """The cells of a rows x cols grid over `extent`, row by row."""
-    xs, ys = np.linspace(extent[0], extent[2], cols + 1), np.linspace(extent[1], extent[3], rows + 1)
+def grid_layout(extent: tuple[float, float, float, float], rows: int, cols: int, shift: tuple[float, ...] = ()) -> Layout:
+    """The cells of a rows x cols grid over `extent`, row by row; moved back by `shift` x, y in cells, so they may pass its border."""
+    x_shift, y_shift = shift or (0.0, 0.0)
+    width, height = (extent[2] - extent[0]) / cols, (extent[3] - extent[1]) / rows
+    xs = np.linspace(extent[0], extent[2], cols + 1) - x_shift * width
+    ys = np.linspace(extent[1], extent[3], rows + 1) - y_shift * height
     x, y = np.meshgrid(np.arange(cols), np.arange(rows))
     x, y = x.ravel(), y.ravel()
     return Layout("grid", np.column_stack([xs[x], ys[y], xs[x + 1], ys[y + 1]]).astype(np.float32))
@@ -78,6 +81,7 @@ class ImageCNN(Encoder):
     modality = "image"
     title = "Compact CNN"
     paper = "He et al. 2016 (residual blocks)"
+    shifts = True
 
     def __init__(self, embed_dim: int = 96, width: int = 24, size: int = SIZE) -> None:
         super().__init__(embed_dim)
@@ -89,7 +93,7 @@ class ImageCNN(Encoder):
     def prepare(self, medium: np.ndarray) -> Prepared:
         square, extent = letterbox(medium, self.size)
         values = torch.from_numpy(standardise(square)).float()[None]  # (1, S, S)
-        return Prepared(values, grid_layout(extent, self.grid, self.grid), extent)
+        return Prepared(values, grid_layout(extent, self.grid, self.grid, self.shift), extent)
 
     def tokenize(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         maps = self.blocks(self.stem(values))  # (B, C, G, G)

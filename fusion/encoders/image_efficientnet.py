@@ -121,6 +121,7 @@ class ImageEfficientNet(TrunkEncoder):
     modality = "image"
     title = "Small EfficientNet"
     paper = "Tan & Le 2019; Hinton et al. 2015"
+    shifts = True
 
     def __init__(self, embed_dim: int = 96, size: int = SIZE) -> None:
         super().__init__(embed_dim)
@@ -131,7 +132,7 @@ class ImageEfficientNet(TrunkEncoder):
 
     def prepare(self, medium: np.ndarray) -> Prepared:
         small, extent = square(medium, self.size)
-        return Prepared(standardised(small), grid_layout(extent, self.grid, self.grid), extent)
+        return Prepared(standardised(small), grid_layout(extent, self.grid, self.grid, self.shift), extent)
 
     def hidden(self, values: Tensor) -> Tensor:
         """The trunk's last maps as tokens (B, 49, 1280), before anything that was trained with the task's labels."""

@@ -62,6 +62,7 @@ class SpectralEncoder(FixedEncoder):
         count = len(frames) // STRIDE * STRIDE
         values = np.concatenate([moments(samples, count), frames[:count]], 1).astype(np.float32)
         step = STRIDE * HOP / RATE
+        start -= HOP / RATE / 2  # a frame's middle is a multiple of the hop
         begin = start + np.arange(count // STRIDE) * step
         layout = Layout("seconds", np.column_stack([begin, begin + step]).astype(np.float32))
         return Prepared(torch.from_numpy(values), layout, (start, start + count * HOP / RATE))

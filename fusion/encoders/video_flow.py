@@ -105,7 +105,8 @@ class VideoFlow(FixedEncoder):
         even = (np.arange(len(flow)) + 0.5) / len(flow)
         when = (amount.cumsum() - amount / 2) / amount.sum() if amount.any() else even
         values = np.column_stack([counts / max(amount.sum(), 1e-6), when]).astype(np.float32)
-        places = np.column_stack([times[1:], np.tile([0, 0, 1, 1], (len(flow), 1))]).astype(np.float32)
+        between = (times[1:] + times[:-1]) / 2  # a token is of what happened from one frame to the next
+        places = np.column_stack([between, np.tile([0, 0, 1, 1], (len(flow), 1))]).astype(np.float32)
         return Prepared(torch.from_numpy(values), Layout("frames", places), extent)
 
     def describe(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

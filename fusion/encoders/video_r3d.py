@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from fusion.encoders.base import Encoder, Prepared, collate
-from fusion.encoders.image_cnn import strongest_channels
+from fusion.encoders.image_cnn import grid_layout, strongest_channels
 from fusion.encoders.video_tcn import FRAMES, VideoTCN, sample_times
 from fusion.types import Clip, Layout, Panel
 
@@ -55,6 +55,7 @@ class VideoR3D(Encoder):
     modality = "video"
     title = "R(2+1)D"
     paper = "Tran et al. 2018"
+    shifts = True
     prepare_frames = VideoTCN.prepare
 
     def __init__(self, embed_dim: int = 96, width: int = 16) -> None:
@@ -69,9 +70,11 @@ class VideoR3D(Encoder):
     def prepare(self, medium: Clip) -> Prepared:
         frames = self.prepare_frames(medium)
         x0, y0, x1, y1 = frames.extent
-        xs, ys = np.linspace(x0, x1, CELLS + 1), np.linspace(y0, y1, CELLS + 1)
-        cells = [(xs[i], ys[j], xs[i + 1], ys[j + 1]) for j in range(CELLS) for i in range(CELLS)]
-        places = np.array([(t, *cell) for t in frames.layout.places[::2, 0] for cell in np.clip(cells, 0, 1)], np.float32)
+        late, *aside = self.shift or (0.0, 0.0, 0.0)
+        cells = np.clip(grid_layout((x0, y0, x1, y1), CELLS, CELLS, tuple(aside)).places, 0, 1)
+        times = frames.layout.places[:, 0]
+        times = times[::2] - late * 2 * (times[-1] - times[0]) / (FRAMES - 1)  # a token has the time of every second frame
+        places = np.column_stack([times.repeat(len(cells)), np.tile(cells, (len(times), 1))]).astype(np.float32)
         return Prepared(frames.values, Layout("frames", places), frames.extent)
 
     def tokenize(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:

@@ -17,7 +17,6 @@ The parts of one test sample come from different people and moments and share th
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import sys
@@ -38,6 +37,7 @@ from fusion.evaluation.faithfulness import judge, make_inputs
 from fusion.evaluation.measure import answer, area, cost, metrics, place_metrics
 from fusion.evaluation.unimodal_test_sets import measure_single
 from fusion.explain import interaction_share, shapley_values
+from fusion.files import load_json, save_json
 from fusion.lab import Lab
 from fusion.model import FusionModel
 from fusion.strategies import STRATEGIES
@@ -59,15 +59,26 @@ def make_test_caches(task: Task, data: Path, checkpoints: Path, count: int, seed
     encoders, caches = load_encoders(task, checkpoints), {}
     for level in SEVERITIES:
         path = cache_path(task, data, checkpoints, ("test", count, seed, level))
-        if not path.exists():
+        cache = FeatureCache.find(path)
+        if cache is None:
             samples = PreparedSamples(task.samples("test", data), encoders, count, seed, dict.fromkeys(task.modalities, level))
-            fill(samples, encoders, 2, precision_of(task)).save(path)
+            cache = fill(samples, encoders, 2, precision_of(task))
+            cache.keep(path)
             say(f"severity {level} on all: {count} samples encoded")
-        caches[f"all-{level}"] = FeatureCache.load(path)
+        caches[f"all-{level}"] = cache
     for m in task.modalities:
         for level in SEVERITIES[1:]:
             caches[f"{m}-{level}"] = caches["all-0"].mixed(caches[f"all-{level}"], m)
     return caches
+
+
+def kept(path: Path) -> Any:
+    """What another measurement wrote; None where there is none, or where it cannot be read after hours of measuring."""
+    try:
+        return load_json(path)
+    except FusionError as error:
+        say(str(error))
+        return None
 
 
 def precision_of(task: Task) -> torch.dtype:
@@ -205,10 +216,9 @@ def run(
         report["place_robustness"] = robustness(severity, list(strategies), "centre_inside")
     for extra in ("leave_one_speaker_out", "seeds"):
         path = CHECKPOINTS / task / f"{extra}.json"
-        report[extra] = json.loads(path.read_text()) if path.exists() else None
+        report[extra] = kept(path)
     path = (Path(out) if out else CHECKPOINTS / task) / "report.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(report, indent=1) + "\n")
+    save_json(path, report)
     if out is None:
         cards.write(task)
     return report

@@ -10,7 +10,6 @@ result as a lower bound.
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +19,7 @@ import torch
 from fusion.cards import strategies as cards
 from fusion.config import CHECKPOINTS, StrategyConfig
 from fusion.encoders import collate
+from fusion.files import load_json, save_json
 from fusion.model import FusionModel, build_strategy, load_encoder, load_weights
 from fusion.tasks import DEFAULT, Task, find_task
 from fusion.training.train import encoder_recipe, report, train_encoder
@@ -65,10 +65,9 @@ def main() -> None:
     mean = round(sum(result.values()) / len(result), 4)
     command = f"python -m fusion.evaluation.leave_out DATA --epochs {config.epochs} --samples {config.samples}"
     home, found = CHECKPOINTS / task.name, {"speakers": result, "mean": mean, "command": command}
-    (home / "leave_one_speaker_out.json").write_text(json.dumps(found, indent=1) + "\n")
+    save_json(home / "leave_one_speaker_out.json", found)
     if (home / "report.json").exists():  # the report says the newest figure without being measured anew
-        report_so_far = json.loads((home / "report.json").read_text()) | {"leave_one_speaker_out": found}
-        (home / "report.json").write_text(json.dumps(report_so_far, indent=1) + "\n")
+        save_json(home / "report.json", load_json(home / "report.json") | {"leave_one_speaker_out": found})
         cards.write(task.name)
     print("mean", mean)
 

@@ -21,6 +21,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from fusion.config import CHECKPOINTS
+from fusion.files import save_json
 from fusion.lab import Lab
 from fusion.tasks.scenes.task import ScenesTask
 
@@ -69,7 +70,7 @@ def run(folder: Path, blind: Path | None = None, home: Path = CHECKPOINTS) -> di
             uncut = [(p, label) for p, label in files if not p.name.startswith("cut_")]
             if len(uncut) < len(files) and not end:
                 report[f"{kind}_without_cut_outs"] = measure(lab, uncut, modality)
-    (home / ScenesTask.name / "outside.json").write_text(json.dumps(report, indent=1) + "\n")
+    save_json(home / ScenesTask.name / "outside.json", report)
     return report
 
 

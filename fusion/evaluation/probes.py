@@ -27,6 +27,7 @@ from fusion.distill.teachers import YAMNet, image_maps, load_image_teacher, patc
 from fusion.encoders.audio_mobilenet import AudioMobileNet
 from fusion.encoders.base import collate
 from fusion.encoders.image_efficientnet import ImageEfficientNet
+from fusion.files import save_json
 from fusion.model import load_encoder
 from fusion.tasks.scenes.photos import read_photo
 from fusion.tasks.scenes.sounds import read_sound
@@ -129,7 +130,7 @@ def run(data: Path, yamnet: Path, home: Path = CHECKPOINTS / ScenesTask.name) ->
         "audio": compare_sounds(data, encoders["audio"], yamnet),
         "text": json.loads(text.read_text()) if text.exists() else None,
     }
-    (home / "distilled.json").write_text(json.dumps(found, indent=1) + "\n")
+    save_json(home / "distilled.json", found)
     return found
 
 

@@ -40,10 +40,12 @@ ACCEPTED, REACHED, COUNT, SEED = 0.9, 0.04, 300, 77
 def features(task: Task, data: Path, split: str, empty: bool, count: int, seed: int) -> FeatureCache:
     """Clean samples of a split, or samples that show none of the classes, kept beside the data."""
     path = cache_path(task, data, CHECKPOINTS, ("rejection, large photos", split, empty, count, seed))
-    if not path.exists():
+    cache = FeatureCache.find(path)
+    if cache is None:
         encoders, samples = load_encoders(task, CHECKPOINTS), task.unknown_samples(split, data, empty)
-        fill(PreparedSamples(samples, encoders, count, seed), encoders, 2, torch.float16).save(path)
-    return FeatureCache.load(path)
+        cache = fill(PreparedSamples(samples, encoders, count, seed), encoders, 2, torch.float16)
+        cache.keep(path)
+    return cache
 
 
 def confidences(model: FusionModel, task: Task, cache: FeatureCache) -> dict[tuple[str, ...], Tensor]:

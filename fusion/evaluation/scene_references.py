@@ -13,6 +13,7 @@ from pathlib import Path
 from fusion.choice import References
 from fusion.config import CHECKPOINTS
 from fusion.evaluation.evaluate import SEED, make_test_caches
+from fusion.files import save_json
 from fusion.library import FACTS
 from fusion.tasks import TASKS, Task
 from fusion.training.features import FeatureCache
@@ -38,7 +39,7 @@ def run(task: Task, data: Path, checkpoints: Path = CHECKPOINTS) -> dict[str, di
         vectors(cache, i, KEPT).save(References.path(checkpoints, task, m, task.encoders[m]))
         facts = found[m] | {"samples": task.measuring.samples, "trained_on": f"Trained on {task.card.data[m]}.", "command": COMMAND}
         facts["date"] = datetime.now(UTC).strftime("%Y-%m-%d")
-        (checkpoints / task.name / "encoders" / m / FACTS).write_text(json.dumps(facts, indent=1) + "\n")
+        save_json(checkpoints / task.name / "encoders" / m / FACTS, facts)
     return found
 
 

@@ -9,7 +9,6 @@ left to those who have the hours: name them with --strategies.
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 from fusion.config import CHECKPOINTS
 from fusion.evaluation.evaluate import SEED, make_test_caches, say
 from fusion.evaluation.measure import Answers, answer, area, place_metrics, summary
+from fusion.files import load_json, save_json
 from fusion.model import load_model
 from fusion.strategies import STRATEGIES
 from fusion.tasks import DEFAULT, Task, find_task
@@ -50,7 +50,7 @@ def run(data: Path, task: str, seeds: int, names: list[str], checkpoints: Path =
     cache = fill_cache(asked, data, checkpoints, replace(recipe_of("late", asked), seed=0))
     caches = make_test_caches(asked, data, checkpoints, asked.measuring.samples, SEED)
     path = home / "seeds.json"
-    known = json.loads(path.read_text())["strategies"] if path.exists() else {}
+    known = load_json(path)["strategies"] if path.exists() else {}
     for name in names:
         each: list[dict[str, float]] = []
         for seed in range(seeds):
@@ -67,10 +67,7 @@ def run(data: Path, task: str, seeds: int, names: list[str], checkpoints: Path =
             + ", ".join(f"{f} {known[name][f]['mean']:.4f}±{known[name][f]['deviation']:.4f}" for f in ("all-0", "all-3", "area"))
         )
         order = {n: known[n] for n in STRATEGIES if n in known}
-        path.write_text(
-            json.dumps({"command": f"python -m fusion.evaluation.seeds DATA --task {task}", "seeds": seeds, "strategies": order}, indent=1)
-            + "\n"
-        )
+        save_json(path, {"command": f"python -m fusion.evaluation.seeds DATA --task {task}", "seeds": seeds, "strategies": order})
     return known
 
 

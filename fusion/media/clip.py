@@ -7,14 +7,15 @@ import cv2
 import numpy as np
 from av.video.reformatter import ColorTrc, Interpolation, VideoReformatter
 
+from fusion.media.alpha import may_be_transparent, scaled
+from fusion.media.budget import MAX_FRAME_BYTES, MAX_FRAME_PIXELS, Budget, OverBudget, frame_bytes
+from fusion.media.frames import ASSUMED_FPS, MAX_FRAMES, FrameKeeper, evenly, fitted
 from fusion.media.image import rgb_array
-from fusion.media.sound import MAX_SECONDS, SLACK, sound_from_array
+from fusion.media.sound import MAX_SECONDS, sound_from_array
 from fusion.media.source import Loaded, MediaError
 from fusion.types import Audio, Clip
 
-MAX_FRAMES = 256
-MAX_SIDE = 320  # pixels of the longer side of a frame
-ASSUMED_FPS = 25.0
+MAX_ALPHA_PIXELS = 2_500_000  # of a transparent frame before it is scaled by its alpha
 
 
 def _pq_to_screen() -> np.ndarray:
@@ -28,107 +29,68 @@ PQ_TO_SCREEN = _pq_to_screen()
 
 
 class PictureTaker:
-    """Takes decoded frames; converts and keeps at most 256 of them, evenly by time, small and upright."""
+    """Takes decoded frames; has the kept ones scaled, turned upright and fitted to an ordinary screen."""
 
-    def __init__(self, stream: av.video.stream.VideoStream, container: av.container.InputContainer, name: str):
-        self.name, self.full, self.start, self.last, self.seen, self.kept = name, False, None, 0.0, 0, 0
+    def __init__(self, stream: av.video.stream.VideoStream, container: av.container.InputContainer, name: str, budget: Budget):
         rate = stream.average_rate or stream.guessed_rate
-        self.gap = 1 / min(max(float(rate), 1.0), 240.0) if rate else 1 / ASSUMED_FPS  # seconds, where times are missing
-        self.mended, self.hdr, self.stored = False, False, (0, 0)
-        self.matrix = (1, 0, 0, 1)
-        length = min(announced_seconds(stream, container) or 0.0, MAX_SECONDS)
-        # Seconds from one kept frame to the next, 0 for all; where the length is unknown or wrong, `_thin` enlarges it.
-        self.step = length / MAX_FRAMES if length / self.gap > MAX_FRAMES else 0.0
-        self.slot = -1
-        self.times = np.zeros(MAX_FRAMES, np.float32)
-        self.frames = None
+        gap = 1 / min(max(float(rate), 1.0), 240.0) if rate else 1 / ASSUMED_FPS
+        self.keeper = FrameKeeper(name, announced_seconds(stream, container) or 0.0, gap)
+        self.name, self.budget, self.hdr = name, budget, False
+        self.keeper.spare_byte = stream.codec_context.name == "rawvideo"
+        self.matrix: tuple[int, int, int, int] | None = None
         self.reformatter = VideoReformatter()
         self.aspect = stream.sample_aspect_ratio
 
+    @property
+    def full(self) -> bool:
+        return self.keeper.full
+
     def add(self, frame: av.VideoFrame) -> None:
-        now = self._time(frame)
-        if now >= MAX_SECONDS:
-            self.full = now >= MAX_SECONDS + SLACK
-            return
-        self.last = now
-        self.seen += 1
-        slot = int(now / self.step + 1e-6) if self.step else self.seen
-        if slot == self.slot:
-            return
-        if self.kept == MAX_FRAMES:
-            self._thin(now)
-            slot = int(now / self.step + 1e-6)
-        picture = self._convert(frame)
-        if self.frames is None:  # pages that are never written cost no memory
-            self.frames = np.empty((MAX_FRAMES, *picture.shape), np.uint8)
-        if picture.shape != self.frames.shape[1:]:  # the recording changed its size on the way
-            picture = cv2.resize(picture, self.frames.shape[2:0:-1], interpolation=cv2.INTER_AREA)
-        self.frames[self.kept], self.times[self.kept] = picture, now
-        self.kept, self.slot = self.kept + 1, slot
-
-    def _time(self, frame: av.VideoFrame) -> float:
-        """Seconds since the first frame; a time that is missing or runs backwards is the one before plus a frame."""
-        if self.start is None and not self.seen:
-            self.start = frame.time
-            return 0.0
-        now = frame.time - self.start if frame.time is not None and self.start is not None else None
-        if now is None or now <= self.last:
-            self.mended = True
-            return self.last + self.gap
-        return now
-
-    def _thin(self, now: float) -> None:
-        """Halve what is kept: there are more frames than the file said."""
-        self.step = max(2 * self.step, 2 * now / MAX_FRAMES)
-        rows = evenly(self.times[: self.kept], self.step)
-        self.frames[: len(rows)], self.times[: len(rows)] = self.frames[rows], self.times[rows]
-        self.kept = len(rows)
-
-    def _convert(self, frame: av.VideoFrame) -> np.ndarray:
+        size = frame_bytes(frame.width, frame.height, frame.format)
+        if frame.width * frame.height > MAX_FRAME_PIXELS or size > MAX_FRAME_BYTES:
+            raise OverBudget
         aspect = float(self.aspect) if self.aspect and 0.1 < self.aspect < 10 else 1.0  # pixels of old cameras are not square
-        self.stored = (round(frame.width * aspect), frame.height)
-        width, height = fitted(*self.stored)
-        small = self.reformatter.reformat(frame, width, height, "rgb24", interpolation=Interpolation.AREA).to_ndarray()
+        stored = (round(frame.width * aspect), frame.height)
+        self.keeper.offer(frame.time, lambda: self._convert(frame, *fitted(*stored)), stored)
+        if not self.budget.holds(size):
+            raise OverBudget
+
+    def _convert(self, frame: av.VideoFrame, width: int, height: int) -> np.ndarray:
+        small = self._with_alpha(frame, width, height) if may_be_transparent(frame.format) else None
+        if small is None:
+            small = self._scaled(frame, width, height, "rgb24")
         if frame.color_trc == ColorTrc.SMPTE2084:  # the other HDR curve, HLG, is made to look right untreated
-            self.hdr, small = True, PQ_TO_SCREEN[small]
-        if self.frames is None:  # only once: asking for side data ties a frame into a cycle, and its memory stays until a collection
+            self.hdr, small[..., :3] = True, PQ_TO_SCREEN[small[..., :3]]
+        if self.matrix is None:  # only once: asking for side data ties a frame into a cycle, and its memory stays until a collection
             self.matrix = _display_matrix(frame)
         return _upright(small, self.matrix)
 
+    def _with_alpha(self, frame: av.VideoFrame, width: int, height: int) -> np.ndarray | None:
+        """(H, W, 4), or None where nothing is transparent."""
+        part = min(1.0, (MAX_ALPHA_PIXELS / (frame.width * frame.height)) ** 0.5)
+        picture = self._scaled(frame, max(width, round(frame.width * part)), max(height, round(frame.height * part)), "rgba")
+        if picture[..., 3].min() == 255:
+            return None
+        return scaled(picture, width, height).copy()
+
+    def _scaled(self, frame: av.VideoFrame, width: int, height: int, pixels: str) -> np.ndarray:
+        return self.reformatter.reformat(frame, width, height, pixels, interpolation=Interpolation.AREA).to_ndarray()
+
     def finish(self) -> tuple[np.ndarray, np.ndarray, list[str]]:
-        if not self.kept:
-            raise MediaError(f"{self.name} holds no picture that can be decoded.")
-        notes = []
-        if self.full:
-            notes.append(f"{self.name} was trimmed to its first {MAX_SECONDS:g} seconds.")
-        if self.kept < self.seen:
-            notes.append(f"{self.name} has {self.seen} frames, of which {self.kept} were kept, evenly in time.")
-        if max(self.stored) > MAX_SIDE:
-            height, width = self.frames.shape[1:3]
-            notes.append(f"{self.name} was scaled to {width} x {height} pixels.")
+        frames, times, notes = self.keeper.finish()
         if self.hdr:
             notes.append(f"{self.name} is HDR, so its brightness was fitted to an ordinary screen.")
-        if self.mended:
-            notes.append(f"{self.name} has frames without a valid time, which were spaced evenly.")
-        return self.frames[: self.kept], self.times[: self.kept].copy(), notes
+        return frames, times, notes
 
 
 def announced_seconds(stream: av.stream.Stream, container: av.container.InputContainer) -> float | None:
     """How long the file says it is; many recordings made in a browser do not say."""
     if stream.duration is not None:
         return float(stream.duration * stream.time_base)
-    return container.duration / av.time_base if container.duration else None
-
-
-def fitted(width: int, height: int) -> tuple[int, int]:
-    """The size scaled down, never up, to a longer side of at most 320."""
-    part = min(1.0, MAX_SIDE / max(width, height))
-    return max(1, round(width * part)), max(1, round(height * part))
-
-
-def evenly(times: np.ndarray, step: float) -> np.ndarray:
-    """Indices of the first frame of each stretch of `step` seconds; `times` (T,) increase."""
-    return np.unique((times / step + 1e-6).astype(np.int64), return_index=True)[1]
+    if not container.duration:
+        return None
+    start = max(0, container.start_time or 0) if "matroska" in container.format.name else 0  # most write the end, not the length
+    return max(0, container.duration - start) / av.time_base
 
 
 def _display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:

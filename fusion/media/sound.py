@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import av
 import numpy as np
+import soxr
 
+from fusion.media.channels import MAX_CHANNELS, mix
 from fusion.media.source import UNNAMED, Loaded, MediaError
 from fusion.types import Audio
 
@@ -13,59 +15,122 @@ SLACK = 0.1  # seconds past the limit before it counts as trimmed: codecs round 
 MAX_RATE = 48_000  # Hz; sound above is resampled while decoding
 RATES = (100, 1_000_000)  # Hz; what is believed
 MIN_SECONDS = 0.05  # of sound from a damaged file that is still worth using
+GAP = 0.04  # seconds; times that differ by less are rounded, not gaps
+RESTART = 1.0  # seconds; times that run back by more begin anew
 
 
 class SoundTaker:
-    """Takes decoded sound; keeps one channel of at most 48 kHz and 30 seconds."""
+    """Takes decoded sound; keeps at most 16 channels of at most 48 kHz and 30 seconds, with silence where times leave a gap."""
 
-    def __init__(self, name: str):
-        self.name, self.rate, self.start, self.length = name, 0, None, 0
-        self.native, self.channels, self.parts, self.resampler = 0, 0, [], None
+    def __init__(self, name: str, end: float | None = None):
+        """`end` is the last time that the file announces, in seconds on the clock of its frames."""
+        self.name, self.end = name, end
+        self.rate, self.native, self.channels, self.width = 0, 0, 0, 0
+        self.start: float | None = None  # time of the first sample
+        self.origin: float | None = None  # the time at which the clock would have stood at the first sample
+        self.heard = 0.0  # seconds taken
+        self.silence = 0.0  # seconds of gaps
+        self.lead = 0.0  # seconds before the first picture, which are not part of a clip
+        self.parts: list[np.ndarray] = []
+        self.missing, self.count = np.zeros(0), 0
+        self.converter: av.AudioResampler | None = None
+        self.resampler: soxr.ResampleStream | None = None
+        self.source_rate = 0
 
     @property
     def full(self) -> bool:
-        return self.length > (MAX_SECONDS + SLACK) * (self.rate or MAX_RATE)
+        return self.heard > MAX_SECONDS + SLACK + self.lead
 
     def add(self, frame: av.AudioFrame) -> None:
         if not RATES[0] <= frame.sample_rate <= RATES[1]:
-            raise ValueError("a broken header")  # resampling from 2 GHz takes seconds and gigabytes
-        if not self.rate:
-            self.native, self.channels = frame.sample_rate, frame.layout.nb_channels
-            self.rate = min(self.native, MAX_RATE)
-            self.start = frame.time
-        frame.pts = None  # the resampler would fill or drop samples to follow wrong times
+            raise ValueError("a broken header")
+        gap = self._gap(frame.time)
+        frame.pts = None  # the converter would fill or drop samples to follow wrong times
+        rate, samples = frame.sample_rate, self._floats(frame)
+        if gap and self.width:
+            self.silence += gap
+            self.take(np.zeros((round(gap * rate), self.width), np.float32), rate)
+        self.take(samples, rate)
+
+    def _gap(self, now: float | None) -> float:
+        """Seconds without sound between what was taken and a frame at this time."""
+        if now is None:
+            return 0.0
+        if self.origin is None:
+            self.start = self.origin = now - self.heard
+        late = now - self.origin - self.heard
+        if -RESTART <= late <= GAP:
+            return 0.0
+        believed = late < MAX_SECONDS if self.end is None else now <= self.end + 1
+        if late < 0 or not believed:  # the clock was set anew, as between recordings put one after the other
+            self.origin += late
+            return 0.0
+        return min(late, MAX_SECONDS + 2 * SLACK + self.lead)
+
+    def _floats(self, frame: av.AudioFrame) -> np.ndarray:
+        """(N, C) float32."""
         try:
-            self._keep(self._resample(frame))
+            ready = self._converted(frame)
         except ValueError:  # channels or rate changed on the way
-            self._keep(self.resampler.resample(None))
+            self.converter = None
+            ready = self._converted(frame)
+        parts = [f.to_ndarray().reshape(f.samples, -1)[:, :MAX_CHANNELS] for f in ready if f is not None and f.samples]
+        return np.concatenate(parts) if parts else np.zeros((0, self.width or 1), np.float32)
+
+    def _converted(self, frame: av.AudioFrame) -> list[av.AudioFrame]:
+        if self.converter is None:
+            self.converter = av.AudioResampler(format="flt", rate=frame.sample_rate)  # not planar, of which PyAV takes 8 channels at most
+            self.channels = self.channels or frame.layout.nb_channels
+        return self.converter.resample(frame)
+
+    def take(self, samples: np.ndarray, rate: int) -> None:
+        """Samples (N, C) float32 of any size, at this rate in Hz."""
+        if not len(samples):
+            return
+        if not self.rate:
+            self.native, self.rate = rate, min(rate, MAX_RATE)
+            self.width = samples.shape[1]
+            self.channels = self.channels or self.width
+            self.missing = np.zeros(self.width)
+        if samples.shape[1] != self.width:
+            samples = np.repeat(samples.mean(axis=1, keepdims=True), self.width, axis=1)
+        broken = ~np.isfinite(samples)
+        if broken.any():  # before resampling, in which one would spread
+            self.missing += broken.sum(axis=0)
+            samples = np.where(broken, np.float32(0), samples)
+        self.count += len(samples)
+        self.heard += len(samples) / rate
+        if rate != self.source_rate:
+            self._flush()
+            self.resampler = soxr.ResampleStream(rate, self.rate, self.width, dtype="float32") if rate != self.rate else None
+            self.source_rate = rate
+        self.parts.append(self.resampler.resample_chunk(samples) if self.resampler else samples)
+
+    def _flush(self) -> None:
+        if self.resampler is not None:
+            self.parts.append(self.resampler.resample_chunk(np.zeros((0, self.width), np.float32), last=True))
             self.resampler = None
-            self._keep(self._resample(frame))
-
-    def _resample(self, frame: av.AudioFrame | None) -> list[av.AudioFrame]:
-        if self.resampler is None:
-            self.resampler = av.AudioResampler(format="flt", rate=self.rate)
-        return self.resampler.resample(frame)
-
-    def _keep(self, frames: list[av.AudioFrame]) -> None:
-        for frame in frames:
-            if frame is not None and frame.samples:
-                samples = frame.to_ndarray().reshape(frame.samples, -1)  # (N, C); not planar, of which PyAV takes 8 channels at most
-                self.parts.append(samples.mean(axis=1, dtype=np.float32))  # FFmpeg's own mix to one channel is no mean
-                self.length += frame.samples
 
     def finish(self, damaged: bool = False) -> tuple[Audio | None, list[str]]:
-        if self.resampler is not None and not self.full:
-            self._keep(self.resampler.resample(None))
-        if not self.length or (damaged and self.length < MIN_SECONDS * self.rate):
+        self._flush()
+        samples = np.concatenate(self.parts) if self.parts else np.zeros((0, 1), np.float32)
+        self.parts.clear()
+        if not len(samples) or (damaged and len(samples) < MIN_SECONDS * self.rate):
             return None, []
-        samples, notes = _cleaned(np.concatenate(self.parts), self.name)
+        mono, left_out = mix(samples, self.missing / self.count)
+        mono, notes = _in_range(mono, self.name)
+        if self.missing.any() and (self.missing < self.count).any() and not any("no usable sound" in note for note in left_out):
+            notes.insert(0, f"{_subject(self.name)} has values that are not numbers, which were taken as silence.")
         if self.full:
             notes.append(f"{_subject(self.name)} was trimmed to its first {MAX_SECONDS:g} seconds.")
+        if self.silence:
+            notes.append(f"{_subject(self.name)} has gaps of {self.silence:.1f} seconds in all, which were kept as silence.")
         if self.native > self.rate:
             notes.append(f"{_subject(self.name)} was resampled from {self.native / 1000:g} to {self.rate / 1000:g} kHz.")
-        if self.channels > 2:
-            notes.append(f"{_subject(self.name)} has {self.channels} channels, which were averaged.")
-        return Audio(self.rate, samples[: int(MAX_SECONDS * self.rate)]), notes
+        if self.channels > MAX_CHANNELS:
+            notes.append(f"{_subject(self.name)} has {self.channels} channels, of which the first {MAX_CHANNELS} were read.")
+        notes += [f"{_subject(self.name)} {text}" for text in left_out]
+        return Audio(self.rate, mono[: int((MAX_SECONDS + self.lead) * self.rate)]), notes
 
 
 def _subject(name: str) -> str:
@@ -73,12 +138,9 @@ def _subject(name: str) -> str:
     return name if name == UNNAMED["audio"] else f"The sound of {name.lower() if name in UNNAMED.values() else name}"
 
 
-def _cleaned(samples: np.ndarray, name: str) -> tuple[np.ndarray, list[str]]:
-    """Finite and in [-1, 1]."""
+def _in_range(samples: np.ndarray, name: str) -> tuple[np.ndarray, list[str]]:
+    """In [-1, 1]."""
     notes = []
-    if not np.isfinite(samples).all():
-        samples = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
-        notes.append(f"{_subject(name)} has values that are not numbers, which were taken as silence.")
     peak = float(np.abs(samples).max(initial=0))
     if peak > 1:
         samples = samples / peak
@@ -102,27 +164,24 @@ def sound_from_array(rate: float, samples: object, name: str) -> Loaded:
         values = values.T
     if values.size == 0:
         raise MediaError(f"{name} has no samples.")
+    columns = values[:, None] if values.ndim == 1 else values
     sound = SoundTaker(name)
-    values = values[: int((MAX_SECONDS + 2 * SLACK) * rate)]
-    channels = 1 if values.ndim == 1 else values.shape[1]
-    mono = _full_scale(values)
-    with np.errstate(invalid="ignore", over="ignore"):
-        mono = (mono if mono.ndim == 1 else mono.mean(axis=1)).astype(np.float32)
-    mono, cleaned = _cleaned(mono, name)  # before resampling: one NaN would spread
-    frame = av.AudioFrame.from_ndarray(mono[None], format="flt", layout="mono")
-    frame.sample_rate = rate
-    sound.add(frame)
-    sound.channels = channels
+    sound.channels = columns.shape[1]
+    values = columns[: int((MAX_SECONDS + 2 * SLACK) * rate), :MAX_CHANNELS]
+    zero, scale = _full_scale(values)
+    for start in range(0, len(values), rate):
+        with np.errstate(invalid="ignore", over="ignore"):
+            sound.take(((values[start : start + rate].astype(np.float64) - zero) / scale).astype(np.float32), rate)
     audio, made = sound.finish()
-    return Loaded(audio, (*notes, *cleaned, *made))
+    return Loaded(audio, (*notes, *made))
 
 
-def _full_scale(values: np.ndarray) -> np.ndarray:
-    """Integers to [-1, 1] by the range of their type; 64-bit ones by the smallest type that holds them."""
+def _full_scale(values: np.ndarray) -> tuple[float, float]:
+    """The value of silence and the distance from there to full scale: by the type; of 64-bit integers by the smallest that holds them."""
     if values.dtype.kind in "fb":
-        return values.astype(np.float64)
+        return 0.0, 1.0
     bits = 8 * values.dtype.itemsize
     if bits == 64:
-        bits = 16 if np.abs(values).max() <= 1 << 15 else 32
+        bits = 16 if max(int(values.max()), -int(values.min())) <= 1 << 15 else 32
     half = float(1 << (bits - 1))
-    return (values.astype(np.float64) - (half if values.dtype.kind == "u" else 0)) / half
+    return (half if values.dtype.kind == "u" else 0.0), half

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,9 @@ from fusion.types import FusionError, Medium
 
 NOUNS = {"image": "an image", "text": "text", "audio": "sound", "video": "a clip"}  # what a modality holds
 UNNAMED = {"image": "The image", "text": "The text", "audio": "The sound", "video": "The clip"}  # for arrays and bytes
+
+# A pipe without a writer is not waited for, and a terminal does not become this process's own; Windows knows other flags.
+OPEN_FLAGS = sum(getattr(os, flag, 0) for flag in ("O_NONBLOCK", "O_CLOEXEC", "O_NOCTTY", "O_BINARY"))
 
 # What the first bytes say, so that a wrong or renamed file gets a sentence that helps: (offset, bytes, what it is).
 SIGNATURES = (
@@ -86,9 +90,13 @@ def opened(source: object, modality: str) -> Iterator[BinaryIO]:
     except (OSError, ValueError, TypeError) as error:  # no permission, name too long, NUL in the name
         raise MediaError(f"{name} cannot be opened.") from error
     with file:
-        if not file.read(1):
+        try:
+            empty = not file.read(1)
+            file.seek(0)
+        except OSError as error:
+            raise MediaError(f"{name} cannot be read.") from error
+        if empty:
             raise MediaError(f"{name} is empty.")
-        file.seek(0)
         yield file
 
 
@@ -100,9 +108,27 @@ def _open(source: object, name: str) -> BinaryIO:
     path = Path(os.fsdecode(source))
     if not path.exists():
         raise MediaError(f"{name} does not exist.")
-    if not path.is_file():  # a pipe or a device would block or never end
-        raise MediaError(f"{name} is {'a folder' if path.is_dir() else 'a device'}, not a file.")
-    return path.open("rb")
+    _check_regular(path.stat(), name)  # not opened at all: opening alone can start something in a device
+    return _open_regular(path, name)
+
+
+def _open_regular(path: Path, name: str) -> BinaryIO:
+    """Open without waiting, then look at what was opened: by now the path may lead elsewhere."""
+    descriptor = os.open(path, os.O_RDONLY | OPEN_FLAGS)
+    try:
+        _check_regular(os.fstat(descriptor), name)
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def _check_regular(found: os.stat_result, name: str) -> None:
+    """Raises `MediaError` for what could block or never end: all but files with a size (those of /proc claim to have none)."""
+    if not stat.S_ISREG(found.st_mode):
+        raise MediaError(f"{name} is {'a folder' if stat.S_ISDIR(found.st_mode) else 'a device'}, not a file.")
+    if found.st_size == 0:
+        raise MediaError(f"{name} is empty.")
 
 
 def refusal(file: BinaryIO, name: str, modality: str) -> MediaError:

@@ -1,6 +1,6 @@
 """The picture encoder of `digits-find`: trained to say of every cell which digit covers it, where its edges are and where ink is.
 
-    python -m fusion train --task digits-find --strategy image --data DIR
+    python -m fusion train --task digits-find --strategy detection --data DIR
 
 The head is thrown away afterwards; what stays are tokens that know what they lie on, before anybody has asked for anything. The pooled
 vector learns which digits are there and roughly where, so that strategies on pooled vectors get what one vector can hold.
@@ -21,7 +21,7 @@ from torch.utils.data import Dataset
 from fusion.config import EncoderConfig, TrainConfig
 from fusion.encoders import collate
 from fusion.heads.localization import SUB
-from fusion.model import build_encoder, load_weights, save_weights
+from fusion.model import build_encoder, load_weights, save_encoder
 from fusion.tasks import Task
 from fusion.tasks.corruptions import corrupt
 from fusion.tasks.digits.samples import draw_level
@@ -125,5 +125,5 @@ def train_detection_encoder(
     home = out / "encoders" / task.heads.localization.image
     samples = SceneData(task.samples("train", data, (task.heads.localization.image,)), encoder, config.samples, config.seed + 1)
     yield from train(model, samples, dense_loss, config, home, device, resume)
-    save_weights(home, encoder.state_dict(), ENCODER)
+    save_encoder(home, encoder, ENCODER)
     forget_state(home)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
+import json
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,14 +12,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from fusion.config import EncoderConfig, load_config
 from fusion.encoders import Encoder, Prepared, collate
+from fusion.files import load_tensors, save_tensors
 from fusion.tasks import Task
 from fusion.tasks.base import SampleSource
-from fusion.types import Features
+from fusion.training.behaviour import PACKAGE, digest_of
+from fusion.types import Features, FusionError
 
 
 class EncoderData(Dataset):
@@ -75,19 +78,21 @@ class PreparedSamples(Dataset):
         return {m: prepare(sample.inputs[m]) for m, prepare in self.prepare.items()}, replace(sample, inputs={})
 
 
-SHOWN = ("examples.py", "synthesis.py")  # of a task's files, what only the page shows: no sample comes from there
+VERSION = 1  # of what `fill` keeps of a sample; another number makes all features anew
 
 
 def cache_path(task: Task, data: Path, checkpoints: Path, key: object) -> Path:
     """Where features are kept beside the data: another name for other samples, encoders, or another way to make or read samples."""
-    digest = hashlib.sha256(repr(key).encode())
+    digest = hashlib.sha256(repr((VERSION, key)).encode())
     for m in task.modalities:
-        digest.update((checkpoints / task.encoder_tasks[m] / "encoders" / m / "model.safetensors").read_bytes())
-    package = Path(__file__).resolve().parents[1]
-    sources = [package / "encoders" / f"{name}.py" for name in ("base", *task.encoders.values())] + [package / "tasks" / "corruptions.py"]
+        folder = checkpoints / task.encoder_tasks[m] / "encoders" / m
+        config = load_config(folder / "config.json", EncoderConfig)
+        digest.update(json.dumps([config.name, config.options], sort_keys=True).encode())
+        digest.update((folder / "model.safetensors").read_bytes())
     folders = task.sample_code
-    for source in (*sources, *(path for f in folders for path in sorted((package / "tasks" / f).glob("*.py")) if path.name not in SHOWN)):
-        digest.update(source.read_bytes())
+    samples = [path for name in folders for path in sorted((PACKAGE / "tasks" / name).glob("*.py"))]
+    encoders = [PACKAGE / "encoders" / f"{name}.py" for name in task.encoders.values()]
+    digest.update(digest_of([*encoders, PACKAGE / "tasks" / "corruptions.py", *samples]).encode())
     prefix = folders[0] if folders else task.name
     return data / ".features" / f"{prefix}-{digest.hexdigest()[:16]}.safetensors"
 
@@ -146,17 +151,43 @@ class FeatureCache:
         tensors = {"modalities": names, "labels": self.labels, "content": self.content} | {f"places.{k}": v for k, v in self.places.items()}
         for m in self.modalities:
             tensors |= {f"tokens.{m}": self.tokens[m], f"starts.{m}": self.starts[m], f"pooled.{m}": self.pooled[m]}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, path.with_suffix(".part"))
-        os.replace(path.with_suffix(".part"), path)
+        save_tensors(path, tensors, checksum=False)  # may be a gigabyte, and is made anew where it is not whole
 
     @classmethod
     def load(cls, path: Path) -> FeatureCache:
-        found = load_file(path)
-        modalities = tuple(bytes(found["modalities"].tolist()).decode().split(","))
-        parts = {kind: {m: found[f"{kind}.{m}"] for m in modalities} for kind in ("tokens", "starts", "pooled")}
-        places = {k.removeprefix("places."): v for k, v in found.items() if k.startswith("places.")}
-        return cls(modalities, **parts, labels=found["labels"], content=found["content"], places=places)
+        """What `save` wrote.
+
+        Raises:
+            FusionError: the file is missing, damaged, or something else, in one sentence.
+        """
+        found = load_tensors(path)
+        try:
+            modalities = tuple(bytes(found["modalities"].tolist()).decode().split(","))
+            parts = {kind: {m: found[f"{kind}.{m}"] for m in modalities} for kind in ("tokens", "starts", "pooled")}
+            cache = cls(modalities, **parts, labels=found["labels"], content=found["content"], places={})
+        except KeyError as error:
+            raise FusionError(f"{path.name} holds no features.") from error
+        N = len(cache.labels)
+        if cache.content.shape != (N, len(modalities)) or any(len(x) != N for x in cache.pooled.values()):
+            raise FusionError(f"{path.name} holds no features.")
+        return replace(cache, places={k.removeprefix("places."): v for k, v in found.items() if k.startswith("places.")})
+
+    @classmethod
+    def find(cls, path: Path) -> FeatureCache | None:
+        """What was kept there; None where it has to be made, for the first time or anew."""
+        try:
+            return cls.load(path)
+        except FusionError as error:
+            if path.exists():
+                print(f"{error} It is made anew.", file=sys.stderr)
+            return None
+
+    def keep(self, path: Path) -> None:
+        """Saves it for other runs; a full disk is no reason to lose this one."""
+        try:
+            self.save(path)
+        except FusionError as error:
+            print(f"{error} The features are used once and not kept.", file=sys.stderr)
 
 
 def fill(samples: PreparedSamples, encoders: dict[str, Encoder], workers: int, dtype: torch.dtype = torch.float16,

@@ -9,9 +9,8 @@ samples of the same digit, as the task itself does.
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,11 +20,14 @@ import torch
 from fusion.cards.encoders import heads_card
 from fusion.choice import References, choose, heads_folder, is_compact
 from fusion.config import CHECKPOINTS, TrainConfig
+from fusion.files import save_json
 from fusion.lab import Lab
+from fusion.library import Library
+from fusion.loading import Parts, load_strategy
 from fusion.strategies import STRATEGIES
 from fusion.tasks import Task, find_task
 from fusion.training.features import FeatureCache
-from fusion.training.references import PROBED, SEED, finish, make_references, sampled, vectors
+from fusion.training.references import PROBED, SEED, Steps, finish, make_references, sampled, vectors
 from fusion.training.train import train_strategy
 from fusion.types import FusionError
 
@@ -63,11 +65,15 @@ def train_heads(
     data: Path | None = None,
     names: tuple[str, ...] = WITHOUT_TOKENS,
     config: TrainConfig = RECIPE,
+    anew: bool = False,
 ) -> Iterator[Progress]:
     """Trains the strategies and the baselines of each modality on a choice of encoders, and says how far it is.
 
+    What an interrupted run finished is kept; damaged files of it are made anew.
+
     Args:
         data: folder of the data sets, for encoders without references; without it the project's own samples serve.
+        anew: train also what is trained already.
 
     Raises:
         FusionError: an encoder cannot be had, or a strategy reads tokens.
@@ -77,19 +83,41 @@ def train_heads(
     if is_compact(task, choice):
         raise FusionError("The compact encoders come with all strategies; `python -m fusion train --data DIR` trains those anew.")
     found: dict[str, References] = {}
-    missing = [m for m in choice if References.load(References.path(checkpoints, task, m, choice[m])) is None]
+    library = Library(task, "cpu", checkpoints)
+    paths = {m: References.path(checkpoints, task, m, choice[m]) for m in choice}
+    missing = [m for m, path in paths.items() if References.load(path) is None or not library.fitted(m, choice[m])]
     for m in (m for m in task.modalities if m in choice):
-        path = References.path(checkpoints, task, m, choice[m])
+        made = None
         if m in missing:
-            for share in make_references(task, m, choice[m], checkpoints, data):
-                yield Progress(f"vectors of {choice[m]}", 0.9 * (missing.index(m) + share) / len(missing))
-        found[m] = References.load(path)
+            steps = make_references(task, m, choice[m], checkpoints, data)
+            made = yield from told(steps, f"vectors of {choice[m]}", 0.9 * missing.index(m) / len(missing), 0.9 / len(missing))
+        found[m] = References.load(paths[m]) or made
     cache, home = join(found, config.samples, config.seed, len(task.labels)), heads_folder(checkpoints, task, choice)
     every, began = (*names, *(f"{m}_only" for m in found)), 0.9 if missing else 0.0
     for i, name in enumerate(every):
-        for step in train_strategy(task, name, cache, home, config, "cpu", resume=False):
+        if not anew and not missing and is_trained(task, name, home):
+            continue
+        for step in train_strategy(task, name, cache, home, config, "cpu", resume=not anew and not missing):
             done = (i + ((step.epoch - 1) + step.step / step.steps) / step.epochs) / len(every)
             yield Progress(name, began + (1 - began) * done)
+
+
+def told(steps: Steps, what: str, began: float, width: float) -> Generator[Progress, None, References]:
+    """The same steps as progress from `began` to `began` + `width`; returns the vectors."""
+    while True:
+        try:
+            yield Progress(what, began + width * next(steps))
+        except StopIteration as end:
+            return end.value
+
+
+def is_trained(task: Task, name: str, home: Path) -> bool:
+    """Whether a strategy or baseline is there as a whole."""
+    try:
+        load_strategy(name, home / name, task, Parts(), fitted=True)
+        return True
+    except FusionError:
+        return False
 
 
 def measure(lab: Lab, data: Path) -> dict[str, dict[str, float]]:
@@ -112,7 +140,7 @@ def measure(lab: Lab, data: Path) -> dict[str, dict[str, float]]:
     return rows
 
 
-def run(task: str, encoders: str | Mapping[str, str], data: str | None = None, strategy: str = "all") -> None:
+def run(task: str, encoders: str | Mapping[str, str], data: str | None = None, strategy: str = "all", anew: bool = False) -> None:
     """What the command line calls: trains on a choice of encoders (see `fusion.choice`) and says on stderr how far it is.
 
     With a data folder the strategies are measured, too, where all media of a sample share its label; `report.json` beside them says how
@@ -120,7 +148,7 @@ def run(task: str, encoders: str | Mapping[str, str], data: str | None = None, s
     """
     asked = find_task(task)
     names, last = WITHOUT_TOKENS if strategy == "all" else tuple(strategy.split(",")), ""
-    for step in train_heads(asked, choose(asked, encoders), data=Path(data) if data else None, names=names):
+    for step in train_heads(asked, choose(asked, encoders), data=Path(data) if data else None, names=names, anew=anew):
         if sys.stderr.isatty() or step.what != last:  # one line, rewritten as it grows where somebody watches
             print(f"{step.share:4.0%} {step.what:<50}", file=sys.stderr, end="\r" if sys.stderr.isatty() else "\n", flush=True)
             last = step.what
@@ -129,5 +157,5 @@ def run(task: str, encoders: str | Mapping[str, str], data: str | None = None, s
         report = {"command": f"python -m fusion train --task {task} --strategy all --encoders {encoders} --data DIR", "choice": lab.choice,
                   "samples": PROBED, "date": datetime.now(UTC).strftime("%Y-%m-%d"), "accuracy": measure(lab, Path(data))}  # fmt: skip
         home = heads_folder(CHECKPOINTS, lab.task, lab.choice)
-        (home / "report.json").write_text(json.dumps(report, indent=1) + "\n")
+        save_json(home / "report.json", report)
         (home / "README.md").write_text(heads_card(asked, report))

@@ -10,7 +10,7 @@ measured on test samples (Alain 2017, Understanding Intermediate Layers Using Li
 from __future__ import annotations
 
 import argparse
-import json
+import sys
 from collections.abc import Generator, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,11 +21,12 @@ from fusion.cards.encoders import trained_on, write
 from fusion.choice import BACKBONE, References, encoder_folder, names_of
 from fusion.config import CHECKPOINTS, EncoderConfig
 from fusion.encoders import ENCODERS, Encoder, FixedEncoder
+from fusion.files import save_json
 from fusion.library import FACTS, Library, encode
 from fusion.model import save_weights
 from fusion.tasks import Task, find_task
 from fusion.tasks.base import SampleSource
-from fusion.types import Medium
+from fusion.types import FusionError, Medium
 
 COUNT, FITTED, PROBED, SEED = 4000, 2000, 2000, 77
 COUNT_LARGE, FITTED_LARGE = 400, 150  # where every sample costs a pass through a large network
@@ -67,7 +68,10 @@ def make_references(task: Task, modality: str, name: str, checkpoints: Path, dat
         save_weights(encoder_folder(checkpoints, task, modality, name), kept, EncoderConfig(name, encoder.options()))
     began = fitted / (fitted + count) if isinstance(encoder, FixedEncoder) else 0.0
     found = yield from shifted(vectors(encoder.eval(), sampled(source, modality, count, SEED), count, 10 if large else 50), began)
-    found.save(References.path(checkpoints, task, modality, name))
+    try:
+        found.save(References.path(checkpoints, task, modality, name))
+    except FusionError as error:  # they serve once, and are made again the next time
+        print(error, file=sys.stderr)
     return found
 
 
@@ -120,7 +124,7 @@ def measure(task: Task, modality: str, name: str, checkpoints: Path, data: Path)
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
     }
     path = encoder_folder(checkpoints, task, modality, name) / FACTS
-    path.write_text(json.dumps(facts, indent=1) + "\n")
+    save_json(path, facts)
     return facts
 
 

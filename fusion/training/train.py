@@ -35,6 +35,7 @@ from fusion.model import (
     grid_of,
     load_encoder,
     load_weights,
+    save_encoder,
     save_weights,
     strategy_options,
 )
@@ -168,8 +169,8 @@ def train_encoder(
         built.load_state_dict(load_weights(home))
         model.load_state_dict(load_weights(head), strict=False)
     yield from train(model, samples, encoder_loss, config, home, device, resume)
-    save_weights(home, built.state_dict(), encoder_config, half=isinstance(built, TrunkEncoder))
-    save_weights(head, fuser_state(model), strategy_config)
+    save_encoder(home, built, encoder_config, half=isinstance(built, TrunkEncoder))
+    save_weights(head, fuser_state(model), with_thresholds(head, strategy_config))
     forget_state(home)
 
 
@@ -201,8 +202,8 @@ def fill_cache(task: Task, data: Path, checkpoints: Path, config: TrainConfig) -
     """Features of training samples at all severities, kept beside the data so that further calls with the same encoders find them."""
     encoders = load_encoders(task, checkpoints)
     path = cache_path(task, data, checkpoints, ("train", config.samples, config.seed))
-    if path.exists():
-        return FeatureCache.load(path)
+    if (kept := FeatureCache.find(path)) is not None:
+        return kept
     samples = PreparedSamples(task.samples("train", data), encoders, config.samples, config.seed + 2, "train", nothing=True)
 
     def say(done: int) -> None:
@@ -210,8 +211,26 @@ def fill_cache(task: Task, data: Path, checkpoints: Path, config: TrainConfig) -
             print(f"features {done}/{config.samples}", end="\r", file=sys.stderr, flush=True)
 
     cache = fill(samples, encoders, workers=2, say=say)
-    cache.save(path)
+    cache.keep(path)
     return cache
+
+
+def with_thresholds(folder: Path, config: StrategyConfig) -> StrategyConfig:
+    """The configuration with the thresholds for "none of these" that the folder has: weights trained anew do not lose them.
+
+    They were measured on the former weights; `python -m fusion.evaluation.rejection DIR` measures them again.
+    """
+    try:
+        former = load_config(folder / "config.json", StrategyConfig)
+    except FusionError:  # the first training
+        return config
+    if former.thresholds is None or (former.task, former.modalities) != (config.task, config.modalities):
+        return config
+    print(
+        f"The thresholds of {config.name} are those of its former weights; fusion.evaluation.rejection measures new ones.",
+        file=sys.stderr,
+    )
+    return replace(config, thresholds=former.thresholds, sure=former.sure)
 
 
 def train_strategy(
@@ -226,7 +245,7 @@ def train_strategy(
     model = FusionModel({}, build_strategy(strategy_config), strategy_config.grid)
     samples = StrategyData(task, cache, config.seed, modalities, with_tokens=model.strategy.fuses == "tokens")
     yield from train(Fuser(model), samples, strategy_loss, config, out / name, device, resume)
-    save_weights(out / name, fuser_state(model), strategy_config)
+    save_weights(out / name, fuser_state(model), with_thresholds(out / name, strategy_config))
     forget_state(out / name)
 
 

@@ -1,29 +1,27 @@
-"""Where the page asks the labs, one per task: each answer is remembered, so that a change of strategy or language costs nothing."""
+"""Where the page asks the labs, one per task. Media, features and answers are remembered: only what changed is computed."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from fusion.choice import choose
 from fusion.config import CHECKPOINTS
-from fusion.strategies import STRATEGIES
+from fusion.encoded_cache import EncodedCache, fingerprint
+from fusion.loading import lacks_weights
 from fusion.tasks import TASKS
 from fusion.types import MODALITIES, FusionError, Prediction, Seen
+from fusion.ui.security import BackbonePolicy
 from fusion.ui.state import PEN, PageState
 
 logger = logging.getLogger(__name__)
-REMEMBERED = 12  # answers of each task; about a megabyte each
 EXAMPLES_KEPT = 4  # of each task; some megabytes each
 OWN_KEPT = 3  # labs around encoders that visitors chose; a backbone may be large
 FIRST_STRATEGY = "cross_attention"
@@ -38,43 +36,20 @@ class Answer:
     notes: tuple[str, ...]
     predictions: dict[str, Prediction]
     seen: dict[str, Seen]
-
-
-def fingerprint(value: Any) -> str:
-    """A hash of media and settings; files by place, size and time (an upload's folder is named by its content)."""
-    digest = hashlib.blake2b(digest_size=16)
-    _feed(digest, value)
-    return digest.hexdigest()
-
-
-def _feed(digest: Any, value: Any) -> None:
-    if isinstance(value, np.ndarray):
-        digest.update(f"{value.dtype}{value.shape}".encode())
-        digest.update(np.ascontiguousarray(value).tobytes())
-    elif isinstance(value, Mapping):
-        for key in sorted(value):
-            digest.update(f"\0{key}=".encode())
-            _feed(digest, value[key])
-    elif is_dataclass(value):
-        _feed(digest, {f.name: getattr(value, f.name) for f in fields(value)})
-    elif isinstance(value, Path):
-        status = value.stat()
-        digest.update(f"{value}{status.st_size}{status.st_mtime_ns}".encode())
-    else:
-        digest.update(repr(value).encode())
+    marks: dict[str, str]  # {modality: a name that no other medium, corruption or encoder has}
+    mark: str  # likewise of the whole answer
 
 
 class Desk:
-    """A lab and its examples, with a small memory of answers that all visitors share: only the same input finds the same answer."""
+    """A lab and its examples, and a memory that all visitors share: only the same input finds the same answer."""
 
     def __init__(self, lab: Any, examples: Mapping[str, Any], make_example: Callable[[str], Mapping[str, Any]], uploads: Path,
-                 open_library: Callable[[Any], Any]) -> None:  # fmt: skip
+                 open_library: Callable[[Any], Any], cache: EncodedCache) -> None:  # fmt: skip
         self._open_library = open_library
         self.lab, self.examples, self.uploads = lab, examples, uploads
         self._make = lru_cache(EXAMPLES_KEPT)(make_example)  # every edit beside an example asks for the whole of it
         self.pen = FINE_PEN if lab.task.heads.localization else PEN  # where several things share a picture, each is small
-        self._answers: OrderedDict[str, Answer] = OrderedDict()
-        self._lock = threading.Lock()
+        self.cache = cache
 
     @cached_property
     def library(self) -> Any:
@@ -92,11 +67,12 @@ class Desk:
 
     def warm_up(self) -> None:
         """One answer that nobody sees: the very first is several times slower, and the page shows milliseconds."""
-        for name in list(self.examples)[:1]:
+        for name in self.examples:
             try:
                 self.lab.compare(self.lab.encode(self._make(name), severity={}))
-            except FusionError:
-                logger.exception("The first example cannot be answered")
+                return
+            except FusionError as error:
+                logger.warning("The example %s of %s cannot be answered: %s", name, self.lab.task.name, error)
 
     def answer(self, state: PageState) -> Answer | None:
         """What every strategy says, or None where there is no input at all.
@@ -109,39 +85,66 @@ class Desk:
         if not inputs:
             return None
         severity = {m: s for m, s in state.severity.items() if m in inputs}
-        key = fingerprint({"inputs": inputs, "severity": severity})
-        with self._lock:
-            if key in self._answers:
-                self._answers.move_to_end(key)
-                return self._answers[key]
-        encoding = self.lab.encode(inputs, severity=severity)
-        answer = Answer(dict(encoding.media), tuple(encoding.notes), self.lab.compare(encoding), self.lab.see(encoding))
-        with self._lock:
-            self._answers[key] = answer
-            while len(self._answers) > REMEMBERED:
-                self._answers.popitem(last=False)
-        return answer
+        encoding = self.lab.encode(inputs, severity=severity, cache=self.cache)
+        marks = {m: self._mark(encoding.keys.get(m) or medium) for m, medium in encoding.media.items()}
+        mark = self._mark(marks)
+        predictions = self.cache.remember(("predictions", mark), lambda: self.lab.compare(encoding))
+        seen = self.lab.see(encoding, cache=self.cache)
+        return Answer(dict(encoding.media), tuple(encoding.notes), predictions, seen, marks, mark)
+
+    def _mark(self, content: Any) -> str:
+        """A short name for a medium or a key of the cache, of this lab and this process."""
+        return fingerprint([self.cache.name, self.cache.number(self.lab), content])[:20]
 
 
 class Desks:
     """The desks of all tasks on offer; each lab is loaded when somebody first asks for its task, and kept."""
 
     def __init__(
-        self, labs: Mapping[str, Callable[[], Any]], examples: Mapping[str, Any], uploads: Path, library: Callable[[Any], Any] | None = None
+        self,
+        labs: Mapping[str, Callable[[], Any]],
+        examples: Mapping[str, Any],
+        uploads: Path,
+        library: Callable[[Any], Any] | None = None,
+        unavailable: Mapping[str, str] | None = None,
+        backbones: BackbonePolicy | None = None,
     ) -> None:
         """`labs` {task: makes its lab}, the first one is what visitors find; `examples` {task: with EXAMPLES and make_example};
-        `library` makes a lab's library of encoders."""
+        `library` makes a lab's library of encoders; `unavailable` {task: why it cannot be used}, as far as that is known;
+        `backbones` says which pretrained encoders visitors may load, by default none."""
+        self.backbones = backbones or BackbonePolicy("none")
         self.modalities, self._open_library = MODALITIES, library or open_library
         self._labs, self._examples, self._uploads = dict(labs), examples, uploads
         self._desks: OrderedDict[tuple[str, str], Desk] = OrderedDict()
+        self.cache = EncodedCache()
         self._lock = threading.Lock()
+        self._first, self.unavailable = "", dict(unavailable or {})
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._labs)
 
     def task(self, name: str) -> str:
-        """That task if it is on offer, else the first."""
-        return name if name in self._labs else next(iter(self._labs))
+        """That task; the one that visitors find where none is named.
+
+        Raises:
+            FusionError: there is no such task, or none at all that can be used.
+        """
+        if name and name not in self._labs:
+            raise FusionError(f"There is no task named {name!r}; there is {', '.join(self._labs)}.")
+        return name or self.first()
+
+    def first(self) -> str:
+        """The task that visitors find: the first one that can be used; another one only where somebody asks for it."""
+        for task in () if self._first else self._labs:
+            try:
+                self.open(task, {})
+                self._first = task
+                break
+            except FusionError as error:
+                self.unavailable[task] = str(error)
+        if not self._first:
+            raise FusionError(next(iter(self.unavailable.values()), "There is no task."))
+        return self._first
 
     def loaded(self, task: str) -> bool:
         return (task, "{}") in self._desks
@@ -154,8 +157,9 @@ class Desks:
         """The desk of a task whose strategies read with the encoders named, the others being compact; maybe nothing is trained on them.
 
         Raises:
-            FusionError: weights cannot be used, or there is no such encoder, in one sentence.
+            FusionError: weights cannot be used, there is no such encoder, or visitors may not load it, in one sentence.
         """
+        self.backbones.check(readers)
         own = {m: name for m, name in choose(TASKS[task], readers).items() if name != TASKS[task].encoders[m]} if readers else {}
         key = (task, json.dumps(own, sort_keys=True))
         with self._lock:
@@ -163,7 +167,7 @@ class Desks:
                 found = self._examples.get(task)
                 lab = self._labs[task](encoders=own) if own else self._labs[task]()
                 known = (found.EXAMPLES, found.make_example) if found else ({}, {}.get)
-                self._desks[key] = Desk(lab, *known, self._uploads, self._open_library)
+                self._desks[key] = Desk(lab, *known, self._uploads, self._open_library, self.cache)
                 self._desks[key].warm_up()
                 for old in [k for k in self._desks if k[1] != "{}"][:-OWN_KEPT]:
                     del self._desks[old]
@@ -182,12 +186,5 @@ def open_library(lab: Any) -> Any:
 
 
 def shipped_tasks(checkpoints: Path = CHECKPOINTS) -> list[str]:
-    """Tasks with weights of at least one strategy and of all their encoders."""
-    found = []
-    for name, task in TASKS.items():
-        strategies = [checkpoints / name / strategy for strategy in STRATEGIES]
-        encoders = [checkpoints / home / "encoders" / m for m, home in task.encoder_tasks.items()]
-        trained = any((folder / "model.safetensors").exists() for folder in strategies)
-        if trained and all((folder / "model.safetensors").exists() for folder in encoders):
-            found.append(name)
-    return found
+    """Tasks with weights of at least one strategy and one encoder."""
+    return [name for name, task in TASKS.items() if lacks_weights(task, checkpoints) is None]

@@ -16,9 +16,9 @@ import gradio as gr
 
 from fusion.types import FusionError
 from fusion.ui import readers
-from fusion.ui.desk import FIRST_STRATEGY, Answer, Desk, Desks
-from fusion.ui.state import PageState
-from fusion.ui.views import export, media, seen, strategies
+from fusion.ui.desk import FIRST_STRATEGY, Desk, Desks
+from fusion.ui.state import MAX_NAME, PageState, from_browser, plain
+from fusion.ui.views import export, payload, strategies
 from fusion.ui.views.component import view
 
 logger = logging.getLogger(__name__)
@@ -38,6 +38,8 @@ class FusePage:
     export: gr.HTML
     tabs: gr.HTML
     readers: gr.HTML
+    held: gr.HTML
+    details: gr.HTML
 
     @property
     def values(self) -> list[gr.HTML]:
@@ -58,20 +60,47 @@ class Handlers:
         state, _ = self._at_task(state)
         return state, self.result(state)
 
-    def edited(self, *values: Any) -> tuple[str, str]:
-        """An input changed: result, export."""
+    def edited(self, *values: Any, held: Any = "") -> tuple[str, str]:
+        """An input changed: result, export. `held` is a JSON list of the marks of media that the browser holds (see `views.payload`)."""
         state = PageState.read(self.modalities, values)
-        return self.result(state), self.pack(state)
+        return self.result(state, held), self.pack(state)
 
-    def example(self, name: Any, *values: Any) -> tuple[Any, ...]:
+    def details(self, ask: Any, *values: Any) -> str:
+        """What was not sent with the result, now that somebody looks at it.
+
+        Args:
+            ask: JSON {"number", "strategy": whose attention and place, or "export": "json" or "csv"}.
+
+        Returns:
+            JSON {"number", "answer": which answer it is of, "details" or "export"}; without the last two where there is no answer.
+        """
+        ask = from_browser(ask)
+        said: dict[str, Any] = {"number": ask["number"] if isinstance(ask.get("number"), int) else 0}
+        try:
+            state = PageState.read(self.modalities, values)
+            desk = self.desks.open(self.desks.task(state.task), state.readers)
+            answer = desk.answer(state)
+            if answer is not None:
+                said["answer"] = answer.mark
+                if ask.get("export") in payload.EXPORTS:
+                    said["export"] = payload.EXPORTS[ask["export"]](desk.lab, answer.predictions)
+                elif ask.get("strategy") in answer.predictions:
+                    said |= {"strategy": ask["strategy"], "details": payload.details(answer.predictions[ask["strategy"]])}
+        except FusionError:
+            pass  # the result says what is wrong with the input
+        except Exception:
+            logger.exception("The details of an answer could not be given")
+        return _json(said)
+
+    def example(self, name: Any, *values: Any, held: Any = "") -> tuple[Any, ...]:
         """An example was chosen: the slots, result, export."""
         try:
-            state = self._with_example(PageState.read(self.modalities, values), str(name))
+            state = self._with_example(PageState.read(self.modalities, values), plain(name, MAX_NAME))
         except FusionError as error:
             return *(SKIP for _ in self.modalities), self._failed({"text": str(error)}), SKIP
-        return *(state.slots[m].json() for m in self.modalities), self.result(state), self.pack(state)
+        return *(state.slots[m].json() for m in self.modalities), self.result(state, held), self.pack(state)
 
-    def switched(self, *values: Any) -> tuple[Any, ...]:
+    def switched(self, *values: Any, held: Any = "") -> tuple[Any, ...]:
         """Another task was chosen; its first example is shown: the slots, example, result, export."""
         try:
             state, example = self._at_task(PageState.read(self.modalities, values))
@@ -80,7 +109,7 @@ class Handlers:
         except Exception:
             logger.exception("The task %s cannot be opened", values[len(self.modalities)])
             return *(SKIP for _ in self.modalities), SKIP, self._failed({"key": "status.unexpected"}), SKIP
-        return *(state.slots[m].json() for m in self.modalities), example, self.result(state), self.pack(state)
+        return *(state.slots[m].json() for m in self.modalities), example, self.result(state, held), self.pack(state)
 
     def looked(self, *values: Any) -> str:
         """Strategy, language, tab or an encoder that is looked into changed, which the browser draws by itself: export."""
@@ -94,7 +123,10 @@ class Handlers:
                 return (SKIP,) * (len(self.modalities) + 8)
             state = replace(PageState.read(self.modalities, values), language="zh")
             return *(SKIP for _ in self.modalities), SKIP, SKIP, state.language, SKIP, SKIP, SKIP, SKIP, self.pack(state, touched=False)
-        state = replace(state, task=self.desks.task(state.task))
+        try:
+            state = replace(state, task=self.desks.task(state.task))
+        except FusionError as error:  # of another version, or misspelt: what is shown stays, with a word
+            return *(SKIP for _ in range(len(self.modalities) + 6)), self._failed({"text": str(error)}), SKIP
         result = self.result(state)  # says why, should its lab not load
         if self.desks.loaded(state.task):
             state = replace(state, strategy=self.desks[state.task].strategy(state.strategy))
@@ -102,7 +134,7 @@ class Handlers:
         slots = (state.slots[m].json() for m in self.modalities)
         return *slots, state.task, state.strategy, state.language, state.view(), reading, "", result, self.pack(state)
 
-    def result(self, state: PageState) -> str:
+    def result(self, state: PageState, held: Any = "") -> str:
         """JSON for all views; where there is no result, only the status that says why."""
         desk = None
         try:
@@ -110,10 +142,11 @@ class Handlers:
             answer = desk.answer(state)
             if answer is None:
                 return self._failed({"key": "status.empty"}, desk, "empty")
-            payload = result_payload(desk.lab, answer) | {"soundtrack": state.slots["audio"].source == "clip" and "audio" in answer.media}
-            if not desk.lab.strategies:
-                payload["status"] = {"kind": "untrained", "key": "status.untrained"}
-            return _json({"id": next(self._count), "lab": about(desk)} | payload)
+            shown = payload.result(desk, answer, state.strategy, marks_of(held))
+            shown["soundtrack"] = state.slots["audio"].source == "clip" and "audio" in answer.media
+            if desk.lab.untrained:
+                shown["status"] = {"kind": "untrained", "key": "status.untrained_some" if desk.lab.models else "status.untrained"}
+            return _json({"id": next(self._count), "lab": about(desk)} | shown)
         except FusionError as error:
             return self._failed({"text": str(error)}, desk)
         except Exception:
@@ -140,7 +173,10 @@ class Handlers:
 
     def pack(self, state: PageState, touched: bool = True) -> str:
         """JSON for the export view; `touched` puts the link into the address bar."""
-        task = self.desks.task(state.task)
+        try:
+            task = self.desks.task(state.task)
+        except FusionError:
+            return _json({"query": state.query(), "snippet": "", "touched": touched})
         desk = self.desks[task] if self.desks.loaded(task) else None
         code = export.snippet(replace(state, task=task), desk.lab.modalities, desk.pen) if desk else ""
         return _json({"query": state.query(), "snippet": code, "touched": touched})
@@ -154,12 +190,13 @@ class Handlers:
         """The state's task with its first example in the slots, and that example's name."""
         task = self.desks.task(state.task)
         desk = self.desks[task]
-        state, example = replace(state, task=task, strategy=desk.strategy(state.strategy)), next(iter(desk.examples), "")
-        try:
-            return self._with_example(state, example), example
-        except FusionError:
-            logger.exception("The first example of %s cannot be made", task)
-            return state, ""
+        state = replace(state, task=task, strategy=desk.strategy(state.strategy))
+        for example in desk.examples:
+            try:
+                return self._with_example(state, example), example
+            except FusionError as error:  # said to whoever chooses it
+                logger.warning("The example %s of %s cannot be made: %s", example, task, error)
+        return state, ""
 
     def _with_example(self, state: PageState, name: str) -> PageState:
         desk = self.desks[self.desks.task(state.task)]
@@ -173,22 +210,13 @@ def about(desk: Desk) -> dict[str, Any]:
     return strategies.describe_lab(desk.lab, desk.examples, desk.pen) | {"first": desk.strategy(""), "readers": readers.offers(desk)}
 
 
-def result_payload(lab: Any, answer: Answer) -> dict[str, Any]:
-    """All views' data of one answer."""
-    rows = strategies.rows(lab, answer.predictions)
-    return {
-        "status": {"kind": "ok", "notes": list(answer.notes)},
-        "labels": list(lab.labels),
-        "strategies": rows,
-        "tally": strategies.tally(rows),
-        "strangers": strategies.strangers(rows),
-        "modalities": strategies.modalities(lab, answer.seen),
-        "encode_seconds": sum(s.seconds for s in answer.seen.values()),
-        "media": media.previews(answer.media),
-        "seen": seen.panels(answer.seen, answer.media, colour=not strategies.draws(lab.task)),
-        "attention": seen.attention(answer.predictions),
-        "export": export.files(lab, answer.predictions),
-    }
+def marks_of(held: Any) -> set[str]:
+    """The marks in a JSON list of the browser; anything else is empty."""
+    try:
+        held = json.loads(held) if isinstance(held, str) and held else held
+    except (ValueError, RecursionError):
+        return set()
+    return {mark for mark in held if isinstance(mark, str)} if isinstance(held, list) else set()
 
 
 def _json(value: dict[str, Any]) -> str:
@@ -200,10 +228,11 @@ def layout(handlers: Handlers) -> FusePage:
     """Places all components; an example is computed and shown before anyone clicks."""
     desks, (state, result) = handlers.desks, handlers.first()
     bus = view("result", result, strategy=state.strategy, slots=len(state.slots))
+    held, details = view("held"), view("details")
     language = view("header", state.language)
     tabs = view("tabs", state.view())
-    task = view("tasks", state.task, tasks=_json({"tasks": strategies.describe_tasks(desks)}))
-    examples = view("examples", next(iter(desks[state.task].examples), ""))
+    task = view("tasks", state.task, tasks=_json({"tasks": strategies.describe_tasks(desks), "unavailable": desks.unavailable}))
+    examples = view("examples", next((slot.example for slot in state.slots.values() if slot.example), ""))
     view("status")
     with gr.Column(elem_id="fl-page-fuse"):
         with gr.Row(elem_id="fl-columns"):
@@ -220,7 +249,7 @@ def layout(handlers: Handlers) -> FusePage:
         view("seen", frame=True)
         view("attention", frame=True)
         pack = view("export", handlers.pack(state, touched=False), frame=True)
-    return FusePage(slots, task, examples, strategy, language, bus, pack, tabs, reading)
+    return FusePage(slots, task, examples, strategy, language, bus, pack, tabs, reading, held, details)
 
 
 def wire(page: FusePage, handlers: Handlers, blocks: gr.Blocks) -> None:
@@ -232,15 +261,24 @@ def wire(page: FusePage, handlers: Handlers, blocks: gr.Blocks) -> None:
     slots = list(page.slots.values())
     values = page.values
     heavy: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1, "show_progress": "hidden", "api_visibility": "private"}
-    light: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private", "trigger_mode": "always_last"}
+    light = {**heavy, "concurrency_id": "format", "concurrency_limit": None, "trigger_mode": "always_last"}
+
+    def edited(held: Any, *given: Any) -> tuple[str, str]:
+        return handlers.edited(*given, held=held)
+
+    def example(held: Any, *given: Any) -> tuple[Any, ...]:
+        return outputs(handlers.example(*given, held=held))
+
+    def task(held: Any, *given: Any) -> tuple[Any, ...]:
+        return outputs(handlers.switched(*given, held=held))
+
     for slot in slots:
-        slot.input(handlers.edited, values, [page.result, page.export], trigger_mode="always_last", **heavy)
+        slot.input(edited, [page.held, *values], [page.result, page.export], trigger_mode="always_last", **heavy)
     shown = [*slots, page.result, page.export]
-    page.examples.input(
-        lambda *given: outputs(handlers.example(*given)), [page.examples, *values], shown, trigger_mode="always_last", **heavy
-    )
+    page.examples.input(example, [page.held, page.examples, *values], shown, trigger_mode="always_last", **heavy)
     switched = [*slots, page.examples, page.result, page.export]
-    page.task.input(lambda *given: outputs(handlers.switched(*given)), values, switched, trigger_mode="always_last", **heavy)
+    page.task.input(task, [page.held, *values], switched, trigger_mode="always_last", **heavy)
+    page.details.input(handlers.details, [page.details, *values], page.details, trigger_mode="multiple", **heavy)
 
     def read_with(*given: Any) -> Iterator[tuple[Any, ...]]:
         yield from map(outputs, handlers.read_with(*given))

@@ -78,6 +78,7 @@ class Handlers:
         if f"{name} {mark}" in held:
             return {"name": name, "mark": mark, "same": True}
         try:
+            self.desks.backbones.check([name])
             shown = self._look(desk, modality, name, medium, mark)
             return {"name": name, "mark": mark, "told": desk.library.describe(name)} | shown
         except FusionError as error:

@@ -13,31 +13,41 @@ from typing import Any
 
 import gradio as gr
 from gradio.utils import get_upload_folder
+from starlette.middleware import Middleware
 
 from fusion.ui import fuse, inside, theme
 from fusion.ui.desk import Desks
+from fusion.ui.security import BackbonePolicy, SafeBlocks, SecurityHeaders
 
 TITLE = "Fusion Lab"
 LARGEST_UPLOAD = "100mb"
 KEEP_UPLOADS = 3600  # seconds
+LONGEST_QUEUE = 200  # waiting events; more are told that the queue is full
+SESSIONS = 250  # whose settings Gradio keeps, about 140 kB each; the page sends all it needs with each event
 
 
-def build_page(labs: Mapping[str, Callable[[], Any]], library: Callable[[Any], Any] | None = None) -> gr.Blocks:
+def build_page(
+    labs: Mapping[str, Callable[[], Any]],
+    library: Callable[[Any], Any] | None = None,
+    unavailable: Mapping[str, str] | None = None,
+    backbones: BackbonePolicy | None = None,
+) -> gr.Blocks:
     """All components and events around {task: what loads its lab}; the first task is loaded at once, others when they are chosen.
 
-    `library` makes a lab's library of encoders, by default that of the lab's task.
+    `library` makes a lab's library of encoders, by default that of the lab's task; `unavailable` {task: why it cannot be used};
+    `backbones` says which pretrained encoders visitors may load, by default none.
     """
     from fusion.tasks.examples import EXAMPLES_OF
 
-    desks = Desks(labs, EXAMPLES_OF, Path(get_upload_folder()), library)
+    desks = Desks(labs, EXAMPLES_OF, Path(get_upload_folder()), library, unavailable, backbones)
     handlers = fuse.Handlers(desks)
-    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(KEEP_UPLOADS, KEEP_UPLOADS), fill_width=True) as blocks:
+    with SafeBlocks(title=TITLE, analytics_enabled=False, delete_cache=(KEEP_UPLOADS, KEEP_UPLOADS), fill_width=True) as blocks:
         page = fuse.layout(handlers)
         with gr.Column(elem_id="fl-page-inside"):
             within = inside.layout()
         fuse.wire(page, handlers, blocks)
         inside.wire(within, inside.Handlers(desks), page.values)
-    return blocks
+    return blocks.queue(api_open=False, max_size=LONGEST_QUEUE)
 
 
 def launch_options(host: str | None = None, port: int | None = None, share: bool = False) -> dict[str, Any]:
@@ -49,6 +59,8 @@ def launch_options(host: str | None = None, port: int | None = None, share: bool
         "theme": theme.build_theme(),
         "head": theme.build_head(),
         "max_file_size": LARGEST_UPLOAD,
+        "state_session_capacity": SESSIONS,
+        "app_kwargs": {"middleware": [Middleware(SecurityHeaders)]},
         "enable_monitoring": False,
         "run_history": False,
         "pwa": False,

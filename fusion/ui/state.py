@@ -22,7 +22,7 @@ SOURCES = ("none", "example", "text", "drawing", "file", "clip")  # "clip": the 
 WORST = 5  # corruption severities are 0 to WORST
 PAGES = ("fuse", "inside")
 LONGEST = {"example": 80, "text": 4000, "path": 1000, "name": 300}  # characters
-MAX_POINTS, MAX_LINK, MAX_ENCODER = 20000, 60000, 300
+MAX_POINTS, MAX_LINK, MAX_ENCODER, MAX_NAME = 20000, 60000, 300, 80
 PEN = 0.06  # width of a line that is drawn, as a share of the pad
 Strokes = tuple[tuple[tuple[float, float, float], ...], ...]
 MakeExample = Callable[[str], Mapping[str, Any]]
@@ -32,9 +32,14 @@ def from_browser(value: Any) -> Mapping[str, Any]:
     """JSON text or a dict; anything else is empty."""
     try:
         value = json.loads(value) if isinstance(value, str) else value
-    except ValueError:
+    except (ValueError, RecursionError):  # no JSON, or nested too deeply
         return {}
     return value if isinstance(value, Mapping) else {}
+
+
+def plain(value: Any, longest: int) -> str:
+    """Text of at most `longest` characters; halves of a character that was cut in two are dropped, since UTF-8 has none."""
+    return str(value or "")[:longest].encode("utf-8", "ignore").decode()
 
 
 def _strokes(value: Any) -> Strokes:
@@ -66,7 +71,7 @@ class Slot:
     def read(cls, value: Any) -> Slot:
         """From JSON text or a dict of the browser."""
         value = from_browser(value)
-        texts = {key: str(value.get(key) or "")[:limit] for key, limit in LONGEST.items()}
+        texts = {key: plain(value.get(key), limit) for key, limit in LONGEST.items()}
         severity = value.get("severity")
         severity = min(WORST, max(0, int(severity))) if isinstance(severity, int) else 0
         source = value.get("source") if value.get("source") in SOURCES else "none"
@@ -81,14 +86,14 @@ def _view(modalities: Iterable[str], value: Any) -> tuple[str, dict[str, tuple[s
     value = from_browser(value)
     page, chosen = value.get("page"), from_browser(value.get("encoders"))
     pairs = {m: chosen[m] for m in modalities if isinstance(chosen.get(m), list | tuple) and len(chosen[m]) == 2}
-    encoders = {m: (str(left or "")[:MAX_ENCODER], str(right or "")[:MAX_ENCODER]) for m, (left, right) in pairs.items()}
+    encoders = {m: (plain(left, MAX_ENCODER), plain(right, MAX_ENCODER)) for m, (left, right) in pairs.items()}
     return page if page in PAGES else PAGES[0], {m: pair for m, pair in encoders.items() if any(pair)}
 
 
 def _readers(modalities: Iterable[str], value: Any) -> dict[str, str]:
     """{modality: encoder} that strategies are to read with, of those that are not left as they are."""
     chosen = from_browser(from_browser(value).get("choice"))
-    return {m: str(chosen[m])[:MAX_ENCODER] for m in modalities if chosen.get(m)}
+    return {m: plain(chosen[m], MAX_ENCODER) for m in modalities if chosen.get(m)}
 
 
 @dataclass(frozen=True)
@@ -108,8 +113,9 @@ class PageState:
         """From component values: one per modality, then task, strategy, language, view and what the strategies read with."""
         *slots, task, strategy, language, shown, readers = values
         named = {m: Slot.read(v) for m, v in zip(modalities, slots, strict=True)}
-        return cls(named, str(task or ""), str(strategy or ""), language if language in LANGUAGES else "en", *_view(named, shown),
-                   _readers(named, readers))  # fmt: skip
+        task, strategy = plain(task, MAX_NAME), plain(strategy, MAX_NAME)
+        language = language if language in LANGUAGES else "en"
+        return cls(named, task, strategy, language, *_view(named, shown), _readers(named, readers))
 
     def view(self) -> str:
         """JSON for the browser: the open page and the encoders that are looked into."""
@@ -162,8 +168,8 @@ class PageState:
         return {m: medium for m, medium in found.items() if medium is not None}
 
     def _medium(self, modality: str, slot: Slot, make_example: MakeExample, uploads: Path, pen: float) -> Any:
-        if slot.source == "text":
-            return slot.text if slot.text.strip() else None
+        if slot.source == "text":  # only words are taken as text: elsewhere a text would be read as the path of a file
+            return slot.text if modality == "text" and slot.text.strip() else None
         if slot.source == "example":
             return make_example(slot.example).get(modality)
         if slot.source == "file":
@@ -182,8 +188,12 @@ class PageState:
 
 def uploaded(path: str, name: str, uploads: Path) -> Path:
     """The file of an upload, which lies in the upload folder and nowhere else."""
-    file = Path(path).resolve()
-    if not path or not file.is_relative_to(uploads.resolve()) or not file.is_file():
+    try:
+        file = Path(path).resolve()
+        there = bool(path) and file.is_relative_to(uploads.resolve()) and file.is_file()
+    except (OSError, ValueError):  # a name that is too long, or with a null character
+        there = False
+    if not there:
         raise FusionError(f"{name or 'The file'} is no longer on the server; please choose it again.")
     return file
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import struct
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -37,6 +39,8 @@ def test_wrong_arrays(source):
         ("\u202eevil\u202c", "evil"),
         ("\ufeffseven", "seven"),
         ("bad\ud800half", "badhalf"),
+        ("seven \ud83d", "seven"),
+        ("\ude00 seven \udcff\ud83d", "seven"),
         ("<b>&amp;</b>", "<b>&amp;</b>"),
         ("\u4e03 \U0001f468\u200d\U0001f469", "\u4e03 \U0001f468\u200d\U0001f469"),
         ("photo.png", "photo.png"),
@@ -138,6 +142,62 @@ def test_not_a_file(tmp_path, modality):
     if modality != "text":
         refused(modality, "no\0such.png", name="no?such.png")
         refused(modality, "http://example.com/a.mp4", name="a.mp4")
+
+
+def soon(function, *arguments, seconds=5.0):
+    """The result of a call that must not block; a test that hangs says nothing."""
+    results = []
+    thread = threading.Thread(target=lambda: results.append(function(*arguments)), daemon=True)
+    thread.start()
+    thread.join(seconds)
+    assert results, "it blocks"
+    return results[0]
+
+
+@pytest.mark.parametrize("modality", ["image", "text", "audio", "video"])
+def test_links_to_what_is_no_file(tmp_path, monkeypatch, modality):
+    os.mkfifo(tmp_path / "pipe")
+    server = socket.socket(socket.AF_UNIX)
+    monkeypatch.chdir(tmp_path)  # the name of a socket must be short
+    server.bind("socket")
+    server.close()
+    (tmp_path / "album").mkdir()
+    targets = {"pipe": "a device", "socket": "a device", "album": "a folder", "/dev/zero": "a device", "/dev/tty": "a device"}
+    for target, kind in targets.items():
+        link = tmp_path / f"link {target.strip('/').replace('/', ' ')}.png"
+        link.symlink_to(target)
+        assert soon(refused, modality, link) == f"{link.name} is {kind}, not a file."
+    (tmp_path / "loop.png").symlink_to("loop.png")
+    soon(refused, modality, tmp_path / "loop.png")
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc"), reason="no /proc")
+@pytest.mark.parametrize(
+    "path", ["/proc/kmsg", "/proc/self/environ", "/proc/self/mem", "/proc/self/pagemap", "/proc/self/fd", "/sys/power/state"]
+)
+def test_files_of_the_system(path):
+    """They claim to be regular and empty, but reading them can wait for ever or show secrets."""
+    for modality in ("image", "text", "audio", "video"):
+        soon(refused, modality, Path(path))
+
+
+def test_a_path_that_changes_its_meaning_is_judged_when_it_is_open(tmp_path, monkeypatch):
+    """The file is replaced by a pipe between the first look and the opening."""
+    path = tmp_path / "a.png"
+    path.write_bytes(PNG)
+    found = path.stat()
+    path.unlink()
+    os.mkfifo(path)
+    monkeypatch.setattr(Path, "stat", lambda self, **_: found)
+    before = set(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else None
+    assert soon(refused, "image", path) == "a.png is a device, not a file."
+    assert before is None or set(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_link_to_a_picture_is_a_picture(tmp_path):
+    (tmp_path / "real.png").write_bytes(PNG)
+    (tmp_path / "link.png").symlink_to("real.png")
+    check_image(media.load("image", tmp_path / "link.png"))
 
 
 def test_unreadable_is_an_error_of_the_app():

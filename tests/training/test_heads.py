@@ -1,18 +1,21 @@
 """Heads on a visitor's choice of encoders: from vectors to strategies that a lab finds."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from fusion.choice import References, choose
-from fusion.config import EncoderConfig, TrainConfig
+from fusion.choice import References, choose, heads_folder
+from fusion.config import EncoderConfig, StrategyConfig, TrainConfig
 from fusion.encoders import ENCODERS
 from fusion.lab import Lab
-from fusion.model import save_weights
-from fusion.tasks import COMPACT, TASKS
+from fusion.model import FusionModel, build_strategy, fuser_state, save_weights
+from fusion.tasks import COMPACT, TASKS, Task
+from fusion.training import heads
 from fusion.training.heads import WITHOUT_TOKENS, join, train_heads
+from fusion.training.loop import StepResult
 from fusion.training.references import probe, sampled
 from fusion.types import MODALITIES, FusionError
 from tests.tiny import make_checkpoints
@@ -70,6 +73,38 @@ def test_trained_heads_are_found_and_right(home: Path) -> None:
     logits = model.fuse(test.features(torch.arange(200), with_tokens=False), torch.ones(200, 4, dtype=torch.bool)).logits
     assert (logits.argmax(1) == test.labels)[(test.content >= 0).any(1)].float().mean() > 0.95
     assert set(lab.predict({"text": "seven"}, "late").probs) == set(lab.labels)
+
+
+def save_untrained(task: Task, name: str, cache: object, home: Path, *given: object, **options: object) -> Iterator[StepResult]:
+    """In place of a training: the checkpoint that one would write."""
+    modalities = (name.removesuffix("_only"),) if name.endswith("_only") else MODALITIES
+    config = StrategyConfig(name, task.name, 10, modalities)
+    save_weights(home / name, fuser_state(FusionModel({}, build_strategy(config))), config)
+    yield StepResult(1, 1, 1, 1, 0.0, 0.0, 0.0)
+
+
+def test_what_an_interrupted_training_finished_is_kept_and_the_rest_made(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also what is damaged; who asks for a new training gets one of all."""
+    monkeypatch.setattr(heads, "train_strategy", save_untrained)
+    choice, few = choose(TASKS["digits"], OWN), {"names": ("late", "early"), "config": QUICK}
+
+    def trained(**options: bool) -> list[str]:
+        return [*dict.fromkeys(s.what for s in train_heads(TASKS["digits"], choice, home, **few, **options))]
+
+    folder = heads_folder(home, TASKS["digits"], choice)
+    for name in trained():
+        assert (folder / name / "model.safetensors").exists()
+    assert trained() == []
+    (folder / "late" / "model.safetensors").write_bytes(b"cut off")
+    (folder / "text_only" / "config.json").unlink()
+    lab = Lab("digits", "cpu", home, OWN)
+    assert {"late", "text_only"} < set(lab.untrained) and lab.strategies == ("early",)
+    with pytest.raises(FusionError, match="The strategy late has not been trained on these encoders yet"):
+        lab.predict({"text": "seven"}, "late")
+    assert trained() == ["late", "text_only"]
+    lab = Lab("digits", "cpu", home, OWN)
+    assert lab.strategies == ("early", "late") and not {"late", "early", "text_only"} & set(lab.untrained)
+    assert trained(anew=True) == ["late", "early", *(f"{m}_only" for m in MODALITIES)]
 
 
 def test_without_heads_a_lab_says_how_to_get_them(home: Path) -> None:

@@ -8,7 +8,7 @@ In the task scenes it is a label instead of a digit, and what `strange` names is
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 from types import SimpleNamespace
 from typing import Any
@@ -50,6 +50,7 @@ class FakeEncoding:
     media: dict[str, Any]
     notes: tuple[str, ...]
     severity: dict[str, int]
+    keys: dict[str, Any] = field(default_factory=dict)
 
 
 class FakeLab:
@@ -60,18 +61,22 @@ class FakeLab:
     device, precision = "cpu", "float32"
     parameters = {n: 1000 * ((7 * i) % 13 + 1) for i, n in enumerate(FUSES)} | {f"{m}_only": 970 for m in MODALITIES}
     encoder_parameters = dict.fromkeys(MODALITIES, 250000)
+    unavailable: dict[str, str] = {}
+    untrained: tuple[str, ...] = ()
+    models = FUSES
 
     def __init__(
         self, says: dict[str, int] | None = None, task: str = "digits", dissent: dict[str, str] | None = None, strange: tuple[str, ...] = ()
     ) -> None:
-        self.says, self.task, self.dissent, self.strange, self.encoded = says or {}, TASKS[task], dissent or {}, strange, 0
+        self.says, self.task, self.dissent, self.strange = says or {}, TASKS[task], dissent or {}, strange
+        self.encoded = self.compared = 0
         self.labels = self.task.labels
 
     def describe(self, name: str) -> Any:
         return SimpleNamespace(name=name, title=name.replace("_", " ").capitalize(), idea=f"The idea of {name}.", formula=f"y = {name}(x)",
                                paper="Somebody 2020", fuses=FUSES.get(name, "embeddings"))  # fmt: skip
 
-    def encode(self, inputs: dict[str, Any], severity: dict[str, int] | None = None) -> FakeEncoding:
+    def encode(self, inputs: dict[str, Any], severity: dict[str, int] | None = None, cache: Any = None) -> FakeEncoding:
         self.encoded += 1
         if inputs.get("text") == "bad":
             raise FusionError("The text is bad.")
@@ -98,6 +103,7 @@ class FakeLab:
 
     def compare(self, encoding: FakeEncoding) -> dict[str, Prediction]:
         names = [*self.strategies, *(f"{m}_only" for m in encoding.media)]
+        self.compared += 1
         return {n: self.predict(encoding, n) for n in names}
 
     def predict(self, encoding: FakeEncoding, strategy: str) -> Prediction:
@@ -162,7 +168,7 @@ class FakeLab:
                 maps[query, key] = a
         return maps
 
-    def see(self, encoding: FakeEncoding) -> dict[str, Seen]:
+    def see(self, encoding: FakeEncoding, cache: Any = None) -> dict[str, Seen]:
         seen = {}
         for m, medium in encoding.media.items():
             layout = self.layout(m, medium)

@@ -13,9 +13,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from fusion.encoded_cache import fingerprint
 from fusion.types import Audio, Clip, FusionError, Layout
-from fusion.ui.desk import REMEMBERED, Desks, fingerprint, shipped_tasks
+from fusion.ui.desk import Desks, shipped_tasks
 from fusion.ui.fuse import SKIP, Handlers
+from fusion.ui.inside import Handlers as InsideHandlers
 from fusion.ui.state import PageState
 from fusion.ui.views import seen as seen_view
 from fusion.ui.views.media import sound
@@ -39,6 +41,16 @@ def at_work(tmp_path, make=None, **labs: FakeLab) -> Handlers:
 @pytest.fixture
 def handlers(tmp_path) -> Handlers:
     return at_work(tmp_path)
+
+
+def exported(handlers: Handlers, kind: str, *given: str) -> str:
+    return json.loads(handlers.details(json.dumps({"ask": True, "number": 3, "export": kind}), *given))["export"]
+
+
+def detailed(handlers: Handlers, strategy: str, *given: str) -> dict:
+    said = json.loads(handlers.details(json.dumps({"ask": True, "number": 4, "strategy": strategy}), *given))
+    assert (said["number"], said["strategy"]) == (4, strategy)
+    return said["details"]
 
 
 def values(strategy: str = "dynamic", language: str = "en", task: str = "digits", **slots: dict) -> list[str]:
@@ -94,18 +106,21 @@ def test_shapley_values_stand_beside_weight_and_leave_one_out(handlers: Handlers
 
 def test_who_recognises_nothing_reaches_the_browser_and_the_files(tmp_path) -> None:
     lab = FakeLab({"image": 0, "text": 3}, task="scenes", strange=("image", "tensor"))
-    result = json.loads(at_work(tmp_path, scenes=lab).edited(*values(task="scenes", image=STROKE, text=text("a cow")))[0])
+    handlers, given = at_work(tmp_path, scenes=lab), values(task="scenes", image=STROKE, text=text("a cow"))
+    result = json.loads(handlers.edited(*given)[0])
     known = {s["name"]: s["known"] for s in result["strategies"]}
     assert known == dict.fromkeys(FUSES, True) | {"tensor": False, "image_only": False, "text_only": True}
     assert result["strangers"] == 1 and sum(count for _, count in result["tally"]) == 13  # their best guess counts all the same
-    lines = {line["strategy"]: line["known"] for line in csv.DictReader(io.StringIO(result["export"]["csv"]))}
+    lines = {line["strategy"]: line["known"] for line in csv.DictReader(io.StringIO(exported(handlers, "csv", *given)))}
     assert lines["tensor"] == "False" and lines["late"] == "True"
-    assert json.loads(result["export"]["json"])["strategies"]["tensor"]["known"] is False
+    assert json.loads(exported(handlers, "json", *given))["strategies"]["tensor"]["known"] is False
 
 
 def test_stories_are_told_where_any_modality_suffices(handlers: Handlers, tmp_path) -> None:
-    digits = json.loads(handlers.edited(*values(image=STROKE, text=text("seven")))[0])
-    assert digits["strategies"][0]["known"] is None and digits["strangers"] == 0 and "known" not in digits["export"]["csv"].splitlines()[0]
+    given = values(image=STROKE, text=text("seven"))
+    digits = json.loads(handlers.edited(*given)[0])
+    assert digits["strategies"][0]["known"] is None and digits["strangers"] == 0
+    assert "known" not in exported(handlers, "csv", *given).splitlines()[0]
     assert digits["strategies"][0]["story"][0]["key"] == "story.agree"
     added = json.loads(at_work(tmp_path, digits_add=FakeLab(task="digits-add")).edited(*values(task="digits-add", text=text("one")))[0])
     assert all(s["story"] == [] for s in added["strategies"])
@@ -140,7 +155,8 @@ def test_what_is_sent_of_an_array_is_no_larger_than_a_screen_shows() -> None:
 
 def test_a_place_reaches_the_browser_as_it_was(tmp_path) -> None:
     handlers = at_work(tmp_path, digits_find=FakeLab(task="digits-find"))
-    result = json.loads(handlers.edited(*values(task="digits-find", image=STROKE, text=text("the seven")))[0])
+    given = values("cross_attention", task="digits-find", image=STROKE, text=text("the seven"))
+    result = json.loads(handlers.edited(*given)[0])
     row = next(s for s in result["strategies"] if s["name"] == "cross_attention")
     assert row["place"]["found"] == 0.875 and row["place"]["box"] == list(BOX)
     mask = unpack_shares(row["place"]["mask"]["data"]).reshape(48, 48)
@@ -149,10 +165,13 @@ def test_a_place_reaches_the_browser_as_it_was(tmp_path) -> None:
     asked = unpack_shares(row["place"]["asked"]["shares"])
     assert asked.argmax() in (1, 2, 3, 4) and asked.sum() == pytest.approx(1, abs=0.05) and asked[10:].max() < 0.01
     assert row["place"]["asked"]["places"][0] == [0.0, 0.0, 0.125, 0.125]
-    assert next(s["place"]["asked"] for s in result["strategies"] if s["name"] == "early") is None
+    early = next(s["place"] for s in result["strategies"] if s["name"] == "early")
+    assert set(early) == {"found", "box"}  # the mask is sent when the strategy is looked at
+    assert detailed(handlers, "early", *given)["place"]["asked"] is None
+    assert detailed(handlers, "early", *given)["place"]["mask"] == row["place"]["mask"]
     assert all(s["place"] is None for s in result["strategies"] if s["baseline"]) and result["lab"]["task"]["places"]
-    lines = list(csv.DictReader(io.StringIO(result["export"]["csv"])))
-    whole = json.loads(result["export"]["json"])["strategies"]["early"]
+    lines = list(csv.DictReader(io.StringIO(exported(handlers, "csv", *given))))
+    whole = json.loads(exported(handlers, "json", *given))["strategies"]["early"]
     assert [float(lines[0][side]) for side in ("x0", "y0", "x1", "y1")] == whole["box"] == list(BOX)
     assert float(lines[0]["found"]) == whole["found"] == 0.875 and whole["mask"][12][24] == 1 and whole["mask"][11][24] == 0
     assert lines[12]["answer_parity"] == "odd" and float(lines[0]["shapley_text"]) == pytest.approx(0.8 * 3 / 7)
@@ -160,10 +179,10 @@ def test_a_place_reaches_the_browser_as_it_was(tmp_path) -> None:
 
 def test_what_is_not_there_has_no_box(tmp_path) -> None:
     handlers = at_work(tmp_path, digits_find=FakeLab({"image": 3}, task="digits-find"))
-    result = json.loads(handlers.edited(*values(task="digits-find", image=STROKE, text=text("three")))[0])
-    place = result["strategies"][0]["place"]
+    given = values("early", task="digits-find", image=STROKE, text=text("three"))
+    place = json.loads(handlers.edited(*given)[0])["strategies"][0]["place"]
     assert (place["found"], place["box"], place["mask"]) == (0.125, None, None)
-    assert "x0" not in result["export"]["csv"].splitlines()[0]
+    assert "x0" not in exported(handlers, "csv", *given).splitlines()[0]
 
 
 def test_each_task_has_its_lab_which_is_loaded_when_it_is_first_chosen(tmp_path) -> None:
@@ -197,6 +216,49 @@ def test_a_task_that_cannot_be_opened_is_one_sentence(tmp_path) -> None:
     assert json.loads(handlers.opened(query, "", *values())[-2])["status"]["kind"] == "error"
 
 
+def test_an_unknown_task_is_answered_by_no_other(handlers: Handlers) -> None:
+    """In a link, from the page and from the page inside: one sentence, and what is shown stays."""
+    said = {"kind": "error", "text": "There is no task named 'moods'; there is digits."}
+    query = PageState.read(MODALITIES, values(task="moods", text=text("five"))).query()
+    *rest, result, pack = handlers.opened(query, "en", *values())
+    assert (*rest, pack) == (SKIP,) * 11 and json.loads(result)["status"] == said
+    for result in (handlers.edited(*values(task="moods", text=text("five")))[0], handlers.switched(*values(task="moods"))[-2]):
+        assert json.loads(result)["status"] == said and "strategies" not in json.loads(result)
+    inside = InsideHandlers(handlers.desks).asked(json.dumps({"modality": "text"}), *values(task="moods", text=text("five")))
+    assert json.loads(inside)["error"] == {"text": said["text"]}
+
+
+def test_visitors_find_the_first_task_that_can_be_used(tmp_path) -> None:
+    def broken() -> FakeLab:
+        raise FusionError("The task digits cannot be used.")
+
+    handlers = Handlers(Desks({"digits": broken, "digits-add": lambda: FakeLab(task="digits-add")}, {}, tmp_path))
+    state, result = handlers.first()
+    assert state.task == "digits-add" and json.loads(result)["lab"]["task"]["name"] == "digits-add"
+    assert handlers.desks.unavailable == {"digits": "The task digits cannot be used."}
+    result = json.loads(handlers.edited(*values(text=text("five")))[0])
+    assert result["status"] == {"kind": "error", "text": "The task digits cannot be used."}
+    with pytest.raises(FusionError, match="The task digits cannot be used"):
+        Handlers(Desks({"digits": broken}, {}, tmp_path)).first()
+
+
+def test_what_is_out_reaches_the_browser(tmp_path) -> None:
+    lab = FakeLab()
+    lab.unavailable = {"early": "The strategy early cannot be used: early/model.safetensors is missing."}
+    assert json.loads(at_work(tmp_path, digits=lab).edited(*values(text=text("five")))[0])["lab"]["unavailable"] == lab.unavailable
+
+
+def test_an_example_that_cannot_be_made_leaves_the_first_screen_to_another(tmp_path) -> None:
+    def make(name: str) -> dict:
+        if name == "voice":
+            raise FusionError("The example has no sound.")
+        return {"text": "three"}
+
+    examples = SimpleNamespace(EXAMPLES={"voice": EXAMPLES["three"]} | EXAMPLES, make_example=make)
+    state, result = Handlers(Desks({"digits": FakeLab}, {"digits": examples}, tmp_path)).first()
+    assert state.slots["text"].example == "three" and json.loads(result)["strategies"][0]["label"] == "3"
+
+
 def test_only_tasks_with_weights_are_offered(tmp_path) -> None:
     assert shipped_tasks(tmp_path) == []
     assert shipped_tasks(make_checkpoints(tmp_path, ["digits-find"])) == ["digits-find"]  # digits: encoders, but no strategy
@@ -204,13 +266,50 @@ def test_only_tasks_with_weights_are_offered(tmp_path) -> None:
 
 def test_attention_reaches_the_browser_as_it_was(handlers: Handlers) -> None:
     slots = {"text": text("number nine"), "image": STROKE}
-    sent = json.loads(handlers.edited(*values(**slots))[0])["attention"]
+    sent = json.loads(handlers.edited(*values("cross_attention", **slots))[0])["attention"]
     assert list(sent) == list(ATTENDING)
     pair = sent["cross_attention"]["pairs"]["text>image"]
     assert (pair["layers"], pair["heads"], pair["queries"], pair["keys"]) == (2, 4, 2, 64)
     maps = unpack_shares(pair["data"]).reshape(2, 4, 2, 64)
     assert maps[1, 2, 0, 3] == pytest.approx(0.7, abs=0.004) and maps[1, 2, 0].argmax() == 3
     assert sent["cross_attention"]["layouts"]["text"] == {"kind": "characters", "places": [[0, 6], [7, 11]]}
+
+
+def test_maps_of_other_strategies_are_sent_when_they_are_looked_at(handlers: Handlers) -> None:
+    given = values("cross_attention", text=text("number nine"), image=STROKE)
+    result = json.loads(handlers.edited(*given)[0])
+    other = result["attention"]["bottleneck"]["pairs"]["text>image"]
+    assert other == {"layers": 2, "heads": 4, "queries": 2, "keys": 64}
+    compared = handlers.desks["digits"].lab.compared
+    said = json.loads(handlers.details(json.dumps({"ask": True, "number": 7, "strategy": "bottleneck"}), *given))
+    assert said["answer"] == result["answer"] and said["number"] == 7 and said["details"]["place"] is None
+    assert (
+        said["details"]["attention"]["pairs"]["text>image"]["data"] == result["attention"]["cross_attention"]["pairs"]["text>image"]["data"]
+    )
+    assert detailed(handlers, "late", *given) == {"attention": None, "place": None}
+    assert handlers.desks["digits"].lab.compared == compared
+
+
+@pytest.mark.parametrize("ask", ["", "{", "[]", '{"number": "x", "strategy": ["late"]}', '{"strategy": "gone"}', '{"export": "exe"}'])
+def test_odd_requests_for_details_get_none(handlers: Handlers, ask: str) -> None:
+    said = json.loads(handlers.details(ask, *values(text=text("one"))))
+    assert said["number"] == 0 and "details" not in said and "export" not in said
+
+
+def test_details_of_an_input_that_cannot_be_answered_are_empty(handlers: Handlers) -> None:
+    for words in ("", "bad"):
+        assert json.loads(handlers.details('{"number": 2, "strategy": "late"}', *values(text=text(words)))) == {"number": 2}
+
+
+def test_what_the_browser_holds_is_not_sent_again(handlers: Handlers) -> None:
+    first = json.loads(handlers.edited(*values(image=STROKE, text=text("two")))[0])
+    held = json.dumps(list(first["marks"].values()))
+    second = json.loads(handlers.edited(*values(image=STROKE, text=text("four")), held=held)[0])
+    assert list(second["media"]) == list(second["seen"]) == ["text"] and second["marks"]["image"] == first["marks"]["image"]
+    assert second["marks"]["text"] != first["marks"]["text"]
+    for odd in ("", "{", "{}", "[[]]", '["unknown"]', "[" * 100_000):
+        whole = json.loads(handlers.edited(*values(image=STROKE, text=text("four")), held=odd)[0])
+        assert list(whole["media"]) == ["image", "text"]
 
 
 def test_packing_keeps_shares_and_shapes() -> None:
@@ -251,18 +350,15 @@ def test_notes_are_shown(handlers: Handlers) -> None:
     assert json.loads(handlers.edited(*values(text=text("one " * 40)))[0])["status"]["notes"] == ["text was trimmed."]
 
 
-def test_the_same_input_is_encoded_once(handlers: Handlers) -> None:
-    lab, warm = handlers.desks["digits"].lab, handlers.desks["digits"].lab.encoded
+def test_the_same_input_is_answered_once(handlers: Handlers) -> None:
+    lab, warm = handlers.desks["digits"].lab, handlers.desks["digits"].lab.compared
     for strategy in ("early", "late"):
         handlers.edited(*values(strategy, text=text("six")))
     handlers.looked(*values("dynamic", text=text("six")))
-    assert lab.encoded == warm + 1
-    handlers.edited(*values(text=text("six") | {"severity": 1}))
-    assert lab.encoded == warm + 2
-    for i in range(REMEMBERED + 3):
-        handlers.edited(*values(text=text(f"{i}")))
+    assert lab.compared == warm + 1
+    handlers.edited(*values(text=text("seven")))
     handlers.edited(*values(text=text("six")))
-    assert lab.encoded == warm + 2 + REMEMBERED + 4
+    assert lab.compared == warm + 2
 
 
 def test_fingerprints_tell_media_apart() -> None:
@@ -339,9 +435,10 @@ def test_nothing_sent_to_the_browser_looks_like_markup(handlers: Handlers) -> No
 
 
 def test_files_to_take_along_hold_the_numbers(handlers: Handlers) -> None:
-    result = json.loads(handlers.edited(*values(text=text("five")))[0])
-    lines = list(csv.DictReader(io.StringIO(result["export"]["csv"])))
-    whole = json.loads(result["export"]["json"])["strategies"]
+    given = values(text=text("five"))
+    result = json.loads(handlers.edited(*given)[0])
+    lines = list(csv.DictReader(io.StringIO(exported(handlers, "csv", *given))))
+    whole = json.loads(exported(handlers, "json", *given))["strategies"]
     for shown, line in zip(result["strategies"], lines, strict=True):
         assert (line["strategy"], line["label"]) == (shown["name"], shown["label"])
         assert float(line["p_5"]) == shown["probs"][5] == whole[shown["name"]]["probs"]["5"]

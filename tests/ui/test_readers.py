@@ -29,6 +29,7 @@ class ChoosingLab(FakeLab):
         self.choice, self.library = choose(TASKS["digits"], encoders or "compact"), FakeLibrary(self)
         if encoders and self.choice not in TRAINED:
             self.strategies = self.baselines = ()
+            self.models, self.untrained = {}, ("late",)
 
 
 @pytest.fixture

@@ -17,13 +17,13 @@ from typing import Any
 
 import numpy as np
 import torch
-import torchaudio
 from torch import Tensor
 
 from fusion.encoders.audio_cnn import focus
 from fusion.encoders.backbones.pretrained import Pretrained
 from fusion.encoders.backbones.tower import Tower, by_length, stack, vector_of
 from fusion.encoders.base import Prepared
+from fusion.media.resample import resample
 from fusion.types import Audio, FusionError, Layout, Medium, Panel
 
 LONGEST, SHORTEST = 10.0, 0.1  # seconds that are read: the loudest stretch of a longer sound; silence behind a shorter one
@@ -68,10 +68,7 @@ class AudioTower(Tower):
 
     def prepare(self, medium: Audio) -> Prepared:
         start, end = focus(medium.samples, medium.rate, min(LONGEST, self.room))
-        samples = torch.from_numpy(np.ascontiguousarray(medium.samples[start:end], np.float32))
-        if medium.rate != self.rate:
-            samples = torchaudio.functional.resample(samples, medium.rate, self.rate)
-        samples = samples.numpy()[: int(min(LONGEST, self.room) * self.rate)]
+        samples = resample(medium.samples[start:end], medium.rate, self.rate)[: int(min(LONGEST, self.room) * self.rate)]
         offset, seconds = start / medium.rate, len(samples) / self.rate
         features = self._extract(np.pad(samples, (0, max(0, int(SHORTEST * self.rate) - len(samples)))))
         places = self.clock.places(offset, self.clock.real(seconds, self.lengths(len(features))))

@@ -1,6 +1,6 @@
 """Worked examples made by this project: hand-set pen strokes, words, synthesised speech. Nothing here comes from a data set.
 
-The ten sounds in `checkpoints/digits/examples/` were spoken by espeak-ng (`python -m fusion.training.voices --examples`).
+The ten sounds in `checkpoints/digits/examples/` were spoken by espeak-ng (`python -m fusion.tasks.digits.voices --examples`).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from scipy.interpolate import CubicSpline
 from scipy.io import wavfile
 
 from fusion.config import CHECKPOINTS
+from fusion.files import check
 from fusion.tasks.digits import pen
 from fusion.types import Audio, FusionError, Medium
 
@@ -57,9 +58,13 @@ def strokes_of(digit: int, seconds: float = 1.2) -> pen.Strokes:
 def spoken(digit: int) -> Audio:
     """The synthesised word, 8 kHz."""
     path = CHECKPOINTS / "digits" / "examples" / f"{digit}.wav"
-    if not path.exists():
-        raise FusionError(f"The example sound {path.name} is missing from checkpoints/digits/examples.")
-    rate, samples = wavfile.read(path)
+    try:
+        check(path)
+        rate, samples = wavfile.read(path)
+    except FusionError as error:
+        raise FusionError(f"The example has no sound: {error}") from error
+    except (OSError, ValueError) as error:
+        raise FusionError(f"The example has no sound: {path.parent.name}/{path.name} is damaged.") from error
     return Audio(rate, samples.astype(np.float32) / 32768.0)
 
 

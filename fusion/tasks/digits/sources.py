@@ -139,7 +139,7 @@ def load_fsdd(data: Path, split: str, leave_out: str | None = None) -> Recording
 
 
 def load_voices(data: Path, split: str) -> Recordings:
-    """Synthetic voices made by `fusion.training.voices`, 8 kHz; empty where nobody made any. Every ninth voice is kept from training."""
+    """Synthetic voices made by `fusion.tasks.digits.voices`, 8 kHz; empty without any. Every ninth voice is kept from training."""
     paths = sorted((Path(data) / "voices").glob("*.wav"))
     names = sorted({p.stem.split("_")[1] for p in paths})
     held = set(names[8::9])

@@ -9,10 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import torch
-import torchaudio
 from scipy import fft, signal
 
+from fusion.media.resample import resample
 from fusion.types import Audio
 
 RATE, SECONDS = 16000, 5.0
@@ -25,7 +24,7 @@ def read_sound(path: Path) -> Audio:
     with soundfile.SoundFile(path) as file:
         stored = file.read(30 * file.samplerate, dtype="float32", always_2d=True).mean(1)
         rate = file.samplerate
-    samples = torchaudio.functional.resample(torch.from_numpy(stored), rate, RATE).numpy()
+    samples = resample(stored, rate, RATE)
     return Audio(RATE, samples - samples.mean())
 
 

@@ -258,6 +258,11 @@
     };
     const panels = names.map((m) => {
       const { box: drawn, cells, columns } = media[m];
+      // the cells say what is there; a picture between row and cell would break the grid
+      for (const picture of drawn.querySelectorAll("canvas, img")) {
+        picture.setAttribute("aria-hidden", "true");
+        picture.removeAttribute("role");
+      }
       cells.forEach((c, i) => {
         c.addEventListener("pointerenter", (e) => {
           if (e.pointerType === "mouse") pick(m, i, false);
@@ -298,8 +303,9 @@
     return [choices.box, say, box, table];
   };
 
+  let drawn = null;
   FL.view("attention", (root) =>
-    FL.on("result lang strategy", () => {
+    FL.on("result lang strategy details", () => {
       const result = FL.get("result"),
         chosen = FL.strategy();
       if (!result || !chosen) {
@@ -316,23 +322,28 @@
         );
       const single =
         result.modalities.filter((m) => m.present).length < 2 && about.fuses === "tokens";
-      const body = result.attention[chosen.name]
+      const coming = result.attention[chosen.name] && !FL.maps(result, chosen.name);
+      if (coming && result.answer === drawn) return; // the maps are on their way; until then those of the last strategy stay
+      drawn = result.answer;
+      const body = FL.maps(result, chosen.name)
         ? stage(result, chosen.name)
-        : [
-            el(
-              "p",
-              { class: "fl-instead" },
-              t(
-                single
-                  ? "attention.instead.single"
-                  : about.only
-                    ? "attention.instead.only"
-                    : "attention.instead." + about.fuses,
-                { strategy: told(chosen.name, "title") },
+        : coming
+          ? [el("p", { class: "fl-instead" }, t("attention.coming"))]
+          : [
+              el(
+                "p",
+                { class: "fl-instead" },
+                t(
+                  single
+                    ? "attention.instead.single"
+                    : about.only
+                      ? "attention.instead.only"
+                      : "attention.instead." + about.fuses,
+                  { strategy: told(chosen.name, "title") },
+                ),
               ),
-            ),
-            el("div", { class: "fl-chips" }, others.map(jump)),
-          ];
+              el("div", { class: "fl-chips" }, others.map(jump)),
+            ];
       FL.replace(
         root,
         el("h2", {}, t("attention.title")),

@@ -23,9 +23,8 @@
 
   const block = (m, i, used) => {
     const y = TOP + i * ROW,
-      state = m.present
-        ? t("diagram.block", { modality: t("modality." + m.name), tokens: m.tokens, dim: m.dim })
-        : t("diagram.absent", { modality: t("modality." + m.name) });
+      shape = m.present ? `${m.tokens} × ${m.dim}` : t("diagram.off"),
+      name = t("modality." + m.name);
     const press = () => FL.emit("toggle", m.name);
     return svg(
       "g",
@@ -37,7 +36,7 @@
         role: "button",
         tabindex: 0,
         "aria-pressed": String(m.present),
-        "aria-label": state + " " + t("diagram.toggle"),
+        "aria-description": t("diagram.toggle"),
         onclick: press,
         onkeydown: (e) => {
           if (e.key === "Enter" || e.key === " ") {
@@ -46,16 +45,9 @@
           }
         },
       },
-      svg("title", {}, t("diagram.toggle")),
       svg("rect", { x: 1, y, width: BLOCK.w, height: BLOCK.h, rx: 9 }),
-      words(12, y + 21, t("modality." + m.name), "fl-name", "start"),
-      words(
-        12,
-        y + 37,
-        m.present ? `${m.tokens} × ${m.dim}` : t("diagram.off"),
-        "fl-shape",
-        "start",
-      ),
+      words(12, y + 21, name + " ", "fl-name", "start"),
+      words(12, y + 37, shape + " ", "fl-shape", "start"),
     );
   };
   const ballot = (m, x, y, r, vote) => {

@@ -20,7 +20,7 @@
       FL.set(
         "result",
         result.strategies
-          ? result
+          ? FL.completed(result)
           : { ...NOTHING, ...(moved ? {} : FL.get("result")), status: result.status },
       );
     };
@@ -88,7 +88,7 @@
     alignment: ["M4 4h16v16H4z", "M11 8h6v6h-6z", "M4 20l6-6"],
   };
   FL.view("tasks", (root, { props, trigger, watch }) => {
-    const { tasks } = JSON.parse(props.tasks),
+    const { tasks, unavailable } = JSON.parse(props.tasks),
       say = (name, field, other) =>
         FL.has(`task.${name}.${field}`) ? t(`task.${name}.${field}`) : other;
     const pick = (name) => {
@@ -106,6 +106,7 @@
           name: "fl-task",
           value: name,
           checked: name === props.value,
+          disabled: name in unavailable,
           onchange: () => pick(name),
         }),
         SIGNS[interaction]
@@ -121,7 +122,11 @@
           { class: "fl-kind" },
           FL.has("interaction." + interaction) ? t("interaction." + interaction) : interaction,
         ),
-        el("span", { class: "fl-task-question" }, say(name, "question", question)),
+        el(
+          "span",
+          { class: "fl-task-question" },
+          name in unavailable ? FL.said(unavailable[name]) : say(name, "question", question),
+        ),
       );
     const draw = () =>
       FL.replace(
@@ -165,11 +170,12 @@
       );
       const chosen = FL.strategy();
       const said = chosen && (FL.stranger(chosen) ? t("table.stranger") : FL.label(chosen.label));
-      FL.replace(mini, chosen ? [el("b", {}, said), FL.percent(chosen.confidence, 0)] : []);
+      const share = chosen && FL.percent(chosen.confidence, 0);
+      FL.replace(mini, chosen ? [el("b", {}, said), " " + share] : []);
       mini.hidden = !chosen;
       mini.setAttribute(
         "aria-label",
-        chosen ? t("outcome.title") + ": " + said : t("outcome.title"),
+        chosen ? `${t("outcome.title")}: ${said} ${share}` : t("outcome.title"),
       );
       document.body.classList.toggle("fl-stale", kind === "error" || kind === "empty");
     });

@@ -281,6 +281,7 @@
           { class: "fl-figures" },
           vector,
           side.scatter ? FL.scatter(side.scatter, FL.get("lab").labels.map(FL.label)) : null,
+          side.notes.map((note) => el("p", { class: "fl-muted" }, FL.said(note))),
         ),
       ); // a row of their own: two clouds side by side
     };

@@ -158,7 +158,12 @@
           const box = el("div", { class: "fl-frame" }, frame(index, p[0]));
           frames.set(key, box);
           strip.append(
-            el("figure", {}, box, el("figcaption", { "aria-hidden": "true" }, p[0].toFixed(1))),
+            el(
+              "figure",
+              { role: "none" },
+              box,
+              el("figcaption", { "aria-hidden": "true" }, p[0].toFixed(1)),
+            ),
           );
         }
         const node = cell(
@@ -207,7 +212,12 @@
         "div",
         { class: "fl-strip" },
         [...frames].map(([time, box]) =>
-          el("figure", {}, box, el("figcaption", { "aria-hidden": "true" }, time.toFixed(1))),
+          el(
+            "figure",
+            { role: "none" },
+            box,
+            el("figcaption", { "aria-hidden": "true" }, time.toFixed(1)),
+          ),
         ),
       ),
       cells,

@@ -4,7 +4,7 @@
     { el, t, told } = FL;
 
   FL.view("outcome", (root) =>
-    FL.on("result lang strategy", () => {
+    FL.on("result lang strategy details", () => {
       const result = FL.get("result"),
         chosen = FL.strategy(),
         task = FL.get("lab")?.task;
@@ -47,7 +47,7 @@
         el("h2", {}, t("outcome.title")),
         el(
           "div",
-          { class: "fl-verdict", "aria-live": "polite" },
+          { class: "fl-verdict" },
           el(
             "strong",
             { class: "fl-answer-big", "data-testid": "label", "data-size": size },
@@ -111,6 +111,10 @@
       setTimeout(() => URL.revokeObjectURL(url), 1000);
     };
     const say = el("p", { class: "fl-muted", role: "status" });
+    const take = async (kind, type) => {
+      const said = await FL.ask({ export: kind });
+      if (said.export) save("fusion-lab." + kind, type, said.export);
+    };
     const copy = async (text) => {
       try {
         await navigator.clipboard.writeText(text);
@@ -143,12 +147,8 @@
           el(
             "div",
             { class: "fl-actions" },
-            action(t("export.json"), "save", () =>
-              save("fusion-lab.json", "application/json", FL.get("result").export.json),
-            ),
-            action(t("export.csv"), "save", () =>
-              save("fusion-lab.csv", "text/csv", FL.get("result").export.csv),
-            ),
+            action(t("export.json"), "save", () => take("json", "application/json")),
+            action(t("export.csv"), "save", () => take("csv", "text/csv")),
             action(t("export.link"), "copy", () => copy(link())),
             action(t("export.copy"), "copy", () => copy(pack.snippet)),
           ),

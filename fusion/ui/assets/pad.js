@@ -53,14 +53,17 @@
       class: "fl-pad",
       width: 480,
       height: 480,
-      role: "img",
+      role: "application",
+      tabindex: "0",
       "aria-label": FL.fit("pad.label"),
     });
+    const cursor = el("i", { class: "fl-pad-cursor", hidden: true }); // where the keyboard's pen is
     let strokes = [],
       stroke = null,
       start = 0,
       playing = 0,
-      penned = false;
+      penned = false,
+      shift = 0; // between the keyboard's seconds and those of the drawing
     const drawing = () => FL.draws() || penned;
     const now = () => performance.now() / 1000;
     const place = (event) => {
@@ -100,15 +103,19 @@
         example: "",
       });
     };
-    canvas.addEventListener("pointerdown", (event) => {
-      if (event.button || !drawing()) return;
-      event.preventDefault();
+    // The paper before a new stroke: what was drawn before stays, a picture behind it goes.
+    const begin = () => {
       cancelAnimationFrame(playing);
-      canvas.setPointerCapture(event.pointerId);
       strokes = api.value().source === "drawing" ? [...strokes] : [];
       wipe(canvas);
       paint(canvas, strokes);
       canvas.parentElement?.classList.remove("fl-empty");
+    };
+    canvas.addEventListener("pointerdown", (event) => {
+      if (event.button || !drawing()) return;
+      event.preventDefault();
+      canvas.setPointerCapture(event.pointerId);
+      begin();
       const last = strokes.length ? strokes.at(-1).at(-1)[2] : null;
       if (last === null) start = now();
       else start = Math.max(start || now() - last - LONGEST_PAUSE, now() - last - LONGEST_PAUSE);
@@ -134,6 +141,11 @@
     };
     canvas.addEventListener("pointerup", finish);
     canvas.addEventListener("pointercancel", finish);
+    const undo = () => {
+      if (api.value().source !== "drawing") return;
+      strokes = strokes.slice(0, -1);
+      commit();
+    };
     const play = () => {
       if (api.value().source !== "drawing") return;
       const begun = now(),
@@ -146,13 +158,7 @@
       };
       step();
     };
-    const tools = [
-      FL.button(t("pad.undo"), "undo", () => {
-        strokes = strokes.slice(0, -1);
-        commit();
-      }),
-      FL.button(t("pad.play"), "play", play),
-    ];
+    const tools = [FL.button(t("pad.undo"), "undo", undo), FL.button(t("pad.play"), "play", play)];
     const take = FL.button(
       t("pad.pen"),
       "pen",
@@ -165,8 +171,42 @@
     canvas.addEventListener("click", () => {
       if (!drawing()) api.browse();
     });
+    canvas.addEventListener("keydown", (event) => {
+      if (drawing() || (event.key !== "Enter" && event.key !== " ")) return;
+      event.preventDefault();
+      api.browse();
+    });
+    FL.padKeys(canvas, {
+      drawing,
+      say: api.say,
+      begin: (point) => {
+        begin();
+        const last = strokes.length ? strokes.at(-1).at(-1)[2] : -LONGEST_PAUSE;
+        shift = last + LONGEST_PAUSE - point[2];
+        stroke = [[point[0], point[1], point[2] + shift]];
+        strokes.push(stroke);
+        paint(canvas, [stroke]);
+      },
+      extend: (point) => {
+        stroke.push([point[0], point[1], +(point[2] + shift).toFixed(4)]);
+        paint(canvas, [stroke.slice(-3)]);
+      },
+      end: finish,
+      undo,
+      cursor: (point) => {
+        cursor.hidden = !point;
+        if (!point) return;
+        cursor.style.left = point[0] * 100 + "%";
+        cursor.style.top = point[1] * 100 + "%";
+      },
+    });
     return {
-      stage: el("div", { class: "fl-stage fl-square", "data-hint": FL.fit("pad.hint") }, canvas),
+      stage: el(
+        "div",
+        { class: "fl-stage fl-square", "data-hint": FL.fit("pad.hint") },
+        canvas,
+        cursor,
+      ),
       tools: [...tools, take],
       draw,
     };

@@ -42,7 +42,11 @@
       seen.places.map((p, i) => [drawn.says[i], FL.percent(weights[i], 2), norms[i].toFixed(2)]);
     return el(
       "section",
-      { class: "fl-panel", "data-modality": name, "aria-label": t("modality." + name) },
+      {
+        class: "fl-panel",
+        "data-modality": name,
+        "aria-label": t("seen.of", { modality: t("modality." + name) }),
+      },
       el("header", {}, FL.tag(name), el("span", { class: "fl-muted" }, FL.millis(seen.seconds))),
       drawn.box,
       barcode(seen.embedding),

@@ -338,6 +338,8 @@
                 ? t("slot.of_example")
                 : "";
       kind.draw();
+      const out = FL.get("lab")?.unavailable[modality];
+      if (out) parts.say.textContent = FL.said(out);
       const own = (result?.strategies || []).find((s) => s.name === modality + "_only");
       FL.replace(
         alone,

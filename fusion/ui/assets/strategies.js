@@ -70,7 +70,7 @@
         ),
         el(
           "p",
-          { class: "fl-chosen", "aria-live": "polite" },
+          { class: "fl-chosen" },
           about
             ? [
                 el("b", {}, told(about.name, "title")),

@@ -226,7 +226,6 @@
                 name: "fl-row",
                 checked: chosen,
                 onchange: () => FL.choose(s.name),
-                "aria-label": told(s.name, "title"),
               }),
               FL.short(s.name),
             ),
@@ -250,6 +249,9 @@
             )
           : null;
       const rows = sorted(result);
+      const out = Object.entries(FL.get("lab").unavailable)
+        .filter(([name]) => !FL.get("lab").modalities.includes(name))
+        .map(([, sentence]) => el("li", {}, FL.said(sentence)));
       FL.replace(
         root,
         el("h2", {}, t("table.title")),
@@ -258,7 +260,6 @@
           {
             class: "fl-tally",
             "data-split": String(result.tally.length > 1),
-            "aria-live": "polite",
           },
           tally(result),
         ),
@@ -292,6 +293,7 @@
                 ],
           ),
         ),
+        out.length ? el("ul", { class: "fl-notes fl-unavailable" }, out) : null,
         el(
           "p",
           { class: "fl-muted" },

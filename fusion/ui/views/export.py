@@ -14,11 +14,6 @@ from fusion.ui.views.place import SIDES
 from fusion.ui.views.strategies import vote, worth
 
 
-def files(lab: Any, predictions: dict[str, Prediction]) -> dict[str, str]:
-    """The result as the text of two files."""
-    return {"json": as_json(lab, predictions), "csv": as_csv(lab, predictions)}
-
-
 def as_json(lab: Any, predictions: dict[str, Prediction]) -> str:
     """One line per strategy; a mask is a list of rows, in hundredths."""
     fields = ("label", "known", "probs", "weights", "contributions", "votes", "auxiliary", "found", "box", "seconds")

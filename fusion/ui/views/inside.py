@@ -31,6 +31,7 @@ def side(inside: Inside) -> dict[str, Any]:
         "forward": inside.forward_seconds,
         "probe": inside.probe,
         "trained_on": inside.trained_on,
+        "notes": list(inside.notes),
         "panels": [panel(p) | {"grey": p.kind == "maps"} for p in entered(inside)] + [panel(p) for p in inside.panels if np.size(p.values)],
         "scatter": None if inside.scatter is None else scatter(inside.scatter),
     }

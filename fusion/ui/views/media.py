@@ -60,6 +60,6 @@ def film(clip: Clip) -> dict[str, Any]:
 PREVIEWS = {"image": picture, "text": str, "audio": sound, "video": film}
 
 
-def previews(media: dict[str, Any]) -> dict[str, Any]:
-    """{modality: what the browser needs to show and play it}."""
-    return {m: PREVIEWS[m](medium) for m, medium in media.items()}
+def preview(modality: str, medium: Any) -> Any:
+    """What the browser needs to show and play a medium."""
+    return PREVIEWS[modality](medium)

@@ -11,19 +11,23 @@ from fusion.ui.views.packed import places, shares
 SIDES = ("x0", "y0", "x1", "y1")
 
 
+def found(prediction: Prediction) -> dict[str, Any] | None:
+    """How sure a strategy is that it is there, and the box; None where nobody asks where."""
+    if prediction.found is None:
+        return None
+    return {"found": prediction.found, "box": None if prediction.box is None else [round(float(v), 4) for v in prediction.box]}
+
+
 def place(prediction: Prediction) -> dict[str, Any] | None:
     """How sure it is that it is there, box and mask; `asked` is what the question's tokens looked at. None where nobody asks where.
 
     The mask covers the square that the encoder read (`seen.image.extent`), the box is in [0, 1] of the picture.
     """
-    if prediction.found is None:
+    short = found(prediction)
+    if short is None:
         return None
-    return {
-        "found": prediction.found,
-        "box": None if prediction.box is None else [round(float(v), 4) for v in prediction.box],
-        "mask": None if prediction.mask is None else {"side": len(prediction.mask), "data": shares(prediction.mask)},
-        "asked": asked(prediction),
-    }
+    mask = None if prediction.mask is None else {"side": len(prediction.mask), "data": shares(prediction.mask)}
+    return short | {"mask": mask, "asked": asked(prediction)}
 
 
 def asked(prediction: Prediction) -> dict[str, Any] | None:

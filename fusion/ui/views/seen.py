@@ -17,12 +17,8 @@ SIDE, STRETCHES = 64, 200
 LARGEST, COLUMNS = 96, 400  # what is sent of a picture's or a frame's side, of a sound's time
 
 
-def panels(seen: dict[str, Seen], media: dict[str, Any], colour: bool = False) -> dict[str, dict[str, Any]]:
-    """{modality: array, extent, tokens with weights and norms, embedding, cost}; `colour`: pictures and frames are drawn from the media."""
-    return {m: panel(s, media[m], colour and m in ("image", "video")) for m, s in seen.items()}
-
-
 def panel(seen: Seen, medium: Medium, colour: bool = False) -> dict[str, Any]:
+    """Array, extent, tokens with weights and norms, embedding, cost; `colour`: a picture or frames that are drawn from the medium."""
     array, extent = (seen.array, seen.extent) if colour or seen.array is not None else itself(medium, seen)
     array = None if colour or array is None else small(array, medium)
     return places(seen.layout) | {
@@ -60,15 +56,15 @@ def small(array: np.ndarray, medium: Medium) -> np.ndarray:
     return averaged(averaged(array, array.ndim - 1, LARGEST), array.ndim - 2, LARGEST)
 
 
-def attention(predictions: dict[str, Prediction]) -> dict[str, dict[str, Any]]:
-    """{strategy: layouts and maps} of the strategies that have attention; a pair is named "query>key"."""
-    found = {name: p for name, p in predictions.items() if p.attention}
-    return {name: {"layouts": {m: places(layout) for m, layout in p.layouts.items()}, "pairs": pairs(p)} for name, p in found.items()}
+def attention(prediction: Prediction, full: bool = True) -> dict[str, Any]:
+    """Layouts and maps of a strategy that has attention, a pair is named "query>key"; not `full`: only the sizes of the maps."""
+    sizes = {f"{query}>{key}": maps for (query, key), maps in prediction.attention.items()}
+    if not full:
+        return {"pairs": {name: size(maps) for name, maps in sizes.items()}}
+    layouts = {m: places(layout) for m, layout in prediction.layouts.items()}
+    return {"layouts": layouts, "pairs": {name: size(maps) | {"data": shares(maps)} for name, maps in sizes.items()}}
 
 
-def pairs(prediction: Prediction) -> dict[str, dict[str, Any]]:
-    packed = {}
-    for (query, key), maps in prediction.attention.items():
-        layers, heads, queries, keys = maps.shape
-        packed[f"{query}>{key}"] = {"layers": layers, "heads": heads, "queries": queries, "keys": keys, "data": shares(maps)}
-    return packed
+def size(maps: np.ndarray) -> dict[str, int]:
+    """Of maps (L, H, Tq, Tk)."""
+    return dict(zip(("layers", "heads", "queries", "keys"), maps.shape, strict=True))

@@ -9,7 +9,7 @@ from typing import Any
 from fusion.explain import interaction_share, shapley_values, value_of
 from fusion.tasks import DIGITS, TASKS, Task
 from fusion.types import Prediction, Seen
-from fusion.ui.views.place import place
+from fusion.ui.views.place import found
 from fusion.ui.views.story import stories
 
 
@@ -44,7 +44,7 @@ def row(lab: Any, name: str, prediction: Prediction, favourite: str) -> dict[str
         "worth": worth(prediction),
         "votes": votes,
         "auxiliary": prediction.auxiliary,
-        "place": place(prediction),
+        "place": found(prediction),
         "seconds": prediction.seconds,
         "parameters": lab.parameters[name],
         "differs": prediction.label != favourite,
@@ -123,5 +123,6 @@ def describe_lab(lab: Any, examples: Mapping[str, Any], pen: float) -> dict[str,
         "modalities": list(lab.modalities),
         "labels": list(lab.labels),
         "strategies": strategies,
+        "unavailable": dict(lab.unavailable),
         "examples": [{"name": name, "title": e.title, "hint": e.story} for name, e in examples.items()],
     }

@@ -1,0 +1,123 @@
+"""How far the tokens that answer lie from what they answer to: measured with spots, bursts and flashes at known places.
+
+    shift = mean over stimuli of ( sum_t |d token_t|^2 middle_t / sum_t |d token_t|^2  -  place of the stimulus )
+
+The layers alone do not say it. Output i of a convolution of kernel 3, stride 2 and padding 1 is centred on input 2i, not on 2i + 1/2, so
+a stack of them should be late by almost half a cell; but trained filters lean to one side and make up for a part of it, or for all. So each
+encoder is measured with its own weights: shipped ones once (`EncoderConfig.shift`, beside the weights), backbones when they are loaded.
+A layout is moved back by the shift; what a network computes stays the same.
+
+Reference: Luo 2016, Understanding the Effective Receptive Field in Deep Convolutional Neural Networks (it is not the theoretical one).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fusion.encoders.base import Encoder, Prepared, collate
+from fusion.types import Audio, Clip, Medium
+
+Prepare = Callable[[Medium], Prepared]
+Tokens = Callable[[Tensor, Tensor], Tensor]  # padded values and mask to tokens (B, T, F)
+SIDE, SPOT = 240, 10  # pixels of the pictures, and of the spot on them
+RATE, SECONDS, BURST = 16000, 2.0, 320  # of the sounds; samples of a burst
+PITCHES = (700.0, 2500.0)  # Hz: tokens are compared between two bursts, so that loudness does not count
+FRAMES, RATE_OF_FRAMES = 48, 24  # of the clips; per second
+
+
+def measure_shift(encoder: Encoder, count: int = 64) -> tuple[float, ...]:
+    """The shift of an encoder in eval mode with its weights: empty where its layout takes none; for `count` stimuli see below."""
+    if not encoder.shifts:
+        return ()
+    device, before = next(encoder.parameters()).device, encoder.shift
+    encoder.shift = ()
+    try:
+        found = MEASURES[encoder.modality](encoder.prepare, lambda values, mask: encoder(values.to(device), mask.to(device)).tokens, count)
+    finally:
+        encoder.shift = before
+    return tuple(round(value, 3) for value in found)
+
+
+def picture_shift(prepare: Prepare, tokens: Tokens, count: int = 16) -> tuple[float, float]:
+    """To the right and down, in cells: `count` dark spots on a light picture, and as many light ones on a dark one."""
+    found, starts = [], spots(count)
+    for light in (False, True):
+        base = corners(light)
+        places, change = _changes(prepare, tokens, [base, *(spotted(base, x, y, light) for x, y in starts)])
+        middle, size = (places[:, :2] + places[:, 2:]) / 2, places[0, 2:] - places[0, :2]
+        found.append((change @ middle - (starts + SPOT / 2) / SIDE) / size)
+    x, y = np.concatenate(found).mean(0)
+    return float(x), float(y)
+
+
+def sound_shift(prepare: Prepare, tokens: Tokens, count: int = 40) -> tuple[float]:
+    """Seconds by which the strongest token is late: short bursts of one pitch or another in faint noise."""
+    noise = np.random.default_rng(0).normal(0, 0.01, int(RATE * SECONDS)).astype(np.float32)
+    late = []
+    for moment in 0.25 * SECONDS + 0.5 * SECONDS * (np.arange(count) + 0.5) / count:
+        start = int(moment * RATE)
+        places, change = _changes(prepare, tokens, [Audio(RATE, burst(noise, start, pitch)) for pitch in PITCHES], power=1)
+        late.append(places[change[0].argmax()].mean() - (start + BURST / 2) / RATE)
+    return (float(np.mean(late)),)
+
+
+def clip_shift(prepare: Prepare, tokens: Tokens, count: int = 12) -> tuple[float, float, float]:
+    """Later in time, in steps from one token to the next; to the right and down, in cells: spots that flash for a sixth of the clip."""
+    base, times = corners(False), np.arange(FRAMES) / RATE_OF_FRAMES
+    starts, length = spots(count), FRAMES // 6
+    firsts = np.round(FRAMES // 4 + (FRAMES // 2 - length) * (np.arange(count) + 0.5) / count).astype(int)
+    clips = [Clip(np.repeat(base[None], FRAMES, 0), times)]
+    for (x, y), first in zip(starts, firsts, strict=True):
+        frames = clips[0].frames.copy()
+        frames[first : first + length] = spotted(base, x, y, False)
+        clips.append(Clip(frames, times))
+    places, change = _changes(prepare, tokens, clips)
+    moments = np.unique(places[:, 0])
+    late = (change @ places[:, 0] - (firsts + (length - 1) / 2) / RATE_OF_FRAMES) / np.diff(moments).mean()
+    middle, size = (places[:, 1:3] + places[:, 3:]) / 2, places[0, 3:] - places[0, 1:3]
+    x, y = ((change @ middle - (starts + SPOT / 2) / SIDE) / size).mean(0)
+    return float(late.mean()), float(x), float(y)
+
+
+def spots(count: int) -> np.ndarray:
+    """Left and upper ends (count, 2) of spots in the middle half of the picture, each with its mirror image: no side is preferred."""
+    half = np.random.default_rng(0).integers(SIDE // 4, 3 * SIDE // 4, (count // 2, 2))
+    return np.concatenate([half, SIDE - SPOT - half])
+
+
+MEASURES = {"image": picture_shift, "audio": sound_shift, "video": clip_shift}
+
+
+def corners(light: bool) -> np.ndarray:
+    """A plain picture with a mark in each corner, which keeps any box around its ink where it is."""
+    picture = np.full((SIDE, SIDE, 3), 0 if light else 255, np.uint8)
+    for y in (0, SIDE - SPOT):
+        for x in (0, SIDE - SPOT):
+            picture = spotted(picture, x, y, light)
+    return picture
+
+
+def spotted(picture: np.ndarray, x: int, y: int, light: bool) -> np.ndarray:
+    found = picture.copy()
+    found[y : y + SPOT, x : x + SPOT] = 255 if light else 0
+    return found
+
+
+def burst(noise: np.ndarray, start: int, pitch: float) -> np.ndarray:
+    found = noise.copy()
+    found[start : start + BURST] += 0.5 * np.sin(2 * np.pi * pitch * np.arange(BURST) / RATE).astype(np.float32)
+    return found
+
+
+def _changes(prepare: Prepare, tokens: Tokens, media: list[Medium], power: int = 2) -> tuple[np.ndarray, np.ndarray]:
+    """Places (T, k) of the first medium's tokens, and each other medium's shares (N, T) of the change |d token|^power from the first."""
+    prepared = [prepare(medium) for medium in media]
+    places = np.asarray(prepared[0].layout.places, np.float64)
+    with torch.inference_mode():
+        found = tokens(*collate(prepared))[:, : len(places)].double().cpu().numpy()
+    change = (np.abs(found[1:] - found[0]) ** power).sum(2)
+    return places, change / np.maximum(change.sum(1, keepdims=True), 1e-30)

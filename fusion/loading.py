@@ -1,0 +1,110 @@
+"""Encoders and strategies of a task off the disk: what is missing or damaged is out with one sentence, and the rest is loaded.
+
+Without the encoder of a modality the strategies answer from the others, as they take any subset; its own baseline is out with it.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from itertools import combinations
+from pathlib import Path
+
+from fusion.choice import Choice, encoder_folder, heads_folder, is_compact
+from fusion.config import CHECKPOINTS, StrategyConfig, load_config
+from fusion.encoders import CLASSICAL, Encoder
+from fusion.library import Library
+from fusion.model import FusionModel, grid_of, load_model
+from fusion.strategies import STRATEGIES
+from fusion.tasks import Task
+from fusion.types import FusionError
+
+
+@dataclass
+class Parts:
+    """What could be loaded, and what could not (see `fusion.lab.Lab`)."""
+
+    encoders: dict[str, Encoder] = field(default_factory=dict)
+    models: dict[str, FusionModel] = field(default_factory=dict)
+    configs: dict[str, StrategyConfig] = field(default_factory=dict)
+    unavailable: dict[str, str] = field(default_factory=dict)
+    untrained: tuple[str, ...] = ()
+
+
+def load_parts(library: Library, choice: Choice) -> Parts:
+    """The encoders of a choice and all strategies that were trained on them, in screen order.
+
+    Raises:
+        FusionError: nothing is left to answer with, or an encoder that was asked for by name cannot be had, in one sentence.
+    """
+    task, parts, compact = library.task, Parts(), is_compact(library.task, choice)
+    load_encoders(library, choice, parts)
+    home = heads_folder(library.checkpoints, task, choice)
+    fitted = all(library.fitted(m, name) for m, name in choice.items())
+    for name in (*STRATEGIES, *(f"{m}_only" for m in task.modalities)):
+        if not is_expected(name, home, compact):
+            continue
+        try:
+            model, config = load_strategy(name, home / name, task, parts, fitted)
+            parts.models[name], parts.configs[name] = model.to(library.device), config
+        except FusionError as error:
+            if not compact and name.removesuffix("_only") not in parts.unavailable:
+                parts.untrained = (*parts.untrained, name)  # what is damaged is made anew
+                continue
+            kind = "strategy" if name in STRATEGIES else "baseline"
+            parts.unavailable[name] = f"The {kind} {name} cannot be used: {error}"
+    if compact and not parts.models:
+        raise FusionError(f"The task {task.name} cannot be used: {next(iter(parts.unavailable.values()))}")
+    return parts
+
+
+def is_expected(name: str, home: Path, compact: bool) -> bool:
+    """Whether a strategy or baseline should be there: on compact encoders all strategies, on others those that need no tokens.
+
+    Not every task comes with every baseline.
+    """
+    if name in STRATEGIES:
+        return compact or STRATEGIES[name].fuses != "tokens"
+    return not compact or os.path.exists(home / name)
+
+
+def load_encoders(library: Library, choice: Choice, parts: Parts) -> None:
+    """Those that can be used. One that a person asked for by name must be there; the sets are taken as far as they go."""
+    by_name = choice not in (dict(library.task.encoders), CLASSICAL)
+    for modality, name in choice.items():
+        try:
+            parts.encoders[modality] = library.load(modality, name)
+        except FusionError as error:
+            if by_name and name != library.task.encoders[modality]:
+                raise
+            parts.unavailable[modality] = f"The {modality} encoder cannot be used: {error}"
+    if not parts.encoders:
+        raise FusionError(f"The task {library.task.name} cannot be used: {next(iter(parts.unavailable.values()))}")
+
+
+def load_strategy(name: str, folder: Path, task: Task, parts: Parts, fitted: bool) -> tuple[FusionModel, StrategyConfig]:
+    """One strategy or baseline around the encoders that are there; `fitted`: whether they are what it was trained on."""
+    alone = name.removesuffix("_only")
+    if alone in parts.unavailable:
+        raise FusionError(f"there is no encoder for its {alone}.")
+    if not fitted:
+        raise FusionError("its encoders were not fitted on this machine yet.")
+    config = load_config(folder / "config.json", StrategyConfig)
+    order = config.modalities
+    if (config.name, config.task, config.num_classes) != (name, task.name, len(task.labels)):
+        raise FusionError(f"{name}/config.json is of another strategy or task.")
+    if not order or list(order) != [m for m in task.modalities if m in order] or config.grid not in (0, grid_of(task, tuple(order))):
+        raise FusionError(f"{name}/config.json does not fit the task {task.name}.")
+    subsets = {"+".join(subset) for size in range(1, len(order) + 1) for subset in combinations(order, size)}
+    if config.thresholds is not None and not subsets <= set(config.thresholds):
+        raise FusionError(f"{name}/config.json lacks the threshold of some modalities.")
+    return load_model(folder, parts.encoders), config
+
+
+def lacks_weights(task: Task, checkpoints: Path = CHECKPOINTS) -> str | None:
+    """One sentence where a task has no strategy or no encoder at all, which is seen without loading anything; else None."""
+    encoders = [encoder_folder(checkpoints, task, m, task.encoders[m]) for m in task.modalities]
+    strategies = [checkpoints / task.name / name for name in (*STRATEGIES, *(f"{m}_only" for m in task.modalities))]
+    if all(any(os.path.exists(f / "model.safetensors") for f in several) for several in (encoders, strategies)):
+        return None
+    return f"The task {task.name} has no trained weights in {checkpoints.name}/{task.name}; `python -m fusion train` makes them."

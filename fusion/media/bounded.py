@@ -1,0 +1,257 @@
+"""Decoding in a child process that is ended when it needs too much time or memory.
+
+    pixels = run_bounded(decode, file, name, seconds=10, megabytes=500)
+
+The child is a fresh interpreter: it can be started from any thread, on Linux, macOS and Windows, and does not run the caller's `__main__`.
+Requests and answers are JSON beside raw bytes: nothing is unpickled on either side, so that a decoder taken over by a hostile file can
+hand back wrong pixels at most.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import json
+import os
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import BinaryIO
+
+import numpy as np
+import psutil
+
+from fusion.media.source import MediaError
+
+SECONDS = 10.0  # processor time one medium may cost
+MEGABYTES = 500.0  # resident memory one medium may cost, in this process and the child together
+RESERVE = 60.0  # of these, what this process may need: the answer, and what it held before
+POLL_SECONDS = 0.005
+WALL_FACTOR = 6  # a busy machine gives a child less than a processor; beyond this many times `seconds` it hangs
+MAX_ANSWER = 1 << 28  # bytes
+START = "from fusion.media.bounded import answer_request; answer_request()"
+
+_places = threading.BoundedSemaphore(2)  # children at a time, whatever the number of visitors
+
+
+class OverBudget(MediaError):
+    """A medium needs more time or memory than one medium may cost."""
+
+
+def run_bounded(
+    function: Callable[..., object], *arguments: object, name: str = "The file", seconds: float = SECONDS, megabytes: float = MEGABYTES
+) -> object:
+    """Call a function in a child process with a limit of processor time and of resident memory.
+
+    Args:
+        function: at the top level of an importable module.
+        arguments: None, bool, numbers, str, bytes, arrays of numbers, open binary files (at any position: the child begins at 0),
+            and lists or tuples of these.
+        name: what a message calls the medium.
+        seconds: processor time of the child, its start (about 0.2 s) included.
+        megabytes: resident memory of the child and of what this process holds for it.
+
+    Returns:
+        What the function returns, of the same types except files; tuples come back as lists.
+
+    Raises:
+        OverBudget: time or memory did not suffice.
+        MediaError: the function's own, or its process ended in any other way.
+    """
+    if not sys.executable:
+        raise MediaError(f"{name} is too large to decode here.")
+    buffers: list[bytes | memoryview] = []
+    files: list[int] = []
+    packed = [_pack(argument, buffers, files) for argument in arguments]
+    request = {
+        "function": f"{function.__module__}:{function.__qualname__}",
+        "arguments": packed,
+        "seconds": seconds,
+        "megabytes": megabytes,
+    }
+    allowed = megabytes - RESERVE - sum(len(buffer) for buffer in buffers) / 1e6
+    try:
+        with _places:
+            answer, values, reason = _ask(request, buffers, files, seconds, allowed)
+    finally:
+        for buffer in buffers:
+            if isinstance(buffer, memoryview):
+                buffer.release()  # or an error on its way would keep the caller's file from being closed
+    if reason == "memory" or answer.get("error") == "MemoryError":
+        raise OverBudget(f"{name} needs more than {megabytes:g} MB of memory to decode, which is too much.")
+    if reason == "time":
+        raise OverBudget(f"{name} needs more than {seconds:g} seconds to decode, which is too long.")
+    if answer.get("error") == "MediaError":
+        raise MediaError(str(answer.get("message")))
+    if "value" not in answer:
+        raise MediaError(f"{name} is damaged and could not be decoded.")
+    return _unpack(answer["value"], values)
+
+
+def _ask(
+    request: dict, buffers: list[bytes | memoryview], files: list[int], seconds: float, megabytes: float
+) -> tuple[dict, list[bytes], str]:
+    """Start a child, send it the request, read its answer: (answer, its buffers, "time", "memory" or "")."""
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
+    child = subprocess.Popen(
+        [sys.executable, "-P", "-c", START],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, **threads, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"},
+        pass_fds=files,
+    )
+    watch = _Watch(child, seconds, megabytes)
+    try:
+        watch.start()
+        with contextlib.suppress(OSError):  # it ended before it had read everything
+            _send(child.stdin, request, buffers)
+        with contextlib.suppress(OSError):
+            child.stdin.close()
+        answer, values = _receive(child.stdout)
+    except (OSError, ValueError, struct.error):
+        answer, values = {}, []
+    finally:
+        watch.done.set()
+        child.kill()
+        child.wait()
+        watch.join()
+        child.stdout.close()
+    return answer, values, "" if answer else watch.reason
+
+
+class _Watch(threading.Thread):
+    """Ends a child at its budget and remembers the reason."""
+
+    def __init__(self, child: subprocess.Popen, seconds: float, megabytes: float):
+        super().__init__(daemon=True)
+        self.child, self.seconds, self.megabytes = child, seconds, megabytes
+        self.done, self.reason = threading.Event(), ""
+
+    def run(self) -> None:
+        end = time.monotonic() + WALL_FACTOR * self.seconds
+        with contextlib.suppress(psutil.Error):  # it has ended by itself
+            process = psutil.Process(self.child.pid)
+            while not self.done.wait(POLL_SECONDS):
+                with process.oneshot():
+                    times, memory = process.cpu_times(), process.memory_info()
+                if memory.rss > self.megabytes * 1e6:
+                    self.reason = "memory"
+                elif times.user + times.system > self.seconds or time.monotonic() > end:
+                    self.reason = "time"
+                if self.reason:
+                    self.child.kill()
+                    return
+
+
+def _pack(value: object, buffers: list, files: list[int] | None = None) -> object:
+    """A value as JSON; the bytes of bytes and arrays go to `buffers`, descriptors to `files`."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, list | tuple):
+        return [_pack(item, buffers, files) for item in value]
+    if isinstance(value, np.ndarray) and value.dtype.kind in "buif":
+        buffers.append(memoryview(np.ascontiguousarray(value)).cast("B") if value.size else b"")
+        return {"array": len(buffers) - 1, "dtype": value.dtype.str, "shape": value.shape}
+    if isinstance(value, bytes | bytearray | memoryview):
+        buffers.append(memoryview(value).cast("B"))
+        return {"bytes": len(buffers) - 1}
+    if files is not None and hasattr(value, "read"):
+        return _pack_file(value, buffers, files)
+    raise TypeError(f"{type(value).__name__} cannot be handed to another process")
+
+
+def _pack_file(file: BinaryIO, buffers: list, files: list[int]) -> dict:
+    try:
+        descriptor = file.fileno()
+    except (OSError, AttributeError):
+        descriptor = None
+    if descriptor is not None and os.name == "posix":
+        files.append(descriptor)
+        return {"file": descriptor}
+    file.seek(0)
+    buffers.append(file.getbuffer() if isinstance(file, io.BytesIO) else file.read())
+    return {"file": None, "bytes": len(buffers) - 1}
+
+
+def _unpack(value: object, buffers: list[bytes]) -> object:
+    if isinstance(value, list):
+        return [_unpack(item, buffers) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if "array" in value:
+        kind = np.dtype(value["dtype"])
+        if kind.kind not in "buif":
+            raise MediaError("A process that decodes gave an answer of a wrong type.")
+        return np.frombuffer(buffers[value["array"]], kind).reshape(value["shape"])
+    if value.get("file") is not None:
+        return os.fdopen(value["file"], "rb")
+    return io.BytesIO(buffers[value["bytes"]]) if "file" in value else buffers[value["bytes"]]
+
+
+def _send(stream: BinaryIO, head: dict, buffers: list[bytes | memoryview]) -> None:
+    text = json.dumps({"head": head, "sizes": [len(buffer) for buffer in buffers]}).encode()
+    stream.write(struct.pack(">Q", len(text)) + text)
+    for buffer in buffers:
+        stream.write(buffer)
+    stream.flush()
+
+
+def _receive(stream: BinaryIO, limit: int = MAX_ANSWER) -> tuple[dict, list[bytearray]]:
+    (length,) = struct.unpack(">Q", stream.read(8))
+    if length > limit:
+        raise ValueError("the message is too long")
+    message = json.loads(stream.read(length))
+    if sum(message["sizes"]) > limit or min(message["sizes"], default=0) < 0:
+        raise ValueError("the message is too long")
+    return message["head"], [_read(stream, size) for size in message["sizes"]]
+
+
+def _read(stream: BinaryIO, size: int) -> bytearray:
+    """Exactly so many bytes, writable so that an array made of them is."""
+    data, place = bytearray(size), 0
+    view = memoryview(data)
+    while place < size:
+        count = stream.readinto(view[place:])
+        if not count:
+            raise ValueError("the message is cut short")
+        place += count
+    return data
+
+
+def answer_request() -> None:
+    """The child: one request from standard input, one answer to standard output."""
+    output = os.fdopen(os.dup(1), "wb")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # a decoder that prints shall not print into the answer
+    request, buffers = _receive(sys.stdin.buffer, limit=1 << 40)
+    limit_itself(request["seconds"], request["megabytes"])
+    values: list[bytes | memoryview] = []
+    try:
+        module, _, function = request["function"].partition(":")
+        arguments = [_unpack(argument, buffers) for argument in request["arguments"]]
+        answer = {"value": _pack(getattr(importlib.import_module(module), function)(*arguments), values)}
+    except MediaError as error:
+        answer = {"error": "MediaError", "message": str(error)}
+    except BaseException as error:
+        answer = {"error": type(error).__name__, "message": str(error)[:1000]}
+    _send(output, answer, values if "value" in answer else [])
+
+
+def limit_itself(seconds: float, megabytes: float) -> None:
+    """A second fence, kept by the kernel where it can: processor time, memory (Linux), files written, core dumps."""
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # pipes are not files
+        resource.setrlimit(resource.RLIMIT_CPU, (int(seconds) + 2, int(seconds) + 3))
+        if sys.platform == "linux":  # only here it counts what is written to, not what is reserved
+            most = int(2e6 * megabytes)
+            resource.setrlimit(resource.RLIMIT_DATA, (most, most))

@@ -1,0 +1,91 @@
+"""Several channels of sound become one: their mean, unless some are broken or they cancel each other."""
+
+from __future__ import annotations
+
+import numpy as np
+
+MAX_CHANNELS = 16  # those behind are not read
+BROKEN_SHARE = 0.01  # of values that are no numbers
+CLIPPED_SHARE, INTACT_SHARE = 0.05, 0.005  # of samples at full scale: in clipped noise, and in a channel that is not; a sine has 0.03
+TOO_LOUD = 4.0  # times full scale
+STEADY = 0.1  # root mean square around the mean, as a share of the mean: a channel below that holds a constant voltage and no sound
+CANCELLED = 0.5  # the mean of independent channels has 1 / C of their power; below half of that, they work against each other
+OPPOSED = -0.3  # correlation with the strongest channel
+FAINT = 0.01  # power as a share of the strongest channel's
+
+
+def mix(samples: np.ndarray, missing: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """Make one channel.
+
+    Args:
+        samples: (N, C) float32, finite, N > 0.
+        missing: (C,) share of the samples that were no numbers, in [0, 1].
+
+    Returns:
+        (N,) float32, and what was left out and why, each the end of a sentence that begins with the sound's name.
+    """
+    channels = samples.shape[1]
+    if channels == 1:
+        return samples[:, 0], []
+    mean, covariance = _moments(samples)
+    power = np.diag(covariance)
+    notes = []
+    broken = _broken(samples, missing, mean, power)
+    usable = np.flatnonzero(~broken) if power[~broken].any() else np.arange(channels)
+    if len(usable) < channels:
+        notes.append(f"has no usable sound in {_list(np.flatnonzero(broken))}, which {_was(broken.sum())} left out.")
+    if _cancel(covariance[np.ix_(usable, usable)]):
+        usable = _agreeing(covariance, usable)
+        notes.append(f"has channels that cancel each other, so only {_list(usable)} {_was(len(usable))} used.")
+    elif channels > 2 and not notes:
+        notes.append(f"has {channels} channels, which were averaged.")
+    if len(usable) == channels:
+        return samples.mean(axis=1, dtype=np.float32), notes
+    return samples[:, usable].mean(axis=1, dtype=np.float32), notes
+
+
+def _moments(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean (C,) and covariance (C, C), float64, in pieces that need little memory."""
+    mean = samples.mean(axis=0, dtype=np.float64)
+    covariance = np.zeros((samples.shape[1], samples.shape[1]))
+    for start in range(0, len(samples), 1 << 16):
+        piece = samples[start : start + (1 << 16)] - mean
+        covariance += piece.T @ piece
+    return mean, covariance / len(samples)
+
+
+def _broken(samples: np.ndarray, missing: np.ndarray, mean: np.ndarray, power: np.ndarray) -> np.ndarray:
+    """(C,) bool: channels that would spoil the others."""
+    peak = np.array([np.abs(channel).max() for channel in samples.T])
+    at_top = [(np.abs(channel) >= 0.999 * top).mean() for channel, top in zip(samples.T, peak, strict=True)]
+    clipped = np.where(peak >= 0.98, at_top, 0.0)
+    broken = (missing > BROKEN_SHARE) | (np.sqrt(power) < STEADY * np.abs(mean)) & (np.abs(mean) > 0.01)
+    if clipped[~broken].min(initial=1.0) <= INTACT_SHARE:
+        broken |= clipped >= CLIPPED_SHARE
+    if peak[~broken].min(initial=np.inf) <= 1.1:
+        broken |= peak > TOO_LOUD
+    return broken
+
+
+def _cancel(covariance: np.ndarray) -> bool:
+    """Whether the mean of these channels has much less power than that of channels that know nothing of each other."""
+    count = len(covariance)
+    return count > 1 and covariance.sum() / count < CANCELLED * np.trace(covariance) / count
+
+
+def _agreeing(covariance: np.ndarray, usable: np.ndarray) -> np.ndarray:
+    """The strongest channel and those that carry sound and do not work against it."""
+    power = np.diag(covariance)
+    first = usable[power[usable].argmax()]
+    heard = usable[power[usable] >= FAINT * power[first]]
+    likeness = covariance[first, heard] / np.sqrt(power[first] * power[heard])
+    return heard[likeness > OPPOSED]
+
+
+def _list(channels: np.ndarray) -> str:
+    names = [str(channel + 1) for channel in channels]
+    return f"channel {names[0]}" if len(names) == 1 else f"channels {', '.join(names[:-1])} and {names[-1]}"
+
+
+def _was(count: int) -> str:
+    return "was" if count == 1 else "were"

@@ -1,0 +1,118 @@
+"""Keeps at most 256 small frames of a clip, evenly by time, whoever decodes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+from fusion.media.alpha import opaque
+from fusion.media.sound import MAX_SECONDS, SLACK
+from fusion.media.source import MediaError
+
+MAX_FRAMES = 256
+MAX_SIDE = 320  # pixels of the longer side of a frame
+ASSUMED_FPS = 25.0
+
+
+class FrameKeeper:
+    """Is offered every decoded frame; has those made small that it keeps."""
+
+    def __init__(self, name: str, length: float = 0.0, gap: float = 1 / ASSUMED_FPS):
+        """`length` in seconds, as far as the file says; `gap` between frames, where times are missing."""
+        self.name, self.gap = name, gap
+        self.full, self.start, self.last, self.offered, self.kept = False, None, 0.0, 0, 0
+        self.mended, self.stored = False, (0, 0)
+        self.spare_byte = False  # whether the fourth byte of a pixel may be no alpha but nothing
+        length = min(length, MAX_SECONDS)
+        # Seconds from one kept frame to the next, 0 for all; where the length is unknown or wrong, `_thin` enlarges it.
+        self.step = length / MAX_FRAMES if length / gap > MAX_FRAMES else 0.0
+        self.slot = -1
+        self.times = np.zeros(MAX_FRAMES, np.float32)
+        self.frames: np.ndarray | None = None  # (256, H, W, 3), or 4 where frames may be transparent
+
+    def offer(self, time: float | None, make: Callable[[], np.ndarray], stored: tuple[int, int]) -> None:
+        """A frame at a time in seconds.
+
+        Args:
+            time: None where the file does not say.
+            make: gives the frame as (H, W, 3) or (H, W, 4) uint8; called only for frames that are kept.
+            stored: its width and height in the file.
+        """
+        now = self._seconds(time)
+        if now >= MAX_SECONDS:
+            self.full = now >= MAX_SECONDS + SLACK
+            return
+        self.last = now
+        self.offered += 1
+        slot = int(now / self.step + 1e-6) if self.step else self.offered
+        if slot == self.slot:
+            return
+        if self.kept == MAX_FRAMES:
+            self._thin(now)
+            slot = int(now / self.step + 1e-6)
+        self.stored = stored
+        self._keep(make(), now)
+        self.slot = slot
+
+    def _seconds(self, time: float | None) -> float:
+        """Seconds since the first frame; a time that is missing or runs backwards is the one before plus a frame."""
+        if self.start is None and not self.offered:
+            self.start = time
+            return 0.0
+        now = time - self.start if time is not None and self.start is not None else None
+        if now is None or now <= self.last:
+            self.mended = True
+            return self.last + self.gap
+        return now
+
+    def _keep(self, picture: np.ndarray, now: float) -> None:
+        if self.frames is None:  # pages that are never written cost no memory
+            self.frames = np.empty((MAX_FRAMES, *picture.shape), np.uint8)
+        if picture.shape[:2] != self.frames.shape[1:3]:  # the recording changed its size on the way
+            picture = cv2.resize(picture, self.frames.shape[2:0:-1], interpolation=cv2.INTER_AREA)
+        if picture.shape[2] > self.frames.shape[3]:
+            solid = np.full((*self.frames.shape[:3], 1), 255, np.uint8)
+            self.frames = np.concatenate([self.frames, solid], 3)
+        self.frames[self.kept, ..., : picture.shape[2]] = picture
+        self.frames[self.kept, ..., picture.shape[2] :] = 255
+        self.times[self.kept] = now
+        self.kept += 1
+
+    def _thin(self, now: float) -> None:
+        """Halve what is kept: there are more frames than the file said."""
+        self.step = max(2 * self.step, 2 * now / MAX_FRAMES)
+        rows = evenly(self.times[: self.kept], self.step)
+        self.frames[: len(rows)], self.times[: len(rows)] = self.frames[rows], self.times[rows]
+        self.kept = len(rows)
+
+    def finish(self) -> tuple[np.ndarray, np.ndarray, list[str]]:
+        """Frames (T, H, W, 3) uint8, their times (T,) float32, and the notes."""
+        if not self.kept:
+            raise MediaError(f"{self.name} holds no picture that can be decoded.")
+        frames, notes = self.frames[: self.kept], []
+        if self.full:
+            notes.append(f"{self.name} was trimmed to its first {MAX_SECONDS:g} seconds.")
+        if self.kept < self.offered:
+            notes.append(f"{self.name} has {self.offered} frames, of which {self.kept} were kept, evenly in time.")
+        if max(self.stored) > MAX_SIDE:
+            notes.append(f"{self.name} was scaled to {frames.shape[2]} x {frames.shape[1]} pixels.")
+        if self.mended:
+            notes.append(f"{self.name} has frames without a valid time, which were spaced evenly.")
+        if frames.shape[3] == 4:
+            unused = self.spare_byte and not frames[..., 3].any()
+            frames, filled = (frames[..., :3].copy(), []) if unused else opaque(frames, self.name)
+            notes += filled
+        return frames, self.times[: self.kept].copy(), notes
+
+
+def fitted(width: int, height: int) -> tuple[int, int]:
+    """The size scaled down, never up, to a longer side of at most 320."""
+    part = min(1.0, MAX_SIDE / max(width, height))
+    return max(1, round(width * part)), max(1, round(height * part))
+
+
+def evenly(times: np.ndarray, step: float) -> np.ndarray:
+    """Indices of the first frame of each stretch of `step` seconds; `times` (T,) increase."""
+    return np.unique((times / step + 1e-6).astype(np.int64), return_index=True)[1]

@@ -1,0 +1,264 @@
+"""From an opened file to (H, W, 3) uint8: the header is read, the first picture decoded, made small, coloured and turned upright."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+import cv2
+import numpy as np
+from PIL import ExifTags, Image, TiffImagePlugin
+
+from fusion.media.image_colour import apply_gamma, to_srgb
+from fusion.media.image_cost import HERE_FILE_BYTES, Metered, TooCostly, needs_opencv, plan, size_of
+from fusion.media.image_tiff import check_layout, is_unusual, layout_of, read_layout, read_tiff
+from fusion.media.pixels import Scale, flatten, scale_of, shrink
+from fusion.media.source import Loaded, MediaError, refusal
+
+# Left out on purpose: EPS runs a program, WMF and FITS and HDF5 need handlers, the rest nobody uploads.
+FORMATS = (
+    *("PNG", "JPEG", "GIF", "WEBP", "AVIF", "TIFF", "BMP", "DIB", "ICO", "ICNS", "PPM", "JPEG2000"),
+    *("TGA", "QOI", "PCX", "PSD", "SGI", "DDS"),
+)
+
+TURNS = {  # EXIF orientation -> what turns the stored picture upright
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+_warnings_lock = threading.Lock()
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Pillow warns of broken metadata and large pictures; both are handled here. The filters are global, hence the lock."""
+    with _warnings_lock, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@dataclass
+class Small:
+    """A decoded picture on its way: of few pixels, in the colours of its file, lying as it was stored."""
+
+    image: Image.Image
+    stored: tuple[int, int]  # width and height in the file
+    profile: bytes | None = None
+    orientation: int | None = None
+    gamma: float | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def decode(file: BinaryIO, name: str, here: bool) -> Loaded:
+    """Decode the first picture of a file.
+
+    Args:
+        file: opened.
+        name: what a message calls it.
+        here: True in the caller's process, where only what is cheap is decoded; False in one that can be ended.
+
+    Raises:
+        TooCostly: not in this process.
+        MediaError: not a picture, damaged, or too large.
+    """
+    size = size_of(file)
+    if here and size > HERE_FILE_BYTES:
+        raise TooCostly
+    file.seek(0)
+    read = Metered(file, size) if here else file
+    with quiet():
+        image = _open(read, name, here)
+        if image is None:
+            return finish(_unusual_tiff(read, name, here), name)
+        with image:
+            return finish(load_small(image, read, name, here), name)
+
+
+def decode_apart(file: BinaryIO, name: str) -> list:
+    """The same in a process that can be ended: [pixels, notes]."""
+    loaded = decode(file, name, here=False)
+    return [loaded.medium, list(loaded.notes)]
+
+
+def _open(file: BinaryIO, name: str, here: bool) -> Image.Image | None:
+    """Read the header only; None for a TIFF that is not Pillow's to read."""
+    Image.init()  # or only the commonest formats are known; costs nothing the second time
+    try:
+        image = Image.open(file, formats=[kind for kind in FORMATS if kind in Image.OPEN])
+    except Image.DecompressionBombError as error:
+        raise MediaError(f"{name} has more than 178 megapixels, which is too large to decode.") from error
+    except (TooCostly, MemoryError):
+        raise
+    except Exception as error:  # decoders raise nearly anything on hostile bytes
+        if read_layout(file):
+            return None
+        raise refusal(file, name, "image") from error
+    if image.format == "TIFF" and is_unusual(layout_of(image.tag_v2)):
+        return None
+    return image
+
+
+def _unusual_tiff(file: BinaryIO, name: str, here: bool) -> Small:
+    layout = read_layout(file)
+    check_layout(name, layout)
+    if here:
+        raise TooCostly
+    tiff = read_tiff(file, name, layout)
+    return Small(tiff.image, tiff.stored, tiff.profile, tiff.orientation, notes=tiff.notes)
+
+
+def load_small(image: Image.Image, file: BinaryIO | None, name: str, here: bool) -> Small:
+    """Decode an opened picture and make it small.
+
+    Args:
+        image: opened.
+        file: what it is read from; None for a picture that the caller has opened and that has to stay as it is.
+        name: what a message calls it.
+        here: as in `decode`.
+    """
+    stored = image.size
+    if not image.width or not image.height:
+        raise MediaError(f"{name} has no pixels.")
+    try:
+        if file is not None:
+            plan(image, file, name, here)
+            if needs_opencv(image):
+                return _by_opencv(image, file, name)
+        image.load()
+    except (TooCostly, MediaError, MemoryError):
+        raise
+    except Image.DecompressionBombError as error:  # of a picture inside an icon
+        raise MediaError(f"{name} holds a picture of more than 178 megapixels, which is too large to decode.") from error
+    except Exception as error:
+        raise MediaError(f"{name} is damaged or cut short.") from error
+    try:
+        small, notes = _numbers(image, name) if _is_numeric(image) else (_colours(image), [])
+    except (MediaError, MemoryError):
+        raise
+    except Exception as error:
+        raise MediaError(f"{name} stores its colours in a way that cannot be read ({image.mode}).") from error
+    info = image.info
+    gamma = info.get("gamma") if image.format == "PNG" and "srgb" not in info and not info.get("icc_profile") else None
+    loaded = Small(small, stored, info.get("icc_profile"), _orientation(image), gamma, notes)
+    if _has_more(image, own=file is not None):
+        loaded.notes.insert(0, f"{name} has several pictures, so the first was used.")
+    return loaded
+
+
+def _by_opencv(image: Image.Image, file: BinaryIO, name: str) -> Small:
+    """A WebP of many megapixels."""
+    alpha, small = image.mode == "RGBA", Small(image, image.size, image.info.get("icc_profile"), _orientation(image))
+    image.close()  # and with it the canvases of its decoder
+    file.seek(0)
+    pixels = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_UNCHANGED if alpha else cv2.IMREAD_COLOR_RGB)
+    if pixels is None:
+        raise MediaError(f"{name} is damaged or cut short.")
+    order = [2, 1, 0, 3] if alpha else [0, 1, 2]
+    H, W = pixels.shape[:2]
+    small.image = shrink(W, H, lambda top, bottom: Image.fromarray(np.ascontiguousarray(pixels[top:bottom][..., order])))
+    return small
+
+
+def finish(small: Small, name: str) -> Loaded:
+    """Colours of a screen, no transparency, upright."""
+    image = to_srgb(small.image, small.profile)
+    image, notes = apply_gamma(image, small.gamma, name)
+    if image.mode == "RGBA":
+        image, filled = flatten(image, name)
+        notes += filled
+    turn = TURNS.get(small.orientation)
+    image = image if turn is None else image.transpose(turn)
+    if small.image.size not in (small.stored, small.stored[::-1]):
+        notes = [f"{name} was scaled to {image.width} x {image.height} pixels.", *notes]
+    return Loaded(np.array(image), (*small.notes, *notes))
+
+
+def _orientation(image: Image.Image) -> int | None:
+    """How the camera was held; asked after decoding, because TIFF and AVIF are turned upright by then."""
+    try:
+        return image.getexif().get(ExifTags.Base.Orientation)
+    except Exception:  # broken metadata beside good pixels
+        return None
+
+
+def _has_more(image: Image.Image, own: bool) -> bool:
+    """True for an animation or several pages; layers and views for 3-D screens do not count.
+
+    Asked last: an `own` image is left at its second picture where counting would read the whole file.
+    """
+    if image.format in ("MPO", "PSD"):
+        return False
+    try:
+        if not own or image.format not in ("GIF", "TIFF"):
+            return getattr(image, "n_frames", 1) > 1
+        image.seek(1)
+    except TooCostly:
+        raise
+    except Exception:
+        return False
+    return True
+
+
+def _is_numeric(image: Image.Image) -> bool:
+    return image.mode.startswith("I;16") or image.mode in ("I", "F")
+
+
+def _rows(image: Image.Image, top: int, bottom: int) -> Image.Image:
+    whole = top == 0 and bottom == image.height
+    return image if whole else image.crop((0, top, image.width, bottom))
+
+
+def _colours(image: Image.Image) -> Image.Image:
+    """A small picture of mode L, LA, RGB, RGBA, CMYK or LAB."""
+    clear = image.info.get("transparency")
+    deep = image.format == "PNG" and isinstance(clear, tuple) and max(clear) > 255  # 16-bit values, of which Pillow keeps the upper byte
+
+    def rows(top: int, bottom: int) -> Image.Image:
+        band = _rows(image, top, bottom)
+        if band.mode in ("LA", "RGBA", "CMYK"):
+            return band
+        if band.mode == "LAB":
+            return to_srgb(band, None)
+        if deep:
+            band = band.copy()
+            band.info["transparency"] = tuple(value >> 8 for value in clear)
+        alpha = "A" if image.has_transparency_data else ""
+        return band.convert(("L" if band.mode in ("1", "L") else "RGB") + alpha)
+
+    return shrink(image.width, image.height, rows)
+
+
+def _numbers(image: Image.Image, name: str) -> tuple[Image.Image, list[str]]:
+    """Grey of more than 8 bits as a small picture of mode L, or LA where one value is transparent."""
+    bits = _grey_bits(image)
+    step = max(1, 2_000_000 // image.width)
+    bands = (np.asarray(_rows(image, top, min(top + step, image.height))) for top in range(0, image.height, step))
+    kind = np.asarray(image.crop((0, 0, 1, 1))).dtype
+    scale: Scale = scale_of(bands, kind, name, bits)
+    clear = image.info.get("transparency")
+
+    def rows(top: int, bottom: int) -> Image.Image:
+        values = np.asarray(_rows(image, top, bottom))
+        grey = Image.fromarray(scale(values))
+        if isinstance(clear, int):
+            grey.putalpha(Image.fromarray(np.where(values == clear, 0, 255).astype(np.uint8)))
+        return grey
+
+    return shrink(image.width, image.height, rows), list(scale.notes)
+
+
+def _grey_bits(image: Image.Image) -> int | None:
+    """How many bits of a grey value are used: Pillow keeps 12-bit TIFF in 16 bits as it is, and widens PGM to 16."""
+    if image.mode.startswith("I;16"):
+        bits = getattr(image, "tag_v2", {}).get(TiffImagePlugin.BITSPERSAMPLE, (16,))
+        return int(bits[0] if isinstance(bits, tuple) else bits)
+    return 16 if image.format in ("PPM", "PNG") and image.mode == "I" else None

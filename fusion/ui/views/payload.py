@@ -1,0 +1,59 @@
+"""What the browser gets of an answer: what is looked at now. The rest is sent when somebody looks at it (`details`).
+
+marks      {modality: name of its medium, corruption and encoder}: of a mark that the browser holds, medium and panel are not sent again
+attention  the maps of the chosen strategy; of all others only between which modalities there are maps
+place      mask and attention over the picture likewise; whether and where it is found comes with every strategy
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from fusion.types import Prediction
+from fusion.ui.desk import Answer, Desk
+from fusion.ui.views import export, media, seen, strategies
+from fusion.ui.views.place import place
+
+EXPORTS = {"json": export.as_json, "csv": export.as_csv}
+
+
+def result(desk: Desk, answer: Answer, strategy: str, held: Collection[str] = ()) -> dict[str, Any]:
+    """All views' data; `strategy` is the one that is looked at, `held` the marks that the browser has already."""
+    lab, chosen = desk.lab, desk.strategy(strategy)
+    rows = strategies.rows(lab, answer.predictions)
+    for row in rows:
+        if row["name"] == chosen and row["place"] is not None:
+            row["place"] = place(answer.predictions[chosen])
+    new = [m for m in answer.media if answer.marks.get(m) not in held]
+    return {
+        "status": {"kind": "ok", "notes": list(answer.notes)},
+        "labels": list(lab.labels),
+        "strategies": rows,
+        "tally": strategies.tally(rows),
+        "strangers": strategies.strangers(rows),
+        "modalities": strategies.modalities(lab, answer.seen),
+        "encode_seconds": sum(s.seconds for s in answer.seen.values()),
+        "marks": answer.marks,
+        "media": {m: preview(desk, answer, m) for m in new},
+        "seen": {m: panel(desk, answer, m) for m in new},
+        "attention": {name: seen.attention(p, full=name == chosen) for name, p in answer.predictions.items() if p.attention},
+        "answer": answer.mark,
+    }
+
+
+def preview(desk: Desk, answer: Answer, modality: str) -> Any:
+    """A medium as the browser shows it, made once."""
+    return desk.cache.remember(("preview", answer.marks[modality]), lambda: media.preview(modality, answer.media[modality]))
+
+
+def panel(desk: Desk, answer: Answer, modality: str) -> dict[str, Any]:
+    """What its encoder saw, made once."""
+    colour = modality in ("image", "video") and not strategies.draws(desk.lab.task)
+    key = ("panel", answer.marks[modality])
+    return desk.cache.remember(key, lambda: seen.panel(answer.seen[modality], answer.media[modality], colour))
+
+
+def details(prediction: Prediction) -> dict[str, Any]:
+    """What only the views of one strategy draw: {"attention", "place"}, None where it has none."""
+    return {"attention": seen.attention(prediction, full=True) if prediction.attention else None, "place": place(prediction)}
