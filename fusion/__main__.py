@@ -49,7 +49,7 @@ from typing import Any
 
 import fusion
 from fusion.tables import aligned, leaves, plain
-from fusion.tasks import TASKS
+from fusion.tasks import DEFAULT, TASKS
 from fusion.types import MODALITIES, FusionError, Prediction
 
 HELP = {"image": "a picture", "text": "the words themselves", "audio": "a sound, or a clip whose sound is taken", "video": "a clip"}
@@ -200,9 +200,9 @@ def download(task: str, data: str | None) -> None:
     """Fetches the public data of a task."""
     if not data:
         raise FusionError("Name the folder for the data sets with --data DIR or the variable FUSION_DATA.")
-    from fusion.training import download
+    from fusion.tasks import downloading
 
-    for folder in download.run(task, data):
+    for folder in downloading.run(task, data):
         print(f"{folder} is complete.")
 
 
@@ -328,7 +328,7 @@ def _add_download(commands: Any) -> None:
 
 
 def _add_task(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--task", default="digits", metavar="NAME", help=f"{', '.join(TASKS)}; digits if not given")
+    parser.add_argument("--task", default=DEFAULT, metavar="NAME", help=f"{', '.join(TASKS)}; {DEFAULT} if not given")
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:

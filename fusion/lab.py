@@ -23,9 +23,9 @@ from fusion.library import Library, count, encode
 from fusion.loading import lacks_weights, load_parts
 from fusion.model import Fused, FusionModel, present_mask
 from fusion.strategies import STRATEGIES, Unimodal
-from fusion.tasks import TASKS
+from fusion.tasks import Task, find_task
 from fusion.tasks.corruptions import corrupt
-from fusion.types import MODALITIES, Features, FusionError, Medium, Prediction, Seen
+from fusion.types import Features, FusionError, Medium, Prediction, Seen
 
 Inputs = Mapping[str, Any]
 
@@ -63,7 +63,7 @@ class Lab:
     """A task and all its strategies on one device, in float32.
 
     Attributes:
-        strategies, baselines: names in screen order; `modalities`, `labels` of the task.
+        strategies, baselines: names in screen order; untrained: strategies without weights here; `modalities`, `labels` of the task.
         device, precision: where and how it computes.
         choice: {modality: name of its encoder}; library: all encoders that could be chosen.
         parameters: {strategy: trained numbers of the strategy and its head}; encoder_parameters: {modality: of its encoder}.
@@ -74,17 +74,19 @@ class Lab:
     precision = "float32"
 
     def __init__(
-        self, task: str = "digits", device: str = "auto", checkpoints: Path = CHECKPOINTS, encoders: str | Mapping[str, str] = "compact"
+        self,
+        task: str | Task | None = None,
+        device: str = "auto",
+        checkpoints: Path = CHECKPOINTS,
+        encoders: str | Mapping[str, str] = "compact",
     ) -> None:
         """`encoders` is a set's name or {modality: encoder}, see `fusion.choice`; the strategies are those trained on it, maybe none."""
-        if task not in TASKS:
-            raise FusionError(f"There is no task named {task!r}; there is {', '.join(TASKS)}.")
-        self.task, self.device = TASKS[task], pick_device(device)
+        self.task, self.device = find_task(task), pick_device(device)
         self.modalities, self.labels = self.task.modalities, self.task.labels
         self.choice = choose(self.task, encoders)
         if sentence := lacks_weights(self.task, checkpoints):
             raise FusionError(sentence)
-        self.library = Library(task, self.device, checkpoints)
+        self.library = Library(self.task, self.device, checkpoints)
         loaded = load_parts(self.library, self.choice)
         self.encoders, self.models, self.unavailable, self.untrained = loaded.encoders, loaded.models, loaded.unavailable, loaded.untrained
         self.thresholds = {n: c.thresholds for n, c in loaded.configs.items()}
@@ -215,12 +217,13 @@ class Lab:
         self, modality: str, given: Any, level: int, cache: EncodedCache | None = None, source: str | None = None
     ) -> tuple[Medium, tuple[str, ...]]:
         """One medium as its encoder gets it, and the notes on it; `source` is what the cache knows the given medium by."""
-        loaded = remember(cache, source and ("loaded", modality, source), lambda: media.load(modality, given))
+        kind = self.task.kinds[modality]
+        loaded = remember(cache, source and ("loaded", modality, source), lambda: media.load(kind, given))
         if level == 0:
             return loaded.medium, loaded.notes
-        rng = np.random.default_rng([level, MODALITIES.index(modality)])
+        rng = np.random.default_rng([level, self.modalities.index(modality)])
         key = source and ("corrupted", modality, source, level)
-        return remember(cache, key, lambda: corrupt(modality, loaded.medium, level, rng)), loaded.notes
+        return remember(cache, key, lambda: corrupt(kind, loaded.medium, level, rng)), loaded.notes
 
     def _load_all(self, inputs: Inputs) -> dict[str, Medium]:
         """All media of one input, without corruption."""
@@ -270,15 +273,16 @@ class Lab:
         auxiliary = None
         if output.auxiliary is not None:
             answers = {q: v[0].softmax(-1).tolist() for q, v in output.auxiliary.items()}
-            auxiliary = {q: dict(zip(self.task.auxiliary[q], p, strict=True)) for q, p in answers.items()}
+            auxiliary = {q: dict(zip(self.task.heads.questions[q], p, strict=True)) for q, p in answers.items()}
         attention = {pair: a[0].cpu().numpy() for pair, a in output.attention.items()}
         nothing = np.full(len(self.labels), 1 / len(self.labels))
         contributions = {m: float(probs[best] - subsets.get(tuple(x for x in given if x != m), nothing)[best]) for m in given}
         box = mask = found = None
-        if fused.place is not None and "image" in given and len(given) > 1:
+        where = self.task.heads.localization
+        if fused.place is not None and where and where.image in given and len(given) > 1:
             found = float(fused.place.found[0].sigmoid())
             if found >= 0.5:
-                box = _on_picture(fused.place.box[0].tolist(), prepared["image"].extent)
+                box = _on_picture(fused.place.box[0].tolist(), prepared[where.image].extent)
                 mask = fused.place.mask[0].sigmoid().cpu().numpy()
         known = None if self.thresholds[name] is None else self._knows(name, subsets, tuple(given))
         layouts = {m: p.layout for m, p in prepared.items()}

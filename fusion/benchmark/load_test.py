@@ -30,14 +30,14 @@ import httpx
 import numpy as np
 import psutil
 
-from fusion.benchmark.load_inputs import STRATEGY, Act, Session, sessions, stamped
+from fusion.benchmark.load_inputs import MAKERS, STRATEGY, Act, Session, sessions, stamped
 from fusion.benchmark.load_visitor import Failed, PageDescription, Refused, Visitor, plain
 from fusion.benchmark.machine import describe_machine
 from fusion.lab import Lab
 from fusion.types import FusionError
 
 ROOT = Path(__file__).resolve().parents[2]
-TASKS = ("digits", "scenes")
+TASKS = tuple(MAKERS)
 WARM_UP = 0.2  # share of the time that the memory's slope leaves out
 CLOSE = 1e-3  # largest difference of a probability: the page rounds nothing, but may compute in a batch
 START, PATIENCE = 180, 120  # seconds until the page answers, and for one answer

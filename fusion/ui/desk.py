@@ -57,7 +57,7 @@ class Desk:
         self._open_library = open_library
         self.lab, self.examples, self.uploads = lab, examples, uploads
         self._make = lru_cache(EXAMPLES_KEPT)(make_example)  # every edit beside an example asks for the whole of it
-        self.pen = FINE_PEN if lab.task.grid else PEN  # where several things share a picture, each is small
+        self.pen = FINE_PEN if lab.task.heads.localization else PEN  # where several things share a picture, each is small
         self.cache, self.computing = cache, computing
 
     @cached_property
@@ -174,7 +174,7 @@ class Desks:
             FusionError: weights cannot be used, there is no such encoder, or visitors may not load it, in one sentence.
         """
         self.backbones.check(readers)
-        own = {m: name for m, name in choose(TASKS[task], readers).items() if name != TASKS[task].compact[m]} if readers else {}
+        own = {m: name for m, name in choose(TASKS[task], readers).items() if name != TASKS[task].encoders[m]} if readers else {}
         key = (task, json.dumps(own, sort_keys=True))
         with self._lock:
             opening = self._opening.setdefault(key, threading.Lock())

@@ -129,10 +129,10 @@ class FakeLab:
         contributions = {m: (0.2 if said[m] == label else -0.1) for m in used}
         layouts = {m: self.layout(m, encoding.media[m]) for m in used}
         attention = self.attention(layouts) if strategy in ATTENDING else {}
-        question, answers = next(iter(self.task.auxiliary.items()))
+        question, answers = next(iter(self.task.heads.questions.items()))
         auxiliary = {question: dict(zip(answers, (0.25, 0.75), strict=False))} if strategy == "multitask" else None
         box = mask = found = None
-        if self.task.grid and "image" in used and len(used) > 1:
+        if self.task.heads.localization and "image" in used and len(used) > 1:
             found = 0.125 if label == NOT_THERE else 0.875
             box = None if label == NOT_THERE else BOX
             mask = None if box is None else np.pad(np.ones((12, 12), np.float32), ((12, 24), (24, 12)))  # the box, on 48 x 48
