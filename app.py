@@ -45,7 +45,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="auto", help="auto takes cuda, then mps, then cpu")
     parser.add_argument("--host", default=None, help="0.0.0.0 lets other machines in; camera and microphone then need https")
-    parser.add_argument("--port", type=int, default=None, help="the first free one from 7860 on, if not given")
+    parser.add_argument("--port", type=port_number, default=None, help="the first free one from 7860 on, if not given")
     parser.add_argument("--share", action="store_true", help="also make a public address through Gradio's servers")
     parser.add_argument(
         "--backbones",
@@ -56,17 +56,42 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
 
     from fusion.types import FusionError
+
+    try:
+        serve(options)
+    except FusionError as error:  # no such device, no weights, a taken port: one sentence, not a traceback
+        print(error, file=sys.stderr)
+        sys.exit(2)
+
+
+def serve(options: argparse.Namespace) -> None:
+    """Builds the page and serves it until it is stopped.
+
+    Raises:
+        FusionError: what keeps it from being built or served, in one sentence.
+    """
+    from fusion.types import FusionError
     from fusion.ui.cores import leave_one_core
+    from fusion.ui.serving import check_address, check_uploads, upload_folder
+
+    check_address(options.host, options.port)
+    check_uploads(upload_folder())
     from fusion.ui.page import launch_options
     from fusion.ui.security import is_local
 
     leave_one_core()
+    local = is_local(options.host or os.environ.get("GRADIO_SERVER_NAME"), options.share or "GRADIO_SHARE" in os.environ)
+    app = build_app(device=options.device, backbones=options.backbones or ("all" if local else "none"))
     try:
-        local = is_local(options.host or os.environ.get("GRADIO_SERVER_NAME"), options.share or "GRADIO_SHARE" in os.environ)
-        app = build_app(device=options.device, backbones=options.backbones or ("all" if local else "none"))
-    except FusionError as error:  # no such device, no weights: one sentence, not a traceback
-        sys.exit(str(error))
-    app.launch(**launch_options(options.host, options.port, options.share))
+        app.launch(**launch_options(options.host, options.port, options.share))
+    except OSError as error:  # somebody else was faster, or no port is free
+        raise FusionError(f"The page cannot be served: {error.strerror or str(error).splitlines()[0]}.") from error
+
+
+def port_number(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or not 0 < int(text) < 65536:
+        raise argparse.ArgumentTypeError(f'"{text}" is not a port, which is a number from 1 to 65535')
+    return int(text)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,9 +19,13 @@ import pytest
 from PIL import Image
 
 import app
+import fusion
+from fusion.lab import Lab
 from fusion.library import Library
 from fusion.strategies import STRATEGIES
+from fusion.types import FusionError
 from fusion.ui.desk import shipped_tasks
+from fusion.ui.serving import check_address, check_uploads
 from tests.browser import READY, ROOT, running
 from tests.ui.fake_lab import FakeLab
 
@@ -41,7 +46,44 @@ def test_help_names_the_arguments() -> None:
 
 def test_a_device_that_is_not_there_is_one_sentence() -> None:
     run = subprocess.run([sys.executable, "app.py", "--device", "abacus"], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert run.returncode == 1 and "Traceback" not in run.stderr and "abacus" in run.stderr.splitlines()[-1]
+    assert run.returncode == 2 and "Traceback" not in run.stderr and "abacus" in run.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "-1", "x", "8e3"])
+def test_a_port_that_is_none_is_refused(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        app.main([f"--port={port}"])
+    assert ended.value.code == 2 and "is not a port" in capsys.readouterr().err
+
+
+def test_an_address_that_cannot_be_had_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(SystemExit) as ended:
+        app.main(["--port", str(taken.getsockname()[1]), "--device", "cpu"])
+    assert ended.value.code == 2 and capsys.readouterr().err.endswith(": address already in use.\n")
+    for host in ("no.such.host.invalid", "x" * 100, "192.0.2.1"):
+        with pytest.raises(FusionError) as caught:
+            check_address(host, None)
+        assert host in str(caught.value) and str(caught.value).endswith(".")
+    check_address(None, None)
+
+
+def test_a_folder_that_takes_no_uploads_is_one_sentence(tmp_path: Path) -> None:
+    check_uploads(tmp_path / "new")
+    assert list((tmp_path / "new").iterdir()) == []
+    (tmp_path / "file").write_text("a file where a folder should be")
+    with pytest.raises(
+        FusionError, match="no place for uploads, which the variable GRADIO_TEMP_DIR names: Nothing can be written to .*/file/uploads: "
+    ):
+        check_uploads(tmp_path / "file" / "uploads")
+
+
+def test_without_any_weights_there_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def build() -> None:
+        app.build_app(device="cpu")
+
+    monkeypatch.setattr(fusion, "load", lambda task, device: Lab(task, device, tmp_path))
+    with pytest.raises(FusionError, match="The task digits has no trained weights"):
+        asyncio.run(build())
 
 
 def test_the_app_is_built_around_a_lab() -> None:

@@ -17,6 +17,7 @@ import pytest
 import fusion
 from fusion.__main__ import main
 from fusion.tasks import TASKS
+from fusion.tasks.digits.task import DigitsTask
 from fusion.types import FusionError, Prediction
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -151,10 +152,10 @@ def test_a_folder_that_cannot_be_read_is_one_sentence(
 
 def test_training_on_chosen_encoders_needs_no_data(stand_in: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    stand_in("heads", lambda *given: asked.append(given))
+    stand_in("heads", lambda *given, anew: asked.append((*given, anew)))
     monkeypatch.delenv("FUSION_DATA", raising=False)
     assert main(["train", "--strategy", "late", "--encoders", "classical"]) == 0
-    assert asked == [("digits", "classical", None, "late")]
+    assert asked == [("digits", "classical", None, "late", True)]
 
 
 def test_every_medium_and_option_arrives(lab: FakeLab) -> None:
@@ -361,9 +362,7 @@ def test_help_names_every_task(capsys: pytest.CaptureFixture[str], command: str)
 
 
 def test_download(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    from fusion.training import download
-
-    monkeypatch.setitem(download.TASKS, "digits", (lambda data, progress: data / "mnist",))
+    monkeypatch.setattr(DigitsTask, "downloads", (lambda data, progress: data / "mnist",))
     assert main(["download", "--task", "digits", "--data", str(tmp_path)]) == 0
     assert capsys.readouterr().out == f"{tmp_path / 'mnist'} is complete.\n"
 

@@ -9,14 +9,12 @@ the class of those that have one. Word pieces start as the teacher's own, brough
 from __future__ import annotations
 
 import hashlib
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -24,13 +22,16 @@ from fusion.config import CHECKPOINTS, EncoderConfig, TrainConfig
 from fusion.distill.teachers import load_text_teacher, sentence_vectors
 from fusion.encoders import collate
 from fusion.encoders.text_bert import UNKNOWN, TextBERT, agreement
+from fusion.files import load_tensors, save_json, save_tensors
 from fusion.model import save_weights
 from fusion.tasks.corruptions import corrupt_text
 from fusion.tasks.scenes import phrases
 from fusion.tasks.scenes.captions import mine, read_captions, recast
 from fusion.tasks.scenes.sources import LABELS, NONE
+from fusion.tasks.scenes.task import ScenesTask
 from fusion.training.loop import forget_state, soft_target, train
 from fusion.training.train import report
+from fusion.types import FusionError
 
 RECIPE = TrainConfig(epochs=6, samples=60000, batch_size=128, lr=1e-3, weight_decay=0.01, precision="fp32", workers=1)
 SHARP, FITTED = 12.0, 20000  # how sure a likeness makes; sentences that the map to the teacher is fitted on
@@ -148,11 +149,12 @@ def teach(data: Path, vocabulary: list[str]) -> tuple[list[str], Tensor]:
     own += list(dict.fromkeys(phrases.make_nothing(rng) for _ in range(2000)))
     sentences = [s for s in captions + words + own if s.isascii()]  # the teacher reads English
     path = data / ".features" / f"minilm-{hashlib.sha256(chr(10).join(sentences).encode()).hexdigest()[:16]}.safetensors"
-    if not path.exists():
-        vectors = sentence_vectors(load_text_teacher(), sentences)
-        path.parent.mkdir(exist_ok=True)
-        save_file({"vectors": vectors.half()}, path)
-    return sentences, load_file(path)["vectors"]
+    try:
+        vectors = load_tensors(path)["vectors"]
+    except (FusionError, KeyError):  # the first time, or not whole
+        vectors = sentence_vectors(load_text_teacher(), sentences).half()
+        save_tensors(path, {"vectors": vectors}, checksum=False)
+    return sentences, vectors
 
 
 @torch.no_grad()
@@ -179,7 +181,7 @@ def student_vectors(model: Taught, sentences: list[str]) -> Tensor:
     return torch.cat(out)
 
 
-def run(data: Path, home: Path = CHECKPOINTS / "scenes", config: TrainConfig = RECIPE) -> dict[str, float]:
+def run(data: Path, home: Path = CHECKPOINTS / ScenesTask.name, config: TrainConfig = RECIPE) -> dict[str, float]:
     """Trains, saves the encoder and what was measured of it beside it."""
     tokenizer, teacher = load_text_teacher()
     vocabulary = build_vocabulary(tokenizer)
@@ -197,7 +199,7 @@ def run(data: Path, home: Path = CHECKPOINTS / "scenes", config: TrainConfig = R
     forget_state(folder)
     test = list(dict.fromkeys(c.strip() for c in read_captions(data, "test")))[::8][:2000]
     found = {"agreement": agreement(student_vectors(model, test), sentence_vectors((tokenizer, teacher), test)), "sentences": len(test)}
-    (folder / "distilled.json").write_text(json.dumps(found, indent=1) + "\n")
+    save_json(folder / "distilled.json", found)
     return found
 
 

@@ -21,7 +21,9 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from fusion.config import CHECKPOINTS
+from fusion.files import save_json
 from fusion.lab import Lab
+from fusion.tasks.scenes.task import ScenesTask
 
 KINDS = {"photos": "image", "sounds": "audio", "clips": "video"}
 
@@ -52,7 +54,7 @@ def measure(lab: Lab, files: list[tuple[Path, str]], modality: str) -> dict[str,
 
 
 def run(folder: Path, blind: Path | None = None, home: Path = CHECKPOINTS) -> dict[str, Any]:
-    lab = Lab("scenes", "cpu", home)
+    lab = Lab(ScenesTask.name, "cpu", home)
     report: dict[str, Any] = {
         "command": "python -m fusion.evaluation.outside DIR BLIND",
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
@@ -68,7 +70,7 @@ def run(folder: Path, blind: Path | None = None, home: Path = CHECKPOINTS) -> di
             uncut = [(p, label) for p, label in files if not p.name.startswith("cut_")]
             if len(uncut) < len(files) and not end:
                 report[f"{kind}_without_cut_outs"] = measure(lab, uncut, modality)
-    (home / "scenes" / "outside.json").write_text(json.dumps(report, indent=1) + "\n")
+    save_json(home / ScenesTask.name / "outside.json", report)
     return report
 
 

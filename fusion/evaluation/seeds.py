@@ -9,18 +9,18 @@ left to those who have the hours: name them with --strategies.
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from fusion.config import CHECKPOINTS
-from fusion.evaluation.evaluate import COUNT, SCENES_COUNT, SEED, make_test_caches, say
+from fusion.evaluation.evaluate import SEED, make_test_caches, say
 from fusion.evaluation.measure import Answers, answer, area, place_metrics, summary
+from fusion.files import load_json, save_json
 from fusion.model import load_model
 from fusion.strategies import STRATEGIES
-from fusion.tasks import TASKS, Task
+from fusion.tasks import DEFAULT, Task, find_task
 from fusion.tasks.corruptions import SEVERITIES
 from fusion.training.features import FeatureCache
 from fusion.training.train import fill_cache, recipe_of, train_strategy
@@ -36,21 +36,21 @@ def figures(model: Any, task: Task, caches: dict[str, FeatureCache]) -> dict[str
 
     result = {setting: right(answer(model, task, cache, task.modalities)) for setting, cache in caches.items()}
     result["area"] = area([result[f"all-{level}"] for level in SEVERITIES])
-    if task.pairs:
+    if task.pairing:
         result["unseen_pairs"] = right(answer(model, task, caches["all-0"], task.modalities, True))
         result["seen_pairs"] = right(answer(model, task, caches["all-0"], task.modalities, False))
-    if task.grid:
+    if task.heads.localization:
         result |= place_metrics(answer(model, task, caches["all-0"], task.modalities))
     return result
 
 
 def run(data: Path, task: str, seeds: int, names: list[str], checkpoints: Path = CHECKPOINTS) -> dict[str, Any]:
     """Trains, measures and writes; strategies measured before keep their figures."""
-    asked, home = TASKS[task], checkpoints / task
+    asked, home = find_task(task), checkpoints / task
     cache = fill_cache(asked, data, checkpoints, replace(recipe_of("late", asked), seed=0))
-    caches = make_test_caches(asked, data, checkpoints, SCENES_COUNT if task == "scenes" else COUNT, SEED)
+    caches = make_test_caches(asked, data, checkpoints, asked.measuring.samples, SEED)
     path = home / "seeds.json"
-    known = json.loads(path.read_text())["strategies"] if path.exists() else {}
+    known = load_json(path)["strategies"] if path.exists() else {}
     for name in names:
         each: list[dict[str, float]] = []
         for seed in range(seeds):
@@ -67,17 +67,14 @@ def run(data: Path, task: str, seeds: int, names: list[str], checkpoints: Path =
             + ", ".join(f"{f} {known[name][f]['mean']:.4f}±{known[name][f]['deviation']:.4f}" for f in ("all-0", "all-3", "area"))
         )
         order = {n: known[n] for n in STRATEGIES if n in known}
-        path.write_text(
-            json.dumps({"command": f"python -m fusion.evaluation.seeds DATA --task {task}", "seeds": seeds, "strategies": order}, indent=1)
-            + "\n"
-        )
+        save_json(path, {"command": f"python -m fusion.evaluation.seeds DATA --task {task}", "seeds": seeds, "strategies": order})
     return known
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--task", default="digits")
+    parser.add_argument("--task", default=DEFAULT)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--strategies", default=",".join(SMALL))
     options = parser.parse_args()

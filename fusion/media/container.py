@@ -182,9 +182,7 @@ def _read(
     return _Reading(pictures, sound, length, False, damaged, stopped, unknown)
 
 
-def _demux(
-    container: av.container.InputContainer, takers: dict[int, SoundTaker | PictureTaker], budget: Budget
-) -> tuple[bool, bool]:
+def _demux(container: av.container.InputContainer, takers: dict[int, SoundTaker | PictureTaker], budget: Budget) -> tuple[bool, bool]:
     """Feed decoded frames to the taker of their track until all are full: whether something was damaged, whether the budget ended it."""
     damaged, origin = False, None
     decoders = {i: Decoder(container.streams[i]) for i in takers}

@@ -6,11 +6,11 @@ epoch, and goes on to the very weights it would have reached, because every rand
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import shutil
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,11 +19,11 @@ from typing import Any, Protocol
 import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from fusion.config import TrainConfig
+from fusion.files import STALE, load_json, load_tensors, require_folder, save_json, save_tensors
 from fusion.types import FusionError
 
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
@@ -78,6 +78,7 @@ def train(model: nn.Module, data: EpochData, loss: Callable[[nn.Module, dict[str
         folder: the checkpoint folder; the state of the run lives in its `.training/`.
         device: "auto", "cpu", "cuda", "mps".
     """
+    require_folder(folder)
     accelerator = Accelerator(cpu=device == "cpu")
     trainable = [p for p in model.parameters() if p.requires_grad]
     optimizer = OPTIMIZERS[config.optimizer](trainable, config)
@@ -122,39 +123,52 @@ def save_state(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer,
                 tensors[f"optimizer.{i}.{key}"] = value.detach().clone().contiguous()
             elif value is not None:
                 numbers[f"{i}.{key}"] = value
-    home, part = folder / ".training", folder / ".training.part"
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    save_file(tensors, part / "state.safetensors")
-    (part / "state.json").write_text(json.dumps({"epoch": epoch, "config": asdict(config), "numbers": numbers}))
-    shutil.rmtree(home, ignore_errors=True)
-    os.replace(part, home)
+    home, part = folder / ".training", folder / f".training.{uuid.uuid4().hex[:12]}.part"
+    try:
+        part.mkdir(parents=True)
+        save_tensors(part / "state.safetensors", tensors, checksum=False)
+        save_json(part / "state.json", {"epoch": epoch, "config": asdict(config), "numbers": numbers}, checksum=False)
+        shutil.rmtree(home, ignore_errors=True)
+        os.replace(part, home)
+    except OSError as error:
+        raise FusionError(f"{folder.name}/.training cannot be written: {error.strerror or type(error).__name__}.") from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def load_state(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, config: TrainConfig) -> int:
-    """Takes up an interrupted run of the same configuration; returns the epochs it had done, 0 where there is none."""
-    home = folder / ".training" if (folder / ".training").exists() else folder / ".training.part"
-    try:
-        about = json.loads((home / "state.json").read_text())
-        tensors = load_file(home / "state.safetensors")
-    except Exception:  # no run, or one that was cut off in the middle of writing: start anew
-        return 0
-    if about["config"] != asdict(config):
-        return 0
-    model.load_state_dict({k[6:]: v for k, v in tensors.items() if k.startswith("model.")})
+    """Takes up an interrupted run of the same configuration; returns the epochs it had done, 0 where there is none or it is damaged."""
+    parts = sorted(folder.glob(".training.*part"), key=lambda p: p.stat().st_mtime)  # cut off between the old state and the new one
+    for home in (folder / ".training", *reversed(parts)):
+        try:
+            about, tensors = load_json(home / "state.json"), load_tensors(home / "state.safetensors")
+            epoch, numbers, same = int(about["epoch"]), dict(about["numbers"]), about["config"] == asdict(config)
+        except (FusionError, KeyError, TypeError, ValueError):
+            continue
+        weights = {k[6:]: v for k, v in tensors.items() if k.startswith("model.")}
+        if same and {k: v.shape for k, v in weights.items()} == {k: v.shape for k, v in model.state_dict().items()}:
+            model.load_state_dict(weights)
+            load_optimizer(optimizer, tensors, numbers)
+            return epoch
+    return 0
+
+
+def load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor], numbers: dict[str, float]) -> None:
+    """Its state out of the tensors "optimizer.<number>.<name>" and the numbers "<number>.<name>"."""
     state: dict[int, dict[str, Any]] = {}
     for key, value in tensors.items():
         if key.startswith("optimizer."):
             _, i, name = key.split(".", 2)
             state.setdefault(int(i), {})[name] = value
-    for key, value in about["numbers"].items():
+    for key, value in numbers.items():
         i, name = key.split(".", 1)
         state.setdefault(int(i), {})[name] = value
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-    return int(about["epoch"])
 
 
 def forget_state(folder: Path) -> None:
-    """Removes the state of a run that is finished."""
+    """Removes the state of a run that is finished, and what killed ones left behind."""
     shutil.rmtree(folder / ".training", ignore_errors=True)
-    shutil.rmtree(folder / ".training.part", ignore_errors=True)
+    for part in folder.glob(".training.*part"):
+        if time.time() - part.stat().st_mtime > STALE:
+            shutil.rmtree(part, ignore_errors=True)

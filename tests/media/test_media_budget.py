@@ -102,6 +102,7 @@ def test_decoding_stops_at_the_budget(make):
 @pytest.mark.usefixtures("_short_budget")
 def test_reading_stops_at_the_budget():
     """A source that is slow to read, as junk of which a demuxer makes no packets."""
+
     class Slow(io.BytesIO):
         def read(self, size: int = -1) -> bytes:
             end = time.process_time() + 0.05

@@ -1,13 +1,20 @@
 """What strategies are trained and measured on: a cache gives back what was put in, batches keep the task's promises."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
+from fusion.config import EncoderConfig, load_config
+from fusion.model import load_weights, save_weights
 from fusion.tasks import TASKS
-from fusion.tasks.digits_add import held_out
-from fusion.training.features import FeatureCache, StrategyData, drop_modalities, make_batch
+from fusion.tasks.digits_add.pairs import held_out
+from fusion.training.features import FeatureCache, StrategyData, cache_path, drop_modalities, make_batch
 from fusion.types import MODALITIES
+from tests.tiny import make_checkpoints
 
 N, D = 60, 4
 
@@ -104,3 +111,41 @@ def test_anchors_are_mostly_kept_and_nobody_is_left_with_nothing() -> None:
     present = drop_modalities(20000, MODALITIES, np.random.default_rng(0), ("image",))
     assert present.any(1).all() and 0.92 < present[:, 0].mean() < 0.96 and 0.68 < present[:, 1].mean() < 0.73
     assert 0.42 < present.all(1).mean() < 0.52
+
+
+def broken(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:1000])
+
+
+def foreign(path: Path) -> None:
+    save_file({"pooled.image": torch.zeros(3, 4)}, path)
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, broken, foreign, lambda path: path.write_bytes(b"")])
+def test_kept_features_that_are_not_whole_are_made_anew(damage: Callable[[Path], object], tmp_path: Path) -> None:
+    path = tmp_path / "features.safetensors"
+    make_cache().keep(path)
+    assert len(FeatureCache.find(path)) == N
+    damage(path)
+    assert FeatureCache.find(path) is None
+    make_cache().keep(path)
+    assert len(FeatureCache.find(path)) == N and [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_folder_that_takes_nothing_costs_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "taken").write_text("a file where a folder should be")
+    make_cache().keep(tmp_path / "taken" / "features.safetensors")
+    assert "cannot be written: there is a file where its folder should be. The features are used once" in capsys.readouterr().err
+
+
+def test_features_are_kept_by_what_encoders_are_and_not_by_when_they_were_written(tmp_path: Path) -> None:
+    home, task = make_checkpoints(tmp_path / "checkpoints"), TASKS["digits"]
+    path = cache_path(task, tmp_path, home, "key")
+    assert cache_path(task, tmp_path, home, "key") == path != cache_path(task, tmp_path, home, "other key")
+    folder = home / "digits" / "encoders" / "image"
+    save_weights(folder, load_weights(folder), load_config(folder / "config.json", EncoderConfig))
+    assert cache_path(task, tmp_path, home, "key") == path
+    save_weights(folder, {k: v + 1 for k, v in load_weights(folder).items()}, EncoderConfig("image_cnn"))
+    changed = cache_path(task, tmp_path, home, "key")
+    save_weights(folder, load_weights(folder), EncoderConfig("image_cnn", {"size": 96}))
+    assert len({path, changed, cache_path(task, tmp_path, home, "key")}) == 3

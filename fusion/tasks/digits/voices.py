@@ -1,7 +1,7 @@
 """Synthetic voices for training: spoken digits from the speech synthesisers that are installed (espeak-ng, flite, festival).
 
-    python -m fusion.training.voices DATA           writes DATA/voices/{digit}_{voice}_{index}.wav, 8 kHz mono
-    python -m fusion.training.voices --examples     writes the ten sounds of the page's worked examples
+    python -m fusion.tasks.digits.voices DATA           writes DATA/voices/{digit}_{voice}_{index}.wav, 8 kHz mono
+    python -m fusion.tasks.digits.voices --examples     writes the ten sounds of the page's worked examples
 
 Six real speakers are too few for a microphone anywhere; hundreds of synthetic ones widen pitch, accent and tempo. The synthesisers
 are tools of training alone: nothing here runs in the app. Which voices exist depends on the installation; training goes on without.
@@ -23,6 +23,7 @@ import soxr
 from scipy.io import wavfile
 
 from fusion.config import CHECKPOINTS
+from fusion.files import keep_checksum, written_whole
 from fusion.types import FusionError
 
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -118,7 +119,9 @@ def make_examples(out: Path) -> None:
     for digit, word in enumerate(WORDS):
         rate, samples = _wav(_run(["espeak-ng", "-v", "en-us", "-p", "42", "-s", "135", "--stdout", word]))
         samples = np.pad(trim(soxr.resample(samples, rate, RATE)), RATE // 10)
-        wavfile.write(out / f"{digit}.wav", RATE, (samples / np.abs(samples).max() * 0.7 * 32767).astype(np.int16))
+        with written_whole(out / f"{digit}.wav") as part:
+            wavfile.write(part, RATE, (samples / np.abs(samples).max() * 0.7 * 32767).astype(np.int16))
+        keep_checksum(out / f"{digit}.wav")
 
 
 if __name__ == "__main__":
