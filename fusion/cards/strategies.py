@@ -11,6 +11,7 @@ from typing import Any
 
 from fusion.cards import scenes
 from fusion.cards.intervals import wilson
+from fusion.command import run_command
 from fusion.config import CHECKPOINTS
 from fusion.encoders import ENCODERS
 from fusion.files import load_json
@@ -406,6 +407,11 @@ def between(text: str, start: str, end: str, table: str) -> str:
     return f"{before}{start}\n{table}\n{end}{rest.split(end, 1)[1]}"
 
 
-if __name__ == "__main__":
+def write_all() -> None:
+    """The cards of every task that has a report."""
     for each in load_reports():
         write(each)
+
+
+if __name__ == "__main__":
+    run_command(write_all, __doc__)

@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 
 from fusion.cards import strategies as cards
+from fusion.command import end_with_a_sentence
 from fusion.config import CHECKPOINTS, StrategyConfig
 from fusion.encoders import collate
 from fusion.files import load_json, save_json
@@ -67,4 +68,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    end_with_a_sentence(main)

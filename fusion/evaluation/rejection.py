@@ -14,7 +14,6 @@ Reference: Hendrycks & Gimpel 2017 (maximum softmax probability as a baseline); 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import combinations
@@ -25,6 +24,7 @@ import torch
 from torch import Tensor
 from torchmetrics.functional.classification import binary_auroc
 
+from fusion.command import run_command
 from fusion.config import CHECKPOINTS, StrategyConfig, load_config, save_config
 from fusion.evaluation.measure import answer
 from fusion.lab import Lab
@@ -128,4 +128,4 @@ def calibrate(data: Path, checkpoints: Path = CHECKPOINTS) -> dict[str, dict[str
 
 
 if __name__ == "__main__":
-    print(calibrate(Path(sys.argv[1])))
+    run_command(calibrate, __doc__, {"data": "folder of the data sets"})

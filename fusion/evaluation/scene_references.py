@@ -5,13 +5,12 @@ python -m fusion.evaluation.scene_references DIR        writes checkpoints/scene
 
 from __future__ import annotations
 
-import json
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 from fusion.cards.scenes import DATA
 from fusion.choice import References
+from fusion.command import run_command
 from fusion.config import CHECKPOINTS
 from fusion.evaluation.evaluate import SCENES_COUNT, SEED, make_test_caches
 from fusion.files import save_json
@@ -45,4 +44,4 @@ def run(data: Path, checkpoints: Path = CHECKPOINTS) -> dict[str, dict[str, floa
 
 
 if __name__ == "__main__":
-    print(json.dumps(run(Path(sys.argv[1])), indent=1))
+    run_command(run, __doc__, {"data": "folder of the data sets"})
