@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 __all__ = ["load"]
 
 
-def load(task: str = "digits", device: str = "auto", encoders: str | Mapping[str, str] = "compact") -> Lab:
+def load(task: str | None = None, device: str = "auto", encoders: str | Mapping[str, str] = "compact") -> Lab:
     """A task with all its shipped strategies, ready to predict; see `fusion.lab.Lab`.
 
     Args:
-        task: a name of `fusion.tasks.TASKS`.
+        task: a name of `fusion.tasks.TASKS`; the first of them if not given.
         device: "auto" (cuda, mps, cpu in this order), or one of them.
         encoders: "compact", "classical", or {modality: name of an encoder or "backbone:<hub id or path>"}; see `fusion.choice`.
     """

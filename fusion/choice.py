@@ -23,7 +23,7 @@ from torch import Tensor
 from fusion.config import cache_folder
 from fusion.encoders import CLASSICAL, ENCODERS
 from fusion.files import load_tensors, save_tensors
-from fusion.tasks import COMPACT, Task
+from fusion.tasks import COMPACT, TASKS, Task
 from fusion.types import FusionError
 
 SETS: dict[str, dict[str, str]] = {"compact": COMPACT, "classical": CLASSICAL}
@@ -39,16 +39,17 @@ def choose(task: Task, encoders: str | Mapping[str, str] = "compact") -> Choice:
     """
     if isinstance(encoders, str) and encoders not in SETS:
         raise FusionError(f"There is no set of encoders named {encoders!r}; there are {', '.join(SETS)}.")
-    wanted = SETS[encoders] if isinstance(encoders, str) else encoders
+    wanted = encoders
+    if isinstance(encoders, str):  # "compact" are those that the task itself names
+        wanted = {} if encoders == "compact" else SETS[encoders]
     for modality, name in wanted.items():
         if modality not in task.modalities:
             raise FusionError(f"There is no modality named {modality!r}; there are {', '.join(task.modalities)}.")
-        check_name(modality, name)
-    if task.own_encoders:
-        wanted = {} if wanted is COMPACT else wanted
-    choice = {m: wanted.get(m, task.compact[m]) for m in task.modalities}
-    if task.own_encoders and not is_compact(task, choice):
-        raise FusionError(f"The task {task.name} needs its own encoders; others can be chosen in the task digits.")
+        check_name(task.kinds[modality], name)
+    choice = {m: wanted.get(m, task.encoders[m]) for m in task.modalities}
+    if not task.encoder_choice and not is_compact(task, choice):
+        others = ", ".join(name for name, each in TASKS.items() if each.encoder_choice)
+        raise FusionError(f"The task {task.name} needs its own encoders; others can be chosen in: {others}.")
     return choice
 
 
@@ -68,14 +69,14 @@ def names_of(modality: str) -> list[str]:
 
 
 def is_compact(task: Task, choice: Mapping[str, str]) -> bool:
-    return all(task.compact[m] == name for m, name in choice.items())
+    return all(task.encoders[m] == name for m, name in choice.items())
 
 
 def encoder_folder(checkpoints: Path, task: Task, modality: str, name: str) -> Path:
     """Where the encoder's weights lie; of a backbone, what was fitted to it on this machine."""
     if name.startswith(BACKBONE):
         return cache_folder() / "backbones" / f"{modality}-{_digest(name)}"
-    return checkpoints / task.encoders[modality] / "encoders" / (modality if name == task.compact[modality] else name)
+    return checkpoints / task.encoder_tasks[modality] / "encoders" / (modality if name == task.encoders[modality] else name)
 
 
 def heads_folder(checkpoints: Path, task: Task, choice: Mapping[str, str]) -> Path:
@@ -92,18 +93,18 @@ def heads_folder(checkpoints: Path, task: Task, choice: Mapping[str, str]) -> Pa
 class References:
     """Vectors of reference samples: what heads are trained on, and among which an input is shown.
 
-    pooled (N, D) float16; digits (N,) the digit of each sample; content (N,) the same where the medium names it, else -1.
+    pooled (N, D) float16; labels (N,) the label of each sample; content (N,) the same where the medium names it, else -1.
     """
 
     pooled: Tensor
-    digits: Tensor
+    labels: Tensor
     content: Tensor
 
     @classmethod
     def path(cls, checkpoints: Path, task: Task, modality: str, name: str) -> Path:
         if name.startswith(BACKBONE):
             return encoder_folder(checkpoints, task, modality, name) / "references.safetensors"
-        return checkpoints / task.encoders[modality] / "references" / f"{name}.safetensors"
+        return checkpoints / task.encoder_tasks[modality] / "references" / f"{name}.safetensors"
 
     @classmethod
     def load(cls, path: Path) -> References | None:
@@ -121,14 +122,15 @@ class References:
             FusionError: the file is missing or damaged, in one sentence.
         """
         found = load_tensors(path)
-        pooled, digits, content = (found.get(name) for name in ("pooled", "digits", "content"))
-        whole = all(isinstance(x, Tensor) for x in (pooled, digits, content))
-        if not whole or pooled.ndim != 2 or not len(pooled) or digits.shape != pooled.shape[:1] or content.shape != digits.shape:
+        pooled, content = found.pop("pooled", None), found.pop("content", None)
+        labels = next(iter(found.values()), None)  # "labels"; older files call them otherwise
+        whole = all(isinstance(x, Tensor) for x in (pooled, labels, content))
+        if not whole or pooled.ndim != 2 or not len(pooled) or labels.shape != pooled.shape[:1] or content.shape != labels.shape:
             raise FusionError(f"{path.parent.name}/{path.name} holds no reference samples.")
-        return cls(pooled, digits.long(), content.long())
+        return cls(pooled, labels.long(), content.long())
 
     def save(self, path: Path) -> None:
-        save_tensors(path, {"pooled": self.pooled.half(), "digits": self.digits.to(torch.int8), "content": self.content.to(torch.int8)})
+        save_tensors(path, {"pooled": self.pooled.half(), "labels": self.labels.to(torch.int8), "content": self.content.to(torch.int8)})
 
 
 def _digest(*parts: str) -> str:

@@ -23,9 +23,9 @@ from fusion.library import Library, count, encode
 from fusion.loading import lacks_weights, load_parts
 from fusion.model import Fused, FusionModel, present_mask
 from fusion.strategies import STRATEGIES, Unimodal
-from fusion.tasks import TASKS
+from fusion.tasks import Task, find_task
 from fusion.tasks.corruptions import corrupt
-from fusion.types import MODALITIES, Features, FusionError, Layout, Medium, Prediction, Seen
+from fusion.types import Features, FusionError, Medium, Prediction, Seen
 
 Inputs = Mapping[str, Any]
 
@@ -47,7 +47,7 @@ class Encoded:
     """Inputs after the encoders: everything that strategies and views need, computed once.
 
     media    {modality: medium as the encoders got it, after corruption}
-    notes    one sentence for each thing that was trimmed, scaled or assumed
+    notes    one sentence for each thing that was trimmed, scaled, assumed or not read
     keys     {modality: what its features are remembered by}; None where they are not remembered
     """
 
@@ -63,7 +63,7 @@ class Lab:
     """A task and all its strategies on one device, in float32.
 
     Attributes:
-        strategies, baselines: names in screen order; `modalities`, `labels` of the task.
+        strategies, baselines: names in screen order; untrained: strategies without weights here; `modalities`, `labels` of the task.
         device, precision: where and how it computes.
         choice: {modality: name of its encoder}; library: all encoders that could be chosen.
         parameters: {strategy: trained numbers of the strategy and its head}; encoder_parameters: {modality: of its encoder}.
@@ -74,17 +74,19 @@ class Lab:
     precision = "float32"
 
     def __init__(
-        self, task: str = "digits", device: str = "auto", checkpoints: Path = CHECKPOINTS, encoders: str | Mapping[str, str] = "compact"
+        self,
+        task: str | Task | None = None,
+        device: str = "auto",
+        checkpoints: Path = CHECKPOINTS,
+        encoders: str | Mapping[str, str] = "compact",
     ) -> None:
         """`encoders` is a set's name or {modality: encoder}, see `fusion.choice`; the strategies are those trained on it, maybe none."""
-        if task not in TASKS:
-            raise FusionError(f"There is no task named {task!r}; there is {', '.join(TASKS)}.")
-        self.task, self.device = TASKS[task], pick_device(device)
+        self.task, self.device = find_task(task), pick_device(device)
         self.modalities, self.labels = self.task.modalities, self.task.labels
         self.choice = choose(self.task, encoders)
         if sentence := lacks_weights(self.task, checkpoints):
             raise FusionError(sentence)
-        self.library = Library(task, self.device, checkpoints)
+        self.library = Library(self.task, self.device, checkpoints)
         loaded = load_parts(self.library, self.choice)
         self.encoders, self.models, self.unavailable, self.untrained = loaded.encoders, loaded.models, loaded.unavailable, loaded.untrained
         self.thresholds = {n: c.thresholds for n, c in loaded.configs.items()}
@@ -114,6 +116,10 @@ class Lab:
         Raises:
             FusionError: one sentence for a person: nothing given, an unknown modality, a medium that cannot be read.
         """
+        return self.encode_media(self.load(inputs, severity, cache), cache)
+
+    def load(self, inputs: Inputs, severity: Mapping[str, int] | None = None, cache: EncodedCache | None = None) -> Encoded:
+        """The first half of `encode`: media, decoded and corrupted, without features."""
         severity = severity or {}
         self._check_inputs(inputs, severity)
         found = Encoded({}, (), {}, {}, {})
@@ -125,16 +131,22 @@ class Lab:
                 notes.append(self.unavailable[m])
                 continue
             source, level = None if cache is None else source_key(m, inputs[m]), severity.get(m, 0)
-            medium, said = self._load(m, inputs[m], level, cache, source)
+            found.media[m], said = self._load(m, inputs[m], level, cache, source)
             if source is not None and cache is not None:
                 found.keys[m] = ("features", m, source, level, cache.number(self.encoders[m]))
-            encoded = remember(cache, found.keys.get(m), lambda m=m, medium=medium: self._encode(m, medium))
-            found.media[m] = medium
-            found.prepared[m], found.features[m], found.seconds[m] = encoded
             notes += said
         if not found.media:  # no encoder that is there reads what was given
             raise FusionError(notes[0])
-        return replace(found, notes=tuple(notes))
+        return replace(found, notes=tuple(dict.fromkeys(notes)))
+
+    def encode_media(self, loaded: Encoded, cache: EncodedCache | None = None) -> Encoded:
+        """The second half of `encode`: what `load` gave, with features."""
+        found = replace(loaded, prepared={}, features={}, seconds={})
+        for m, medium in loaded.media.items():
+            encoded = remember(cache, loaded.keys.get(m), lambda m=m, medium=medium: self._encode(m, medium))
+            found.prepared[m], found.features[m], found.seconds[m] = encoded
+        unread = [note for prepared in found.prepared.values() for note in prepared.notes]
+        return replace(found, notes=tuple(dict.fromkeys((*loaded.notes, *unread))))
 
     def predict(self, inputs: Inputs | Encoded, strategy: str = "cross_attention") -> Prediction:
         """The answer of one strategy, with its attention and the effect of leaving each modality out."""
@@ -162,20 +174,20 @@ class Lab:
             raise FusionError(
                 f"Input {given.index([]) + 1} has no {' or '.join(model.strategy.modalities)} for {self.describe(strategy).title}."
             )
-        features, layouts = {}, [dict[str, Layout]() for _ in loaded]
+        features, prepared_of = {}, [dict[str, Prepared]() for _ in loaded]
         for m in model.strategy.modalities:
             rows = [i for i, media_of in enumerate(loaded) if m in media_of]
             if rows:
                 prepared = [self.encoders[m].prepare(loaded[i][m]) for i in rows]
                 features[m] = _spread(self._features(m, prepared), rows, len(loaded))
                 for i, p in zip(rows, prepared, strict=True):
-                    layouts[i][m] = p.layout
+                    prepared_of[i][m] = p
         found = []
-        for i, (names, places) in enumerate(zip(given, layouts, strict=True)):
+        for i, (names, ready) in enumerate(zip(given, prepared_of, strict=True)):
             start = time.perf_counter()
             row = {m: _rows(features[m], torch.tensor([i], device=self.device)) for m in names}
             fused, subsets = self._fuse(model, row, names)
-            found.append(self._prediction(strategy, fused, names, subsets, places, time.perf_counter() - start))
+            found.append(self._prediction(strategy, fused, names, subsets, ready, time.perf_counter() - start))
         return found
 
     def see(self, inputs: Inputs | Encoded, cache: EncodedCache | None = None) -> dict[str, Seen]:
@@ -205,12 +217,13 @@ class Lab:
         self, modality: str, given: Any, level: int, cache: EncodedCache | None = None, source: str | None = None
     ) -> tuple[Medium, tuple[str, ...]]:
         """One medium as its encoder gets it, and the notes on it; `source` is what the cache knows the given medium by."""
-        loaded = remember(cache, source and ("loaded", modality, source), lambda: media.load(modality, given))
+        kind = self.task.kinds[modality]
+        loaded = remember(cache, source and ("loaded", modality, source), lambda: media.load(kind, given))
         if level == 0:
             return loaded.medium, loaded.notes
-        rng = np.random.default_rng([level, MODALITIES.index(modality)])
+        rng = np.random.default_rng([level, self.modalities.index(modality)])
         key = source and ("corrupted", modality, source, level)
-        return remember(cache, key, lambda: corrupt(modality, loaded.medium, level, rng)), loaded.notes
+        return remember(cache, key, lambda: corrupt(kind, loaded.medium, level, rng)), loaded.notes
 
     def _load_all(self, inputs: Inputs) -> dict[str, Medium]:
         """All media of one input, without corruption."""
@@ -234,10 +247,10 @@ class Lab:
         return Features(*parts, layout=tuple(p.layout for p in prepared))
 
     def _predict(self, encoded: Encoded, strategy: str, given: list[str]) -> Prediction:
-        model, layouts = self.models[strategy], {m: encoded.prepared[m].layout for m in given}
+        model, ready = self.models[strategy], {m: encoded.prepared[m] for m in given}
         start = time.perf_counter()
         fused, subsets = self._fuse(model, {m: encoded.features[m] for m in given}, given, need_attention=True)
-        return self._prediction(strategy, fused, given, subsets, layouts, time.perf_counter() - start)
+        return self._prediction(strategy, fused, given, subsets, ready, time.perf_counter() - start)
 
     def _fuse(
         self, model: FusionModel, features: dict[str, Features], given: list[str], need_attention: bool = False
@@ -249,7 +262,7 @@ class Lab:
         return fused, dict(zip(subsets, fused.logits.softmax(-1).cpu().numpy(), strict=True))
 
     def _prediction(self, name: str, fused: Fused, given: list[str], subsets: dict[tuple[str, ...], np.ndarray],
-                    layouts: dict[str, Layout], seconds: float) -> Prediction:  # fmt: skip
+                    prepared: dict[str, Prepared], seconds: float) -> Prediction:  # fmt: skip
         """Row 0 of `fused`, for a person to read."""
         output, probs = fused.output, subsets[tuple(given)]
         best, order = int(probs.argmax()), self.models[name].strategy.modalities
@@ -260,17 +273,19 @@ class Lab:
         auxiliary = None
         if output.auxiliary is not None:
             answers = {q: v[0].softmax(-1).tolist() for q, v in output.auxiliary.items()}
-            auxiliary = {q: dict(zip(self.task.auxiliary[q], p, strict=True)) for q, p in answers.items()}
+            auxiliary = {q: dict(zip(self.task.heads.questions[q], p, strict=True)) for q, p in answers.items()}
         attention = {pair: a[0].cpu().numpy() for pair, a in output.attention.items()}
         nothing = np.full(len(self.labels), 1 / len(self.labels))
         contributions = {m: float(probs[best] - subsets.get(tuple(x for x in given if x != m), nothing)[best]) for m in given}
         box = mask = found = None
-        if fused.place is not None and "image" in given and len(given) > 1:
+        where = self.task.heads.localization
+        if fused.place is not None and where and where.image in given and len(given) > 1:
             found = float(fused.place.found[0].sigmoid())
             if found >= 0.5:
-                box = _on_picture(fused.place.box[0].tolist(), layouts["image"])
+                box = _on_picture(fused.place.box[0].tolist(), prepared[where.image].extent)
                 mask = fused.place.mask[0].sigmoid().cpu().numpy()
         known = None if self.thresholds[name] is None else self._knows(name, subsets, tuple(given))
+        layouts = {m: p.layout for m, p in prepared.items()}
         return Prediction(self.labels[best], self._named(probs), weights, contributions, votes, attention, layouts,
                           box, seconds, subsets, auxiliary, mask, found, known)  # fmt: skip
 
@@ -336,10 +351,9 @@ def _rows(features: Features, index: Tensor) -> Features:
     return Features(features.tokens[index], features.mask[index], features.pooled[index], features.weights[index])
 
 
-def _on_picture(box: list[float], layout: Layout) -> tuple[float, float, float, float]:
+def _on_picture(box: list[float], extent: tuple[float, ...]) -> tuple[float, float, float, float]:
     """A box on the square that the encoder read, as a box on the picture, cut at its border."""
-    x0, y0 = layout.places[:, :2].min(0)
-    x1, y1 = layout.places[:, 2:].max(0)
+    x0, y0, x1, y1 = extent
     at = (x0 + box[0] * (x1 - x0), y0 + box[1] * (y1 - y0), x0 + box[2] * (x1 - x0), y0 + box[3] * (y1 - y0))
     return tuple(float(min(max(v, 0.0), 1.0)) for v in at)
 

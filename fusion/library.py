@@ -23,7 +23,7 @@ from fusion.config import CHECKPOINTS
 from fusion.encoders import ENCODERS, Encoder, FixedEncoder, Prepared, collate
 from fusion.files import load_json
 from fusion.model import load_encoder, load_weights
-from fusion.tasks import TASKS
+from fusion.tasks import Task, find_task
 from fusion.types import Features, FusionError, Inside, Medium, Scatter, Seen
 
 logger = logging.getLogger(__name__)
@@ -35,14 +35,14 @@ SHOWN, BACKBONES_KEPT = 400, 2
 class Library:
     """The encoders of one task on one device; each is loaded when it is first asked for."""
 
-    def __init__(self, task: str = "digits", device: str = "cpu", checkpoints: Path = CHECKPOINTS) -> None:
-        self.task, self.device, self.checkpoints = TASKS[task], device, checkpoints
+    def __init__(self, task: str | Task | None = None, device: str = "cpu", checkpoints: Path = CHECKPOINTS) -> None:
+        self.task, self.device, self.checkpoints = find_task(task), device, checkpoints
         self._loaded: OrderedDict[tuple[str, str, bool], Encoder] = OrderedDict()
         self._lock = threading.Lock()
 
     def names(self, modality: str) -> tuple[str, ...]:
         """Encoders whose weights are here, the compact one first."""
-        return tuple(n for n in names_of(modality) if os.path.exists(self._folder(modality, n) / "model.safetensors"))
+        return tuple(n for n in names_of(self.task.kinds[modality]) if os.path.exists(self._folder(modality, n) / "model.safetensors"))
 
     def load(self, modality: str, name: str) -> Encoder:
         """An encoder by name or "backbone:<hub id or path>", in eval mode.
@@ -50,7 +50,7 @@ class Library:
         Raises:
             FusionError: it does not exist, reads another modality, or cannot be had, in one sentence.
         """
-        check_name(modality, name)
+        check_name(self.task.kinds[modality], name)
         key = self._key(modality, name)
         with self._lock:
             if key not in self._loaded:
@@ -122,7 +122,7 @@ class Library:
             source = name.removeprefix(BACKBONE)
             if os.environ.get("SPACE_ID") and Path(source).exists():
                 raise FusionError("A hosted page takes hub ids only, not folders of its server.")
-            encoder = load_backbone(source, modality)
+            encoder = load_backbone(source, self.task.kinds[modality])
             if (kept := self._whitening(modality, name)) is not None:
                 try:
                     encoder.load_state_dict(kept, strict=False)

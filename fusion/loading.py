@@ -14,7 +14,7 @@ from fusion.choice import Choice, encoder_folder, heads_folder, is_compact
 from fusion.config import CHECKPOINTS, StrategyConfig, load_config
 from fusion.encoders import CLASSICAL, Encoder
 from fusion.library import Library
-from fusion.model import FusionModel, load_model
+from fusion.model import FusionModel, grid_of, load_model
 from fusion.strategies import STRATEGIES
 from fusion.tasks import Task
 from fusion.types import FusionError
@@ -70,12 +70,12 @@ def is_expected(name: str, home: Path, compact: bool) -> bool:
 
 def load_encoders(library: Library, choice: Choice, parts: Parts) -> None:
     """Those that can be used. One that a person asked for by name must be there; the sets are taken as far as they go."""
-    by_name = choice not in (library.task.compact, CLASSICAL)
+    by_name = choice not in (dict(library.task.encoders), CLASSICAL)
     for modality, name in choice.items():
         try:
             parts.encoders[modality] = library.load(modality, name)
         except FusionError as error:
-            if by_name and name != library.task.compact[modality]:
+            if by_name and name != library.task.encoders[modality]:
                 raise
             parts.unavailable[modality] = f"The {modality} encoder cannot be used: {error}"
     if not parts.encoders:
@@ -93,7 +93,7 @@ def load_strategy(name: str, folder: Path, task: Task, parts: Parts, fitted: boo
     order = config.modalities
     if (config.name, config.task, config.num_classes) != (name, task.name, len(task.labels)):
         raise FusionError(f"{name}/config.json is of another strategy or task.")
-    if not order or list(order) != [m for m in task.modalities if m in order] or config.grid not in (0, task.grid):
+    if not order or list(order) != [m for m in task.modalities if m in order] or config.grid not in (0, grid_of(task, tuple(order))):
         raise FusionError(f"{name}/config.json does not fit the task {task.name}.")
     subsets = {"+".join(subset) for size in range(1, len(order) + 1) for subset in combinations(order, size)}
     if config.thresholds is not None and not subsets <= set(config.thresholds):
@@ -103,7 +103,7 @@ def load_strategy(name: str, folder: Path, task: Task, parts: Parts, fitted: boo
 
 def lacks_weights(task: Task, checkpoints: Path = CHECKPOINTS) -> str | None:
     """One sentence where a task has no strategy or no encoder at all, which is seen without loading anything; else None."""
-    encoders = [encoder_folder(checkpoints, task, m, task.compact[m]) for m in task.modalities]
+    encoders = [encoder_folder(checkpoints, task, m, task.encoders[m]) for m in task.modalities]
     strategies = [checkpoints / task.name / name for name in (*STRATEGIES, *(f"{m}_only" for m in task.modalities))]
     if all(any(os.path.exists(f / "model.safetensors") for f in several) for several in (encoders, strategies)):
         return None

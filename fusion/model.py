@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +24,7 @@ from fusion.encoders.centring import measure_shift
 from fusion.files import load_tensors, save_tensors
 from fusion.heads.localization import Placed, PlaceHead
 from fusion.strategies import STRATEGIES, Strategy, Unimodal
+from fusion.tasks import Task
 from fusion.types import Features, FusionError, FusionOutput
 
 SHIFT_NUMBERS = {"image": 2, "audio": 1, "video": 3}  # of `EncoderConfig.shift`, where there is one
@@ -81,6 +82,21 @@ def build_strategy(config: StrategyConfig) -> Strategy:
     return kind(config.modalities, config.embed_dim, config.num_classes, **config.options)
 
 
+def strategy_options(task: Task, name: str) -> dict[str, Any]:
+    """Arguments that a strategy is built with for a task, beside modalities, width and classes."""
+    kind = STRATEGIES.get(name)
+    if kind is None:
+        return {}
+    questions = {question: len(answers) for question, answers in task.heads.questions.items()}
+    return kind.options_for(questions, task.heads.localization is not None, dict(task.kinds))
+
+
+def grid_of(task: Task, modalities: tuple[str, ...]) -> int:
+    """Image tokens along one side where the task asks for a place and the picture is among the modalities, else 0."""
+    where = task.heads.localization
+    return where.grid if where and where.image in modalities else 0
+
+
 def save_weights(folder: Path, state: dict[str, Tensor], config: EncoderConfig | StrategyConfig, half: bool = False) -> None:
     """Writes the weights whole or not at all: a broken run never harms a finished checkpoint. `half`: 16 bits for each number."""
     dtype = torch.float16 if half else torch.float32
@@ -106,7 +122,7 @@ def load_encoder(folder: Path) -> Encoder:
         encoder.load_state_dict(state)
         if len(config.shift) not in (0, SHIFT_NUMBERS.get(encoder.modality, 0)):
             raise FusionError(f"The configuration in {folder.name} has a wrong value for shift.")
-        encoder.shift = config.shift
+        encoder.shift = tuple(float(value) for value in config.shift)
     except FusionError:
         raise
     except Exception as error:  # options of a wrong kind fail wherever they are first used

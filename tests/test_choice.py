@@ -65,7 +65,7 @@ def test_references_come_back(tmp_path: Path) -> None:
     kept = References(torch.randn(5, 3).half(), torch.tensor([3, 1, 4, 1, 5]), torch.tensor([3, -1, 4, 1, -1]))
     kept.save(tmp_path / "a" / "image_lbp.safetensors")
     found = References.load(tmp_path / "a" / "image_lbp.safetensors")
-    assert torch.equal(found.pooled, kept.pooled) and torch.equal(found.digits, kept.digits) and torch.equal(found.content, kept.content)
+    assert torch.equal(found.pooled, kept.pooled) and torch.equal(found.labels, kept.labels) and torch.equal(found.content, kept.content)
     assert References.load(tmp_path / "nothing.safetensors") is None
     (tmp_path / "broken.safetensors").write_bytes(b"not one")
     assert References.load(tmp_path / "broken.safetensors") is None

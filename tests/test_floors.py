@@ -11,7 +11,7 @@ from fusion.lab import Lab
 from fusion.strategies import STRATEGIES
 from fusion.tasks.corruptions import corrupt
 from fusion.tasks.digits import clips, examples, images, sounds, words
-from fusion.tasks.digits_add import SAID, held_out
+from fusion.tasks.digits_add.pairs import SAID, held_out
 from fusion.tasks.digits_find.scenes import make_scene
 from fusion.types import Audio, Medium
 

@@ -129,7 +129,7 @@ def test_refusals_are_one_sentence(lab: Lab, given: dict, strategy: str, words: 
 
 
 def test_refusals_at_the_door(tmp_path) -> None:
-    with pytest.raises(FusionError, match="no task named"):
+    with pytest.raises(FusionError, match="Unknown task 'smells'"):
         Lab("smells")
     with pytest.raises(FusionError, match="no trained weights"):
         Lab("digits", "cpu", tmp_path)

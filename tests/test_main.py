@@ -17,6 +17,7 @@ import pytest
 import fusion
 from fusion.__main__ import main
 from fusion.tasks import TASKS
+from fusion.tasks.digits.task import DigitsTask
 from fusion.types import FusionError, Prediction
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -361,9 +362,7 @@ def test_help_names_every_task(capsys: pytest.CaptureFixture[str], command: str)
 
 
 def test_download(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    from fusion.training import download
-
-    monkeypatch.setitem(download.TASKS, "digits", (lambda data, progress: data / "mnist",))
+    monkeypatch.setattr(DigitsTask, "downloads", (lambda data, progress: data / "mnist",))
     assert main(["download", "--task", "digits", "--data", str(tmp_path)]) == 0
     assert capsys.readouterr().out == f"{tmp_path / 'mnist'} is complete.\n"
 

@@ -39,9 +39,9 @@ from fusion.encoders import collate
 from fusion.files import save_json
 from fusion.lab import Lab
 from fusion.library import count
+from fusion.model import strategy_options
 from fusion.strategies import STRATEGIES, Strategy
-from fusion.tasks import TASKS
-from fusion.tasks.examples import EXAMPLES_OF
+from fusion.tasks import DEFAULT, TASKS
 from fusion.types import MODALITIES, Features, FusionError
 
 THREADS, TOKENS, DIM, CLASSES, BATCHES = 2, 16, 128, 10, (64, 1)
@@ -159,7 +159,7 @@ def build(name: str) -> tuple[Strategy, dict[str, Any]]:
     """A strategy of the size that all are measured at, and the options that this takes."""
     kind = STRATEGIES[name]
     options = {k: v for k, v in OPTIONS.get(name, {}).items() if k in inspect.signature(kind).parameters}
-    return kind(MODALITIES, DIM, CLASSES, **TASKS["digits"].options.get(name, {}), **options), options
+    return kind(MODALITIES, DIM, CLASSES, **strategy_options(TASKS[DEFAULT], name), **options), options
 
 
 def gradients(module: nn.Module, loss: Tensor) -> tuple[Tensor | None, ...]:
@@ -253,7 +253,7 @@ def measure_labs(rounds: int) -> dict[str, Any]:
             lab = Lab(task, "cpu")
         except FusionError:
             continue  # its weights are not here
-        inputs = whole_example(task if task == "scenes" else "digits")
+        inputs = whole_example(task)
         given = {m: inputs[m] for m in lab.modalities}
         encoders |= measure_encoders(lab, given, rounds)
         if lab.strategies:
@@ -263,15 +263,16 @@ def measure_labs(rounds: int) -> dict[str, Any]:
 
 
 def whole_example(task: str) -> dict[str, Any]:
-    """The first worked example that has every modality."""
-    made = (EXAMPLES_OF[task].make_example(name) for name in EXAMPLES_OF[task].EXAMPLES)
-    return next(media for media in made if set(media) == set(MODALITIES))
+    """The first worked example that has every modality: of the task, or of one whose encoders it reads."""
+    homes = [TASKS[name] for name in dict.fromkeys((task, *TASKS[task].encoder_tasks.values()))]
+    made = (home.make_example(name) for home in homes for name in home.examples)
+    return next(media for media in made if set(media) == set(TASKS[task].modalities))
 
 
 def measure_encoders(lab: Lab, inputs: dict[str, Any], rounds: int) -> dict[str, dict[str, float]]:
     """{"task/encoder": milliseconds} of the encoders that were trained or fitted for this lab's task."""
     media, cases, sizes = lab.encode(inputs).media, {}, {}
-    own = [(m, name) for m in lab.modalities if lab.task.encoders[m] == lab.task.name for name in lab.library.names(m)]
+    own = [(m, name) for m in lab.modalities if lab.task.encoder_tasks[m] == lab.task.name for name in lab.library.names(m)]
     for m, name in own:
         encoder = lab.library.load(m, name)
         prepared = encoder.prepare(media[m])

@@ -23,10 +23,12 @@ from fusion.lab import Encoded, Lab
 from fusion.tasks.digits import pen
 from fusion.tasks.digits.clips import bend
 from fusion.tasks.digits.examples import ENGLISH, spoken, strokes_of
+from fusion.tasks.digits.task import DigitsTask
 from fusion.tasks.scenes.clips import make_clip
 from fusion.tasks.scenes.examples import PACKAGED, path_of
 from fusion.tasks.scenes.photos import crop, read_photo
 from fusion.tasks.scenes.synthesis import SOUNDS, make_sound
+from fusion.tasks.scenes.task import ScenesTask
 
 STRATEGY = "cross_attention"  # whose probabilities are compared
 SCENE_WORDS = ("a dog barks", "the cat sleeps", "a cow in the field", "a bird sings", "sheep graze", "the lion roars", "a frog croaks",
@@ -151,8 +153,8 @@ def scene_clip(number: int, rng: np.random.Generator) -> Given:
 
 
 MAKERS = {
-    "digits": {"text": digit_text, "image": digit_image, "audio": digit_sound, "video": digit_clip},
-    "scenes": {"text": scene_text, "image": scene_image, "audio": scene_sound, "video": scene_clip},
+    DigitsTask.name: {"text": digit_text, "image": digit_image, "audio": digit_sound, "video": digit_clip},
+    ScenesTask.name: {"text": scene_text, "image": scene_image, "audio": scene_sound, "video": scene_clip},
 }
 
 

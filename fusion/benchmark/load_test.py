@@ -9,6 +9,7 @@ grows in MB a minute, after the first fifth of the time.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import socket
@@ -27,15 +28,16 @@ from typing import Any
 
 import httpx
 import numpy as np
+import psutil
 
-from fusion.benchmark.load_inputs import STRATEGY, Act, Session, sessions, stamped
+from fusion.benchmark.load_inputs import MAKERS, STRATEGY, Act, Session, sessions, stamped
 from fusion.benchmark.load_visitor import Failed, PageDescription, Refused, Visitor, plain
 from fusion.benchmark.machine import describe_machine
 from fusion.lab import Lab
 from fusion.types import FusionError
 
 ROOT = Path(__file__).resolve().parents[2]
-TASKS = ("digits", "scenes")
+TASKS = tuple(MAKERS)
 WARM_UP = 0.2  # share of the time that the memory's slope leaves out
 CLOSE = 1e-3  # largest difference of a probability: the page rounds nothing, but may compute in a batch
 START, PATIENCE = 180, 120  # seconds until the page answers, and for one answer
@@ -50,6 +52,7 @@ class Tally:
     counts: Counter[str] = field(default_factory=Counter)
     examples: list[str] = field(default_factory=list)  # the first few things that went wrong
     memory: list[tuple[float, float]] = field(default_factory=list)  # seconds since the beginning, MB
+    processor: list[float] = field(default_factory=list)  # seconds that the server has computed, likewise
 
     def note(self, kind: str, what: str) -> None:
         self.counts[kind] += 1
@@ -188,13 +191,16 @@ def judge(outputs: dict[str, Any], act: Act, seconds: float, tally: Tally) -> No
 
 
 async def watch_memory(pid: int | None, tally: Tally) -> None:
-    """Notes the process's resident memory once a second."""
-    status = Path(f"/proc/{pid}/status")
-    while pid and status.exists():
-        line = next((line for line in status.read_text().splitlines() if line.startswith("VmRSS")), None)
-        if line:
-            tally.memory.append((time.perf_counter() - tally.began, int(line.split()[1]) / 1024))
-        await asyncio.sleep(1)
+    """Notes the server's resident memory and processor time once a second; the time includes that of its finished children."""
+    if pid is None:
+        return
+    with contextlib.suppress(psutil.Error):  # it has ended
+        process = psutil.Process(pid)
+        while True:
+            with process.oneshot():
+                tally.memory.append((time.perf_counter() - tally.began, process.memory_info().rss / 1e6))
+                tally.processor.append(sum(process.cpu_times()[:4]))
+            await asyncio.sleep(1)
 
 
 def slope(memory: list[tuple[float, float]]) -> float | None:
@@ -214,6 +220,7 @@ def percentiles(seconds: list[float]) -> dict[str, float]:
 def report(tally: Tally, visitors: int, minutes: float) -> dict[str, Any]:
     everything = [s for several in tally.seconds.values() for s in several]
     took = time.perf_counter() - tally.began
+    computed = tally.processor[-1] - tally.processor[0] if tally.processor else 0.0
     return {
         "command": f"python -m fusion bench --visitors {visitors} --minutes {minutes:g}",
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
@@ -225,6 +232,7 @@ def report(tally: Tally, visitors: int, minutes: float) -> dict[str, Any]:
         "errors": tally.counts["errors"],
         "refused": tally.counts["refused"],
         "by_input": {m: percentiles(several) for m, several in sorted(tally.seconds.items())},
+        "server_ms_per_answer": computed * 1000 / max(1, tally.counts["answers"]) if tally.processor else None,
         "memory_mb": [round(tally.memory[0][1]), round(tally.memory[-1][1])] if tally.memory else None,
         "memory_mb_per_minute": slope(tally.memory),
         "examples": tally.examples,

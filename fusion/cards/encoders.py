@@ -11,13 +11,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from fusion.cards.strategies import DATA, LICENCE, LIMITS, fill, percent
+from fusion.cards.strategies import fill, percent
 from fusion.choice import encoder_folder, names_of
 from fusion.command import run_command
 from fusion.config import CHECKPOINTS
 from fusion.encoders import ENCODERS, FixedEncoder
 from fusion.library import Library
-from fusion.tasks import TASKS, Task
+from fusion.tasks import DEFAULT, TASKS, Task
 
 START, END = "<!-- encoders: python -m fusion.cards.encoders -->", "<!-- /encoders -->"
 PROBE = (
@@ -26,19 +26,20 @@ PROBE = (
 )
 
 
-def trained_on(modality: str, name: str) -> str:
+def trained_on(task: Task, modality: str, name: str) -> str:
     """What an encoder learned from, as a sentence."""
-    data = re.sub(r" \(`[^`]*`\)", "", DATA[modality])  # for people: without file names
+    data = re.sub(r" \(`[^`]*`\)", "", task.card.data[modality])  # for people: without file names
     if issubclass(ENCODERS[name], FixedEncoder):
         return f"Not trained; whitening, and a vocabulary where it has one, fitted without labels on 2,000 samples of {data}."
     return f"Trained on {data}."
 
 
-def card(modality: str, name: str, facts: dict[str, Any]) -> str:
+def card(task: Task, modality: str, name: str, facts: dict[str, Any]) -> str:
     """The model card of an encoder that is not a compact one; those have cards with more figures."""
     kind = ENCODERS[name]
     idea = (sys.modules[kind.__module__].__doc__ or "").strip()
-    train = facts["command"] if issubclass(kind, FixedEncoder) else f"python -m fusion train --task digits --strategy {name} --data DIR"
+    fitted = issubclass(kind, FixedEncoder)
+    train = facts["command"] if fitted else f"python -m fusion train --task {task.name} --strategy {name} --data DIR"
     lines = [
         f"# {kind.title}",
         "",
@@ -59,17 +60,17 @@ def card(modality: str, name: str, facts: dict[str, Any]) -> str:
         "",
         "## Limits",
         "",
-        LIMITS[modality],
+        task.card.limits[modality],
         "",
         "## Licence",
         "",
-        LICENCE,
+        task.card.licence,
         "",
     ]
     return "\n".join(lines)
 
 
-def heads_card(report: dict[str, Any]) -> str:
+def heads_card(task: Task, report: dict[str, Any]) -> str:
     """The card of strategies on encoders of choice."""
     rows = [f"| `{name}` | {percent(row['clean'])} | {percent(row['severity_3'])} |" for name, row in report["accuracy"].items()]
     lines = [
@@ -86,11 +87,11 @@ def heads_card(report: dict[str, Any]) -> str:
         "|---|---|---|",
         *rows,
         "",
-        f"Data: {'; '.join(DATA.values())}.",
+        f"Data: {'; '.join(task.card.data.values())}.",
         "",
         "## Licence",
         "",
-        LICENCE,
+        task.card.licence,
         "",
     ]
     return "\n".join(lines)
@@ -112,12 +113,12 @@ def table(library: Library, task: Task) -> str:
 
 def write(checkpoints: Path = CHECKPOINTS) -> None:
     """All cards, and the table in `checkpoints/README.md` where that has a place for it."""
-    task = TASKS["digits"]
+    task = TASKS[DEFAULT]
     library = Library(task.name, "cpu", checkpoints)
     for modality in task.modalities:
-        for name in (n for n in names_of(modality) if n != task.compact[modality]):
+        for name in (n for n in names_of(modality) if n != task.encoders[modality]):
             if facts := library.facts(modality, name):
-                (encoder_folder(checkpoints, task, modality, name) / "README.md").write_text(card(modality, name, facts))
+                (encoder_folder(checkpoints, task, modality, name) / "README.md").write_text(card(task, modality, name, facts))
     fill(checkpoints / "README.md", {(START, END): table(library, task)})
 
 

@@ -9,79 +9,22 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from fusion.cards import scenes
+from fusion.cards import distilled
 from fusion.cards.intervals import wilson
 from fusion.command import run_command
 from fusion.config import CHECKPOINTS
 from fusion.encoders import ENCODERS
 from fusion.files import load_json
 from fusion.strategies import STRATEGIES
-from fusion.tasks import TASKS
+from fusion.tasks import DEFAULT, TASKS
 
-DATA = {
-    "image": "MNIST (LeCun, Cortes, Burges; CC BY-SA 3.0), the final picture of Pen-Based Recognition of Handwritten Digits (Alpaydin, Alimoglu; UCI, CC BY 4.0) and printed digits (OpenCV's and Pillow's built-in faces), painted on 64x64 canvases",
-    "text": "words and phrases written for this project (`fusion/tasks/digits/words.py`)",
-    "audio": "Free Spoken Digit Dataset, index 10 and up (5-9 are kept for validation; Jackson et al.; CC BY-SA 4.0), and about 200 synthetic voices made with espeak-ng, flite and festival (`fusion/training/voices.py`)",
-    "video": "Pen-Based Recognition of Handwritten Digits, original trajectories (Alpaydin, Alimoglu; UCI, CC BY 4.0), drawn in time",
-}
-LIMITS = {
-    "image": "One digit per picture; two digits, or a digit smaller than a quarter of the picture's longer side, are not what it learned. Digits as written in Europe, Turkey and the USA.",
-    "text": 'English, French, German, Spanish, Italian, Portuguese, Chinese (characters and pinyin). A text that names several digits without a contrast ("not 3 but 5") has no right answer.',
-    "audio": "English words zero to nine. Six real speakers, most of them not native: strong accents, children and whispering were not heard in training. Above 4 kHz nothing is used.",
-    "video": "The pen or its ink must be seen from about the start to the end; a hand that covers the ink was not in training.",
-}
-AFTERWARDS = {  # a second command that the shipped weights have been through
-    "audio": ("    python -m fusion train --task digits --strategy audio_only --data DIR --epochs 8 --lr 8e-4 --seed 1 --warm-start",),
-}
-MILDER = "These weights were trained when the corruptions of this modality were milder than `fusion/tasks/corruptions.py` has them now ({}); every figure here is measured on the present ones."
-HISTORY = {  # where the command would not give the very same weights today
-    "image": MILDER.format("noise of 9 grey levels per step instead of 18, smaller blocks"),
-    "video": MILDER.format("noise of 9 grey levels per step instead of 18, smaller blocks"),
-    "text": "Not a blind figure: errors on the test phrases were read once, and filler words and characters (some of them from test phrases, none naming a digit) were then added to training. The templates themselves are still unseen.",
-    "audio": "Not a blind figure: the quiet margin at both ends was chosen with FSDD's validation and official test recordings in view. The first run's noise was 2 dB stronger than `fusion/tasks/corruptions.py` has it now and none of its sounds was studio-clean; the second run saw the present ones.",
-}
 TUNED = (
     "The steps of the corruptions were set after looking at the single encoders on the test split, so that severity 3 costs each modality a like amount. "
     "How far fusion leads there depends on that choice."
 )
-SINGLE = {
-    "image_mnist": "plain MNIST, 28x28 as uploaded (shared half of the official test file, or all of it)",
-    "image_canvas": "canvases with clutter and texture, test digits and new writers",
-    "video_new_writers": "pen digits, test file (writers that training never saw)",
-    "audio_fsdd_official": "FSDD, official split (index 0-4), the recordings as they are",
-    "audio_recorded": "the same through rooms, microphones, noise and silence",
-    "text_new_phrases": "phrases whose templates training never saw (see below)",
-}
-LICENCE = "The weights are derived from CC BY-SA data and are shared under CC BY-SA 4.0; the code is Apache-2.0."
 START, END = "<!-- strategies: python -m fusion.cards.strategies -->", "<!-- /strategies -->"
 RESULTS_START, RESULTS_END = "<!-- results: python -m fusion.cards.strategies -->", "<!-- /results -->"
 CONFLICT_START, CONFLICT_END = "<!-- conflict: python -m fusion.cards.strategies -->", "<!-- /conflict -->"
-REDUNDANT = (
-    "The parts of one sample come from different people and share the label alone: that fusion gains is expected, and no proof of synergy."
-)
-ABOUT = {  # what a reader of a strategy's card has to know of the task
-    "digits": REDUNDANT,
-    "digits-add": "What is seen (picture, clip) is a, what is said (words, sound) is b, the answer is (a + b) mod 10. With one side missing nobody can know it: chance is 10 %. Ten of the hundred pairs were kept from training.",
-    "scenes": scenes.ABOUT,
-    "digits-find": "A picture of three to five digits, and a digit asked for by words, voice or clip. The label is the digit asked for; the place is a box, a mask and whether it is there (in 15 % of samples it is not). With the picture alone nobody has asked for anything.",
-}
-CHOSEN = "Its default size was chosen with the rule of the held-out pairs in view, on made-up features: its figure on pairs never seen is no blind one."
-REMARKS = {  # on a strategy in one task
-    (
-        "digits-add",
-        "late",
-    ): "It cannot do this, whatever it is fed: its log-odds are f_k(a) + g_k(b), a sum without mixed terms; the loss is convex in f and g and the task is unchanged under (a + s, b - s), so the best such model is the same for every a and b. It stays near chance (10 %), on held-out pairs below it, as training taught it that just this pair's answer does not occur with this a.",
-    (
-        "digits-add",
-        "shared_space",
-    ): "It averages what is seen and what is said in one space; an average has no mixed terms either, but for its length.",
-    ("digits-add", "low_rank"): CHOSEN,
-    ("digits-add", "multitask"): CHOSEN,
-    (
-        "digits-add",
-        "dynamic",
-    ): "No modality decides a sum alone, so its classifiers name the digit each one shows or says. It takes 30 epochs for the weights and what they weigh to find one another; ten left it at 94 % of the pairs it was taught.",
-}
 TAUGHT_LOOK = "Pointing game: the cell that the questions look at most lies in the asked box. They were told to look there in training (Liu 2017), so this says that the lesson holds on new pictures, not that attention finds by itself what matters. A token of a sound hears a part of the word only, which is why a voice alone points worst."
 POOLED_PLACE = "It sees one vector per modality, and a pooled vector hardly says where anything lies: box and mask are near to a guess."
 
@@ -100,14 +43,16 @@ def probe_lines(facts: dict[str, Any]) -> list[str]:
 
 
 def encoder_card(modality: str, report: dict[str, Any], facts: dict[str, Any] | None = None) -> str:
-    rows = [f"| {SINGLE[k]} | {percent(v['accuracy'])} | {v['samples']} |" for k, v in report["single"].items() if k.startswith(modality)]
+    task = TASKS[report["task"]]
+    text = task.card
+    rows = [f"| {text.test_sets[k]} | {percent(v['accuracy'])} | {v['samples']} |" for k, v in report["single"].items() if k.startswith(modality)]
     lines = [
-        f"# {modality.capitalize()} encoder of the task digits",
+        f"# {modality.capitalize()} encoder of the task {task.name}",
         "",
-        f"Trained on {DATA[modality]}. {report['encoder_parameters'][modality]:,} parameters, 96-d tokens and embedding.",
+        f"Trained on {text.data[modality]}. {report['encoder_parameters'][modality]:,} parameters, 96-d tokens and embedding.",
         "",
-        f"    python -m fusion train --task digits --strategy {modality}_only --data DIR",
-        *AFTERWARDS.get(modality, ()),
+        f"    python -m fusion train --task {task.name} --strategy {modality}_only --data DIR",
+        *text.commands.get(modality, ()),
         "",
         f"With a linear head ({modality}_only), measured by `{report['command']}` on {report['date']}:",
         "",
@@ -116,8 +61,8 @@ def encoder_card(modality: str, report: dict[str, Any], facts: dict[str, Any] | 
         *rows,
         *probe_lines(facts or {}),
     ]
-    if modality in HISTORY:
-        lines += ["", HISTORY[modality]]
+    if modality in text.notes:
+        lines += ["", text.notes[modality]]
     loso = report["leave_one_speaker_out"]
     if modality == "audio" and loso:
         each = ", ".join(f"{k} {percent(v)}" for k, v in loso["speakers"].items())
@@ -126,18 +71,20 @@ def encoder_card(modality: str, report: dict[str, Any], facts: dict[str, Any] | 
             f"FSDD's official split shares its speakers with training. Leave-one-speaker-out: **{percent(loso['mean'])}** ({each};",
         ]
         lines += [f"`{loso['command']}`, a shorter training than the shipped one's)."]
-    return "\n".join([*lines, "", "## Limits", "", LIMITS[modality], "", "## Licence", "", LICENCE, ""])
+    return "\n".join([*lines, "", "## Limits", "", text.limits[modality], "", "## Licence", "", text.licence, ""])
 
 
-def scene_card(report: dict[str, Any]) -> str:
-    """The picture encoder of digits-find."""
+def detection_card(report: dict[str, Any]) -> str:
+    """The picture encoder of a task that asks where."""
+    task = TASKS[report["task"]]
+    text = task.card
     best, where = max(((n, t["text+audio+video"]) for n, t in report["places"].items()), key=lambda pair: pair[1]["iou"])
-    lines = ["# Image encoder of the task digits-find", "", f"The compact CNN of `digits` on 96x96 pixels (12x12 tokens), begun with its weights and trained on scenes made of {DATA['image']}:",
+    lines = [f"# Image encoder of the task {task.name}", "", f"The compact CNN of `digits` on 96x96 pixels (12x12 tokens), begun with its weights and trained on scenes made of {text.data['image']}:",
              f"which digit covers each cell, where its edges are, where ink is. {report['encoder_parameters']['image']:,} parameters.", "",
-             "    python -m fusion train --task digits-find --strategy scenes --data DIR", "",
+             f"    python -m fusion train --task {task.name} --strategy detection --data DIR", "",
              "The shipped weights had 12 epochs, the last three on a schedule of their own: 9 of a planned 16, then 3 at the end of one of 12.", "",
              f"With the best strategy on top ({best}): mean IoU {where['iou']:.3f}, centre in the asked box {percent(where['centre_inside'])} (`{report['command']}`, {report['date']}).",
-             "", "## Limits", "", "Digits of a fifth to a half of the picture's side that do not touch; at most five.", "", "## Licence", "", LICENCE, ""]  # fmt: skip
+             "", "## Limits", "", text.limits["image"], "", "## Licence", "", text.licence, ""]  # fmt: skip
     return "\n".join(lines)
 
 
@@ -158,6 +105,7 @@ def seeds_lines(name: str, report: dict[str, Any]) -> list[str]:
 def strategy_card(name: str, report: dict[str, Any]) -> str:
     kind, severity, task = STRATEGIES[name], report["severity"], report["task"]
     subsets, robust, share = report["subsets"][name], report["robustness"][name], report["shapley"][name]
+    text = TASKS[task].card
     whole = max(subsets, key=lambda k: k.count("+"))
     low, high = wilson(subsets[whole]["accuracy"], subsets[whole]["samples"])
     price = report["cost"][name]
@@ -169,9 +117,9 @@ def strategy_card(name: str, report: dict[str, Any]) -> str:
         "",
         f"    python -m fusion train --task {task} --strategy {name} --data DIR",
         "",
-        ABOUT[task],
-        *([REMARKS[task, name]] if (task, name) in REMARKS else []),
-        *([POOLED_PLACE] if task == "digits-find" and kind.fuses != "tokens" else []),
+        text.about,
+        *([text.remarks[name]] if name in text.remarks else []),
+        *([POOLED_PLACE] if TASKS[task].heads.localization and kind.fuses != "tokens" else []),
         "",
         f"Measured by `{report['command']}` on {report['date']}, {subsets[whole]['samples']} test samples per setting"
         f" (95 % interval of the last row's accuracy: {percent(low)} to {percent(high)}):",
@@ -196,14 +144,14 @@ def strategy_card(name: str, report: dict[str, Any]) -> str:
         + ", ".join(f"{m} {v:+.3f}" for m, v in share["values"].items()) + f"; interaction share {share['interaction_share']:.2f}.",
         "",
         *explanation_lines(name, report),
-        *(scenes.rejection_lines(name, report) if "rejection" in report else [TUNED, ""]),
+        *(distilled.rejection_lines(name, report) if "rejection" in report else [TUNED, ""]),
         "## Data",
         "",
-        *[f"- {m}: {text}." for m, text in (scenes.DATA if task == "scenes" else DATA).items()],
+        *[f"- {m}: {text}." for m, text in text.data.items()],
         "",
         "## Licence",
         "",
-        scenes.LICENCE if task == "scenes" else LICENCE,
+        text.licence,
         "",
     ]  # fmt: skip
     return "\n".join(lines)
@@ -276,7 +224,7 @@ def place_lines(name: str, report: dict[str, Any]) -> list[str]:
 
 def baseline_card(name: str, task: str) -> str:
     modality = name.removesuffix("_only")
-    home = TASKS[task].encoders[modality]
+    home = TASKS[task].encoder_tasks[modality]
     place = "../encoders" if home == task else f"../../{home}/encoders"
     return f"# {modality.capitalize()} alone for the task {task}\n\nA linear head on the {modality} encoder; data, figures, limits and licence are on [its card]({place}/{modality}/README.md).\n"
 
@@ -296,40 +244,38 @@ def overview_table() -> str:
     return "\n".join(lines)
 
 
-RESULTS = (
-    "strategy",
-    "redundancy: severity 3",
-    "synergy: pairs seen in training",
-    "synergy: new pairs",
-    "alignment: centre in box",
-    "scenes: severity 3",
-    "parameters",
-    "ms",
-)
+FIGURES: dict[str, Callable[[dict[str, Any], str], float]] = {  # figures of a report that a column of the results can show
+    "all-3": lambda report, name: report["severity"]["all-3"][name]["accuracy"],
+    "seen_pairs": lambda report, name: report["held_out"][name]["seen_pairs"]["accuracy"],
+    "unseen_pairs": lambda report, name: report["held_out"][name]["unseen_pairs"]["accuracy"],
+    "centre_inside": lambda report, name: report["places"][name]["text+audio+video"]["centre_inside"],
+}
 
 
 def results_table(reports: dict[str, dict[str, Any]]) -> str:
-    """What each strategy and baseline reaches on the three kinds of interaction and on scenes, in %, and the cost of one answer."""
-    lines = ["| " + " | ".join(RESULTS) + " |", "|---" * len(RESULTS) + "|"]
-    columns: dict[tuple[str, str], Callable[[dict[str, Any], str], float]] = {
-        ("digits", "all-3"): lambda r, n: r["severity"]["all-3"][n]["accuracy"],
-        ("digits-add", "seen_pairs"): lambda r, n: r["held_out"][n]["seen_pairs"]["accuracy"],
-        ("digits-add", "unseen_pairs"): lambda r, n: r["held_out"][n]["unseen_pairs"]["accuracy"],
-        ("digits-find", "centre_inside"): lambda r, n: r["places"][n]["text+audio+video"]["centre_inside"],
-        ("scenes", "all-3"): lambda r, n: r["severity"]["all-3"][n]["accuracy"],
-    }
+    """What each strategy and baseline reaches in every task, in %, and the cost of one answer."""
+    columns = [(task.name, figure, title) for task in TASKS.values() for figure, title in task.card.columns.items()]
+    titles = ["strategy", *(title for _, _, title in columns), "parameters", "ms"]
+    lines = ["| " + " | ".join(titles) + " |", "|---" * len(titles) + "|"]
+    first = reports[DEFAULT]
     for name in STRATEGIES:
         figures = []
-        for (task, figure), read in columns.items():
+        for task, figure, _ in columns:
             known = task in reports and name in reports[task]["subsets"]
-            figures.append(with_seeds(reports[task], name, figure, read(reports[task], name)) if known else "not trained")
-        lines.append(_row(name, figures, reports["digits"]["cost"].get(name)))
-    for name in (n for n in reports["digits"]["severity"]["all-0"] if n not in STRATEGIES):
-        hard = bare_percent(reports["digits"]["severity"]["all-3"][name]["accuracy"])
-        sums = bare_percent(reports["digits-add"]["severity"]["all-0"][name]["accuracy"]) if "digits-add" in reports else ""
-        scene = bare_percent(reports["scenes"]["severity"]["all-3"][name]["accuracy"]) if "scenes" in reports else ""
-        lines.append(_row(name, [hard, sums, "", "", scene], reports["digits"]["cost"][name]))
+            figures.append(with_seeds(reports[task], name, figure, FIGURES[figure](reports[task], name)) if known else "not trained")
+        lines.append(_row(name, figures, first["cost"].get(name)))
+    for name in (n for n in first["severity"]["all-0"] if n not in STRATEGIES):
+        figures = [alone(reports.get(task), name, figure) for task, figure, _ in columns]
+        lines.append(_row(name, figures, first["cost"][name]))
     return "\n".join(lines)
+
+
+def alone(report: dict[str, Any] | None, name: str, figure: str) -> str:
+    """A baseline's accuracy in the setting nearest to a column of the table; empty where one modality alone makes no sense."""
+    setting = {"all-3": "all-3", "seen_pairs": "all-0"}.get(figure)
+    if report is None or setting is None:
+        return ""
+    return bare_percent(report["severity"][setting][name]["accuracy"])
 
 
 def bare_percent(share: float) -> str:
@@ -364,16 +310,18 @@ def load_reports(checkpoints: Path = CHECKPOINTS) -> dict[str, dict[str, Any]]:
 
 def card_of(task: str, modality: str, report: dict[str, Any], facts: dict[str, Any]) -> str:
     """The card of an encoder that belongs to the task."""
-    if task == "scenes":
-        return scenes.encoder_card(modality, report, ENCODERS[TASKS[task].compact[modality]].title)
-    return encoder_card(modality, report, facts) if task == "digits" else scene_card(report)
+    if TASKS[task].heads.localization:
+        return detection_card(report)
+    if modality in TASKS[task].card.teachers:
+        return distilled.encoder_card(modality, report, ENCODERS[TASKS[task].encoders[modality]].title)
+    return encoder_card(modality, report, facts)
 
 
 def write(task: str, checkpoints: Path = CHECKPOINTS, readme: Path = CHECKPOINTS.parent / "README.md") -> None:
     """Writes every card of a task, and the tables of the README and of `checkpoints/README.md` where these have a place for them."""
     reports = load_reports(checkpoints)
     report, home = reports[task], checkpoints / task
-    for modality, owner in TASKS[task].encoders.items():
+    for modality, owner in TASKS[task].encoder_tasks.items():
         if owner == task:
             path = home / "encoders" / modality / "facts.json"
             facts = load_json(path) if path.exists() else {}
@@ -382,10 +330,11 @@ def write(task: str, checkpoints: Path = CHECKPOINTS, readme: Path = CHECKPOINTS
         (home / name / "README.md").write_text(strategy_card(name, report) if name in STRATEGIES else baseline_card(name, task))
     fill(readme, {(START, END): overview_table()})
     tables = {}
-    if "digits" in reports:
+    if DEFAULT in reports:
         tables |= {(RESULTS_START, RESULTS_END): results_table(reports), (CONFLICT_START, CONFLICT_END): conflict_table(reports)}
-    if "scenes" in reports:
-        tables |= {(scenes.START, scenes.END): scenes.readme_table(reports["scenes"])}
+    for name, each in reports.items():
+        if TASKS[name].card.teachers:
+            tables |= {distilled.marks(name): distilled.readme_table(each)}
     fill(checkpoints / "README.md", tables)
 
 

@@ -39,6 +39,7 @@ from fusion.tasks.scenes.sounds import (
     stretch_of,
 )  # fmt: skip
 from fusion.tasks.scenes.sources import list_sounds
+from fusion.tasks.scenes.task import ScenesTask
 from fusion.training.loop import forget_state, train
 from fusion.training.train import report
 
@@ -145,7 +146,7 @@ def loss(model: Distilled, batch: dict[str, Any]) -> tuple[Tensor, Tensor]:
     return error + 0.2 * answers, (said.argmax(-1) == right.argmax(-1)).float().mean()
 
 
-def run(data: Path, yamnet: Path, home: Path = CHECKPOINTS / "scenes", config: TrainConfig = RECIPE) -> None:
+def run(data: Path, yamnet: Path, home: Path = CHECKPOINTS / ScenesTask.name, config: TrainConfig = RECIPE) -> None:
     torch.manual_seed(config.seed)
     student, teacher = AudioMobileNet(names=class_names(yamnet)), YAMNet(yamnet)
     heard = Heard(data, config.samples, config.seed)

@@ -30,6 +30,7 @@ from fusion.encoders.image_efficientnet import STAGES, ImageEfficientNet, LiteBl
 from fusion.model import save_encoder
 from fusion.tasks.scenes.photos import crop, light, make_blank, mosaic, read_photo, resize, wear
 from fusion.tasks.scenes.sources import list_photos, list_unlabelled
+from fusion.tasks.scenes.task import ScenesTask
 from fusion.training.loop import forget_state, train
 from fusion.training.train import report
 
@@ -142,7 +143,7 @@ def loss(model: Distilled, batch: dict[str, Any]) -> tuple[Tensor, Tensor]:
     return cells + means + answers, (said.argmax(-1) == right.argmax(-1)).float().mean()
 
 
-def run(data: Path, home: Path = CHECKPOINTS / "scenes", config: TrainConfig = RECIPE) -> None:
+def run(data: Path, home: Path = CHECKPOINTS / ScenesTask.name, config: TrainConfig = RECIPE) -> None:
     torch.manual_seed(config.seed)
     encoder, teacher = ImageEfficientNet(), load_image_teacher().to(memory_format=torch.channels_last)
     pairs = Pairs(data, config.samples, config.seed)

@@ -28,6 +28,7 @@ from fusion.tasks.corruptions import corrupt_text
 from fusion.tasks.scenes import phrases
 from fusion.tasks.scenes.captions import mine, read_captions, recast
 from fusion.tasks.scenes.sources import LABELS, NONE
+from fusion.tasks.scenes.task import ScenesTask
 from fusion.training.loop import forget_state, soft_target, train
 from fusion.training.train import report
 from fusion.types import FusionError
@@ -180,7 +181,7 @@ def student_vectors(model: Taught, sentences: list[str]) -> Tensor:
     return torch.cat(out)
 
 
-def run(data: Path, home: Path = CHECKPOINTS / "scenes", config: TrainConfig = RECIPE) -> dict[str, float]:
+def run(data: Path, home: Path = CHECKPOINTS / ScenesTask.name, config: TrainConfig = RECIPE) -> dict[str, float]:
     """Trains, saves the encoder and what was measured of it beside it."""
     tokenizer, teacher = load_text_teacher()
     vocabulary = build_vocabulary(tokenizer)

@@ -11,11 +11,12 @@ from fusion.command import run_command
 from fusion.config import CHECKPOINTS, EncoderConfig
 from fusion.encoders.video_frames import VideoFrames
 from fusion.model import load_weights, save_weights
+from fusion.tasks.scenes.task import ScenesTask
 
 SHARED = ("trunk.", "concepts.", "project.", "pool.")
 
 
-def run(home: Path = CHECKPOINTS / "scenes") -> None:
+def run(home: Path = CHECKPOINTS / ScenesTask.name) -> None:
     encoder = VideoFrames()
     taken = {k: v for k, v in load_weights(home / "encoders" / "image").items() if k.startswith(SHARED)}
     encoder.load_state_dict(taken, strict=False)

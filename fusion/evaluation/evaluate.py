@@ -1,13 +1,13 @@
 """`python -m fusion evaluate`: what the shipped checkpoints reach on the test splits, written to `checkpoints/<task>/report.json`.
 
-    single      digits: each modality on its own data set (see `fusion.evaluation.unimodal_test_sets`)
+    single      each modality on the test sets of its task (see `fusion.evaluation.unimodal_test_sets`)
     subsets     every strategy on every subset of the modalities, clean
     severity    every strategy and baseline with all modalities corrupted at severity 0-5, and with each one alone at 1-5
     robustness  area under accuracy over severity on all, and its excess over `late`
     shapley     of each modality in the accuracy of a strategy, over all subsets; how much of it is interaction
-    conflict    digits, scenes: whom a strategy believes when modalities contradict one another (see `fusion.evaluation.conflict`)
-    held_out    digits-add: pairs of digits that training never saw
-    places      digits-find: box, mask, "is it there", pointing game, for each way to ask
+    conflict    redundant tasks: whom a strategy believes when modalities contradict one another (see `fusion.evaluation.conflict`)
+    held_out    where samples are halves of two: pairs that training never saw
+    places      where the task asks for a place: box, mask, "is it there", pointing game, for each way to ask
     explanations  deletion and insertion areas of every explainer against random orders
     cost        parameters, multiply-adds, milliseconds of strategy and heads
     seeds       mean and deviation over five trainings (`python -m fusion.evaluation.seeds`)
@@ -33,10 +33,9 @@ from fusion.cards import strategies as cards
 from fusion.config import CHECKPOINTS
 from fusion.evaluation import rejection
 from fusion.evaluation.conflict import measure_conflict
-from fusion.evaluation.faithfulness import EXPLAINED, judge, make_inputs
+from fusion.evaluation.faithfulness import judge, make_inputs
 from fusion.evaluation.measure import answer, area, cost, metrics, place_metrics
-from fusion.evaluation.scene_test_sets import single_sets as scene_sets
-from fusion.evaluation.unimodal_test_sets import digit_sets, measure_single
+from fusion.evaluation.unimodal_test_sets import measure_single
 from fusion.explain import interaction_share, shapley_values
 from fusion.files import load_json, save_json
 from fusion.lab import Lab
@@ -44,15 +43,11 @@ from fusion.model import FusionModel
 from fusion.strategies import STRATEGIES
 from fusion.tasks import Task
 from fusion.tasks.corruptions import SEVERITIES
-from fusion.tasks.digits import sources
-from fusion.tasks.digits_find import QUERIES
-from fusion.tasks.scenes import sources as scene_sources
 from fusion.training.features import FeatureCache, PreparedSamples, cache_path, fill
-from fusion.training.train import load_encoders, samples_of
+from fusion.training.train import load_encoders
 from fusion.types import FusionError
 
-SEED, COUNT = 2026, 2000
-SCENES_COUNT, SCENES_EXPLAINED = 400, 20  # photos and clips take longer
+SEED = 2026
 
 
 def say(text: str) -> None:
@@ -66,7 +61,7 @@ def make_test_caches(task: Task, data: Path, checkpoints: Path, count: int, seed
         path = cache_path(task, data, checkpoints, ("test", count, seed, level))
         cache = FeatureCache.find(path)
         if cache is None:
-            samples = PreparedSamples(samples_of(task, data, "test"), encoders, count, seed, dict.fromkeys(task.modalities, level))
+            samples = PreparedSamples(task.samples("test", data), encoders, count, seed, dict.fromkeys(task.modalities, level))
             cache = fill(samples, encoders, 2, precision_of(task))
             cache.keep(path)
             say(f"severity {level} on all: {count} samples encoded")
@@ -87,8 +82,8 @@ def kept(path: Path) -> Any:
 
 
 def precision_of(task: Task) -> torch.dtype:
-    """Features are measured in float32; those of `scenes`, whose trunks are large, in 16 bits (bfloat16 arithmetic)."""
-    return torch.float16 if task.name == "scenes" else torch.float32
+    """Features are measured in float32; where the encoders are large, in 16 bits (bfloat16 arithmetic)."""
+    return torch.float16 if task.measuring.half_precision else torch.float32
 
 
 def every_subset(modalities: tuple[str, ...]) -> list[tuple[str, ...]]:
@@ -141,8 +136,8 @@ def measure_places(models: Mapping[str, FusionModel], task: Task, cache: Feature
     """{strategy: {how it was asked: place metrics}}, every combination of questions with the picture."""
     result: dict[str, dict[str, Any]] = {}
     for name, model in models.items():
-        for asked in every_subset(QUERIES):
-            found = answer(model, task, cache, ("image", *asked), look=True)
+        for asked in every_subset(tuple(m for m in task.modalities if m != task.heads.localization.image)):
+            found = answer(model, task, cache, (task.heads.localization.image, *asked), look=True)
             result.setdefault(name, {})["+".join(asked)] = place_metrics(found)
     return result
 
@@ -170,13 +165,12 @@ def run(
     """Measures everything and writes the report; returns it. Strategies are measured on the CPU.
 
     Args:
-        limit: samples per setting (default: the whole single sets, 2,000 for fused settings).
+        limit: samples per setting (default: the whole test sets of one modality, and what the task says for fused settings).
     """
     if not data and not os.environ.get("FUSION_DATA"):
         raise FusionError("Measuring needs the data folder: --data DIR or the variable FUSION_DATA.")
     folder, lab, began = Path(data or os.environ["FUSION_DATA"]), Lab(task, "cpu"), time.time()
-    scenes = task == "scenes"
-    count = limit or (SCENES_COUNT if scenes else COUNT)
+    count = limit or lab.task.measuring.samples
     caches = make_test_caches(lab.task, folder, CHECKPOINTS, count, seed)
     strategies = {n: m for n, m in lab.models.items() if n in STRATEGIES}
     say(f"features ready after {time.time() - began:.0f} s")
@@ -192,7 +186,7 @@ def run(
         "seed": seed,
         "device": lab.device,
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
-        "data": (scene_sources if scenes else sources).data_hash(folder),
+        "data": lab.task.data_hash(folder),
         "labels": list(lab.labels),
         "samples": len(caches["all-0"]),
         "subsets": subsets,
@@ -204,22 +198,20 @@ def run(
         "parameters": lab.parameters,
         "encoder_parameters": lab.encoder_parameters,
     }
-    if task == "digits" or scenes:
-        report["single"] = {}
-        for name, (modality, media) in (scene_sets if scenes else digit_sets)(folder, limit, seed).items():
-            report["single"][name] = measure_single(lab, modality, media)
-            say(f"{name}: {report['single'][name]}")
-    if scenes:
+    for name, (modality, media) in lab.task.test_sets(folder, limit, seed).items():
+        report.setdefault("single", {})[name] = measure_single(lab, modality, media)
+        say(f"{name}: {report['single'][name]}")
+    if lab.task.heads.open_set:
         report["rejection"] = rejection.report(lab, folder, count, seed)
     say(f"explanations from {time.time() - began:.0f} s")
     report["explanations"] = judge(
-        lab, [lab.encode(i) for i in make_inputs(lab.task, folder, min(count, SCENES_EXPLAINED if scenes else EXPLAINED), seed)]
+        lab, [lab.encode(i) for i in make_inputs(lab.task, folder, min(count, lab.task.measuring.explained), seed)]
     )
     if lab.task.interaction == "redundancy":
         report["conflict"] = measure_conflict(strategies, caches["all-0"], seed)
-    if lab.task.pairs:
+    if lab.task.pairing:
         report["held_out"] = measure_held_out(strategies, lab.task, caches["all-0"])
-    if lab.task.grid:
+    if lab.task.heads.localization:
         report["places"] = measure_places(strategies, lab.task, caches["all-0"])
         report["place_robustness"] = robustness(severity, list(strategies), "centre_inside")
     for extra in ("leave_one_speaker_out", "seeds"):

@@ -15,18 +15,14 @@ from typing import Any
 from fusion.explain import TOKEN_EXPLAINERS, measure_faithfulness
 from fusion.lab import Encoded, Lab
 from fusion.tasks import Task
-from fusion.tasks.digits_add import SAID
-from fusion.training.train import samples_of
 from fusion.types import Medium
-
-EXPLAINED = 40  # samples; occlusion encodes each of them once per token
 
 
 def make_inputs(task: Task, data: Path, count: int, seed: int) -> list[dict[str, Medium]]:
     """Clean test media of all modalities; where samples are halves of two, the next sample says the other half."""
-    samples = samples_of(task, data, "test")
+    samples = task.samples("test", data)
     media = [samples.sample(i, seed).inputs for i in range(count + 1)]
-    other = SAID if task.pairs else ()
+    other = task.pairing.modalities if task.pairing else ()
     return [one | {m: media[i + 1][m] for m in other} for i, one in enumerate(media[:-1])]
 
 

@@ -1,9 +1,10 @@
-"""Leave-one-speaker-out on FSDD: how well does the audio encoder hear somebody it never heard?
+"""Leave one group out: how well does an encoder read media of somebody it never met?
 
-    python -m fusion.evaluation.leave_out DATA        writes checkpoints/digits/leave_one_speaker_out.json
+    python -m fusion.evaluation.leave_out DATA        writes checkpoints/<task>/leave_one_speaker_out.json
 
-Six trainings, each without one speaker (synthetic voices stay), each measured on all 500 recordings of that speaker. To be affordable
-they are shorter than the shipped encoder's and see the same samples in every epoch: read the result as a lower bound.
+One training for each group that the task names (the six speakers of FSDD; synthetic voices stay), each measured on all media of the group
+that was left out. To be affordable the trainings are shorter than the shipped encoder's and see the same samples in every epoch: read the
+result as a lower bound.
 """
 
 from __future__ import annotations
@@ -21,49 +22,54 @@ from fusion.config import CHECKPOINTS, StrategyConfig
 from fusion.encoders import collate
 from fusion.files import load_json, save_json
 from fusion.model import FusionModel, build_strategy, load_encoder, load_weights
-from fusion.tasks.digits import LABELS, sources
-from fusion.training.train import RECIPES, report, train_encoder
+from fusion.tasks import DEFAULT, Task, find_task
+from fusion.training.train import encoder_recipe, report, train_encoder
+from fusion.types import FusionError, Medium
 
-SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
 
-
-def measure(folder: Path, data: Path, speaker: str) -> float:
-    """Accuracy of a checkpoint folder on everything a speaker said."""
-    encoder = load_encoder(folder / "encoders" / "audio")
-    model = FusionModel({"audio": encoder}, build_strategy(StrategyConfig("audio_only", "digits", len(LABELS), ("audio",))))
-    model.load_state_dict(load_weights(folder / "audio_only"), strict=False)
-    speech = sources.load_fsdd(data, "test", leave_out=speaker)
+def measure(task: Task, modality: str, folder: Path, media: list[tuple[Medium, int]]) -> float:
+    """Accuracy of a checkpoint folder on the media of one group."""
+    encoder, name = load_encoder(folder / "encoders" / modality), f"{modality}_only"
+    model = FusionModel({modality: encoder}, build_strategy(StrategyConfig(name, task.name, len(task.labels), (modality,))))
+    model.load_state_dict(load_weights(folder / name), strict=False)
+    present = torch.ones(len(media), 1, dtype=torch.bool)
     with torch.inference_mode():
-        logits = model.eval()(
-            {"audio": collate([encoder.prepare(s) for s in speech.sounds])}, torch.ones(len(speech.sounds), 1, dtype=torch.bool)
-        ).logits
-    return float((logits.argmax(-1).numpy() == speech.labels).mean())
+        logits = model.eval()({modality: collate([encoder.prepare(medium) for medium, _ in media])}, present).logits
+    return float((logits.argmax(-1) == torch.tensor([label for _, label in media])).float().mean())
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path)
+    parser.add_argument("--task", default=DEFAULT)
     parser.add_argument("--epochs", type=int, default=12)
-    parser.add_argument("--samples", type=int, default=RECIPES["audio_only"].samples)
-    parser.add_argument("--work", type=Path, help="keep the six checkpoints here, and take up an interrupted run")
+    parser.add_argument("--samples", type=int, help="per epoch; those of the encoder's recipe if not given")
+    parser.add_argument("--work", type=Path, help="keep the checkpoints here, and take up an interrupted run")
     arguments = parser.parse_args()
-    config, result = replace(RECIPES["audio_only"], epochs=arguments.epochs, samples=arguments.samples, workers=0), {}
+    task = find_task(arguments.task)
+    found_groups = task.groups(arguments.data)
+    if not found_groups:
+        raise FusionError(f"The task {task.name} names no groups to leave out.")
+    modality, groups = next(iter(found_groups.items()))
+    recipe = encoder_recipe(modality, task.encoders[modality], task)
+    config = replace(recipe, epochs=arguments.epochs, samples=arguments.samples or recipe.samples, workers=0)
+    result = {}
     with tempfile.TemporaryDirectory() as scratch:
-        for speaker in SPEAKERS:
-            folder = (arguments.work or Path(scratch)) / speaker
-            if not (folder / "audio_only" / "model.safetensors").exists():
+        for group, media in groups.items():
+            folder = (arguments.work or Path(scratch)) / group
+            if not (folder / f"{modality}_only" / "model.safetensors").exists():
                 report(
-                    train_encoder("digits", "audio", arguments.data, folder, config, leave_out=speaker, fresh=False), f"without {speaker}"
+                    train_encoder(task, modality, arguments.data, folder, config, leave_out=group, fresh=False), f"without {group}"
                 )
-            result[speaker] = round(measure(folder, arguments.data, speaker), 4)
-            print(speaker, result[speaker], flush=True)
+            result[group] = round(measure(task, modality, folder, media), 4)
+            print(group, result[group], flush=True)
     mean = round(sum(result.values()) / len(result), 4)
     command = f"python -m fusion.evaluation.leave_out DATA --epochs {config.epochs} --samples {config.samples}"
-    home, found = CHECKPOINTS / "digits", {"speakers": result, "mean": mean, "command": command}
+    home, found = CHECKPOINTS / task.name, {"speakers": result, "mean": mean, "command": command}
     save_json(home / "leave_one_speaker_out.json", found)
     if (home / "report.json").exists():  # the report says the newest figure without being measured anew
         save_json(home / "report.json", load_json(home / "report.json") | {"leave_one_speaker_out": found})
-        cards.write("digits")
+        cards.write(task.name)
     print("mean", mean)
 
 

@@ -20,7 +20,7 @@ from fusion.training.features import FeatureCache, make_batch
 from fusion.types import Features
 
 BATCH = 250
-PAIRS_SEED = 11  # of the partners in `digits-add`: the same for every strategy, seed and severity
+PAIRS_SEED = 11  # of partners, where samples are halves of two: the same for every strategy, seed and severity
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def answer(
     """Runs a model that sees `subset` of every cached sample.
 
     Args:
-        held: see `digits_add.partners`.
+        held: see `fusion.tasks.base.Pairing`.
         look: also ask for attention, for the pointing game.
     """
     modalities, probs, labels, weights, places, targets, points = cache.modalities, [], [], [], [], [], []
@@ -64,11 +64,11 @@ def answer(
             weights.append(fused.output.weights)
         if fused.place is not None:
             places.append(fused.place)
-        if task.grid:
+        if task.heads.localization:
             targets.append({k: batch[k] for k in ("found", "box", "mask")})
-        if fused.output.attention and task.grid:
+        if fused.output.attention and task.heads.localization:
             seen = questions_look(fused.output.attention, features, {m: present[:, i] for i, m in enumerate(order)})
-            points.append(pointing(seen, batch["box"], task.grid))
+            points.append(pointing(seen, batch["box"], task.heads.localization.grid))
     mean = dict(zip(model.strategy.modalities, torch.cat(weights).mean(0).tolist(), strict=True)) if weights else None
     placed = Placed(*(torch.cat(part) if part[0] is not None else None for part in zip(*places, strict=True))) if places else None
     joined = {k: torch.cat([t[k] for t in targets]) for k in targets[0]} if targets else {}

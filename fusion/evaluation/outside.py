@@ -22,6 +22,7 @@ from fusion.command import run_command
 from fusion.config import CHECKPOINTS
 from fusion.files import save_json
 from fusion.lab import Lab
+from fusion.tasks.scenes.task import ScenesTask
 
 KINDS = {"photos": "image", "sounds": "audio", "clips": "video"}
 
@@ -52,7 +53,7 @@ def measure(lab: Lab, files: list[tuple[Path, str]], modality: str) -> dict[str,
 
 
 def run(folder: Path, blind: Path | None = None, home: Path = CHECKPOINTS) -> dict[str, Any]:
-    lab = Lab("scenes", "cpu", home)
+    lab = Lab(ScenesTask.name, "cpu", home)
     report: dict[str, Any] = {
         "command": "python -m fusion.evaluation.outside DIR BLIND",
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
@@ -68,7 +69,7 @@ def run(folder: Path, blind: Path | None = None, home: Path = CHECKPOINTS) -> di
             uncut = [(p, label) for p, label in files if not p.name.startswith("cut_")]
             if len(uncut) < len(files) and not end:
                 report[f"{kind}_without_cut_outs"] = measure(lab, uncut, modality)
-    save_json(home / "scenes" / "outside.json", report)
+    save_json(home / ScenesTask.name / "outside.json", report)
     return report
 
 

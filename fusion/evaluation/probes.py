@@ -32,6 +32,7 @@ from fusion.model import load_encoder
 from fusion.tasks.scenes.photos import read_photo
 from fusion.tasks.scenes.sounds import read_sound
 from fusion.tasks.scenes.sources import NONE, list_outside, list_photos, list_sounds
+from fusion.tasks.scenes.task import ScenesTask
 
 SHARPNESS, PER_CLASS = 0.003, 60  # of the probes' regularisation; training pictures of each class
 Vectors = tuple[np.ndarray, np.ndarray]  # of the student, of the teacher
@@ -120,7 +121,7 @@ def compare_sounds(data: Path, student: AudioMobileNet, yamnet: Path) -> dict[st
     }
 
 
-def run(data: Path, yamnet: Path, home: Path = CHECKPOINTS / "scenes") -> dict[str, object]:
+def run(data: Path, yamnet: Path, home: Path = CHECKPOINTS / ScenesTask.name) -> dict[str, object]:
     encoders = {m: load_encoder(home / "encoders" / m) for m in ("image", "audio")}
     text = home / "encoders" / "text" / "distilled.json"
     found = {

@@ -1,12 +1,13 @@
-"""When an answer of `scenes` is "none of these": a threshold on the confidence of each strategy, and how well it parts.
+"""When an answer is "none of these": a threshold on the confidence of each strategy, and how well it parts.
 
-    python -m fusion.evaluation.rejection DIR        writes `thresholds` into checkpoints/scenes/<strategy>/config.json
+    python -m fusion.evaluation.rejection DIR        writes `thresholds` into checkpoints/<task>/<strategy>/config.json
 
-The threshold of a subset of the modalities is the confidence that 90 % of validation samples of the eleven classes reach with it, or,
+Of every task with an open set of labels. The threshold of a subset of the modalities is the confidence that 90 % of validation samples of
+the classes reach with it, or,
 where all but 4 % of validation samples of none of the classes stay below less, halfway between the two.
 Modalities that contradict one another leave little confidence, too, and are not unknown: so an answer also counts as known where one
 modality by itself is surer than all but 4 % of validation samples of none of the classes. `evaluate` measures the area under the ROC curve
-of confidence between test samples of the classes and test samples of kinds that training never saw, none of the eleven in any modality,
+of confidence between test samples of the classes and test samples of kinds that training never saw, none of the classes in any modality,
 and how many of either are called none.
 
 Reference: Hendrycks & Gimpel 2017 (maximum softmax probability as a baseline); Hendrycks 2019 (outlier exposure, as these were trained).
@@ -30,33 +31,21 @@ from fusion.evaluation.measure import answer
 from fusion.lab import Lab
 from fusion.model import FusionModel
 from fusion.tasks import TASKS, Task
-from fusion.tasks.scenes import Groups, Scenes
 from fusion.training.features import FeatureCache, PreparedSamples, cache_path, fill
 from fusion.training.train import load_encoders
 
 ACCEPTED, REACHED, COUNT, SEED = 0.9, 0.04, 300, 77
-TASK = TASKS["scenes"]
 
 
-def features(data: Path, split: str, empty: bool, count: int, seed: int) -> FeatureCache:
+def features(task: Task, data: Path, split: str, empty: bool, count: int, seed: int) -> FeatureCache:
     """Clean samples of a split, or samples that show none of the classes, kept beside the data."""
-    path = cache_path(TASK, data, CHECKPOINTS, ("rejection, large photos", split, empty, count, seed))
+    path = cache_path(task, data, CHECKPOINTS, ("rejection, large photos", split, empty, count, seed))
     cache = FeatureCache.find(path)
     if cache is None:
-        encoders, samples = load_encoders(TASK, CHECKPOINTS), Scenes(data, split, empty=empty)
-        samples.pools["photo"] = without_small(samples.pools["photo"])
+        encoders, samples = load_encoders(task, CHECKPOINTS), task.unknown_samples(split, data, empty)
         cache = fill(PreparedSamples(samples, encoders, count, seed), encoders, 2, torch.float16)
         cache.keep(path)
     return cache
-
-
-def without_small(pools: dict[int, Groups]) -> dict[int, Groups]:
-    """CIFAR-10 has 32 pixels, less than anybody sends: its unsure answers would let too much pass."""
-    kept = {}
-    for label, (groups, odds) in pools.items():
-        large = [i for i, group in enumerate(groups) if group[0].origin != "cifar10"]
-        kept[label] = [groups[i] for i in large], odds[large] / odds[large].sum()
-    return kept
 
 
 def confidences(model: FusionModel, task: Task, cache: FeatureCache) -> dict[tuple[str, ...], Tensor]:
@@ -109,15 +98,15 @@ def known_of(confident: Mapping[tuple[str, ...], Tensor], subset: tuple[str, ...
 
 def report(lab: Lab, data: Path, count: int, seed: int) -> dict[str, Any]:
     """What `evaluate` writes for every strategy and baseline."""
-    known, none = (features(data, "test", empty, count, seed) for empty in (False, True))
+    known, none = (features(lab.task, data, "test", empty, count, seed) for empty in (False, True))
     return {n: measure(m, lab.task, known, none, lab.thresholds[n] or {}, lab.sure[n] or {}) for n, m in lab.models.items()}
 
 
-def calibrate(data: Path, checkpoints: Path = CHECKPOINTS) -> dict[str, dict[str, float]]:
-    lab, found = Lab("scenes", "cpu", checkpoints), {}
-    cache, none = (features(data, "val", empty, COUNT, SEED) for empty in (False, True))
+def calibrate(task: Task, data: Path, checkpoints: Path = CHECKPOINTS) -> dict[str, dict[str, float]]:
+    lab, found = Lab(task, "cpu", checkpoints), {}
+    cache, none = (features(task, data, "val", empty, COUNT, SEED) for empty in (False, True))
     for name, model in lab.models.items():
-        path = checkpoints / "scenes" / name / "config.json"
+        path = checkpoints / task.name / name / "config.json"
         known, strange = confidences(model, lab.task, cache), confidences(model, lab.task, none)
         found[name] = thresholds_of(known, strange)
         save_config(
@@ -127,5 +116,10 @@ def calibrate(data: Path, checkpoints: Path = CHECKPOINTS) -> dict[str, dict[str
     return found
 
 
+def calibrate_all(data: Path) -> dict[str, Any]:
+    """The thresholds of every task whose answer may be "none of these"."""
+    return {name: calibrate(task, data) for name, task in TASKS.items() if task.heads.open_set}
+
+
 if __name__ == "__main__":
-    run_command(calibrate, __doc__, {"data": "folder of the data sets"})
+    run_command(calibrate_all, __doc__, {"data": "folder of the data sets"})

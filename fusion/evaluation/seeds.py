@@ -16,12 +16,12 @@ from typing import Any
 
 from fusion.command import end_with_a_sentence
 from fusion.config import CHECKPOINTS
-from fusion.evaluation.evaluate import COUNT, SCENES_COUNT, SEED, make_test_caches, say
+from fusion.evaluation.evaluate import SEED, make_test_caches, say
 from fusion.evaluation.measure import Answers, answer, area, place_metrics, summary
 from fusion.files import load_json, save_json
 from fusion.model import load_model
 from fusion.strategies import STRATEGIES
-from fusion.tasks import TASKS, Task
+from fusion.tasks import DEFAULT, Task, find_task
 from fusion.tasks.corruptions import SEVERITIES
 from fusion.training.features import FeatureCache
 from fusion.training.train import fill_cache, recipe_of, train_strategy
@@ -38,23 +38,21 @@ def figures(model: Any, task: Task, caches: dict[str, FeatureCache]) -> dict[str
 
     result = {setting: right(answer(model, task, cache, task.modalities)) for setting, cache in caches.items()}
     result["area"] = area([result[f"all-{level}"] for level in SEVERITIES])
-    if task.pairs:
+    if task.pairing:
         result["unseen_pairs"] = right(answer(model, task, caches["all-0"], task.modalities, True))
         result["seen_pairs"] = right(answer(model, task, caches["all-0"], task.modalities, False))
-    if task.grid:
+    if task.heads.localization:
         result |= place_metrics(answer(model, task, caches["all-0"], task.modalities))
     return result
 
 
 def run(data: Path, task: str, seeds: int, names: list[str], checkpoints: Path = CHECKPOINTS) -> dict[str, Any]:
     """Trains, measures and writes; strategies measured before keep their figures."""
-    if task not in TASKS:
-        raise FusionError(f"There is no task named {task!r}; there is {', '.join(TASKS)}.")
+    asked, home = find_task(task), checkpoints / task
     if strays := [name for name in names if name not in STRATEGIES]:
         raise FusionError(f"There is no strategy named {strays[0]!r}; there are {', '.join(STRATEGIES)}.")
-    asked, home = TASKS[task], checkpoints / task
     cache = fill_cache(asked, data, checkpoints, replace(recipe_of("late", asked), seed=0))
-    caches = make_test_caches(asked, data, checkpoints, SCENES_COUNT if task == "scenes" else COUNT, SEED)
+    caches = make_test_caches(asked, data, checkpoints, asked.measuring.samples, SEED)
     path = home / "seeds.json"
     known = load_json(path)["strategies"] if path.exists() else {}
     for name in names:
@@ -80,7 +78,7 @@ def run(data: Path, task: str, seeds: int, names: list[str], checkpoints: Path =
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--task", default="digits")
+    parser.add_argument("--task", default=DEFAULT)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--strategies", default=",".join(SMALL))
     options = parser.parse_args()

@@ -1,19 +1,16 @@
-"""Each modality alone; of `digits` on the data set it comes from: plain MNIST, canvases, new writers, FSDD, unseen phrases."""
+"""Each modality alone, on the test sets of its task."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from fusion.encoders import collate
 from fusion.evaluation.measure import metrics
 from fusion.lab import Lab
-from fusion.tasks.digits import Digits, clips, sources
 from fusion.types import Medium
 
 
@@ -51,28 +48,3 @@ def recalls(probs: Tensor, label: Tensor, names: tuple[str, ...]) -> dict[str, f
     """{class: recall} of the classes that there are."""
     right = probs.argmax(-1) == label
     return {names[k]: round(float(right[label == k].float().mean()), 4) for k in label.unique().tolist()}
-
-
-def digit_sets(data: Path, limit: int | None, seed: int) -> dict[str, tuple[str, Iterable[tuple[Medium, int]]]]:
-    """{name: (modality, media with labels)}: the test sets of each modality alone."""
-    mnist, pens, speech = sources.load_mnist(data, "test"), sources.load_pendigits(data, "test"), sources.load_fsdd(data, "test")
-    n = limit or 10**9
-
-    def drawn(modality: str, count: int) -> Iterable[tuple[Medium, int]]:
-        task = Digits(data, "test", (modality,))
-        for i in range(min(count, n)):
-            sample = task.sample(i, seed)
-            yield sample.inputs[modality], sample.label
-
-    def written() -> Iterable[tuple[Medium, int]]:
-        for i, strokes in enumerate(pens.strokes[:n]):
-            yield clips.make_clip(strokes, np.random.default_rng([seed, i]), varied=False), int(pens.labels[i])
-
-    return {
-        "image_mnist": ("image", ((np.repeat(p[..., None], 3, -1), int(k)) for p, k in zip(mnist.images[:n], mnist.labels, strict=False))),
-        "image_canvas": ("image", drawn("image", 5000)),
-        "video_new_writers": ("video", written()),
-        "audio_fsdd_official": ("audio", zip(speech.sounds[:n], map(int, speech.labels), strict=False)),
-        "audio_recorded": ("audio", drawn("audio", 3000)),
-        "text_new_phrases": ("text", drawn("text", 5000)),
-    }

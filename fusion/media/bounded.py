@@ -192,7 +192,7 @@ def _unpack(value: object, buffers: list[bytes]) -> object:
             raise MediaError("A process that decodes gave an answer of a wrong type.")
         return np.frombuffer(buffers[value["array"]], kind).reshape(value["shape"])
     if value.get("file") is not None:
-        return os.fdopen(value["file"], "rb")
+        return open(value["file"], "rb", closefd=False)
     return io.BytesIO(buffers[value["bytes"]]) if "file" in value else buffers[value["bytes"]]
 
 

@@ -8,7 +8,7 @@ from typing import BinaryIO
 import av
 import numpy as np
 
-from fusion.media.animation import is_animation, load_animation
+from fusion.media.animation import is_animation, is_picture, load_animation
 from fusion.media.budget import MAX_PROBED_PIXELS, Budget, OverBudget
 from fusion.media.clip import PictureTaker, announced_seconds, clip_from_array, frame_times
 from fusion.media.ending import ends_early
@@ -75,6 +75,8 @@ def _decode(source: object, name: str, modality: str) -> Loaded:
         try:
             if modality == "video" and is_animation(file):
                 return load_animation(file, name, budget)
+            if is_picture(file):
+                raise refusal(file, name, modality)
             return _best(file, name, modality, budget)
         except (MediaError, MemoryError):
             raise
@@ -180,9 +182,7 @@ def _read(
     return _Reading(pictures, sound, length, False, damaged, stopped, unknown)
 
 
-def _demux(
-    container: av.container.InputContainer, takers: dict[int, SoundTaker | PictureTaker], budget: Budget
-) -> tuple[bool, bool]:
+def _demux(container: av.container.InputContainer, takers: dict[int, SoundTaker | PictureTaker], budget: Budget) -> tuple[bool, bool]:
     """Feed decoded frames to the taker of their track until all are full: whether something was damaged, whether the budget ended it."""
     damaged, origin = False, None
     decoders = {i: Decoder(container.streams[i]) for i in takers}

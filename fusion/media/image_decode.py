@@ -14,7 +14,7 @@ import numpy as np
 from PIL import ExifTags, Image, TiffImagePlugin
 
 from fusion.media.image_colour import apply_gamma, to_srgb
-from fusion.media.image_cost import HERE_FILE_BYTES, Metered, TooCostly, needs_opencv, plan, size_of
+from fusion.media.image_cost import HERE_FILE_BYTES, Metered, TooCostly, has_heavy_tags, needs_opencv, plan, size_of
 from fusion.media.image_tiff import check_layout, is_unusual, layout_of, read_layout, read_tiff
 from fusion.media.pixels import Scale, flatten, scale_of, shrink
 from fusion.media.source import Loaded, MediaError, refusal
@@ -71,7 +71,8 @@ def decode(file: BinaryIO, name: str, here: bool) -> Loaded:
         MediaError: not a picture, damaged, or too large.
     """
     size = size_of(file)
-    if here and size > HERE_FILE_BYTES:
+    file.seek(0)
+    if here and (size > HERE_FILE_BYTES or has_heavy_tags(file.read())):
         raise TooCostly
     file.seek(0)
     read = Metered(file, size) if here else file
@@ -157,9 +158,10 @@ def load_small(image: Image.Image, file: BinaryIO | None, name: str, here: bool)
 def _by_opencv(image: Image.Image, file: BinaryIO, name: str) -> Small:
     """A WebP of many megapixels."""
     alpha, small = image.mode == "RGBA", Small(image, image.size, image.info.get("icc_profile"), _orientation(image))
-    image.close()  # and with it the canvases of its decoder
     file.seek(0)
-    pixels = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_UNCHANGED if alpha else cv2.IMREAD_COLOR_RGB)
+    data = np.frombuffer(file.read(), np.uint8)
+    image.close()  # and with it the canvases of its decoder
+    pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED if alpha else cv2.IMREAD_COLOR_RGB)
     if pixels is None:
         raise MediaError(f"{name} is damaged or cut short.")
     order = [2, 1, 0, 3] if alpha else [0, 1, 2]
@@ -193,13 +195,13 @@ def _orientation(image: Image.Image) -> int | None:
 def _has_more(image: Image.Image, own: bool) -> bool:
     """True for an animation or several pages; layers and views for 3-D screens do not count.
 
-    Asked last: an `own` image is left at its second picture where counting would read the whole file.
+    Asked last: an `own` TIFF is left at its second page, since counting them would read the whole file.
     """
     if image.format in ("MPO", "PSD"):
         return False
     try:
-        if not own or image.format not in ("GIF", "TIFF"):
-            return getattr(image, "n_frames", 1) > 1
+        if not own or image.format != "TIFF":
+            return bool(getattr(image, "is_animated", False))
         image.seek(1)
     except TooCostly:
         raise

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from PIL import Image, TiffImagePlugin
 
-from fusion.media.image_cost import MOST_BYTES, TooCostly, size_of
+from fusion.media.image_cost import MOST_BYTES, Nameless, TooCostly, size_of, too_large
 from fusion.media.pixels import Scale, scale_of, shrink
 from fusion.media.source import MediaError
 
@@ -135,8 +135,7 @@ def _check(name: str, shape: tuple[int, ...], itemsize: int) -> None:
     H, W = shape[:2]
     need = 2.1 * float(np.prod(shape, dtype=np.float64)) * itemsize
     if need > MOST_BYTES:
-        limit = int(H * W * MOST_BYTES / need / 1e6)
-        raise MediaError(f"{name} has {H * W // 10**6} megapixels, but the limit for TIFF of this kind is {limit}.")
+        raise MediaError(too_large(name, H * W, need, "TIFF"))
 
 
 def _by_tifffile(file: BinaryIO, name: str, layout: Layout) -> tuple[np.ndarray | None, bytes | None, int | None]:
@@ -145,7 +144,7 @@ def _by_tifffile(file: BinaryIO, name: str, layout: Layout) -> tuple[np.ndarray 
 
     logging.getLogger("tifffile").disabled = True
     file.seek(0)
-    with tifffile.TiffFile(file) as opened:
+    with tifffile.TiffFile(Nameless(file), name="picture.tif") as opened:
         page = opened.pages[0]
         if page.photometric == YCBCR or page.imagedepth != 1:
             raise ValueError("left to OpenCV")

@@ -43,6 +43,17 @@ class Strategy(nn.Module):
         """
         raise NotImplementedError
 
+    @classmethod
+    def options_for(cls, questions: dict[str, int], places: bool, kinds: dict[str, str]) -> dict[str, object]:
+        """Further arguments for a task.
+
+        Args:
+            questions: {further question: number of its answers}.
+            places: whether the task also asks where.
+            kinds: {modality: its kind}.
+        """
+        return {}
+
     def build_head(self) -> nn.Module:
         """What turns `fused` (B, out_dim) into logits (B, K)."""
         return nn.Linear(self.out_dim, self.num_classes)

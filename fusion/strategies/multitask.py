@@ -53,6 +53,10 @@ class Multitask(Strategy):
         self.weighted = ("label", *self.questions, *(PLACES if places else ()))
         self.log_variance = nn.ParameterList([torch.zeros(()) for _ in self.weighted])
 
+    @classmethod
+    def options_for(cls, questions: dict[str, int], places: bool, kinds: dict[str, str]) -> dict[str, object]:
+        return {"auxiliary": questions, "places": places}
+
     def forward(self, features: dict[str, Features], present: Tensor, need_attention: bool = False) -> FusionOutput:
         x = self.embeddings(features, present)  # (B, M, D)
         x = torch.cat([x, present[..., None].to(x.dtype)], -1)  # (B, M, D + 1)

@@ -14,7 +14,8 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parents[1]
 FOLLOWED = ("encoders", "tasks", "media")  # folders of the package whose modules make samples and features
 LISTS = ("encoders/__init__.py", "tasks/__init__.py", "tasks/examples.py")  # they only name what is there
-SHOWN = ("examples.py", "synthesis.py")  # of a task's files, what only the page shows: no sample comes from there
+# of a task's files, those that no training sample comes from
+SHOWN = ("examples.py", "synthesis.py", "card.py", "download.py", "downloading.py", "test_sets.py", "voices.py")
 FOR_PEOPLE = {"title", "paper", "formula", "__all__"}
 
 

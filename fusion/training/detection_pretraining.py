@@ -1,6 +1,6 @@
 """The picture encoder of `digits-find`: trained to say of every cell which digit covers it, where its edges are and where ink is.
 
-    python -m fusion train --task digits-find --strategy scenes --data DIR
+    python -m fusion train --task digits-find --strategy detection --data DIR
 
 The head is thrown away afterwards; what stays are tokens that know what they lie on, before anybody has asked for anything. The pooled
 vector learns which digits are there and roughly where, so that strategies on pooled vectors get what one vector can hold.
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -22,9 +22,9 @@ from fusion.config import EncoderConfig, TrainConfig
 from fusion.encoders import collate
 from fusion.heads.localization import SUB
 from fusion.model import build_encoder, load_weights, save_encoder
+from fusion.tasks import Task
 from fusion.tasks.corruptions import corrupt
-from fusion.tasks.digits import draw_level
-from fusion.tasks.digits_find import FindDigits
+from fusion.tasks.digits.samples import draw_level
 from fusion.training.loop import StepResult, forget_state, train
 
 ENCODER = EncoderConfig("image_cnn", {"size": 96})
@@ -32,11 +32,18 @@ RECIPE = TrainConfig(epochs=12, samples=16000, batch_size=64, lr=1.5e-3, weight_
 GRID, NONE = 12, 10  # cells along a side; the class of a cell without a digit
 
 
+class SceneSource(Protocol):
+    """What samples of a task that asks where must also offer: pictures of several things, and where each of them is."""
+
+    def scene(self, digits: np.ndarray, rng: np.random.Generator) -> Any:
+        """`picture` (H, W, 3) with the things `digits` (N,), their `boxes` (N, 4) in [0, 1] and `masks` (N, S, S)."""
+
+
 class SceneData(Dataset):
     """Scenes as an encoder reads them, with what lies in every cell; new ones in every epoch."""
 
-    def __init__(self, task: FindDigits, encoder: nn.Module, count: int, seed: int, severity: str = "train") -> None:
-        self.task, self.prepare, self.count, self.seed, self.severity, self.epoch = task, encoder.prepare, count, seed, severity, 0
+    def __init__(self, source: SceneSource, encoder: nn.Module, count: int, seed: int, severity: str = "train") -> None:
+        self.source, self.prepare, self.count, self.seed, self.severity, self.epoch = source, encoder.prepare, count, seed, severity, 0
 
     def __len__(self) -> int:
         return self.count
@@ -44,7 +51,7 @@ class SceneData(Dataset):
     def __getitem__(self, index: int) -> dict[str, Any]:
         rng = np.random.default_rng([self.seed, self.epoch * self.count + index, 79])
         digits = rng.permutation(10)[: rng.integers(3, 6)]
-        scene = self.task.scene(digits, rng)
+        scene = self.source.scene(digits, rng)
         picture = corrupt("image", scene.picture, draw_level(self.severity, "image", rng), rng)
         kind, edges = cells(scene.boxes, scene.digits)
         centres, shown = np.zeros((10, 2), np.float32), np.zeros(10, np.float32)
@@ -106,8 +113,8 @@ def dense_loss(model: nn.Module, batch: dict[str, Any]) -> tuple[Tensor, Tensor]
     return what + where + drawn + there + 3 * roughly, (kind.argmax(-1) == batch["kind"])[on].float().mean()
 
 
-def train_scene_encoder(
-    data: Path, out: Path, start: Path | None, config: TrainConfig, device: str = "auto", resume: bool = True
+def train_detection_encoder(
+    task: Task, data: Path, out: Path, start: Path | None, config: TrainConfig, device: str = "auto", resume: bool = True
 ) -> Iterator[StepResult]:
     """Trains it and writes `out`/encoders/image; `start` is a folder with an encoder of the same shape to begin with."""
     torch.manual_seed(config.seed)
@@ -115,8 +122,8 @@ def train_scene_encoder(
     if start is not None:
         encoder.load_state_dict(load_weights(start))
     model = DenseModel(encoder).to(memory_format=torch.channels_last)
-    home = out / "encoders" / "image"
-    samples = SceneData(FindDigits(data, "train", ("image",)), encoder, config.samples, config.seed + 1)
+    home = out / "encoders" / task.heads.localization.image
+    samples = SceneData(task.samples("train", data, (task.heads.localization.image,)), encoder, config.samples, config.seed + 1)
     yield from train(model, samples, dense_loss, config, home, device, resume)
     save_encoder(home, encoder, ENCODER)
     forget_state(home)

@@ -19,12 +19,9 @@ from fusion.config import EncoderConfig, load_config
 from fusion.encoders import Encoder, Prepared, collate
 from fusion.files import load_tensors, save_tensors
 from fusion.tasks import Task
-from fusion.tasks.digits import Digits
-from fusion.tasks.digits_add import SAID
-from fusion.tasks.digits_find import FindDigits
-from fusion.tasks.scenes import Scenes
+from fusion.tasks.base import SampleSource
 from fusion.training.behaviour import PACKAGE, digest_of
-from fusion.types import MODALITIES, Features, FusionError
+from fusion.types import Features, FusionError
 
 
 class EncoderData(Dataset):
@@ -33,8 +30,10 @@ class EncoderData(Dataset):
     New ones in every epoch; with `fresh=False` those of the first epoch are kept in memory and used again (several times faster).
     """
 
-    def __init__(self, task: Digits | Scenes, encoder: Encoder, count: int, seed: int, severity: str = "train", fresh: bool = True) -> None:
-        self.task, self.prepare, self.modality = task, encoder.prepare, encoder.modality
+    def __init__(
+        self, source: SampleSource, modality: str, encoder: Encoder, count: int, seed: int, severity: str = "train", fresh: bool = True
+    ) -> None:
+        self.source, self.modality, self.prepare = source, modality, encoder.prepare
         self.count, self.seed, self.severity, self.fresh, self.epoch = count, seed, severity, fresh, 0
         self.kept: dict[int, tuple[Prepared, int]] = {}
 
@@ -45,7 +44,7 @@ class EncoderData(Dataset):
         if index in self.kept:
             return self.kept[index]
         number = self.epoch * self.count + index if self.fresh else index
-        sample = self.task.sample(number, self.seed, self.severity, nothing=True)
+        sample = self.source.sample(number, self.seed, self.severity, nothing=True)
         made = self.prepare(sample.inputs[self.modality]), sample.label if sample.named else -1
         if not self.fresh:
             self.kept[index] = made
@@ -61,21 +60,21 @@ class PreparedSamples(Dataset):
 
     def __init__(
         self,
-        task: Digits | FindDigits | Scenes,
+        source: SampleSource,
         encoders: dict[str, Encoder],
         count: int,
         seed: int,
         severity: dict[str, int] | str = "none",
         nothing: bool = False,
     ) -> None:
-        self.task, self.count, self.seed, self.severity, self.nothing = task, count, seed, severity, nothing
+        self.source, self.count, self.seed, self.severity, self.nothing = source, count, seed, severity, nothing
         self.prepare: dict[str, Callable[..., Prepared]] = {m: e.prepare for m, e in encoders.items()}
 
     def __len__(self) -> int:
         return self.count
 
     def __getitem__(self, index: int) -> tuple[dict[str, Prepared], Any]:
-        sample = self.task.sample(index, self.seed, self.severity, self.nothing)
+        sample = self.source.sample(index, self.seed, self.severity, self.nothing)
         return {m: prepare(sample.inputs[m]) for m, prepare in self.prepare.items()}, replace(sample, inputs={})
 
 
@@ -86,16 +85,16 @@ def cache_path(task: Task, data: Path, checkpoints: Path, key: object) -> Path:
     """Where features are kept beside the data: another name for other samples, encoders, or another way to make or read samples."""
     digest = hashlib.sha256(repr((VERSION, key)).encode())
     for m in task.modalities:
-        folder = checkpoints / task.encoders[m] / "encoders" / m
+        folder = checkpoints / task.encoder_tasks[m] / "encoders" / m
         config = load_config(folder / "config.json", EncoderConfig)
         digest.update(json.dumps(asdict(replace(config, shift=())), sort_keys=True).encode())
         digest.update((folder / "model.safetensors").read_bytes())
-    folders = ("digits", "scenes") if task.name == "scenes" else ("digits", "digits_find")
+    folders = task.sample_code
     samples = [path for name in folders for path in sorted((PACKAGE / "tasks" / name).glob("*.py"))]
-    encoders = [PACKAGE / "encoders" / f"{name}.py" for name in task.compact.values()]
+    encoders = [PACKAGE / "encoders" / f"{name}.py" for name in task.encoders.values()]
     digest.update(digest_of([*encoders, PACKAGE / "tasks" / "corruptions.py", *samples]).encode())
-    kind = "scenes" if task.name == "scenes" else "find" if task.grid else "digits"
-    return data / ".features" / f"{kind}-{digest.hexdigest()[:16]}.safetensors"
+    prefix = folders[0] if folders else task.name
+    return data / ".features" / f"{prefix}-{digest.hexdigest()[:16]}.safetensors"
 
 
 def as_lists(samples: list[Any]) -> list[Any]:
@@ -108,7 +107,7 @@ class FeatureCache:
 
     tokens   {modality: (sum of T, D)} real tokens one sample after the other; starts {modality: (N + 1,)} where each begins
     pooled   {modality: (N, D)}
-    digits   (N,) the digit of each sample; content (N, M) the same where a modality names it, -1 where it names nothing
+    labels   (N,) the label of each sample; content (N, M) the same where a modality names it, -1 where it names nothing
     places   {"found": (N,) bool, "box": (N, 4), "mask": (N, S, S) uint8 of 255}, empty where the task has no place
     """
 
@@ -116,12 +115,12 @@ class FeatureCache:
     tokens: dict[str, Tensor]
     starts: dict[str, Tensor]
     pooled: dict[str, Tensor]
-    digits: Tensor
+    labels: Tensor
     content: Tensor
     places: dict[str, Tensor]
 
     def __len__(self) -> int:
-        return len(self.digits)
+        return len(self.labels)
 
     def features(
         self, rows: Tensor | dict[str, Tensor], modalities: tuple[str, ...] | None = None, with_tokens: bool = True
@@ -148,7 +147,8 @@ class FeatureCache:
 
     def save(self, path: Path) -> None:
         """One safetensors file, written whole or not at all."""
-        tensors = {"digits": self.digits, "content": self.content} | {f"places.{k}": v for k, v in self.places.items()}
+        names = torch.tensor(list(",".join(self.modalities).encode()), dtype=torch.uint8)  # a file of tensors keeps no order
+        tensors = {"modalities": names, "labels": self.labels, "content": self.content} | {f"places.{k}": v for k, v in self.places.items()}
         for m in self.modalities:
             tensors |= {f"tokens.{m}": self.tokens[m], f"starts.{m}": self.starts[m], f"pooled.{m}": self.pooled[m]}
         save_tensors(path, tensors, checksum=False)  # may be a gigabyte, and is made anew where it is not whole
@@ -161,14 +161,14 @@ class FeatureCache:
             FusionError: the file is missing, damaged, or something else, in one sentence.
         """
         found = load_tensors(path)
-        modalities = tuple(m for m in MODALITIES if f"pooled.{m}" in found)
         try:
+            modalities = tuple(bytes(found["modalities"].tolist()).decode().split(","))
             parts = {kind: {m: found[f"{kind}.{m}"] for m in modalities} for kind in ("tokens", "starts", "pooled")}
-            cache = cls(modalities, **parts, digits=found["digits"], content=found["content"], places={})
+            cache = cls(modalities, **parts, labels=found["labels"], content=found["content"], places={})
         except KeyError as error:
             raise FusionError(f"{path.name} holds no features.") from error
-        N = len(cache.digits)
-        if not modalities or cache.content.shape != (N, len(modalities)) or any(len(x) != N for x in cache.pooled.values()):
+        N = len(cache.labels)
+        if cache.content.shape != (N, len(modalities)) or any(len(x) != N for x in cache.pooled.values()):
             raise FusionError(f"{path.name} holds no features.")
         return replace(cache, places={k.removeprefix("places."): v for k, v in found.items() if k.startswith("places.")})
 
@@ -219,7 +219,7 @@ def fill(samples: PreparedSamples, encoders: dict[str, Encoder], workers: int, d
 
 
 class StrategyData(Dataset):
-    """Batches of a task out of a cache, with modality dropout; in `digits-add` every sample finds a new partner in each epoch."""
+    """Batches of a task out of a cache, with modality dropout; where samples are halves of two, each finds a new partner in each epoch."""
 
     def __init__(self, task: Task, cache: FeatureCache, seed: int, modalities: tuple[str, ...], with_tokens: bool = True) -> None:
         self.task, self.cache, self.seed, self.modalities, self.with_tokens, self.epoch = task, cache, seed, modalities, with_tokens, 0
@@ -242,28 +242,29 @@ def make_batch(task: Task, cache: FeatureCache, index: Tensor, modalities: tuple
 
     Args:
         present: (B, M) over `modalities`.
-        held: in `digits-add`, whether pairs are those kept from training (True), the others (False), or any (None).
+        held: where samples are halves of two, whether pairs are those kept from training (True), the others (False), or any (None).
     """
     rows: dict[str, Tensor] = dict.fromkeys(cache.modalities, index)
-    if task.pairs:
-        other = torch.from_numpy(task.pairs(cache.digits[index].numpy(), cache.digits.numpy(), rng, held))
-        rows |= dict.fromkeys(SAID, other)
-    content = torch.full((len(index), len(MODALITIES)), -1)  # over all, as tasks know modalities by their fixed places
+    if task.pairing:
+        other = torch.from_numpy(task.pairing.partners(cache.labels[index].numpy(), cache.labels.numpy(), rng, held))
+        rows |= dict.fromkeys(task.pairing.modalities, other)
+    every = task.modalities
+    content = torch.full((len(index), len(every)), -1)  # of all modalities of the task, in its order
     for i, m in enumerate(modalities):
         said = cache.content[rows[m], cache.modalities.index(m)]
-        content[:, MODALITIES.index(m)] = torch.where(present[:, i], said, torch.full_like(said, -1))
+        content[:, every.index(m)] = torch.where(present[:, i], said, torch.full_like(said, -1))
     label = task.decide(content.numpy())
-    own = [np.where(np.arange(len(MODALITIES)) == MODALITIES.index(m), content.numpy(), -1) for m in modalities]
+    own = [np.where(np.arange(len(every)) == every.index(m), content.numpy(), -1) for m in modalities]
     batch = {
         "features": {m: (f.tokens, f.mask, f.pooled, f.weights) for m, f in cache.features(rows, modalities, with_tokens).items()},
         "present": present,
-        "content": content[:, [MODALITIES.index(m) for m in modalities]],
+        "content": content[:, [every.index(m) for m in modalities]],
         "own": torch.from_numpy(np.stack([task.decide(c) for c in own], 1)),
         "label": torch.from_numpy(label),
         "auxiliary": {q: torch.from_numpy(a) for q, a in task.answers(label, content.numpy()).items()},
     }
-    if task.grid:
-        image = present[:, modalities.index("image")] if "image" in modalities else torch.zeros(len(index), dtype=torch.bool)
+    if where := task.heads.localization:
+        image = present[:, modalities.index(where.image)] if where.image in modalities else torch.zeros(len(index), dtype=torch.bool)
         batch |= {k: v[index] for k, v in cache.places.items()} | {"asked": (batch["label"] >= 0) & image}
     return batch
 

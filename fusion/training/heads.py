@@ -25,11 +25,11 @@ from fusion.lab import Lab
 from fusion.library import Library
 from fusion.loading import Parts, load_strategy
 from fusion.strategies import STRATEGIES
-from fusion.tasks import TASKS, Task
+from fusion.tasks import Task, find_task
 from fusion.training.features import FeatureCache
-from fusion.training.references import PROBED, SEED, Steps, finish, make_references, sampled, source, vectors
+from fusion.training.references import PROBED, SEED, Steps, finish, make_references, sampled, vectors
 from fusion.training.train import train_strategy
-from fusion.types import MODALITIES, FusionError
+from fusion.types import FusionError
 
 RECIPE = TrainConfig(epochs=8, samples=12000, batch_size=256, lr=3e-3, precision="fp32", workers=0)
 WITHOUT_TOKENS = tuple(name for name, kind in STRATEGIES.items() if kind.fuses != "tokens")
@@ -43,19 +43,19 @@ class Progress:
     share: float
 
 
-def join(found: Mapping[str, References], count: int, seed: int = 0) -> FeatureCache:
-    """`count` samples, each of parts that share a digit and are otherwise drawn anew from each modality's references."""
+def join(found: Mapping[str, References], count: int, seed: int = 0, classes: int = 10) -> FeatureCache:
+    """`count` samples, each of parts that share a label and are otherwise drawn anew from each modality's references."""
     generator = torch.Generator().manual_seed(seed)
-    digits = torch.randint(0, 10, (count,), generator=generator)
+    labels = torch.randint(0, classes, (count,), generator=generator)
     pooled, content = {}, []
     for m, references in found.items():
         rows = torch.empty(count, dtype=torch.long)
-        for digit in range(10):
-            own, wanted = (references.digits == digit).nonzero().squeeze(1), digits == digit
+        for label in range(classes):
+            own, wanted = (references.labels == label).nonzero().squeeze(1), labels == label
             rows[wanted] = own[torch.randint(0, len(own), (int(wanted.sum()),), generator=generator)]
         pooled[m] = references.pooled[rows]
         content.append(references.content[rows])
-    return FeatureCache(tuple(found), {}, {}, pooled, digits, torch.stack(content, 1), {})
+    return FeatureCache(tuple(found), {}, {}, pooled, labels, torch.stack(content, 1), {})
 
 
 def train_heads(
@@ -83,16 +83,16 @@ def train_heads(
     if is_compact(task, choice):
         raise FusionError("The compact encoders come with all strategies; `python -m fusion train --data DIR` trains those anew.")
     found: dict[str, References] = {}
-    library = Library(task.name, "cpu", checkpoints)
+    library = Library(task, "cpu", checkpoints)
     paths = {m: References.path(checkpoints, task, m, choice[m]) for m in choice}
     missing = [m for m, path in paths.items() if References.load(path) is None or not library.fitted(m, choice[m])]
-    for m in (m for m in MODALITIES if m in choice):
+    for m in (m for m in task.modalities if m in choice):
         made = None
         if m in missing:
             steps = make_references(task, m, choice[m], checkpoints, data)
             made = yield from told(steps, f"vectors of {choice[m]}", 0.9 * missing.index(m) / len(missing), 0.9 / len(missing))
         found[m] = References.load(paths[m]) or made
-    cache, home = join(found, config.samples, config.seed), heads_folder(checkpoints, task, choice)
+    cache, home = join(found, config.samples, config.seed, len(task.labels)), heads_folder(checkpoints, task, choice)
     every, began = (*names, *(f"{m}_only" for m in found)), 0.9 if missing else 0.0
     for i, name in enumerate(every):
         if not anew and not missing and is_trained(task, name, home):
@@ -126,36 +126,36 @@ def measure(lab: Lab, data: Path) -> dict[str, dict[str, float]]:
     for key, level in (("clean", 0), ("severity_3", 3)):
         found: dict[str, References] = {}
         for m in lab.modalities:
-            samples = sampled(source(m, "test", data), m, PROBED, SEED + 2, {m: level}, False)
+            samples = sampled(lab.task.samples("test", data, (m,)), m, PROBED, SEED + 2, {m: level}, False)
             found[m] = finish(vectors(lab.encoders[m], samples, PROBED))
-        digits = next(iter(found.values())).digits  # sample i has the same digit in every modality
-        cache = FeatureCache(tuple(found), {}, {}, {m: r.pooled for m, r in found.items()}, digits, digits[:, None], {})
+        labels = next(iter(found.values())).labels  # sample i has the same label in every modality
+        cache = FeatureCache(tuple(found), {}, {}, {m: r.pooled for m, r in found.items()}, labels, labels[:, None], {})
         features = cache.features(torch.arange(PROBED), with_tokens=False)
         for name, row in rows.items():
             modalities = lab.models[name].strategy.modalities
             present = torch.ones(PROBED, len(modalities), dtype=torch.bool)
             with torch.inference_mode():
                 logits = lab.models[name].fuse({m: features[m] for m in modalities}, present).logits
-            row[key] = round(float((logits.argmax(-1) == digits).float().mean()), 4)
+            row[key] = round(float((logits.argmax(-1) == labels).float().mean()), 4)
     return rows
 
 
 def run(task: str, encoders: str | Mapping[str, str], data: str | None = None, strategy: str = "all", anew: bool = False) -> None:
     """What the command line calls: trains on a choice of encoders (see `fusion.choice`) and says on stderr how far it is.
 
-    With a data folder the strategies of `digits` are measured, too; `report.json` beside them says how good they are.
+    With a data folder the strategies are measured, too, where all media of a sample share its label; `report.json` beside them says how
+    good they are.
     """
-    if task not in TASKS:
-        raise FusionError(f"There is no task named {task!r}; there is {', '.join(TASKS)}.")
+    asked = find_task(task)
     names, last = WITHOUT_TOKENS if strategy == "all" else tuple(strategy.split(",")), ""
-    for step in train_heads(TASKS[task], choose(TASKS[task], encoders), data=Path(data) if data else None, names=names, anew=anew):
+    for step in train_heads(asked, choose(asked, encoders), data=Path(data) if data else None, names=names, anew=anew):
         if sys.stderr.isatty() or step.what != last:  # one line, rewritten as it grows where somebody watches
             print(f"{step.share:4.0%} {step.what:<50}", file=sys.stderr, end="\r" if sys.stderr.isatty() else "\n", flush=True)
             last = step.what
-    if data and task == "digits":
-        lab = Lab(task, "cpu", encoders=encoders)
-        report = {"command": f"python -m fusion train --task digits --strategy all --encoders {encoders} --data DIR", "choice": lab.choice,
+    if data and not asked.pairing:  # each sample has one label that all its media share
+        lab = Lab(asked, "cpu", encoders=encoders)
+        report = {"command": f"python -m fusion train --task {task} --strategy all --encoders {encoders} --data DIR", "choice": lab.choice,
                   "samples": PROBED, "date": datetime.now(UTC).strftime("%Y-%m-%d"), "accuracy": measure(lab, Path(data))}  # fmt: skip
         home = heads_folder(CHECKPOINTS, lab.task, lab.choice)
         save_json(home / "report.json", report)
-        (home / "README.md").write_text(heads_card(report))
+        (home / "README.md").write_text(heads_card(asked, report))

@@ -25,9 +25,8 @@ from fusion.encoders import ENCODERS, Encoder, FixedEncoder
 from fusion.files import save_json
 from fusion.library import FACTS, Library, encode
 from fusion.model import save_weights
-from fusion.tasks import TASKS, Task
-from fusion.tasks.digits import Digits
-from fusion.tasks.digits.selfmade import SelfMade
+from fusion.tasks import Task, find_task
+from fusion.tasks.base import SampleSource
 from fusion.types import FusionError, Medium
 
 COUNT, FITTED, PROBED, SEED = 4000, 2000, 2000, 77
@@ -35,46 +34,41 @@ COUNT_LARGE, FITTED_LARGE = 400, 150  # where every sample costs a pass through 
 Steps = Generator[float, None, References]  # says how far it is, in [0, 1], and returns the vectors
 
 
-def source(modality: str, split: str, data: Path | None) -> Digits:
-    """Samples of one modality; the project's own where there is no data folder."""
-    return Digits(data, split, (modality,)) if data else SelfMade(Path(), split, (modality,))
-
-
-def sampled(digits: Digits, modality: str, count: int, seed: int, severity: dict[str, int] | str = "train",
+def sampled(source: SampleSource, modality: str, count: int, seed: int, severity: dict[str, int] | str = "train",
             nothing: bool = True) -> Iterator[tuple[Medium, int, int]]:  # fmt: skip
-    """(medium, digit, digit again or -1 where the medium names none)."""
+    """(medium, label, label again or -1 where the medium names none)."""
     for i in range(count):
-        sample = digits.sample(i, seed, severity, nothing)
+        sample = source.sample(i, seed, severity, nothing)
         yield sample.inputs[modality], sample.label, sample.label if modality in sample.named else -1
 
 
 def vectors(encoder: Encoder, samples: Iterable[tuple[Medium, int, int]], count: int, batch: int = 50) -> Steps:
     """The encoder's vectors of `count` samples, in batches."""
-    pooled, digits, content, waiting = [], [], [], []
-    for medium, digit, named in samples:
+    pooled, labels, content, waiting = [], [], [], []
+    for medium, label, named in samples:
         waiting.append(encoder.prepare(medium))
-        digits.append(digit)
+        labels.append(label)
         content.append(named)
-        if len(waiting) == batch or len(digits) == count:
+        if len(waiting) == batch or len(labels) == count:
             pooled.append(encode(encoder, waiting).pooled.cpu())
             waiting = []
-            yield len(digits) / count
-    return References(torch.cat(pooled), torch.tensor(digits), torch.tensor(content))
+            yield len(labels) / count
+    return References(torch.cat(pooled), torch.tensor(labels), torch.tensor(content))
 
 
 def make_references(task: Task, modality: str, name: str, checkpoints: Path, data: Path | None) -> Steps:
     """Fits what is to be fitted, keeps it and the vectors, and returns them."""
-    digits, large = source(modality, "train", data), name.startswith(BACKBONE)
+    source, large = task.samples("train", data, (modality,)), name.startswith(BACKBONE)
     count, fitted = (COUNT_LARGE, FITTED_LARGE) if large else (COUNT, FITTED)
     fresh = not large and _fitted(name)
-    encoder = ENCODERS[name]() if fresh else Library(task.name, "cpu", checkpoints).load(modality, name)
+    encoder = ENCODERS[name]() if fresh else Library(task, "cpu", checkpoints).load(modality, name)
     if isinstance(encoder, FixedEncoder):
-        media = [medium for medium, _, _ in sampled(digits, modality, fitted, SEED + 1)]
+        media = [medium for medium, _, _ in sampled(source, modality, fitted, SEED + 1)]
         yield from (share * fitted / (fitted + count) for share in encoder.fitting(media))
         kept = {k: v for k, v in encoder.state_dict().items() if not large or k.startswith(("token_map.", "pooled_map."))}
         save_weights(encoder_folder(checkpoints, task, modality, name), kept, EncoderConfig(name, encoder.options()))
     began = fitted / (fitted + count) if isinstance(encoder, FixedEncoder) else 0.0
-    found = yield from shifted(vectors(encoder.eval(), sampled(digits, modality, count, SEED), count, 10 if large else 50), began)
+    found = yield from shifted(vectors(encoder.eval(), sampled(source, modality, count, SEED), count, 10 if large else 50), began)
     try:
         found.save(References.path(checkpoints, task, modality, name))
     except FusionError as error:  # they serve once, and are made again the next time
@@ -112,21 +106,21 @@ def probe(train: References, tests: dict[str, References]) -> dict[str, float]:
 
     named = train.content >= 0
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=2000)).fit(train.pooled[named].float(), train.content[named])
-    return {key: round(float(model.score(found.pooled.float(), found.digits)), 4) for key, found in tests.items()}
+    return {key: round(float(model.score(found.pooled.float(), found.labels)), 4) for key, found in tests.items()}
 
 
 def measure(task: Task, modality: str, name: str, checkpoints: Path, data: Path) -> dict[str, object]:
     """References and probe of an encoder; writes and returns its facts."""
     train = finish(make_references(task, modality, name, checkpoints, data))
-    encoder, digits = Library(task.name, "cpu", checkpoints).load(modality, name), source(modality, "test", data)
+    encoder, source = Library(task, "cpu", checkpoints).load(modality, name), task.samples("test", data, (modality,))
     tests = {
-        key: finish(vectors(encoder, sampled(digits, modality, PROBED, SEED + 2, {modality: level}, False), PROBED))
+        key: finish(vectors(encoder, sampled(source, modality, PROBED, SEED + 2, {modality: level}, False), PROBED))
         for key, level in (("probe", 0), ("probe_severity_3", 3))
     }
     facts = {
         **probe(train, tests),
         "samples": PROBED,
-        "trained_on": trained_on(modality, name),
+        "trained_on": trained_on(task, modality, name),
         "command": "python -m fusion.training.references DIR",
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
     }
@@ -138,12 +132,13 @@ def measure(task: Task, modality: str, name: str, checkpoints: Path, data: Path)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
+    parser.add_argument("--task")
     parser.add_argument("--encoder", action="append", choices=list(ENCODERS))
     arguments = parser.parse_args()
-    task = TASKS["digits"]
+    task = find_task(arguments.task)
 
     for modality in task.modalities:
-        for name in names_of(modality):
+        for name in names_of(task.kinds[modality]):
             here = _fitted(name) or (encoder_folder(CHECKPOINTS, task, modality, name) / "model.safetensors").exists()
             if here if not arguments.encoder else name in arguments.encoder:
                 print(name, measure(task, modality, name, CHECKPOINTS, arguments.data), flush=True)

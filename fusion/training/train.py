@@ -2,7 +2,7 @@
 
     python -m fusion train --task digits --strategy image_only --data DIR      encoder and linear head of one modality
     python -m fusion train --task digits --strategy image_vit --data DIR       another encoder of a modality, by name, and its head
-    python -m fusion train --task digits-find --strategy scenes --data DIR     the picture encoder of digits-find
+    python -m fusion train --task digits-find --strategy detection --data DIR  the picture encoder of a task that asks where
     python -m fusion train --task scenes --strategy image_only --data DIR      what lies on a distilled trunk (`fusion.distill`)
     python -m fusion train --task digits --strategy dynamic --data DIR         a strategy on frozen encoders
 
@@ -32,56 +32,38 @@ from fusion.model import (
     build_encoder,
     build_strategy,
     fuser_state,
+    grid_of,
     load_encoder,
     load_weights,
     save_encoder,
     save_weights,
+    strategy_options,
 )
 from fusion.strategies import STRATEGIES, Strategy
-from fusion.tasks import COMPACT, TASKS, Task
-from fusion.tasks.digits import Digits
-from fusion.tasks.digits_find import FindDigits
-from fusion.tasks.scenes import Scenes
-from fusion.training.detection_pretraining import RECIPE, train_scene_encoder
+from fusion.tasks import Task, find_task
+from fusion.tasks.recipes import STRATEGIES as RECIPE
+from fusion.training.detection_pretraining import RECIPE as DETECTION
+from fusion.training.detection_pretraining import train_detection_encoder
 from fusion.training.features import EncoderData, FeatureCache, PreparedSamples, StrategyData, cache_path, fill
 from fusion.training.loop import StepResult, forget_state, soft_target, train
-from fusion.types import MODALITIES, Features, FusionError
+from fusion.types import Features, FusionError
 
-RECIPES = {  # found by a few short runs; samples are per epoch
-    "image_only": TrainConfig(epochs=18, samples=40000, lr=2e-3),
-    "text_only": TrainConfig(epochs=12, samples=40000, lr=1e-3),
-    "audio_only": TrainConfig(epochs=20, samples=14000, lr=2e-3, weight_decay=0.05),
-    "video_only": TrainConfig(epochs=18, samples=18000, lr=2e-3, weight_decay=0.05),
-    # encoders beside the compact ones: 5 to 20 minutes of one core; attention's backward pass is slower in half precision on a CPU
-    "image_vit": TrainConfig(epochs=9, samples=16000, batch_size=64, lr=1e-3, weight_decay=0.05, precision="fp32"),
-    "text_lstm": TrainConfig(epochs=8, samples=40000, lr=2e-3),
-    "text_embedding": TrainConfig(epochs=10, samples=40000, lr=5e-3, weight_decay=0.0, precision="fp32"),
-    "video_r3d": TrainConfig(epochs=6, samples=16000, lr=2e-3, weight_decay=0.05),
-}
-# what lies on the distilled trunks of the task `scenes`
-SCENE_RECIPES = {
-    "image_only": TrainConfig(epochs=2, samples=10000, batch_size=32, lr=1e-3, weight_decay=0.05),
-    "text_only": TrainConfig(epochs=5, samples=16000, batch_size=64, lr=1e-3, weight_decay=0.05),
-    "audio_only": TrainConfig(epochs=2, samples=10000, batch_size=32, lr=1e-3, weight_decay=0.05),
-    "video_only": TrainConfig(epochs=2, samples=2000, batch_size=32, lr=1e-3, weight_decay=0.05),
-}
-SCENE_SAMPLES, SCENE_EPOCHS = 4000, 30
-STRATEGY_RECIPE = TrainConfig(epochs=10, samples=24000, batch_size=128, lr=1e-3, precision="fp32", workers=0)
-FIND_SAMPLES, FIND_TOKEN_EPOCHS = 12000, 20  # box and mask are still learned when the label has long been
-GATED_SUM_EPOCHS = 30  # dynamic on `digits-add`: what is weighed and the weights have to find one another
+ENCODER_RECIPE = TrainConfig(epochs=12, samples=20000, lr=2e-3)  # where a task says nothing else
 UNIMODAL_SHARE = 0.3  # of the loss of a strategy's own single-modality classifiers
 
 
 def recipe_of(name: str, task: Task) -> TrainConfig:
     """How a strategy or a baseline on cached features is trained."""
-    few = FIND_SAMPLES if task.grid else SCENE_SAMPLES if task.name == "scenes" else STRATEGY_RECIPE.samples
-    recipe = replace(STRATEGY_RECIPE, samples=few)
     tokens = name in STRATEGIES and STRATEGIES[name].fuses == "tokens"
-    if task.name == "scenes":
-        return replace(recipe, epochs=SCENE_EPOCHS)
-    if name == "dynamic" and task.pairs:
-        return replace(recipe, epochs=GATED_SUM_EPOCHS)
-    return replace(recipe, epochs=FIND_TOKEN_EPOCHS) if tokens and task.grid else recipe
+    every = task.recipes.get("strategies", RECIPE)
+    if tokens:
+        every = task.recipes.get("token strategies", every)
+    return task.recipes.get(name, every) if name in STRATEGIES else every
+
+
+def encoder_recipe(modality: str, encoder: str, task: Task) -> TrainConfig:
+    """How an encoder is trained: its own recipe, else that of the modality's baseline, else the default."""
+    return task.recipes.get(encoder) or task.recipes.get(f"{modality}_only") or ENCODER_RECIPE
 
 
 def encoder_loss(model: FusionModel, batch: dict[str, Any]) -> tuple[Tensor, Tensor]:
@@ -150,7 +132,7 @@ def report(steps: Iterable[StepResult], name: str) -> None:
 
 
 def train_encoder(
-    task_name: str,
+    task: Task,
     modality: str,
     data: Path,
     out: Path,
@@ -164,25 +146,25 @@ def train_encoder(
 ) -> Iterator[StepResult]:
     """Encoder and baseline of one modality; both checkpoints are written when the last epoch is done.
 
-    `leave_out` keeps an FSDD speaker for test, `fresh` draws new samples in every epoch, `warm_start` begins with the weights in `out`,
+    `leave_out` keeps one group of the task's for test, `fresh` draws new samples in every epoch, `warm_start` begins with the weights in
+    `out`,
     `encoder` names another one than the compact encoder of the modality.
     """
-    encoder_config = EncoderConfig(encoder or TASKS[task_name].compact[modality])
-    home, head = encoder_homes(out, TASKS[task_name], modality, encoder_config.name)
+    encoder_config = EncoderConfig(encoder or task.encoders[modality])
+    home, head = encoder_homes(out, task, modality, encoder_config.name)
     if issubclass(ENCODERS[encoder_config.name], TrunkEncoder):
         encoder_config = load_config(home / "config.json", EncoderConfig)
-    task = TASKS[task_name]
-    strategy_config = StrategyConfig(f"{modality}_only", task_name, len(task.labels), (modality,))
+    strategy_config = StrategyConfig(f"{modality}_only", task.name, len(task.labels), (modality,))
     torch.manual_seed(config.seed)
     built = build_encoder(encoder_config)
     if isinstance(built, TrunkEncoder):  # the trunk was distilled without labels and stays as it is
         built.load_state_dict(load_weights(home), strict=False)
         built.freeze()
     model = FusionModel({modality: built}, build_strategy(strategy_config))
-    if modality == "image":  # twice as fast on a CPU; no gain for the others
+    if task.kinds[modality] == "image":  # twice as fast on a CPU; no gain for the others
         model = model.to(memory_format=torch.channels_last)
-    source = samples_of(task, data, "train", (modality,), leave_out)
-    samples = EncoderData(source, built, config.samples, config.seed + 1, fresh=fresh)
+    source = task.samples("train", data, (modality,), leave_out)
+    samples = EncoderData(source, modality, built, config.samples, config.seed + 1, fresh=fresh)
     if warm_start:
         built.load_state_dict(load_weights(home))
         model.load_state_dict(load_weights(head), strict=False)
@@ -192,35 +174,28 @@ def train_encoder(
     forget_state(home)
 
 
-def trained_encoder(name: str) -> tuple[str, str] | None:
+def trained_encoder(task: Task, name: str) -> tuple[str, str] | None:
     """Modality and name of the encoder that a baseline ("image_only") or an encoder's own name stands for, None for other names."""
-    if name.endswith("_only") and (modality := name.removesuffix("_only")) in COMPACT:
-        return modality, COMPACT[modality]
-    if name not in ENCODERS:
+    modality = name.removesuffix("_only")
+    if name.endswith("_only") and modality in task.modalities:
+        return (modality, task.encoders[modality]) if task.encoder_tasks[modality] == task.name else None
+    if name not in ENCODERS or not task.encoder_choice:
         return None
     if issubclass(ENCODERS[name], FixedEncoder):
         raise FusionError(f"The encoder {name} has nothing to train; `python -m fusion.training.references` fits it to samples.")
-    return ENCODERS[name].modality, name
+    readers = [m for m, kind in task.kinds.items() if kind == ENCODERS[name].modality]
+    return (readers[0], name) if readers and task.encoder_tasks[readers[0]] == task.name else None
 
 
 def encoder_homes(out: Path, task: Task, modality: str, encoder: str) -> tuple[Path, Path]:
     """Folders of an encoder's weights and of its linear head: a compact encoder's are a modality's own, and its head is a strategy."""
-    if encoder == task.compact[modality]:
+    if encoder == task.encoders[modality]:
         return out / "encoders" / modality, out / f"{modality}_only"
     return out / "encoders" / encoder, out / "encoders" / encoder / "head"
 
 
-def samples_of(
-    task: Task, data: Path, split: str, modalities: tuple[str, ...] = MODALITIES, leave_out: str | None = None
-) -> Digits | FindDigits | Scenes:
-    """Where a task's samples come from; those of `digits-add` are halves of samples of `digits`."""
-    if task.name == "scenes":
-        return Scenes(data, split, modalities)
-    return FindDigits(data, split) if task.grid else Digits(data, split, modalities, leave_out)
-
-
 def load_encoders(task: Task, checkpoints: Path) -> dict[str, Encoder]:
-    return {m: load_encoder(checkpoints / task.encoders[m] / "encoders" / m) for m in task.modalities}
+    return {m: load_encoder(checkpoints / task.encoder_tasks[m] / "encoders" / m) for m in task.modalities}
 
 
 def fill_cache(task: Task, data: Path, checkpoints: Path, config: TrainConfig) -> FeatureCache:
@@ -229,7 +204,7 @@ def fill_cache(task: Task, data: Path, checkpoints: Path, config: TrainConfig) -
     path = cache_path(task, data, checkpoints, ("train", config.samples, config.seed))
     if (kept := FeatureCache.find(path)) is not None:
         return kept
-    samples = PreparedSamples(samples_of(task, data, "train"), encoders, config.samples, config.seed + 2, "train", nothing=True)
+    samples = PreparedSamples(task.samples("train", data), encoders, config.samples, config.seed + 2, "train", nothing=True)
 
     def say(done: int) -> None:
         if done % 1000 == 0:
@@ -264,7 +239,7 @@ def train_strategy(
     """A strategy or a baseline on cached features; its checkpoint is written when the last epoch is done."""
     modalities = (name.removesuffix("_only"),) if name.endswith("_only") else cache.modalities
     strategy_config = StrategyConfig(
-        name, task.name, len(task.labels), modalities, options=task.options.get(name, {}), grid=task.grid if "image" in modalities else 0
+        name, task.name, len(task.labels), modalities, options=strategy_options(task, name), grid=grid_of(task, modalities)
     )
     torch.manual_seed(config.seed)
     model = FusionModel({}, build_strategy(strategy_config), strategy_config.grid)
@@ -289,36 +264,40 @@ def run(
     resume: bool = True,
     warm_start: bool = False,
 ) -> None:
-    """What the command line calls; `strategy` is a name (in `digits` also of an encoder), a comma-separated list, or "all" strategies.
+    """What the command line calls; `strategy` is a name (where they can be chosen also of an encoder), several with commas, or "all".
 
     `out` is the folder of the task's checkpoint. Encoders are taken from it and the folders beside it, or else the shipped ones.
     """
-    if task not in TASKS:
-        raise FusionError(f"There is no task named {task!r}; there is {', '.join(TASKS)}.")
+    asked = find_task(task)
     if not data and not os.environ.get("FUSION_DATA"):
         raise FusionError("Training needs the data folder: --data DIR or the variable FUSION_DATA.")
     folder, home = Path(data or os.environ["FUSION_DATA"]), Path(out) if out else CHECKPOINTS / task
     names = list(STRATEGIES) if strategy == "all" else strategy.split(",")
     changes = {"epochs": epochs, "batch_size": batch_size, "lr": lr, "optimizer": optimizer, "samples": limit}
     changes = {k: v for k, v in changes.items() if v is not None} | {"seed": seed}
-    baselines = [f"{m}_only" for m in TASKS[task].modalities]
+    baselines = [f"{m}_only" for m in asked.modalities]
     cache = None
     for name in names:
-        if name == "scenes" and TASKS[task].grid:
-            start = home.parent / "digits" / "encoders" / "image"
-            report(train_scene_encoder(folder, home, start if start.is_dir() else None, replace(RECIPE, **changes), device, resume), name)
-        elif task == "scenes" and name in SCENE_RECIPES:
-            config = replace(SCENE_RECIPES[name], **changes)
-            report(train_encoder(task, name.removesuffix("_only"), folder, home, config, device, resume), name)
-        elif task == "digits" and (found := trained_encoder(name)):
+        found = trained_encoder(asked, name)
+        if name == "detection" and asked.heads.localization:
+            config = replace(DETECTION, **changes)
+            report(train_detection_encoder(asked, folder, home, start_of(asked, home.parent), config, device, resume), name)
+        elif found and not (asked.heads.localization and found[0] == asked.heads.localization.image):
             modality, encoder = found
-            config = replace(RECIPES.get(name, RECIPES[f"{modality}_only"]), **changes)
-            report(train_encoder(task, modality, folder, home, config, device, resume, warm_start=warm_start, encoder=encoder), name)
+            config = replace(encoder_recipe(modality, encoder, asked), **changes)
+            report(train_encoder(asked, modality, folder, home, config, device, resume, warm_start=warm_start, encoder=encoder), name)
         elif name in STRATEGIES or name in baselines:
-            config = replace(recipe_of(name, TASKS[task]), **changes)
+            config = replace(recipe_of(name, asked), **changes)
             if cache is None:
-                own = all((home.parent / t / "encoders" / m).is_dir() for m, t in TASKS[task].encoders.items())
-                cache = fill_cache(TASKS[task], folder, home.parent if own else CHECKPOINTS, replace(config, seed=0))
-            report(train_strategy(TASKS[task], name, cache, home, config, device, resume), name)
+                own = all((home.parent / t / "encoders" / m).is_dir() for m, t in asked.encoder_tasks.items())
+                cache = fill_cache(asked, folder, home.parent if own else CHECKPOINTS, replace(config, seed=0))
+            report(train_strategy(asked, name, cache, home, config, device, resume), name)
         else:
             raise FusionError(f"There is no strategy named {name!r}; there are {', '.join([*STRATEGIES, *baselines])}.")
+
+
+def start_of(task: Task, checkpoints: Path) -> Path | None:
+    """The encoder that detection starts from: the same one, trained for the task whose other encoders this task reads."""
+    others = [home for home in task.encoder_tasks.values() if home != task.name]
+    start = checkpoints / others[0] / "encoders" / task.heads.localization.image if others else None
+    return start if start and start.is_dir() else None

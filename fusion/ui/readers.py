@@ -14,7 +14,7 @@ from fusion.ui.state import from_browser
 def offers(desk: Desk) -> dict[str, Any] | None:
     """What reads each modality and what could; None in a task that has encoders of its own."""
     choice = getattr(desk.lab, "choice", None)
-    if choice is None or desk.lab.task.own_encoders:
+    if choice is None or not desk.lab.task.encoder_choice:
         return None
     names = {m: list(dict.fromkeys((*desk.library.names(m), choice[m]))) for m in desk.lab.modalities}
     several = {m: [{"name": n, "title": desk.library.describe(n)["title"]} for n in those] for m, those in names.items()}

@@ -200,4 +200,4 @@ def test_weights_of_half_the_size_come_back(tmp_path: Path) -> None:
 
 
 def test_the_encoders_of_the_task_are_there() -> None:
-    assert all(ENCODERS[name].modality == m for m, name in TASKS["scenes"].compact.items())
+    assert all(ENCODERS[name].modality == m for m, name in TASKS["scenes"].encoders.items())

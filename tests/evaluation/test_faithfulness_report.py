@@ -8,6 +8,7 @@ from fusion.explain import kept_function
 from fusion.lab import Lab
 from fusion.tasks import TASKS
 from fusion.tasks.digits.examples import make_medium
+from fusion.tasks.digits.task import DigitsTask
 from tests.tiny import make_checkpoints
 
 
@@ -45,7 +46,7 @@ def test_halves_of_two_samples(monkeypatch: pytest.MonkeyPatch) -> None:
         def sample(self, index: int, seed: int):
             return type("Sample", (), {"inputs": {m: (m, index, seed) for m in ("image", "text", "audio", "video")}})
 
-    monkeypatch.setattr(faithful, "samples_of", lambda task, data, split: Samples())
+    monkeypatch.setattr(DigitsTask, "samples", lambda task, split, data, *rest: Samples())
     halves = faithful.make_inputs(TASKS["digits-add"], None, 2, 5)
     assert [{m: number for m, number, _ in one.values()} for one in halves] == [
         {"image": i, "text": i + 1, "audio": i + 1, "video": i} for i in range(2)

@@ -42,7 +42,8 @@ OPPOSITE = {
 @pytest.mark.parametrize("case", OPPOSITE)
 def test_opposite_channels_never_cancel(case):
     samples = np.stack(OPPOSITE[case](voice()), 1).astype(np.float32)
-    for source in ((RATE, samples), (RATE, (samples * 32767).astype(np.int16)), wav_header(RATE, samples.shape[1], 32, samples.tobytes(), 3)):
+    integers = (samples * 32767).astype(np.int16)
+    for source in ((RATE, samples), (RATE, integers), wav_header(RATE, samples.shape[1], 32, samples.tobytes(), 3)):
         loaded = media.load("audio", source)
         assert likeness(loaded, voice()) > 0.99
         assert np.abs(loaded.medium.samples).max() > 0.4
@@ -200,7 +201,15 @@ def beeps(samples: np.ndarray, rate: int = 48_000) -> list[float]:
     return [round(float(group.mean()), 2) for group in groups if len(group)]
 
 
-CLOCKED = [("webm", "libopus"), ("matroska", "flac"), ("matroska", "aac"), ("mp4", "aac"), ("mpegts", "aac"), ("matroska", "pcm_s16le"), ("mpegts", "mp2")]
+CLOCKED = [
+    ("webm", "libopus"),
+    ("matroska", "flac"),
+    ("matroska", "aac"),
+    ("matroska", "pcm_s16le"),
+    ("mp4", "aac"),
+    ("mpegts", "aac"),
+    ("mpegts", "mp2"),
+]
 
 
 @pytest.mark.parametrize(("container", "codec"), CLOCKED)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from fusion.tasks import TASKS
-from fusion.tasks.digits_add import HELD_OUT, add, decide, held_out, partners, parts
 from fusion.tasks.digits_add.examples import EXAMPLES, make_example
+from fusion.tasks.digits_add.pairs import HELD_OUT, add, decide, held_out, partners, parts
 
 
 def test_sum() -> None:

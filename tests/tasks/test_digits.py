@@ -8,7 +8,8 @@ import pytest
 from scipy.io import wavfile
 
 from fusion.tasks.corruptions import CORRUPTIONS, SNR_DB, corrupt
-from fusion.tasks.digits import Digits, clips, examples, images, pen, sounds, sources, words
+from fusion.tasks.digits import clips, examples, images, pen, sounds, sources, words
+from fusion.tasks.digits.samples import Digits
 from fusion.types import Audio, Clip, FusionError
 
 LINE = [np.array([[0.1, 0.5, 0.0], [0.9, 0.5, 1.0]])]

@@ -10,9 +10,10 @@ import soundfile
 from scipy import signal
 
 from fusion.tasks import TASKS
-from fusion.tasks.scenes import NONE, Scenes, clips, photos, phrases, sounds, sources
+from fusion.tasks.scenes import clips, photos, phrases, sounds, sources
 from fusion.tasks.scenes.captions import label_of, leaks, recast
 from fusion.tasks.scenes.coco import list_coco
+from fusion.tasks.scenes.samples import NONE, Scenes
 from fusion.tasks.scenes.sources import LABELS
 from fusion.types import MODALITIES, FusionError
 

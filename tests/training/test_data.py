@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from fusion.config import EncoderConfig, load_config
 from fusion.model import load_weights, save_weights
 from fusion.tasks import TASKS
-from fusion.tasks.digits_add import held_out
+from fusion.tasks.digits_add.pairs import held_out
 from fusion.training.features import FeatureCache, StrategyData, cache_path, drop_modalities, make_batch
 from fusion.types import MODALITIES
 from tests.tiny import make_checkpoints

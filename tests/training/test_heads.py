@@ -16,7 +16,7 @@ from fusion.tasks import COMPACT, TASKS, Task
 from fusion.training import heads
 from fusion.training.heads import WITHOUT_TOKENS, join, train_heads
 from fusion.training.loop import StepResult
-from fusion.training.references import probe, sampled, source
+from fusion.training.references import probe, sampled
 from fusion.types import MODALITIES, FusionError
 from tests.tiny import make_checkpoints
 
@@ -56,8 +56,8 @@ def test_joined_parts_share_their_digit() -> None:
     for i, m in enumerate(cache.modalities):
         named = cache.content[:, i] >= 0
         assert 0.8 < named.float().mean() < 1
-        assert torch.equal(cache.content[named, i], cache.digits[named])
-        assert torch.equal(cache.pooled[m][named].float().argmax(1), cache.digits[named])
+        assert torch.equal(cache.content[named, i], cache.labels[named])
+        assert torch.equal(cache.pooled[m][named].float().argmax(1), cache.labels[named])
 
 
 def test_trained_heads_are_found_and_right(home: Path) -> None:
@@ -71,7 +71,7 @@ def test_trained_heads_are_found_and_right(home: Path) -> None:
     assert lab.strategies == ("early", "late") and len(lab.baselines) == 4
     model, test = lab.models["late"], join({m: planted(9) for m in MODALITIES}, 200, seed=5)
     logits = model.fuse(test.features(torch.arange(200), with_tokens=False), torch.ones(200, 4, dtype=torch.bool)).logits
-    assert (logits.argmax(1) == test.digits)[(test.content >= 0).any(1)].float().mean() > 0.95
+    assert (logits.argmax(1) == test.labels)[(test.content >= 0).any(1)].float().mean() > 0.95
     assert set(lab.predict({"text": "seven"}, "late").probs) == set(lab.labels)
 
 
@@ -123,7 +123,7 @@ def test_what_cannot_be_trained_is_one_sentence(home: Path) -> None:
 def test_a_probe_reads_what_is_planted_and_not_what_is_not() -> None:
     other = planted(1)
     named = other.content >= 0
-    tests = {"planted": References(other.pooled[named], other.digits[named], other.content[named])}
+    tests = {"planted": References(other.pooled[named], other.labels[named], other.content[named])}
     noise = torch.randn(200, 96, generator=torch.Generator().manual_seed(99))
     tests["noise"] = References(noise, torch.arange(200) % 10, torch.arange(200) % 10)
     found = probe(planted(0), tests)
@@ -133,8 +133,8 @@ def test_a_probe_reads_what_is_planted_and_not_what_is_not() -> None:
 @pytest.mark.parametrize("modality", MODALITIES)
 def test_samples_of_the_project_s_own(modality: str) -> None:
     """No data folder: media of all digits, the same for the same seed; a few name none."""
-    several = list(sampled(source(modality, "train", None), modality, 60, seed=3))
-    again = list(sampled(source(modality, "train", None), modality, 5, seed=3))
+    several = list(sampled(TASKS["digits"].samples("train", None, (modality,)), modality, 60, seed=3))
+    again = list(sampled(TASKS["digits"].samples("train", None, (modality,)), modality, 5, seed=3))
     assert len({digit for _, digit, _ in several}) > 5 and {named for _, _, named in several} >= {-1}
     assert all(named in (digit, -1) for _, digit, named in several)
     first = [m if isinstance(m, str) else getattr(m, "samples", getattr(m, "frames", m)) for m, _, _ in (several[0], again[0])]

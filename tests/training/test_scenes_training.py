@@ -11,13 +11,13 @@ from fusion.cards.strategies import between
 from fusion.distill import text
 from fusion.evaluation import rejection
 from fusion.evaluation.probes import probe
-from fusion.evaluation.scene_test_sets import named
 from fusion.evaluation.unimodal_test_sets import measure_single
 from fusion.lab import Lab
 from fusion.model import Fused
 from fusion.tasks import TASKS
 from fusion.tasks.scenes.captions import leaks
 from fusion.tasks.scenes.sources import LABELS
+from fusion.tasks.scenes.test_sets import named
 from fusion.types import MODALITIES, Features, FusionOutput
 from tests.training.test_data import make_cache
 

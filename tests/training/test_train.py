@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from fusion.config import StrategyConfig, save_config
-from fusion.model import FusionModel, build_strategy
+from fusion.model import FusionModel, build_strategy, strategy_options
 from fusion.strategies import STRATEGIES
 from fusion.tasks import TASKS
 from fusion.training.features import make_batch
@@ -22,7 +22,7 @@ ALL = torch.ones(60, 4, dtype=torch.bool)
 
 def make_model(name: str, task: str) -> Fuser:
     torch.manual_seed(0)
-    config = StrategyConfig(name, task, 10, embed_dim=D, options=TASKS[task].options.get(name, {}))
+    config = StrategyConfig(name, task, 10, embed_dim=D, options=strategy_options(TASKS[task], name))
     return Fuser(FusionModel({}, build_strategy(config))).eval()
 
 

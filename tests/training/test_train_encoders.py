@@ -8,8 +8,9 @@ import torch
 from fusion.config import TrainConfig
 from fusion.encoders import ENCODERS, FixedEncoder, collate
 from fusion.model import load_encoder, load_model
-from fusion.tasks import COMPACT
-from fusion.tasks.digits import Sample
+from fusion.tasks import COMPACT, TASKS, Task
+from fusion.tasks.base import Sample
+from fusion.tasks.digits.task import DigitsTask
 from fusion.training import train as training
 from fusion.types import FusionError
 
@@ -27,7 +28,7 @@ class TwoWords:
 
 
 def learn(out: Path, **options: object) -> None:
-    for _ in training.train_encoder("digits", "text", out, out, TINY, "cpu", **options):
+    for _ in training.train_encoder(TASKS["digits"], "text", out, out, TINY, "cpu", **options):
         pass
 
 
@@ -37,7 +38,7 @@ def learn(out: Path, **options: object) -> None:
 )
 def test_an_encoder_learns_and_is_found_again(encoder: str | None, home: str, head: str, tmp_path: Path, monkeypatch) -> None:
     """Loaded from its folders it says which word it was, and nothing of the run is left."""
-    monkeypatch.setattr(training, "Digits", TwoWords)
+    monkeypatch.setattr(DigitsTask, "samples", TwoWords)
     learn(tmp_path, encoder=encoder)
     loaded = load_encoder(tmp_path / home)
     assert isinstance(loaded, ENCODERS[encoder or COMPACT["text"]])
@@ -52,11 +53,11 @@ def test_an_encoder_learns_and_is_found_again(encoder: str | None, home: str, he
 
 def test_warm_start_begins_with_what_is_there(tmp_path: Path, monkeypatch) -> None:
     """With a rate of zero the weights stay what they were; anew they would be those of the other seed."""
-    monkeypatch.setattr(training, "Digits", TwoWords)
+    monkeypatch.setattr(DigitsTask, "samples", TwoWords)
     learn(tmp_path, encoder="text_embedding")
     before = load_encoder(tmp_path / "encoders/text_embedding").state_dict()
     still = TrainConfig(epochs=1, samples=16, batch_size=8, lr=0.0, precision="fp32", workers=0, seed=1)
-    for _ in training.train_encoder("digits", "text", tmp_path, tmp_path, still, "cpu", warm_start=True, encoder="text_embedding"):
+    for _ in training.train_encoder(TASKS["digits"], "text", tmp_path, tmp_path, still, "cpu", warm_start=True, encoder="text_embedding"):
         pass
     for key, value in load_encoder(tmp_path / "encoders/text_embedding").state_dict().items():
         torch.testing.assert_close(value, before[key], rtol=0, atol=0)
@@ -65,7 +66,7 @@ def test_warm_start_begins_with_what_is_there(tmp_path: Path, monkeypatch) -> No
 def test_names_on_the_command_line(tmp_path: Path, monkeypatch) -> None:
     asked = []
 
-    def fake(task: str, modality: str, *rest: object, encoder: str, **_: object) -> list:
+    def fake(task: Task, modality: str, *rest: object, encoder: str, **_: object) -> list:
         asked.append((modality, encoder, rest[2]))
         return []
 
@@ -77,8 +78,8 @@ def test_names_on_the_command_line(tmp_path: Path, monkeypatch) -> None:
 
 
 def test_every_recipe_is_of_something_that_is_trained() -> None:
-    for name in training.RECIPES:
-        modality, encoder = training.trained_encoder(name)
+    for name in TASKS["digits"].recipes:
+        modality, encoder = training.trained_encoder(TASKS["digits"], name)
         assert ENCODERS[encoder].modality == modality and not issubclass(ENCODERS[encoder], FixedEncoder)
 
 

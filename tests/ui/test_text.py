@@ -103,5 +103,5 @@ def test_a_task_says_its_own_words_beside_those_of_all() -> None:
 def test_every_task_is_described_in_both_languages(task: str) -> None:
     for field in ("title", "question", "note"):
         assert TEXT["en"][f"task.{task}.{field}"] != TEXT["zh"][f"task.{task}.{field}"]
-    for question, replies in TASKS[task].auxiliary.items():
+    for question, replies in TASKS[task].heads.questions.items():
         assert f"question.{question}" in TEXT["zh"] and all(f"reply.{r}" in TEXT["zh"] for r in replies if not r.isdigit())

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fusion.tasks.digits import Digits, clips, images, sounds, words
+from fusion.tasks.digits import clips, images, sounds, words
 from fusion.tasks.digits.examples import spoken, strokes_of
+from fusion.tasks.digits.samples import Digits
 from fusion.types import Audio, Clip
 
 

@@ -112,6 +112,9 @@ def _read_unipen(text: str) -> tuple[list[Strokes], np.ndarray, np.ndarray]:
     return [drawings[i] for i in kept], np.array(labels)[kept], np.array(writers)[kept]
 
 
+SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
+
+
 def load_fsdd(data: Path, split: str, leave_out: str | None = None) -> Recordings:
     """Spoken digits at 8 kHz. Test is index 0-4, val 5-9, train the rest (the official split has no val).
 
@@ -136,7 +139,7 @@ def load_fsdd(data: Path, split: str, leave_out: str | None = None) -> Recording
 
 
 def load_voices(data: Path, split: str) -> Recordings:
-    """Synthetic voices made by `fusion.training.voices`, 8 kHz; empty where nobody made any. Every ninth voice is kept from training."""
+    """Synthetic voices made by `fusion.tasks.digits.voices`, 8 kHz; empty without any. Every ninth voice is kept from training."""
     paths = sorted((Path(data) / "voices").glob("*.wav"))
     names = sorted({p.stem.split("_")[1] for p in paths})
     held = set(names[8::9])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from fusion.tasks.digits.examples import ENGLISH, make_medium
-from fusion.tasks.digits_add import SEEN
+from fusion.tasks.digits_add.pairs import SEEN
 from fusion.types import FusionError, Medium
 
 

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from fusion.tasks import SCENES as LABELS
+from fusion.tasks.scenes.task import LABELS
 from fusion.types import FusionError
 
 SPLITS = ("train", "val", "test")

@@ -112,7 +112,7 @@ def describe_lab(lab: Any, examples: Mapping[str, Any], pen: float) -> dict[str,
         "task": {
             "name": lab.task.name,
             "interaction": lab.task.interaction,
-            "places": bool(lab.task.grid),
+            "places": lab.task.heads.localization is not None,
             "pen": pen,
             "draws": draws(lab.task),
         },

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
+from fusion.tasks.base import TestSet
 from fusion.tasks.scenes import captions, clips, phrases
 from fusion.tasks.scenes.photos import read_photo, resize, shows_flame
 from fusion.tasks.scenes.sounds import read_sound
@@ -16,10 +17,9 @@ from fusion.types import Audio, Medium
 SIDES = (64, 128, 256, 1024)  # pixels along the longer side; the largest test pictures have 256
 EACH = 50  # photos of a class
 LARGE = 3464, 4000  # twelve megapixels
-Set = tuple[str, Iterable[tuple[Medium, int]]]
 
 
-def single_sets(data: Path, limit: int | None, seed: int) -> dict[str, Set]:
+def single_sets(data: Path, limit: int | None, seed: int) -> dict[str, TestSet]:
     """{name: (modality, media with labels)}; labels of -1 are of none of the classes."""
     n = limit or 10**9
     photos = capped([i for i in list_photos(data, "test") if i.label != NONE], EACH)
@@ -32,19 +32,19 @@ def single_sets(data: Path, limit: int | None, seed: int) -> dict[str, Set]:
     blind = [(text, k) for k, texts in mined.items() for text in texts if not captions.leaks(text, k)]
     told = blind + [(t, k) for k, texts in mined.items() for t in named(texts, k)]
     own = phrases.written()
-    sets: dict[str, Set] = {f"image_{side}": ("image", scaled(photos[:n], side)) for side in SIDES}
+    sets: dict[str, TestSet] = {f"image_{side}": TestSet("image", scaled(photos[:n], side)) for side in SIDES}
     sets |= {
-        "image_12_megapixels": ("image", enlarged(photos[:: max(1, len(photos) // min(n, 110))])),
-        "image_small_birds_and_others": ("image", ((read_photo(i.path), i.label) for i in small[:n])),
-        "image_none": ("image", ((read_photo(i.path), NONE) for i in none["photos"][:: max(1, len(none["photos"]) // 300)][:n])),
-        "audio_test": ("audio", sounds_of(heard[:n])),
-        "audio_dog_of_the_other_collection": ("audio", sounds_of([i for i in heard if i.label == 0 and i.origin == "esc10"][:n])),
-        "audio_none": ("audio", sounds_of(none["sounds"][:n])),
-        "text_captions": ("text", iter(told[:n])),
-        "text_captions_without_the_word": ("text", iter(blind[:n])),
-        "text_own_sentences": ("text", ((t, k) for t, k in own[:n] if k != NONE)),
-        "text_none": ("text", ((t, NONE) for t, k in own if k == NONE)),
-        "video_moving_photos": ("video", moved(photos[:: max(1, len(photos) // min(n, 150))], seed)),
+        "image_12_megapixels": TestSet("image", enlarged(photos[:: max(1, len(photos) // min(n, 110))])),
+        "image_small_birds_and_others": TestSet("image", ((read_photo(i.path), i.label) for i in small[:n])),
+        "image_none": TestSet("image", ((read_photo(i.path), NONE) for i in none["photos"][:: max(1, len(none["photos"]) // 300)][:n])),
+        "audio_test": TestSet("audio", sounds_of(heard[:n])),
+        "audio_dog_of_the_other_collection": TestSet("audio", sounds_of([i for i in heard if i.label == 0 and i.origin == "esc10"][:n])),
+        "audio_none": TestSet("audio", sounds_of(none["sounds"][:n])),
+        "text_captions": TestSet("text", iter(told[:n])),
+        "text_captions_without_the_word": TestSet("text", iter(blind[:n])),
+        "text_own_sentences": TestSet("text", ((t, k) for t, k in own[:n] if k != NONE)),
+        "text_none": TestSet("text", ((t, NONE) for t, k in own if k == NONE)),
+        "video_moving_photos": TestSet("video", moved(photos[:: max(1, len(photos) // min(n, 150))], seed)),
     }  # fmt: skip
     return sets
 

@@ -1,7 +1,7 @@
 """Synthetic voices for training: spoken digits from the speech synthesisers that are installed (espeak-ng, flite, festival).
 
-    python -m fusion.training.voices DATA           writes DATA/voices/{digit}_{voice}_{index}.wav, 8 kHz mono
-    python -m fusion.training.voices --examples     writes the ten sounds of the page's worked examples
+    python -m fusion.tasks.digits.voices DATA           writes DATA/voices/{digit}_{voice}_{index}.wav, 8 kHz mono
+    python -m fusion.tasks.digits.voices --examples     writes the ten sounds of the page's worked examples
 
 Six real speakers are too few for a microphone anywhere; hundreds of synthetic ones widen pitch, accent and tempo. The synthesisers
 are tools of training alone: nothing here runs in the app. Which voices exist depends on the installation; training goes on without.

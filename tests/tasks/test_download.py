@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fusion.training import download
+from fusion.tasks import downloading as download
+from fusion.tasks.digits import download as sets
 from fusion.types import FusionError
 
 PAYLOAD = np.random.default_rng(0).bytes(300_000)
@@ -167,7 +168,7 @@ def test_next_mirror(server: Server, tmp_path: Path) -> None:
 
 
 def test_offline_is_one_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(download, "MNIST_MIRRORS", (f"http://127.0.0.1:{closed_port()}/", "http://no-such-host.invalid/"))
+    monkeypatch.setattr(sets, "MNIST_MIRRORS", (f"http://127.0.0.1:{closed_port()}/", "http://no-such-host.invalid/"))
     with pytest.raises(FusionError) as caught:
         list(download.run("digits", tmp_path, silent))
     message = str(caught.value)
@@ -231,12 +232,12 @@ PLAIN = b"".join(b".COMMENT %d %d %d\n" % (n % 10, n * 7 % 31, n * n % 997) for 
 def test_pen_digits_are_unpacked_from_their_z_files(server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     archive = zipped({"pendigits.names": b"", "pendigits-orig.tra.Z": COMPRESSED, "pendigits-orig.tes.Z": COMPRESSED})
     server.files["pendigits.zip"] = archive
-    monkeypatch.setattr(download, "PENDIGITS_URLS", (server.url("pendigits.zip"),))
-    monkeypatch.setattr(download, "PENDIGITS_SHA256", hashlib.sha256(archive).hexdigest())
-    monkeypatch.setattr(download, "PENDIGITS_TRA_SHA256", hashlib.sha256(PLAIN).hexdigest())
-    monkeypatch.setattr(download, "PENDIGITS_TES_DIGITS", 119)  # the first line has no line before it
+    monkeypatch.setattr(sets, "PENDIGITS_URLS", (server.url("pendigits.zip"),))
+    monkeypatch.setattr(sets, "PENDIGITS_SHA256", hashlib.sha256(archive).hexdigest())
+    monkeypatch.setattr(sets, "PENDIGITS_TRA_SHA256", hashlib.sha256(PLAIN).hexdigest())
+    monkeypatch.setattr(sets, "PENDIGITS_TES_DIGITS", 119)  # the first line has no line before it
     for _ in range(2):  # the second time there is nothing left to do
-        folder = download.get_pendigits(tmp_path, silent)
+        folder = sets.get_pendigits(tmp_path, silent)
         assert {path.name: path.read_bytes() for path in folder.iterdir()} == {"pendigits-orig.tra": PLAIN, "pendigits-orig.tes": PLAIN}
     assert len(server.asked) == 1
 
@@ -246,15 +247,15 @@ def test_recordings_are_found_in_the_archive_of_their_host(server: Server, monke
     server.files["fsdd.zip"] = zipped(
         {"fsdd-1.0/README.md": b"", "fsdd-1.0/recordings/": b""} | {f"fsdd-1.0/recordings/{name}": wav for name, wav in recordings.items()}
     )
-    monkeypatch.setattr(download, "FSDD_URLS", (server.url("fsdd.zip"),))
-    monkeypatch.setattr(download, "FSDD_NAMES", tuple(recordings))
-    monkeypatch.setattr(download, "FSDD_SHA256", hashlib.sha256(b"0_theo_0.wavzero1_theo_0.wavone").hexdigest())
+    monkeypatch.setattr(sets, "FSDD_URLS", (server.url("fsdd.zip"),))
+    monkeypatch.setattr(sets, "FSDD_NAMES", tuple(recordings))
+    monkeypatch.setattr(sets, "FSDD_SHA256", hashlib.sha256(b"0_theo_0.wavzero1_theo_0.wavone").hexdigest())
     for _ in range(2):
-        folder = download.get_fsdd(tmp_path, silent)
+        folder = sets.get_fsdd(tmp_path, silent)
         assert {path.name: path.read_bytes() for path in folder.iterdir()} == recordings
     assert len(server.asked) == 1
     (folder / "1_theo_0.wav").write_bytes(b"two")  # broken later: fetched again
-    download.get_fsdd(tmp_path, silent)
+    sets.get_fsdd(tmp_path, silent)
     assert (folder / "1_theo_0.wav").read_bytes() == b"one"
     assert [path.name for path in (tmp_path / "fsdd").iterdir()] == ["recordings"]
 
@@ -263,9 +264,9 @@ def test_mnist_lands_where_torchvision_looks(server: Server, monkeypatch: pytest
     from torchvision.datasets import MNIST
 
     server.files["train-images-idx3-ubyte.gz"] = PAYLOAD
-    monkeypatch.setattr(download, "MNIST_MIRRORS", (server.url(""),))
-    monkeypatch.setattr(download, "MNIST", {"train-images-idx3-ubyte.gz": hashlib.sha256(PAYLOAD).hexdigest()})
-    folder = download.get_mnist(tmp_path, silent)
+    monkeypatch.setattr(sets, "MNIST_MIRRORS", (server.url(""),))
+    monkeypatch.setattr(sets, "MNIST", {"train-images-idx3-ubyte.gz": hashlib.sha256(PAYLOAD).hexdigest()})
+    folder = sets.get_mnist(tmp_path, silent)
     assert [path.name for path in folder.iterdir()] == ["train-images-idx3-ubyte.gz"]
     there = MNIST.__new__(MNIST)  # without its constructor, which would read the files
     there.root = tmp_path / "mnist"
@@ -275,10 +276,10 @@ def test_mnist_lands_where_torchvision_looks(server: Server, monkeypatch: pytest
 def test_the_official_names() -> None:
     from torchvision.datasets import MNIST
 
-    assert [name for name, _ in MNIST.resources] == list(download.MNIST)
-    assert tuple(MNIST.mirrors) == download.MNIST_MIRRORS
-    assert len(download.FSDD_NAMES) == 3000
-    assert "7_jackson_32.wav" in download.FSDD_NAMES
+    assert [name for name, _ in MNIST.resources] == list(sets.MNIST)
+    assert tuple(MNIST.mirrors) == sets.MNIST_MIRRORS
+    assert len(sets.FSDD_NAMES) == 3000
+    assert "7_jackson_32.wav" in sets.FSDD_NAMES
 
 
 def test_progress_line_in_a_log(capsys: pytest.CaptureFixture[str]) -> None:

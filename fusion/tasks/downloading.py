@@ -1,8 +1,4 @@
-"""Fetches the public data of a task into its official layout: `python -m fusion download --task digits --data DIR`.
-
-    DIR/mnist/MNIST/raw/*.gz                    MNIST, as `torchvision.datasets.MNIST(root=DIR/mnist)` keeps it
-    DIR/fsdd/recordings/*.wav                   Free Spoken Digit Dataset v1.0.10
-    DIR/pendigits/pendigits-orig.{tra,tes}      UCI pen-based digits, original pen trajectories
+"""Fetches the public data of a task: `python -m fusion download --task NAME --data DIR`.
 
 What is already there and whole is left alone. A transfer that stops goes on from its `.part` file, and a file gets its name only after
 its checksum agrees. Nothing of this is needed by the page.
@@ -22,36 +18,14 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
-from unlzw3 import unlzw
-
+from fusion.tasks import TASKS
+from fusion.tasks.base import Progress
 from fusion.types import FusionError
 
 CHUNK = 1 << 16  # bytes
 TIMEOUT = 30  # seconds without an answer
 TRIES = 5  # per address, as long as each brings something new
 LARGEST_UNPACKED = 200_000_000  # bytes; ten times what any of the archives holds
-
-MNIST_MIRRORS = ("https://ossci-datasets.s3.amazonaws.com/mnist/", "http://yann.lecun.com/exdb/mnist/")
-MNIST = {
-    "train-images-idx3-ubyte.gz": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
-    "train-labels-idx1-ubyte.gz": "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
-    "t10k-images-idx3-ubyte.gz": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
-    "t10k-labels-idx1-ubyte.gz": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
-}
-
-FSDD_URLS = ("https://github.com/Jakobovski/free-spoken-digit-dataset/archive/refs/tags/v1.0.10.zip",)
-FSDD_SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
-FSDD_NAMES = tuple(sorted(f"{digit}_{speaker}_{index}.wav" for digit in range(10) for speaker in FSDD_SPEAKERS for index in range(50)))
-# Of the 3,000 names and recordings in order, not of the archive: the host packs that anew and does not promise the same bytes.
-FSDD_SHA256 = "45a9b976ba3397a2fd5c70a9f2e43c34f442a3a6be47392ecfc41174b678f37e"
-
-PENDIGITS_URLS = ("https://archive.ics.uci.edu/static/public/81/pen+based+recognition+of+handwritten+digits.zip",)
-PENDIGITS_SHA256 = "1e02bea023613c2b11c9492f6f34caf975420455934f3527d270cee9a1f03b64"  # of the archive
-PENDIGITS_TRA_SHA256 = "a66225d68d7d68591e62944df1ad33b3f5aa608e2df2505844b41f5568a80da4"  # of the unpacked training file
-PENDIGITS_TES_DIGITS = 3498  # no checksum of the unpacked test file is published, so its digits are counted
-
-Progress = Callable[[str, int, int | None], None]  # file name, bytes so far, bytes in all where the server says so
-
 
 class _Dropped(Exception):
     """A transfer ended before its time; the message says where and why."""
@@ -61,54 +35,19 @@ def run(task: str, data: str | Path, progress: Progress | None = None) -> Iterat
     """Fetches the data sets of a task and yields the folder of each as soon as it is whole.
 
     Args:
-        task: a key of `TASKS`.
+        task: a task with `downloads`.
         data: the folder that `--data` and `FUSION_DATA` name; made where it is missing.
         progress: called as bytes arrive; a line on stderr where None.
     """
-    if task not in TASKS:
-        raise FusionError(f'There is no data to download for the task "{task}"; there is for: {", ".join(TASKS)}.')
+    known = [name for name, each in TASKS.items() if each.downloads]
+    if task not in known:
+        raise FusionError(f'There is no data to download for the task "{task}"; there is for: {", ".join(known)}.')
     progress = progress or ProgressLine()
     try:
-        for get in TASKS[task]:
+        for get in TASKS[task].downloads:
             yield get(Path(data), progress)
     except OSError as error:  # network errors never come this far
         raise FusionError(f"Cannot write {error.filename or data}: {error.strerror or error}.") from error
-
-
-def get_mnist(data: Path, progress: Progress) -> Path:
-    folder = data / "mnist" / "MNIST" / "raw"
-    for name, digest in MNIST.items():
-        fetch([mirror + name for mirror in MNIST_MIRRORS], folder / name, partial(_has_sha256, digest=digest), progress)
-    return folder
-
-
-def get_fsdd(data: Path, progress: Progress) -> Path:
-    folder = data / "fsdd" / "recordings"
-    if _recordings_digest(lambda name: (folder / name).read_bytes()) == FSDD_SHA256:
-        return folder
-    archive = fetch(FSDD_URLS, data / "fsdd" / "fsdd-1.0.10.zip", _holds_fsdd, progress)
-    for name, recording in unpack(archive, FSDD_NAMES):
-        _write(folder / name, recording)
-    archive.unlink()
-    return folder
-
-
-def get_pendigits(data: Path, progress: Progress) -> Path:
-    folder = data / "pendigits"
-    if _has_pendigits(folder):
-        return folder
-    archive = fetch(PENDIGITS_URLS, folder / "pendigits.zip", partial(_has_sha256, digest=PENDIGITS_SHA256), progress)
-    for name, compressed in unpack(archive, ("pendigits-orig.tra.Z", "pendigits-orig.tes.Z")):
-        _write(folder / name.removesuffix(".Z"), unlzw(compressed))
-    if not _has_pendigits(folder):
-        raise FusionError(
-            f"{archive} was unpacked, but its files are not the training and the {PENDIGITS_TES_DIGITS} test digits known here."
-        )
-    archive.unlink()
-    return folder
-
-
-TASKS: dict[str, tuple[Callable[[Path, Progress], Path], ...]] = {"digits": (get_mnist, get_fsdd, get_pendigits)}
 
 
 def fetch(urls: Iterable[str], target: Path, is_whole: Callable[[Path], bool], progress: Progress) -> Path:
@@ -262,39 +201,13 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _write(path: Path, payload: bytes) -> None:
+def write(path: Path, payload: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(path.name + ".new")
     fresh.write_bytes(payload)
     os.replace(fresh, path)
 
 
-def _has_sha256(path: Path, digest: str) -> bool:
+def has_sha256(path: Path, digest: str) -> bool:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest() == digest
-
-
-def _recordings_digest(read: Callable[[str], bytes]) -> str | None:
-    """sha256 over names and bytes of all recordings in order, or None where one is missing."""
-    digest = hashlib.sha256()
-    try:
-        for name in FSDD_NAMES:
-            digest.update(name.encode() + read(name))
-    except (FileNotFoundError, KeyError):
-        return None
-    return digest.hexdigest()
-
-
-def _holds_fsdd(archive: Path) -> bool:
-    try:
-        recordings = dict(unpack(archive, FSDD_NAMES))
-    except FusionError:
-        return False
-    return _recordings_digest(recordings.__getitem__) == FSDD_SHA256
-
-
-def _has_pendigits(folder: Path) -> bool:
-    tra, tes = folder / "pendigits-orig.tra", folder / "pendigits-orig.tes"
-    if not (tra.exists() and tes.exists()):
-        return False
-    return tes.read_bytes().count(b"\n.COMMENT") == PENDIGITS_TES_DIGITS and _has_sha256(tra, PENDIGITS_TRA_SHA256)

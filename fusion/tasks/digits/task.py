@@ -1,0 +1,103 @@
+"""The task `digits`: what it asks, its encoders, recipes and test sets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from fusion.config import TrainConfig
+from fusion.tasks.base import Download, Example, Heads, SampleSource, Task, TestSet
+from fusion.tasks.digits.card import CARD
+from fusion.types import MODALITIES, Medium
+
+LABELS = tuple("0123456789")
+ENCODERS = {"image": "image_cnn", "text": "text_transformer", "audio": "audio_cnn", "video": "video_tcn"}
+QUESTIONS = {"parity": ("even", "odd"), "half": ("below five", "five or more")}
+RECIPES = {  # found by a few short runs; samples are per epoch
+    "image_only": TrainConfig(epochs=18, samples=40000, lr=2e-3),
+    "text_only": TrainConfig(epochs=12, samples=40000, lr=1e-3),
+    "audio_only": TrainConfig(epochs=20, samples=14000, lr=2e-3, weight_decay=0.05),
+    "video_only": TrainConfig(epochs=18, samples=18000, lr=2e-3, weight_decay=0.05),
+    # encoders beside the compact ones: 5 to 20 minutes of one core; attention's backward pass is slower in half precision on a CPU
+    "image_vit": TrainConfig(epochs=9, samples=16000, batch_size=64, lr=1e-3, weight_decay=0.05, precision="fp32"),
+    "text_lstm": TrainConfig(epochs=8, samples=40000, lr=2e-3),
+    "text_embedding": TrainConfig(epochs=10, samples=40000, lr=5e-3, weight_decay=0.0, precision="fp32"),
+    "video_r3d": TrainConfig(epochs=6, samples=16000, lr=2e-3, weight_decay=0.05),
+}
+
+
+def parity_and_half(label: np.ndarray) -> dict[str, np.ndarray]:
+    """Even or odd, below five or not, of labels (N,); -1 where the label is."""
+    return {"parity": np.where(label < 0, -1, label % 2), "half": np.where(label < 0, -1, label // 5)}
+
+
+class DigitsTask(Task):
+    """Which digit is drawn, typed, said and being written?"""
+
+    name = "digits"
+    title = "Digits"
+    question = "Which digit is it?"
+    interaction = "redundancy"
+    labels = LABELS
+    modalities = MODALITIES
+    encoders = ENCODERS
+    heads = Heads(QUESTIONS)
+    encoder_choice = True
+    recipes = RECIPES
+    card = CARD
+
+    @property
+    def sample_code(self) -> tuple[str, ...]:
+        return ("digits",)
+
+    @property
+    def examples(self) -> Mapping[str, Example]:
+        from fusion.tasks.digits.examples import EXAMPLES
+
+        return EXAMPLES
+
+    @property
+    def downloads(self) -> tuple[Download, ...]:
+        from fusion.tasks.digits.download import get_fsdd, get_mnist, get_pendigits
+
+        return get_mnist, get_fsdd, get_pendigits
+
+    def make_example(self, name: str) -> dict[str, Medium]:
+        from fusion.tasks.digits.examples import make_example
+
+        return make_example(name)
+
+    def samples(
+        self, split: str, data: Path | None, modalities: tuple[str, ...] | None = None, leave_out: str | None = None
+    ) -> SampleSource:
+        """Samples of the data sets; without a data folder, of the project's own strokes, words and synthetic voice."""
+        from fusion.tasks.digits.samples import Digits
+        from fusion.tasks.digits.selfmade import SelfMade
+
+        given = modalities or self.modalities
+        return SelfMade(Path(), split, given) if data is None else Digits(data, split, given, leave_out)
+
+    def test_sets(self, data: Path, limit: int | None = None, seed: int = 0) -> dict[str, TestSet]:
+        from fusion.tasks.digits.test_sets import digit_sets
+
+        return digit_sets(data, limit, seed)
+
+    def data_hash(self, data: Path) -> dict[str, str]:
+        from fusion.tasks.digits.sources import data_hash
+
+        return data_hash(data)
+
+    def groups(self, data: Path) -> dict[str, dict[str, list[tuple[Medium, int]]]]:
+        """The recordings of each speaker."""
+        from fusion.tasks.digits.sources import SPEAKERS, load_fsdd
+
+        found = {}
+        for speaker in SPEAKERS:
+            speech = load_fsdd(data, "test", leave_out=speaker)
+            found[speaker] = list(zip(speech.sounds, map(int, speech.labels), strict=True))
+        return {"audio": found}
+
+    def answers(self, label: np.ndarray, content: np.ndarray) -> dict[str, np.ndarray]:
+        return parity_and_half(label)

@@ -1,0 +1,89 @@
+"""The task `scenes`: what it asks, its labels in order, its encoders, recipes and test sets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from fusion.config import TrainConfig
+from fusion.tasks.base import Example, Heads, Measuring, SampleSource, Task, TestSet
+from fusion.tasks.recipes import STRATEGIES
+from fusion.tasks.scenes.card import CARD
+from fusion.types import MODALITIES, FusionError, Medium
+
+LABELS = ("dog", "cat", "bird", "cow", "sheep", "lion", "frog", "sea", "fire", "clock", "rain")
+ANIMALS = ("dog", "cat", "bird", "cow", "sheep", "lion", "frog")
+ENCODERS = {"image": "image_efficientnet", "text": "text_bert", "audio": "audio_mobilenet", "video": "video_frames"}
+HEAD = TrainConfig(epochs=2, samples=10000, batch_size=32, lr=1e-3, weight_decay=0.05)  # what lies on a distilled trunk
+RECIPES = {
+    "image_only": HEAD,
+    "text_only": replace(HEAD, epochs=5, samples=16000, batch_size=64),
+    "audio_only": HEAD,
+    "video_only": replace(HEAD, samples=2000),
+    "strategies": replace(STRATEGIES, samples=4000, epochs=30),
+}
+
+
+class ScenesTask(Task):
+    """Which of eleven things is in the photo, the caption, the sound, the clip?"""
+
+    name = "scenes"
+    title = "Scenes"
+    question = "Which of eleven things is it: an animal, the sea, fire, a clock, rain?"
+    interaction = "redundancy"
+    labels = LABELS
+    modalities = MODALITIES
+    encoders = ENCODERS
+    heads = Heads({"kind": ("animal", "no animal")}, open_set=True)
+    recipes = RECIPES
+    measuring = Measuring(samples=400, explained=20, half_precision=True)  # photos and clips take longer
+    card = CARD
+
+    @property
+    def sample_code(self) -> tuple[str, ...]:
+        return ("scenes", "digits")
+
+    @property
+    def examples(self) -> Mapping[str, Example]:
+        from fusion.tasks.scenes.examples import EXAMPLES
+
+        return EXAMPLES
+
+    def make_example(self, name: str) -> dict[str, Medium]:
+        from fusion.tasks.scenes.examples import make_example
+
+        return make_example(name)
+
+    def samples(
+        self, split: str, data: Path | None, modalities: tuple[str, ...] | None = None, leave_out: str | None = None
+    ) -> SampleSource:
+        from fusion.tasks.scenes.samples import Scenes
+
+        if data is None:
+            raise FusionError(f"The task {self.name} has no samples without a data folder.")
+        return Scenes(data, split, modalities or self.modalities)
+
+    def unknown_samples(self, split: str, data: Path, unknown: bool) -> SampleSource:
+        """Clean samples with photos of the size that people send."""
+        from fusion.tasks.scenes.samples import Scenes, without_small
+
+        found = Scenes(data, split, empty=unknown)
+        found.pools["photo"] = without_small(found.pools["photo"])
+        return found
+
+    def test_sets(self, data: Path, limit: int | None = None, seed: int = 0) -> dict[str, TestSet]:
+        from fusion.tasks.scenes.test_sets import single_sets
+
+        return single_sets(data, limit, seed)
+
+    def data_hash(self, data: Path) -> dict[str, str]:
+        from fusion.tasks.scenes.sources import data_hash
+
+        return data_hash(data)
+
+    def answers(self, label: np.ndarray, content: np.ndarray) -> dict[str, np.ndarray]:
+        """Whether the scene is one of the animals, which come first among the labels."""
+        return {"kind": np.where(label < 0, -1, (label >= len(ANIMALS)).astype(label.dtype))}
