@@ -45,7 +45,11 @@ def probe_lines(facts: dict[str, Any]) -> list[str]:
 def encoder_card(modality: str, report: dict[str, Any], facts: dict[str, Any] | None = None) -> str:
     task = TASKS[report["task"]]
     text = task.card
-    rows = [f"| {text.test_sets[k]} | {percent(v['accuracy'])} | {v['samples']} |" for k, v in report["single"].items() if k.startswith(modality)]
+    rows = [
+        f"| {text.test_sets[k]} | {percent(v['accuracy'])} | {v['samples']} |"
+        for k, v in report["single"].items()
+        if k.startswith(modality)
+    ]
     lines = [
         f"# {modality.capitalize()} encoder of the task {task.name}",
         "",

@@ -27,6 +27,7 @@ SIDE, SPOT = 240, 10  # pixels of the pictures, and of the spot on them
 RATE, SECONDS, BURST = 16000, 2.0, 320  # of the sounds; samples of a burst
 PITCHES = (700.0, 2500.0)  # Hz: tokens are compared between two bursts, so that loudness does not count
 FRAMES, RATE_OF_FRAMES = 48, 24  # of the clips; per second
+AT_ONCE = 16  # media in a batch: pictures of large networks would fill the memory
 
 
 def measure_shift(encoder: Encoder, count: int = 64) -> tuple[float, ...]:
@@ -56,13 +57,13 @@ def picture_shift(prepare: Prepare, tokens: Tokens, count: int = 16) -> tuple[fl
 def sound_shift(prepare: Prepare, tokens: Tokens, count: int = 40) -> tuple[float, ...]:
     """Seconds by which the strongest token is late: short bursts of one pitch or another in faint noise."""
     noise = np.random.default_rng(0).normal(0, 0.01, int(RATE * SECONDS)).astype(np.float32)
-    late = []
-    for moment in 0.25 * SECONDS + 0.5 * SECONDS * (np.arange(count) + 0.5) / count:
-        start = int(moment * RATE)
-        places, change = _changes(prepare, tokens, [Audio(RATE, burst(noise, start, pitch)) for pitch in PITCHES], power=1)
-        strongest = places[change[0].argmax()].mean() if np.isfinite(change).all() else np.nan
-        late.append(strongest - (start + BURST / 2) / RATE)
-    return _mean(np.array(late)[:, None])
+    starts = (RATE * SECONDS * (0.25 + 0.5 * (np.arange(count) + 0.5) / count)).astype(int)
+    prepared = [prepare(Audio(RATE, burst(noise, start, pitch))) for pitch in PITCHES for start in starts]
+    places = np.asarray(prepared[0].layout.places, np.float64)
+    low, high = _tokens_of(prepared, tokens).reshape(len(PITCHES), count, len(places), -1)
+    change = np.abs(high - low).sum(2)  # (N, T)
+    strongest = np.where(change.any(1), places.mean(1)[change.argmax(1)], np.nan)
+    return _mean((strongest - (starts + BURST / 2) / RATE)[:, None])
 
 
 def clip_shift(prepare: Prepare, tokens: Tokens, count: int = 12) -> tuple[float, ...]:
@@ -116,18 +117,23 @@ def burst(noise: np.ndarray, start: int, pitch: float) -> np.ndarray:
     return found
 
 
-def _changes(prepare: Prepare, tokens: Tokens, media: list[Medium], power: int = 2) -> tuple[np.ndarray, np.ndarray]:
-    """Places (T, k) of the first medium's tokens, and each other medium's shares (N, T) of the change |d token|^power from the first.
+def _changes(prepare: Prepare, tokens: Tokens, media: list[Medium]) -> tuple[np.ndarray, np.ndarray]:
+    """Places (T, k) of the first medium's tokens, and each other medium's shares (N, T) of the squared change from the first.
 
     Shares are not a number where nothing changed: such a medium does not count.
     """
     prepared = [prepare(medium) for medium in media]
-    places = np.asarray(prepared[0].layout.places, np.float64)
-    with torch.inference_mode():
-        found = tokens(*collate(prepared))[:, : len(places)].double().cpu().numpy()
-    change = (np.abs(found[1:] - found[0]) ** power).sum(2)
+    found = _tokens_of(prepared, tokens)
+    change = np.square(found[1:] - found[0]).sum(2)
     total = change.sum(1, keepdims=True)
-    return places, np.divide(change, total, out=np.full_like(change, np.nan), where=total > 0)
+    return np.asarray(prepared[0].layout.places, np.float64), np.divide(change, total, out=np.full_like(change, np.nan), where=total > 0)
+
+
+def _tokens_of(prepared: list[Prepared], tokens: Tokens) -> np.ndarray:
+    """Tokens (N, T, F) of media that have as many of them as the first; networks see a few at a time."""
+    with torch.inference_mode():
+        found = torch.cat([tokens(*collate(prepared[i : i + AT_ONCE])) for i in range(0, len(prepared), AT_ONCE)])
+    return found[:, : len(prepared[0].layout.places)].double().cpu().numpy()
 
 
 def _mean(found: np.ndarray) -> tuple[float, ...]:

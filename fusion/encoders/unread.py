@@ -33,4 +33,4 @@ def _percent(extent: tuple[float, ...]) -> int:
     """The share of the area that is read, in percent; 0 where nothing worth a sentence is left out."""
     x0, y0, x1, y1 = (min(max(float(edge), 0.0), 1.0) for edge in extent)
     width, height = x1 - x0, y1 - y0
-    return max(1, round(100 * width * height)) if min(width, height) < LEAST_SHARE else 0
+    return max(1, round(100 * width * height)) if min(width, height) < LEAST_SHARE - 0.005 else 0

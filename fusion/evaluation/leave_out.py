@@ -58,9 +58,7 @@ def main() -> None:
         for group, media in groups.items():
             folder = (arguments.work or Path(scratch)) / group
             if not (folder / f"{modality}_only" / "model.safetensors").exists():
-                report(
-                    train_encoder(task, modality, arguments.data, folder, config, leave_out=group, fresh=False), f"without {group}"
-                )
+                report(train_encoder(task, modality, arguments.data, folder, config, leave_out=group, fresh=False), f"without {group}")
             result[group] = round(measure(task, modality, folder, media), 4)
             print(group, result[group], flush=True)
     mean = round(sum(result.values()) / len(result), 4)

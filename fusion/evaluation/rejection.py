@@ -116,9 +116,9 @@ def calibrate(task: Task, data: Path, checkpoints: Path = CHECKPOINTS) -> dict[s
     return found
 
 
-def calibrate_all(data: Path) -> dict[str, Any]:
-    """The thresholds of every task whose answer may be "none of these"."""
-    return {name: calibrate(task, data) for name, task in TASKS.items() if task.heads.open_set}
+def calibrate_all(data: Path) -> dict[str, dict[str, dict[str, float]]]:
+    """{task: what `calibrate` found} of every task whose answers may be "none of these"."""
+    return {task.name: calibrate(task, data) for task in TASKS.values() if task.heads.open_set}
 
 
 if __name__ == "__main__":

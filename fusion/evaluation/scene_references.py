@@ -43,8 +43,8 @@ def run(task: Task, data: Path, checkpoints: Path = CHECKPOINTS) -> dict[str, di
 
 
 def run_all(data: Path) -> dict[str, dict[str, dict[str, float]]]:
-    """The same of every task whose encoders were distilled."""
-    return {name: run(task, data) for name, task in TASKS.items() if task.card.teachers}
+    """{task: what `run` found} of every task whose encoders were distilled."""
+    return {task.name: run(task, data) for task in TASKS.values() if task.card.teachers}
 
 
 if __name__ == "__main__":

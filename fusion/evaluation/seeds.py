@@ -48,9 +48,9 @@ def figures(model: Any, task: Task, caches: dict[str, FeatureCache]) -> dict[str
 
 def run(data: Path, task: str, seeds: int, names: list[str], checkpoints: Path = CHECKPOINTS) -> dict[str, Any]:
     """Trains, measures and writes; strategies measured before keep their figures."""
-    asked, home = find_task(task), checkpoints / task
     if strays := [name for name in names if name not in STRATEGIES]:
         raise FusionError(f"There is no strategy named {strays[0]!r}; there are {', '.join(STRATEGIES)}.")
+    asked, home = find_task(task), checkpoints / task
     cache = fill_cache(asked, data, checkpoints, replace(recipe_of("late", asked), seed=0))
     caches = make_test_caches(asked, data, checkpoints, asked.measuring.samples, SEED)
     path = home / "seeds.json"

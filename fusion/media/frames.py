@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 
 from fusion.media.alpha import opaque
-from fusion.media.sound import MAX_SECONDS, SLACK
 from fusion.media.source import MediaError
 
+MAX_SECONDS = 30.0  # of clips and of sound
+SLACK = 0.1  # seconds past the limit before it counts as trimmed: codecs round up to whole blocks
 MAX_FRAMES = 256
 MAX_SIDE = 320  # pixels of the longer side of a frame
 ASSUMED_FPS = 25.0

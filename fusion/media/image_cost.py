@@ -20,10 +20,11 @@ from fusion.media.pixels import MAX_PIXELS
 from fusion.media.source import MediaError
 
 HERE_BYTES = 100_000_000  # decoded in this process up to here
-MOST_BYTES = 370_000_000  # refused beyond: 500 MB less what the processes need besides
+MOST_BYTES = 340_000_000  # refused beyond: 500 MB less what the processes need besides
+PILLOW_MEGAPIXELS = 178  # beyond which Pillow opens nothing
 HERE_FILE_BYTES = 32_000_000
 HERE_SECONDS = 2.0  # of this thread, when the header has promised less
-APART_SECONDS = 8.0
+APART_SECONDS = 7.5
 HERE_SCANS = 256_000_000  # pixels times scans of a progressive JPEG
 HERE_TAG_BYTES = 32_000_000
 HERE_PROFILE_BYTES = 1 << 16
@@ -33,7 +34,7 @@ STORED = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2, "I;16N": 2}
 # Times these bytes that the decoder needs at its peak, measured with Pillow 12; 2 in other formats.
 TIMES = {"PNG": 1.1, "BMP": 1.1, "DIB": 1.1, "TIFF": 1.1, "TGA": 1.1, "PPM": 1.1}
 NAMES = {"JPEG2000": "JPEG 2000", "MPO": "JPEG"}
-INNER = ("ICO", "ICNS")  # their header does not say how large the pictures inside are
+INNER = (b"\0\0\1\0", b"icns")  # icons: Pillow decodes the pictures inside on opening, whatever their size
 PLAIN_TIFF = ("raw", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "packbits", "tiff_ccitt", "group3", "group4")
 
 
@@ -109,13 +110,13 @@ def plan(image: Image.Image, file: BinaryIO, name: str, here: bool) -> None:
 def too_large(name: str, pixels: int, peak: float, kind: str) -> str:
     """The sentence for a picture that needs `peak` bytes."""
     limit = int(pixels * MOST_BYTES / peak / 1e6)
-    return f"{name} has {math.ceil(pixels / 1e6)} megapixels, but the most that can be decoded of a {kind} file like it is {limit}."
+    return f"{name} has {math.ceil(pixels / 1e6)} megapixels, but the limit for {kind} files like it is {limit}."
 
 
 def _plain(image: Image.Image, file: BinaryIO) -> Cost:
     kind = NAMES.get(image.format, image.format or "picture")
     each = STORED.get(image.mode, 4) * TIMES.get(image.format, 2)
-    return Cost(image.width * image.height * each, kind, cheap=image.format not in INNER)
+    return Cost(image.width * image.height * each, kind)
 
 
 def _avif(image: Image.Image, file: BinaryIO) -> Cost:
@@ -144,7 +145,9 @@ def _webp(image: Image.Image, file: BinaryIO) -> Cost:
     pixels, whole = image.width * image.height, 2 * size_of(file)
     if not needs_opencv(image):
         return Cost(pixels * 16.5 + whole, "WebP")
-    return Cost(pixels * (7.3 if image.mode == "RGB" else 8.3) + whole, "WebP")
+    file.seek(0)
+    each = 6.4 if b"VP8 " in file.read(1 << 16) else 7.6  # lossy or lossless
+    return Cost(pixels * (each if image.mode == "RGB" else each + 1) + whole, "WebP")
 
 
 def needs_opencv(image: Image.Image) -> bool:
@@ -231,6 +234,10 @@ def _tiff(image: Image.Image, file: BinaryIO) -> Cost:
 
 def has_heavy_tags(data: bytes) -> bool:
     """True where EXIF tags claim more than `HERE_TAG_BYTES` in all: they may name the same bytes a thousand times, and are copied."""
+    if data[:4] in (b"II*\0", b"MM\0*"):  # a TIFF, whose tags are metered as they are read
+        return False
+    if b"II+\0" in data or b"MM\0+" in data:  # with 64-bit sizes, which no camera writes
+        return True
     starts = [match.start() for match in re.finditer(rb"II\*\0|MM\0\*", data)]
     return len(starts) > 64 or sum(_tag_bytes(data, start) for start in starts) > HERE_TAG_BYTES
 

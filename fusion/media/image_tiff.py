@@ -21,7 +21,7 @@ MIN_IS_WHITE, GREY, RGB, CMYK, YCBCR = 0, 1, 2, 5, 6
 COLOURS = {MIN_IS_WHITE: 1, GREY: 1, RGB: 3, CMYK: 4, YCBCR: 3}  # samples of a pixel, alpha not counted
 MODES = {(1, False): "L", (1, True): "LA", (3, False): "RGB", (3, True): "RGBA", (4, False): "CMYK"}
 WORDS = {0: "grey (white is zero)", 1: "grey", 2: "RGB", 3: "palette", 4: "mask", 5: "CMYK", 6: "YCbCr", 8: "Lab", 9: "Lab", 10: "Lab"}
-UNITS = {1: "", 2: "signed ", 3: "float ", 4: "", 5: "complex ", 6: "complex "}
+UNITS = {1: "", 2: "signed ", 3: "float ", 4: ""}  # by the tag SampleFormat; complex numbers are no picture
 ASSOCIATED, UNASSOCIATED = 1, 2  # alpha that has been multiplied into the colours, or not
 
 
@@ -40,7 +40,8 @@ class Layout:
     @property
     def words(self) -> str:
         bits = "/".join(map(str, sorted(set(self.bits))))
-        return f"{bits}-bit {UNITS.get(self.number, '')}{WORDS.get(self.photometric, 'unknown colours')}{', planar' if self.planar else ''}"
+        number, colours = UNITS.get(self.number, "complex "), WORDS.get(self.photometric, "unknown colours")
+        return f"{bits}-bit {number}{colours}{', planar' if self.planar else ''}"
 
 
 def layout_of(tags: TiffImagePlugin.ImageFileDirectory_v2) -> Layout:
@@ -59,15 +60,22 @@ def layout_of(tags: TiffImagePlugin.ImageFileDirectory_v2) -> Layout:
 def read_layout(file: BinaryIO) -> Layout | None:
     """The layout of a TIFF that Pillow does not open; None where it is no TIFF or its tags are broken."""
     try:
-        file.seek(0)
-        tags = TiffImagePlugin.ImageFileDirectory_v2(file.read(8))
-        file.seek(tags.next)
-        tags.load(file)
-        return layout_of(tags)
+        return layout_of(_read_tags(file))
     except (TooCostly, MemoryError):
         raise
     except Exception:
         return None
+
+
+def _read_tags(file: BinaryIO) -> TiffImagePlugin.ImageFileDirectory_v2:
+    file.seek(0)
+    head = file.read(8)
+    if 43 in head[2:4]:  # BigTIFF
+        head += file.read(8)
+    tags = TiffImagePlugin.ImageFileDirectory_v2(head)
+    file.seek(tags.next)
+    tags.load(file)
+    return tags
 
 
 def is_unusual(layout: Layout) -> bool:
@@ -103,7 +111,7 @@ def check_layout(name: str, layout: Layout) -> None:
     colours = COLOURS.get(layout.photometric)
     if layout.samples > 4 and (colours is None or layout.samples > colours + len(layout.extra)):
         raise MediaError(f"{name} has {layout.samples} channels, but an image has 1 (grey), 3 (colour) or 4.")
-    if colours is None or layout.samples < colours or max(layout.bits) > 64:
+    if colours is None or layout.samples < colours or max(layout.bits) > 64 or layout.number not in UNITS:
         raise unreadable(name, layout)
 
 
@@ -179,10 +187,7 @@ def _by_opencv(file: BinaryIO, name: str, layout: Layout) -> np.ndarray | None:
 
 
 def _opencv_size(file: BinaryIO) -> tuple[int, int, int]:
-    file.seek(0)
-    tags = TiffImagePlugin.ImageFileDirectory_v2(file.read(8))
-    file.seek(tags.next)
-    tags.load(file)
+    tags = _read_tags(file)
     return int(tags.get(TiffImagePlugin.IMAGELENGTH, 0)), int(tags.get(TiffImagePlugin.IMAGEWIDTH, 0)), 1
 
 

@@ -250,6 +250,26 @@ def test_times_that_begin_later_than_zero(container, codec):
     assert not loaded.notes
 
 
+def test_sound_that_begins_long_before_the_pictures_is_read_to_the_end_of_the_clip():
+    loaded = media.load("video", recording("matroska", "flac", [(0.0, 40.0)], pictures=5.0))
+    clip = check_clip(loaded)
+    assert clip.audio.seconds == 30
+    assert beeps(clip.audio.samples) == pytest.approx([15.0], abs=0.03)
+
+
+@pytest.mark.parametrize("pictures", [0.0, 4.0])
+def test_sound_that_lies_outside_of_the_clip_is_left_out(pictures):
+    sound = [(0.0, 2.0)] if pictures else [(40.0, 1.0)]
+    assert check_clip(media.load("video", recording("matroska", "flac", sound, pictures))).audio is None
+
+
+def test_frames_that_were_dropped_while_recording_are_no_damage():
+    """AVI counts frames: where one is missing, an empty packet stands for it."""
+    loaded = media.load("video", clip_file("avi", "mpeg4", ramp(4), times=[0, 100, 500, 600]))
+    np.testing.assert_allclose(check_clip(loaded).times, [0, 0.1, 0.5, 0.6], atol=0.01)
+    assert not any("damaged" in note for note in loaded.notes)
+
+
 def test_two_mp3s_of_other_rates_glued_together_are_read_whole():
     parts = [sound_file("mp3", "libmp3lame", rate, tone(rate, 2.0, hertz)) for rate, hertz in ((44_100, 440), (22_050, 880))]
     for pair in (parts, parts[::-1]):
