@@ -4,6 +4,8 @@
     python -m fusion train --task digits --strategy late --data DIR
     python -m fusion evaluate --task digits --data DIR [--json]
     python -m fusion bench [--json] [--quick] [--reference] [--out FILE]
+    python -m fusion bench --page [--url URL] [--json]
+    python -m fusion bench --visitors 50 --minutes 10 [--url URL] [--json]
     python -m fusion download --task digits --data DIR
 
 `predict --json` writes one object to stdout, and whatever else there is to say goes to stderr:
@@ -58,9 +60,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = vars(build_parser().parse_args(argv))
     command = arguments.pop("command")
     try:
-        command(**arguments)
+        code = command(**arguments)
         sys.stdout.flush()
-        return 0
+        return code or 0
     except FusionError as error:
         print(error, file=sys.stderr)
         return 2
@@ -165,19 +167,33 @@ def evaluate(data: str | None, as_json: bool, **options: Any) -> None:
         print("\n".join(aligned(leaves(report))))
 
 
-def bench(as_json: bool, **options: Any) -> None:
-    """Measures what strategies, encoders, comparing and starting cost on this machine's CPU."""
-    with redirect_stdout(sys.stderr):
-        from fusion.benchmark import bench
+def bench(as_json: bool, page: bool, visitors: int | None, minutes: float, url: str | None, pid: int | None, **options: Any) -> int:
+    """Measures what strategies, encoders, comparing and starting cost on this machine's CPU; or the page, in a browser or under load.
 
-        report = plain(bench.run(**options))
+    With --visitors the exit code is 1 where an answer was wrong or missing.
+    """
+    with redirect_stdout(sys.stderr):
+        if page:
+            from fusion.benchmark import page_bench as measure
+
+            report = plain(measure.run(url, out=options["out"]))
+        elif visitors:
+            from fusion.benchmark import load_test as measure
+
+            report = plain(measure.run(visitors, minutes, url, pid, out=options["out"]))
+        else:
+            from fusion.benchmark import bench as measure
+
+            report = plain(measure.run(**options))
+    code = int(bool(report.get("wrong") or report.get("errors") or report.get("answers") == 0))
     if as_json:
         print(json.dumps(report, ensure_ascii=False, indent=2, allow_nan=False))
-        return
-    for sentence, rows in bench.tables(report):
+        return code
+    for sentence, rows in measure.tables(report):
         columns = enumerate(zip(*rows, strict=True))
         numbers = [n for n, (_, *cells) in columns if all(cell[:1].isdigit() for cell in cells if cell)]
         print("\n".join([sentence, *aligned(rows, numbers), ""]))
+    return code
 
 
 def download(task: str, data: str | None) -> None:
@@ -295,6 +311,11 @@ def _add_bench(commands: Any) -> None:
     parser.set_defaults(command=bench)
     parser.add_argument("--quick", action="store_true", help="few rounds and no start of the page, for a first look")
     parser.add_argument("--reference", action="store_true", help="also time MulT, implemented anew from its paper")
+    parser.add_argument("--page", action="store_true", help="measure the page instead, from an act to the drawn result, in Chromium")
+    parser.add_argument("--visitors", type=_positive, metavar="N", help="measure the page instead, with so many visitors at once")
+    parser.add_argument("--minutes", type=float, default=10.0, help="how long the visitors stay; 10 if not given")
+    parser.add_argument("--url", help="of a page that is served already; without it one is started for --page and --visitors")
+    parser.add_argument("--pid", type=_positive, help="process of the page at --url, on this machine, whose memory is to be watched")
     parser.add_argument("--out", metavar="FILE", help="file that the report goes to as JSON")
     parser.add_argument("--json", dest="as_json", action="store_true", help="write the report as JSON")
 

@@ -117,9 +117,9 @@ class EncodedCache:
             self._values.move_to_end(key)
             return self._values[key][0]
 
-    def put(self, key: Hashable, value: Any) -> None:
-        """Keeps a value, unless it is larger than the whole memory."""
-        size = size_of(value)
+    def put(self, key: Hashable, value: Any, size: int | None = None) -> None:
+        """Keeps a value, unless it is larger than the whole memory; `size` in bytes, where the caller knows it."""
+        size = size_of(value) if size is None else size
         with self._lock:
             if key in self._values:
                 self.bytes -= self._values.pop(key)[1]
@@ -130,10 +130,10 @@ class EncodedCache:
             while self.bytes > self.limit:
                 self.bytes -= self._values.popitem(last=False)[1][1]
 
-    def remember(self, key: Hashable, make: Callable[[], Any]) -> Any:
+    def remember(self, key: Hashable, make: Callable[[], Any], measure: Callable[[Any], int] = size_of) -> Any:
         """The value of `make()`, which is called only where the value is not there; who asks meanwhile waits for the same call.
 
-        A key of None is not remembered. An error is passed on and nothing is kept.
+        A key of None is not remembered. An error is passed on and nothing is kept. `measure` says how many bytes a value holds.
         """
         if key is None:
             return make()
@@ -147,7 +147,7 @@ class EncodedCache:
             if found is None:
                 try:
                     found = make()
-                    self.put(key, found)
+                    self.put(key, found, measure(found))
                 finally:
                     with self._lock:
                         self._making.pop(key, None)

@@ -54,6 +54,21 @@ def written_whole(path: Path) -> Iterator[Path]:
             part.unlink()
 
 
+def require_folder(folder: Path) -> None:
+    """Makes a folder and tries it, before hours of work whose result could not be written there.
+
+    Raises:
+        FusionError: nothing can be written there, in one sentence.
+    """
+    probe = folder / f".{uuid.uuid4().hex[:12]}.part"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise FusionError(f"Nothing can be written to {_named(folder)}: {_reason(error)}.") from error
+
+
 def save_text(path: Path, text: str) -> None:
     with written_whole(path) as part:
         part.write_text(text, "utf-8")

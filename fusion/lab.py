@@ -25,7 +25,7 @@ from fusion.model import Fused, FusionModel, present_mask
 from fusion.strategies import STRATEGIES, Unimodal
 from fusion.tasks import Task, find_task
 from fusion.tasks.corruptions import corrupt
-from fusion.types import Features, FusionError, Layout, Medium, Prediction, Seen
+from fusion.types import Features, FusionError, Medium, Prediction, Seen
 
 Inputs = Mapping[str, Any]
 
@@ -47,7 +47,7 @@ class Encoded:
     """Inputs after the encoders: everything that strategies and views need, computed once.
 
     media    {modality: medium as the encoders got it, after corruption}
-    notes    one sentence for each thing that was trimmed, scaled or assumed
+    notes    one sentence for each thing that was trimmed, scaled, assumed or not read
     keys     {modality: what its features are remembered by}; None where they are not remembered
     """
 
@@ -116,6 +116,10 @@ class Lab:
         Raises:
             FusionError: one sentence for a person: nothing given, an unknown modality, a medium that cannot be read.
         """
+        return self.encode_media(self.load(inputs, severity, cache), cache)
+
+    def load(self, inputs: Inputs, severity: Mapping[str, int] | None = None, cache: EncodedCache | None = None) -> Encoded:
+        """The first half of `encode`: media, decoded and corrupted, without features."""
         severity = severity or {}
         self._check_inputs(inputs, severity)
         found = Encoded({}, (), {}, {}, {})
@@ -127,16 +131,22 @@ class Lab:
                 notes.append(self.unavailable[m])
                 continue
             source, level = None if cache is None else source_key(self.task.kinds[m], inputs[m]), severity.get(m, 0)
-            medium, said = self._load(m, inputs[m], level, cache, source)
+            found.media[m], said = self._load(m, inputs[m], level, cache, source)
             if source is not None and cache is not None:
                 found.keys[m] = ("features", m, source, level, cache.number(self.encoders[m]))
-            encoded = remember(cache, found.keys.get(m), lambda m=m, medium=medium: self._encode(m, medium))
-            found.media[m] = medium
-            found.prepared[m], found.features[m], found.seconds[m] = encoded
             notes += said
         if not found.media:  # no encoder that is there reads what was given
             raise FusionError(notes[0])
-        return replace(found, notes=tuple(notes))
+        return replace(found, notes=tuple(dict.fromkeys(notes)))
+
+    def encode_media(self, loaded: Encoded, cache: EncodedCache | None = None) -> Encoded:
+        """The second half of `encode`: what `load` gave, with features."""
+        found = replace(loaded, prepared={}, features={}, seconds={})
+        for m, medium in loaded.media.items():
+            encoded = remember(cache, loaded.keys.get(m), lambda m=m, medium=medium: self._encode(m, medium))
+            found.prepared[m], found.features[m], found.seconds[m] = encoded
+        unread = [note for prepared in found.prepared.values() for note in prepared.notes]
+        return replace(found, notes=tuple(dict.fromkeys((*loaded.notes, *unread))))
 
     def predict(self, inputs: Inputs | Encoded, strategy: str = "cross_attention") -> Prediction:
         """The answer of one strategy, with its attention and the effect of leaving each modality out."""
@@ -164,20 +174,20 @@ class Lab:
             raise FusionError(
                 f"Input {given.index([]) + 1} has no {' or '.join(model.strategy.modalities)} for {self.describe(strategy).title}."
             )
-        features, layouts = {}, [dict[str, Layout]() for _ in loaded]
+        features, prepared_of = {}, [dict[str, Prepared]() for _ in loaded]
         for m in model.strategy.modalities:
             rows = [i for i, media_of in enumerate(loaded) if m in media_of]
             if rows:
                 prepared = [self.encoders[m].prepare(loaded[i][m]) for i in rows]
                 features[m] = _spread(self._features(m, prepared), rows, len(loaded))
                 for i, p in zip(rows, prepared, strict=True):
-                    layouts[i][m] = p.layout
+                    prepared_of[i][m] = p
         found = []
-        for i, (names, places) in enumerate(zip(given, layouts, strict=True)):
+        for i, (names, ready) in enumerate(zip(given, prepared_of, strict=True)):
             start = time.perf_counter()
             row = {m: _rows(features[m], torch.tensor([i], device=self.device)) for m in names}
             fused, subsets = self._fuse(model, row, names)
-            found.append(self._prediction(strategy, fused, names, subsets, places, time.perf_counter() - start))
+            found.append(self._prediction(strategy, fused, names, subsets, ready, time.perf_counter() - start))
         return found
 
     def see(self, inputs: Inputs | Encoded, cache: EncodedCache | None = None) -> dict[str, Seen]:
@@ -237,10 +247,10 @@ class Lab:
         return Features(*parts, layout=tuple(p.layout for p in prepared))
 
     def _predict(self, encoded: Encoded, strategy: str, given: list[str]) -> Prediction:
-        model, layouts = self.models[strategy], {m: encoded.prepared[m].layout for m in given}
+        model, ready = self.models[strategy], {m: encoded.prepared[m] for m in given}
         start = time.perf_counter()
         fused, subsets = self._fuse(model, {m: encoded.features[m] for m in given}, given, need_attention=True)
-        return self._prediction(strategy, fused, given, subsets, layouts, time.perf_counter() - start)
+        return self._prediction(strategy, fused, given, subsets, ready, time.perf_counter() - start)
 
     def _fuse(
         self, model: FusionModel, features: dict[str, Features], given: list[str], need_attention: bool = False
@@ -252,7 +262,7 @@ class Lab:
         return fused, dict(zip(subsets, fused.logits.softmax(-1).cpu().numpy(), strict=True))
 
     def _prediction(self, name: str, fused: Fused, given: list[str], subsets: dict[tuple[str, ...], np.ndarray],
-                    layouts: dict[str, Layout], seconds: float) -> Prediction:  # fmt: skip
+                    prepared: dict[str, Prepared], seconds: float) -> Prediction:  # fmt: skip
         """Row 0 of `fused`, for a person to read."""
         output, probs = fused.output, subsets[tuple(given)]
         best, order = int(probs.argmax()), self.models[name].strategy.modalities
@@ -272,9 +282,10 @@ class Lab:
         if fused.place is not None and where and where.image in given and len(given) > 1:
             found = float(fused.place.found[0].sigmoid())
             if found >= 0.5:
-                box = _on_picture(fused.place.box[0].tolist(), layouts[where.image])
+                box = _on_picture(fused.place.box[0].tolist(), prepared[where.image].extent)
                 mask = fused.place.mask[0].sigmoid().cpu().numpy()
         known = None if self.thresholds[name] is None else self._knows(name, subsets, tuple(given))
+        layouts = {m: p.layout for m, p in prepared.items()}
         return Prediction(self.labels[best], self._named(probs), weights, contributions, votes, attention, layouts,
                           box, seconds, subsets, auxiliary, mask, found, known)  # fmt: skip
 
@@ -340,10 +351,9 @@ def _rows(features: Features, index: Tensor) -> Features:
     return Features(features.tokens[index], features.mask[index], features.pooled[index], features.weights[index])
 
 
-def _on_picture(box: list[float], layout: Layout) -> tuple[float, float, float, float]:
+def _on_picture(box: list[float], extent: tuple[float, ...]) -> tuple[float, float, float, float]:
     """A box on the square that the encoder read, as a box on the picture, cut at its border."""
-    x0, y0 = layout.places[:, :2].min(0)
-    x1, y1 = layout.places[:, 2:].max(0)
+    x0, y0, x1, y1 = extent
     at = (x0 + box[0] * (x1 - x0), y0 + box[1] * (y1 - y0), x0 + box[2] * (x1 - x0), y0 + box[3] * (y1 - y0))
     return tuple(float(min(max(v, 0.0), 1.0)) for v in at)
 

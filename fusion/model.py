@@ -27,6 +27,7 @@ from fusion.strategies import STRATEGIES, Strategy, Unimodal
 from fusion.tasks import Task
 from fusion.types import Features, FusionError, FusionOutput
 
+SHIFT_NUMBERS = {"image": 2, "audio": 1, "video": 3}  # of `EncoderConfig.shift`, where there is one
 Batch = dict[str, tuple[Tensor, Tensor]]  # {modality: (values, mask)} as `fusion.encoders.collate` makes them
 
 
@@ -126,7 +127,9 @@ def load_encoder(folder: Path) -> Encoder:
     try:
         encoder = build_encoder(config)
         encoder.load_state_dict(state)
-        encoder.shift = config.shift
+        if len(config.shift) not in (0, SHIFT_NUMBERS.get(encoder.modality, 0)):
+            raise FusionError(f"The configuration in {folder.name} has a wrong value for shift.")
+        encoder.shift = tuple(float(value) for value in config.shift)
     except FusionError:
         raise
     except Exception as error:  # options of a wrong kind fail wherever they are first used

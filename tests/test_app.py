@@ -71,7 +71,9 @@ def test_a_folder_that_takes_no_uploads_is_one_sentence(tmp_path: Path) -> None:
     check_uploads(tmp_path / "new")
     assert list((tmp_path / "new").iterdir()) == []
     (tmp_path / "file").write_text("a file where a folder should be")
-    with pytest.raises(FusionError, match="Uploads cannot be kept in .*; the variable GRADIO_TEMP_DIR names another folder"):
+    with pytest.raises(
+        FusionError, match="no place for uploads, which the variable GRADIO_TEMP_DIR names: Nothing can be written to .*/file/uploads: "
+    ):
         check_uploads(tmp_path / "file" / "uploads")
 
 

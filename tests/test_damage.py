@@ -21,6 +21,7 @@ from fusion.files import SUMS, differences, forget_checksum, save_json
 from fusion.lab import Lab
 from fusion.library import FACTS, Library
 from fusion.loading import Parts, load_strategy
+from fusion.model import load_encoder
 from fusion.tasks import COMPACT, TASKS
 from fusion.types import MODALITIES, FusionError
 from fusion.ui.desk import Desks
@@ -205,6 +206,16 @@ def test_a_configuration_that_is_none(tmp_path: Path, text: str) -> None:
         with pytest.raises(FusionError) as caught:
             load_config(path, kind)
         assert one_sentence(str(caught.value)) and "config.json" in str(caught.value)
+
+
+@pytest.mark.parametrize("shift", [[0.1], [0.1, "x"], 3, None, [0.1, 0.2, 0.3]])
+def test_a_wrong_shift_of_an_encoder(home: Path, shift: object) -> None:
+    folder = home / "digits" / "encoders" / "image"
+    save_json(folder / "config.json", {"name": "image_cnn", "shift": shift})
+    with pytest.raises(FusionError, match="wrong value for shift"):
+        load_encoder(folder)
+    save_json(folder / "config.json", {"name": "image_cnn", "shift": [0.01, 0.02]})
+    assert load_encoder(folder).shift == (0.01, 0.02)
 
 
 def test_weights_of_another_encoder_are_not_taken_for_it(home: Path) -> None:

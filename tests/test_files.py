@@ -25,6 +25,7 @@ from fusion.files import (
     load_tensors,
     main,
     read_checksums,
+    require_folder,
     save_json,
     save_tensors,
     save_text,
@@ -86,6 +87,14 @@ def test_a_file_where_a_folder_should_be(tmp_path: Path) -> None:
             save_json(path, 1)
         with pytest.raises(FusionError, match="is missing."):
             load_json(path)
+
+
+def test_a_folder_is_tried_before_work_begins(tmp_path: Path) -> None:
+    require_folder(tmp_path / "new" / "deep")
+    assert list((tmp_path / "new" / "deep").iterdir()) == []
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FusionError, match="Nothing can be written to .*file/deep: there is a file where its folder should be."):
+        require_folder(tmp_path / "file" / "deep")
 
 
 def test_many_may_write_the_same_file(tmp_path: Path) -> None:

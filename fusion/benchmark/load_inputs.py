@@ -18,6 +18,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from fusion.benchmark.recorded import record_clip, record_picture, record_sound
+from fusion.encoded_cache import EncodedCache
 from fusion.lab import Encoded, Lab
 from fusion.tasks.digits import pen
 from fusion.tasks.digits.clips import bend
@@ -33,6 +34,7 @@ STRATEGY = "cross_attention"  # whose probabilities are compared
 SCENE_WORDS = ("a dog barks", "the cat sleeps", "a cow in the field", "a bird sings", "sheep graze", "the lion roars", "a frog croaks",
                "waves at the sea", "a fire burns", "a clock ticks", "rain falls", "a photo of nothing much")  # fmt: skip
 SHARES = {"text": 0.4, "image": 0.25, "audio": 0.2, "video": 0.15}  # how often an act changes which input
+KINDS = {"text": 30, "image": 12, "audio": 10, "video": 5}  # how many media of each modality there are; each visit stamps its files
 CORRUPTED = 0.2  # of the acts also move the slider
 
 
@@ -65,19 +67,21 @@ class Session:
 
 
 def sessions(labs: dict[str, Lab], seed: int = 0, acts: int = 6) -> Iterator[Session]:
-    """Endless visits, tasks in turn."""
-    rng = np.random.default_rng(seed)
+    """Endless visits, tasks in turn. Visitors share a few media of each kind, in other combinations."""
+    rng, cache = np.random.default_rng(seed), EncodedCache()
+    media = {task: {m: [make(n, rng) for n in range(KINDS[m])] for m, make in MAKERS[task].items()} for task in labs}
     for number, task in zip(itertools.count(), itertools.cycle(labs), strict=False):
-        yield make_session(labs[task], MAKERS[task], number, acts, rng)
+        yield make_session(labs[task], media[task], number // len(labs), acts, rng, cache)
 
 
-def make_session(lab: Lab, make: dict[str, Any], number: int, acts: int, rng: np.random.Generator) -> Session:
+def make_session(lab: Lab, media: dict[str, list[Given]], number: int, acts: int, rng: np.random.Generator, cache: EncodedCache) -> Session:
+    """One visit; its first media follow from its number, so that visitors beside one another have other answers."""
     session, encoded = Session(lab.task.name), Encoded({}, (), {}, {}, {})
-    for _ in range(acts):
+    for turn in range(acts):
         modality = str(rng.choice(list(SHARES), p=list(SHARES.values())))
-        given = make[modality](number, rng)
+        given = media[modality][(number + turn) % len(media[modality])]
         severity = int(rng.integers(1, 6)) if rng.random() < CORRUPTED else 0
-        part = lab.encode({modality: given.medium}, severity={modality: severity})
+        part = lab.encode({modality: given.medium}, severity={modality: severity}, cache=cache)
         encoded = replace(
             encoded, media=encoded.media | part.media, prepared=encoded.prepared | part.prepared, features=encoded.features | part.features
         )
@@ -169,4 +173,6 @@ def stamped(name: str, data: bytes, stamp: str) -> bytes:
         body = b"INFOICMT" + struct.pack("<I", len(comment)) + comment
         chunk = b"LIST" + struct.pack("<I", len(body)) + body
         return data[:4] + struct.pack("<I", len(data) - 8 + len(chunk)) + data[8:] + chunk
+    if name.endswith(".webm"):  # an element of nothing (Void), with its size in two bytes
+        return data + b"\xec" + struct.pack(">H", 0x4000 | len(stamp)) + stamp.encode()
     return data

@@ -9,6 +9,8 @@ grows in MB a minute, after the first fifth of the time.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 import os
 import socket
 import subprocess
@@ -26,6 +28,7 @@ from typing import Any
 
 import httpx
 import numpy as np
+import psutil
 
 from fusion.benchmark.load_inputs import MAKERS, STRATEGY, Act, Session, sessions, stamped
 from fusion.benchmark.load_visitor import Failed, PageDescription, Refused, Visitor, plain
@@ -49,6 +52,7 @@ class Tally:
     counts: Counter[str] = field(default_factory=Counter)
     examples: list[str] = field(default_factory=list)  # the first few things that went wrong
     memory: list[tuple[float, float]] = field(default_factory=list)  # seconds since the beginning, MB
+    processor: list[float] = field(default_factory=list)  # seconds that the server has computed, likewise
 
     def note(self, kind: str, what: str) -> None:
         self.counts[kind] += 1
@@ -56,18 +60,24 @@ class Tally:
             self.examples.append(f"{kind}: {what}")
 
 
-def run(visitors: int = 50, minutes: float = 10.0, url: str | None = None, pid: int | None = None, seed: int = 0) -> dict[str, Any]:
+def run(
+    visitors: int = 50, minutes: float = 10.0, url: str | None = None, pid: int | None = None, out: str | None = None, seed: int = 0
+) -> dict[str, Any]:
     """Measures and returns the report.
 
     Args:
         url: of a page that is served already; without it one is started here.
         pid: process of that page on this machine, whose memory is to be watched.
+        out: file that the report goes to as JSON.
     """
     labs = {task: Lab(task, "cpu") for task in TASKS}
     plans = list(islice(sessions(labs, seed), max(60, 2 * visitors)))
     with server(url) as (address, process):
         tally = asyncio.run(visit(address, plans, visitors, minutes * 60, pid or process))
-    return report(tally, visitors, minutes)
+    found = report(tally, visitors, minutes)
+    if out:
+        Path(out).write_text(json.dumps(found, indent=1) + "\n")
+    return found
 
 
 @contextmanager
@@ -181,13 +191,16 @@ def judge(outputs: dict[str, Any], act: Act, seconds: float, tally: Tally) -> No
 
 
 async def watch_memory(pid: int | None, tally: Tally) -> None:
-    """Notes the process's resident memory once a second."""
-    status = Path(f"/proc/{pid}/status")
-    while pid and status.exists():
-        line = next((line for line in status.read_text().splitlines() if line.startswith("VmRSS")), None)
-        if line:
-            tally.memory.append((time.perf_counter() - tally.began, int(line.split()[1]) / 1024))
-        await asyncio.sleep(1)
+    """Notes the server's resident memory and processor time once a second; the time includes that of its finished children."""
+    if pid is None:
+        return
+    with contextlib.suppress(psutil.Error):  # it has ended
+        process = psutil.Process(pid)
+        while True:
+            with process.oneshot():
+                tally.memory.append((time.perf_counter() - tally.began, process.memory_info().rss / 1e6))
+                tally.processor.append(sum(process.cpu_times()[:4]))
+            await asyncio.sleep(1)
 
 
 def slope(memory: list[tuple[float, float]]) -> float | None:
@@ -207,6 +220,7 @@ def percentiles(seconds: list[float]) -> dict[str, float]:
 def report(tally: Tally, visitors: int, minutes: float) -> dict[str, Any]:
     everything = [s for several in tally.seconds.values() for s in several]
     took = time.perf_counter() - tally.began
+    computed = tally.processor[-1] - tally.processor[0] if tally.processor else 0.0
     return {
         "command": f"python -m fusion bench --visitors {visitors} --minutes {minutes:g}",
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
@@ -218,15 +232,11 @@ def report(tally: Tally, visitors: int, minutes: float) -> dict[str, Any]:
         "errors": tally.counts["errors"],
         "refused": tally.counts["refused"],
         "by_input": {m: percentiles(several) for m, several in sorted(tally.seconds.items())},
+        "server_ms_per_answer": computed * 1000 / max(1, tally.counts["answers"]) if tally.processor else None,
         "memory_mb": [round(tally.memory[0][1]), round(tally.memory[-1][1])] if tally.memory else None,
         "memory_mb_per_minute": slope(tally.memory),
         "examples": tally.examples,
     }
-
-
-def failed(report: dict[str, Any]) -> bool:
-    """Whether an answer was wrong or missing."""
-    return bool(report["wrong"] or report["errors"] or not report["answers"])
 
 
 def tables(report: dict[str, Any]) -> list[tuple[str, list[list[str]]]]:

@@ -74,7 +74,11 @@ def encoder_card(modality: str, report: dict[str, Any], title: str) -> str:
         *none,
         "",
         *outside_lines(task, modality),
-        *(["## Traps in the data, and what was done", "", *[f"- {trap}" for trap in text.cautions[modality]], ""] if text.cautions[modality] else []),
+        *(
+            ["## Traps in the data, and what was done", "", *[f"- {trap}" for trap in text.cautions[modality]], ""]
+            if text.cautions[modality]
+            else []
+        ),
         "## Limits",
         "",
         text.limits[modality],

@@ -13,6 +13,7 @@ from typing import Any
 
 from fusion.cards.strategies import fill, percent
 from fusion.choice import encoder_folder, names_of
+from fusion.command import run_command
 from fusion.config import CHECKPOINTS
 from fusion.encoders import ENCODERS, FixedEncoder
 from fusion.library import Library
@@ -122,4 +123,4 @@ def write(checkpoints: Path = CHECKPOINTS) -> None:
 
 
 if __name__ == "__main__":
-    write()
+    run_command(write, __doc__)

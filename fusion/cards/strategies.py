@@ -11,6 +11,7 @@ from typing import Any
 
 from fusion.cards import distilled
 from fusion.cards.intervals import wilson
+from fusion.command import run_command
 from fusion.config import CHECKPOINTS
 from fusion.encoders import ENCODERS
 from fusion.files import load_json
@@ -44,7 +45,11 @@ def probe_lines(facts: dict[str, Any]) -> list[str]:
 def encoder_card(modality: str, report: dict[str, Any], facts: dict[str, Any] | None = None) -> str:
     task = TASKS[report["task"]]
     text = task.card
-    rows = [f"| {text.test_sets[k]} | {percent(v['accuracy'])} | {v['samples']} |" for k, v in report["single"].items() if k.startswith(modality)]
+    rows = [
+        f"| {text.test_sets[k]} | {percent(v['accuracy'])} | {v['samples']} |"
+        for k, v in report["single"].items()
+        if k.startswith(modality)
+    ]
     lines = [
         f"# {modality.capitalize()} encoder of the task {task.name}",
         "",
@@ -355,6 +360,11 @@ def between(text: str, start: str, end: str, table: str) -> str:
     return f"{before}{start}\n{table}\n{end}{rest.split(end, 1)[1]}"
 
 
-if __name__ == "__main__":
+def write_all() -> None:
+    """The cards of every task that has a report."""
     for each in load_reports():
         write(each)
+
+
+if __name__ == "__main__":
+    run_command(write_all, __doc__)

@@ -13,7 +13,6 @@ Reference: Wortsman 2022 (WiSE-FT, robust fine-tuning by averaging weights).
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from fusion.command import run_command
 from fusion.config import CHECKPOINTS, EncoderConfig, TrainConfig
 from fusion.distill.averaging import average, kept
 from fusion.distill.pruning import ROWS, choose
@@ -163,4 +163,4 @@ def run(data: Path, yamnet: Path, home: Path = CHECKPOINTS / ScenesTask.name, co
 
 
 if __name__ == "__main__":
-    run(Path(sys.argv[1]), Path(sys.argv[2]))
+    run_command(run, __doc__, {"data": "folder of the data sets", "yamnet": "the file yamnet.tflite"})

@@ -9,7 +9,6 @@ the class of those that have one. Word pieces start as the teacher's own, brough
 from __future__ import annotations
 
 import hashlib
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from fusion.command import run_command
 from fusion.config import CHECKPOINTS, EncoderConfig, TrainConfig
 from fusion.distill.teachers import load_text_teacher, sentence_vectors
 from fusion.encoders import collate
@@ -204,4 +204,4 @@ def run(data: Path, home: Path = CHECKPOINTS / ScenesTask.name, config: TrainCon
 
 
 if __name__ == "__main__":
-    print(run(Path(sys.argv[1])))
+    run_command(run, __doc__, {"data": "folder of the data sets"})

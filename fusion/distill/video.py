@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from fusion.command import run_command
 from fusion.config import CHECKPOINTS, EncoderConfig
 from fusion.encoders.video_frames import VideoFrames
 from fusion.model import load_weights, save_weights
@@ -24,4 +25,4 @@ def run(home: Path = CHECKPOINTS / ScenesTask.name) -> None:
 
 
 if __name__ == "__main__":
-    run()
+    run_command(run, __doc__)

@@ -13,6 +13,7 @@ import torchaudio
 from torch import Tensor, nn
 
 from fusion.encoders.base import Encoder, Prepared
+from fusion.encoders.unread import sound_note
 from fusion.encoders.video_tcn import TemporalBlock
 from fusion.media.resample import resample
 from fusion.types import Audio, Layout, Panel
@@ -88,10 +89,11 @@ class AudioCNN(Encoder):
         edge = np.repeat(mel.min(0, keepdims=True), MARGIN, 0)
         mel = np.concatenate([edge, mel, edge])
         mel = mel[: len(mel) // STRIDE * STRIDE]  # at least 20 frames, so never none
-        offset, step = start - (MARGIN + 0.5) * HOP / RATE, STRIDE * HOP / RATE  # a frame's middle is a multiple of the hop
-        begin = offset - sum(self.shift) + np.arange(len(mel) // STRIDE) * step
+        offset, step = start - MARGIN * HOP / RATE, STRIDE * HOP / RATE
+        begin = offset - HOP / RATE / 2 - sum(self.shift) + np.arange(len(mel) // STRIDE) * step  # frames are centred on hops
         layout = Layout("seconds", np.column_stack([begin, begin + step]).astype(np.float32))
-        return Prepared(torch.from_numpy(mel), layout, (offset, offset + len(mel) * HOP / RATE))
+        notes = sound_note(start, start + len(samples) / RATE, medium.seconds)
+        return Prepared(torch.from_numpy(mel), layout, (offset, offset + len(mel) * HOP / RATE), notes)
 
     def tokenize(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         real = mask[..., None].to(values.dtype)  # (B, N, 1)

@@ -3,9 +3,9 @@
     shift = mean over stimuli of ( sum_t |d token_t|^2 middle_t / sum_t |d token_t|^2  -  place of the stimulus )
 
 The layers alone do not say it. Output i of a convolution of kernel 3, stride 2 and padding 1 is centred on input 2i, not on 2i + 1/2, so
-a stack of them should be late by almost half a cell; but trained filters lean to one side and make up for a part of it, or for all. So each
-encoder is measured with its own weights: shipped ones once (`EncoderConfig.shift`, beside the weights), backbones when they are loaded.
-A layout is moved back by the shift; what a network computes stays the same.
+a stack of them should be late by almost half a cell; but trained filters lean to one side and make up for a part of it, or for all. So
+each encoder is measured with the weights it has: shipped ones once, the result beside their weights (`EncoderConfig.shift`), pretrained
+backbones on loading. A layout is moved back by the shift; what a network computes stays the same.
 
 Reference: Luo 2016, Understanding the Effective Receptive Field in Deep Convolutional Neural Networks (it is not the theoretical one).
 """
@@ -27,6 +27,7 @@ SIDE, SPOT = 240, 10  # pixels of the pictures, and of the spot on them
 RATE, SECONDS, BURST = 16000, 2.0, 320  # of the sounds; samples of a burst
 PITCHES = (700.0, 2500.0)  # Hz: tokens are compared between two bursts, so that loudness does not count
 FRAMES, RATE_OF_FRAMES = 48, 24  # of the clips; per second
+AT_ONCE = 16  # media in a batch: pictures of large networks would fill the memory
 
 
 def measure_shift(encoder: Encoder, count: int = 64) -> tuple[float, ...]:
@@ -42,7 +43,7 @@ def measure_shift(encoder: Encoder, count: int = 64) -> tuple[float, ...]:
     return tuple(round(value, 3) for value in found)
 
 
-def picture_shift(prepare: Prepare, tokens: Tokens, count: int = 16) -> tuple[float, float]:
+def picture_shift(prepare: Prepare, tokens: Tokens, count: int = 16) -> tuple[float, ...]:
     """To the right and down, in cells: `count` dark spots on a light picture, and as many light ones on a dark one."""
     found, starts = [], spots(count)
     for light in (False, True):
@@ -50,22 +51,22 @@ def picture_shift(prepare: Prepare, tokens: Tokens, count: int = 16) -> tuple[fl
         places, change = _changes(prepare, tokens, [base, *(spotted(base, x, y, light) for x, y in starts)])
         middle, size = (places[:, :2] + places[:, 2:]) / 2, places[0, 2:] - places[0, :2]
         found.append((change @ middle - (starts + SPOT / 2) / SIDE) / size)
-    x, y = np.concatenate(found).mean(0)
-    return float(x), float(y)
+    return _mean(np.concatenate(found))
 
 
-def sound_shift(prepare: Prepare, tokens: Tokens, count: int = 40) -> tuple[float]:
+def sound_shift(prepare: Prepare, tokens: Tokens, count: int = 40) -> tuple[float, ...]:
     """Seconds by which the strongest token is late: short bursts of one pitch or another in faint noise."""
     noise = np.random.default_rng(0).normal(0, 0.01, int(RATE * SECONDS)).astype(np.float32)
-    late = []
-    for moment in 0.25 * SECONDS + 0.5 * SECONDS * (np.arange(count) + 0.5) / count:
-        start = int(moment * RATE)
-        places, change = _changes(prepare, tokens, [Audio(RATE, burst(noise, start, pitch)) for pitch in PITCHES], power=1)
-        late.append(places[change[0].argmax()].mean() - (start + BURST / 2) / RATE)
-    return (float(np.mean(late)),)
+    starts = (RATE * SECONDS * (0.25 + 0.5 * (np.arange(count) + 0.5) / count)).astype(int)
+    prepared = [prepare(Audio(RATE, burst(noise, start, pitch))) for pitch in PITCHES for start in starts]
+    places = np.asarray(prepared[0].layout.places, np.float64)
+    low, high = _tokens_of(prepared, tokens).reshape(len(PITCHES), count, len(places), -1)
+    change = np.abs(high - low).sum(2)  # (N, T)
+    strongest = np.where(change.any(1), places.mean(1)[change.argmax(1)], np.nan)
+    return _mean((strongest - (starts + BURST / 2) / RATE)[:, None])
 
 
-def clip_shift(prepare: Prepare, tokens: Tokens, count: int = 12) -> tuple[float, float, float]:
+def clip_shift(prepare: Prepare, tokens: Tokens, count: int = 12) -> tuple[float, ...]:
     """Later in time, in steps from one token to the next; to the right and down, in cells: spots that flash for a sixth of the clip."""
     base, times = corners(False), np.arange(FRAMES) / RATE_OF_FRAMES
     starts, length = spots(count), FRAMES // 6
@@ -79,14 +80,17 @@ def clip_shift(prepare: Prepare, tokens: Tokens, count: int = 12) -> tuple[float
     moments = np.unique(places[:, 0])
     late = (change @ places[:, 0] - (firsts + (length - 1) / 2) / RATE_OF_FRAMES) / np.diff(moments).mean()
     middle, size = (places[:, 1:3] + places[:, 3:]) / 2, places[0, 3:] - places[0, 1:3]
-    x, y = ((change @ middle - (starts + SPOT / 2) / SIDE) / size).mean(0)
-    return float(late.mean()), float(x), float(y)
+    aside = (change @ middle - (starts + SPOT / 2) / SIDE) / size
+    return _mean(np.column_stack([late, aside]))
 
 
 def spots(count: int) -> np.ndarray:
-    """Left and upper ends (count, 2) of spots in the middle half of the picture, each with its mirror image: no side is preferred."""
-    half = np.random.default_rng(0).integers(SIDE // 4, 3 * SIDE // 4, (count // 2, 2))
-    return np.concatenate([half, SIDE - SPOT - half])
+    """Left and upper ends (count, 2) of spots in the middle half of the picture: evenly along it and along its height, in another order.
+
+    So they lie in every part of a cell, whatever the grid, and no side is preferred.
+    """
+    ends = np.round(SIDE / 4 + (SIDE / 2 - SPOT) * (np.arange(count) + 0.5) / count).astype(int)
+    return np.stack([ends, np.random.default_rng(0).permutation(ends)], 1)
 
 
 MEASURES = {"image": picture_shift, "audio": sound_shift, "video": clip_shift}
@@ -113,11 +117,26 @@ def burst(noise: np.ndarray, start: int, pitch: float) -> np.ndarray:
     return found
 
 
-def _changes(prepare: Prepare, tokens: Tokens, media: list[Medium], power: int = 2) -> tuple[np.ndarray, np.ndarray]:
-    """Places (T, k) of the first medium's tokens, and each other medium's shares (N, T) of the change |d token|^power from the first."""
+def _changes(prepare: Prepare, tokens: Tokens, media: list[Medium]) -> tuple[np.ndarray, np.ndarray]:
+    """Places (T, k) of the first medium's tokens, and each other medium's shares (N, T) of the squared change from the first.
+
+    Shares are not a number where nothing changed: such a medium does not count.
+    """
     prepared = [prepare(medium) for medium in media]
-    places = np.asarray(prepared[0].layout.places, np.float64)
+    found = _tokens_of(prepared, tokens)
+    change = np.square(found[1:] - found[0]).sum(2)
+    total = change.sum(1, keepdims=True)
+    return np.asarray(prepared[0].layout.places, np.float64), np.divide(change, total, out=np.full_like(change, np.nan), where=total > 0)
+
+
+def _tokens_of(prepared: list[Prepared], tokens: Tokens) -> np.ndarray:
+    """Tokens (N, T, F) of media that have as many of them as the first; networks see a few at a time."""
     with torch.inference_mode():
-        found = tokens(*collate(prepared))[:, : len(places)].double().cpu().numpy()
-    change = (np.abs(found[1:] - found[0]) ** power).sum(2)
-    return places, change / np.maximum(change.sum(1, keepdims=True), 1e-30)
+        found = torch.cat([tokens(*collate(prepared[i : i + AT_ONCE])) for i in range(0, len(prepared), AT_ONCE)])
+    return found[:, : len(prepared[0].layout.places)].double().cpu().numpy()
+
+
+def _mean(found: np.ndarray) -> tuple[float, ...]:
+    """The mean (k,) of the rows (N, k) that are numbers; zero where none is."""
+    kept = found[np.isfinite(found).all(1)]
+    return tuple(map(float, kept.mean(0))) if len(kept) else (0.0,) * found.shape[1]

@@ -19,6 +19,7 @@ from torchvision.ops import Conv2dNormActivation
 from fusion.encoders.base import Prepared, TrunkEncoder, collate
 from fusion.encoders.concepts import Groups, LearnedReading, NamedConcepts, as_lists
 from fusion.encoders.image_cnn import grid_layout, strongest_channels
+from fusion.encoders.unread import picture_note
 from fusion.types import Layout, Panel
 
 SIZE, STRIDE, LONGEST_SIDE = 224, 32, 1.6
@@ -133,7 +134,7 @@ class ImageEfficientNet(TrunkEncoder):
 
     def prepare(self, medium: np.ndarray) -> Prepared:
         small, extent = square(medium, self.size)
-        return Prepared(standardised(small), grid_layout(extent, self.grid, self.grid, self.shift), extent)
+        return Prepared(standardised(small), grid_layout(extent, self.grid, self.grid, self.shift), extent, picture_note(extent))
 
     def hidden(self, values: Tensor) -> Tensor:
         """The trunk's last maps as tokens (B, 49, 1280), before anything that was trained with the task's labels."""

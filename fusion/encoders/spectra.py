@@ -20,6 +20,7 @@ from torch import Tensor
 from fusion.encoders.audio_cnn import HOP, RATE, STRIDE, WINDOW, loudest
 from fusion.encoders.base import Prepared
 from fusion.encoders.fixed import FixedEncoder
+from fusion.encoders.unread import sound_note
 from fusion.types import Audio, Layout
 
 MOMENTS = 6
@@ -56,16 +57,16 @@ class SpectralEncoder(FixedEncoder):
 
     def prepare(self, medium: Audio) -> Prepared:
         samples, start = loudest(medium)
+        notes = sound_note(start, start + len(samples) / RATE, medium.seconds)
         samples = np.pad(samples, (0, max(0, 10 * HOP - len(samples)))).astype(np.float32)
         samples = samples / max(float(np.abs(samples).max()), 1e-4)
         frames = self.frames(samples)
         count = len(frames) // STRIDE * STRIDE
         values = np.concatenate([moments(samples, count), frames[:count]], 1).astype(np.float32)
         step = STRIDE * HOP / RATE
-        start -= HOP / RATE / 2  # a frame's middle is a multiple of the hop
-        begin = start + np.arange(count // STRIDE) * step
+        begin = start - HOP / RATE / 2 + np.arange(count // STRIDE) * step  # frames are centred on hops
         layout = Layout("seconds", np.column_stack([begin, begin + step]).astype(np.float32))
-        return Prepared(torch.from_numpy(values), layout, (start, start + count * HOP / RATE))
+        return Prepared(torch.from_numpy(values), layout, (start, start + count * HOP / RATE), notes)
 
     def describe(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         weights, frames = values[..., :MOMENTS].double(), values[..., MOMENTS:].double()  # double: a variance is a difference of squares

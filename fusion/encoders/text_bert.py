@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from fusion.encoders.base import Prepared, TrunkEncoder, collate
 from fusion.encoders.concepts import NamedConcepts
 from fusion.encoders.text_transformer import main_words
+from fusion.encoders.unread import text_note
 from fusion.types import Layout, Panel
 
 UNKNOWN, LONGEST = "[UNK]", 128  # word pieces read of a text
@@ -63,7 +64,8 @@ class TextBERT(TrunkEncoder):
     def prepare(self, medium: str) -> Prepared:
         found = self.reader.encode(medium)
         ids, spans = found.ids[:LONGEST] or [0], found.offsets[:LONGEST] or [(0, len(medium))]
-        return Prepared(torch.tensor(ids), Layout("characters", np.array(spans, np.float32)), (0.0, float(len(medium))))
+        notes = text_note(spans[-1][1], medium) if len(found.ids) > LONGEST else ()
+        return Prepared(torch.tensor(ids), Layout("characters", np.array(spans, np.float32)), (0.0, float(len(medium))), notes)
 
     def hidden(self, values: Tensor, mask: Tensor) -> Tensor:
         """What the network makes of the pieces (B, T, width), before anything that was trained with labels."""

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from fusion.encoders.base import Prepared, TrunkEncoder
 from fusion.encoders.concepts import Groups, LearnedReading, as_lists
 from fusion.encoders.image_efficientnet import WIDTH, build_concepts, build_trunk, concept_names, frames_layout, square, standardised
+from fusion.encoders.unread import frame_note
 from fusion.encoders.video_tcn import TemporalBlock, sample_times
 from fusion.types import Clip, Panel
 
@@ -45,7 +46,7 @@ class VideoFrames(TrunkEncoder):
         shown = {int(i): square(medium.frames[i], SIZE) for i in dict.fromkeys(index.tolist())}
         values = standardised(np.stack([shown[int(i)][0] for i in index]))  # (8, 3, 160, 160)
         extent = next(iter(shown.values()))[1]
-        return Prepared(values, frames_layout(medium.times[index], extent), extent)
+        return Prepared(values, frames_layout(medium.times[index], extent), extent, frame_note(extent))
 
     def hidden(self, values: Tensor) -> Tensor:
         """The mean of the trunk's last maps for each frame: (B, 8, 1280), before anything that was trained with the task's labels."""

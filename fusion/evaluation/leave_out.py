@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 
 from fusion.cards import strategies as cards
+from fusion.command import end_with_a_sentence
 from fusion.config import CHECKPOINTS, StrategyConfig
 from fusion.encoders import collate
 from fusion.files import load_json, save_json
@@ -57,9 +58,7 @@ def main() -> None:
         for group, media in groups.items():
             folder = (arguments.work or Path(scratch)) / group
             if not (folder / f"{modality}_only" / "model.safetensors").exists():
-                report(
-                    train_encoder(task, modality, arguments.data, folder, config, leave_out=group, fresh=False), f"without {group}"
-                )
+                report(train_encoder(task, modality, arguments.data, folder, config, leave_out=group, fresh=False), f"without {group}")
             result[group] = round(measure(task, modality, folder, media), 4)
             print(group, result[group], flush=True)
     mean = round(sum(result.values()) / len(result), 4)
@@ -73,4 +72,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    end_with_a_sentence(main)

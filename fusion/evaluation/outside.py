@@ -10,8 +10,6 @@ anything. Writes checkpoints/scenes/outside.json.
 
 from __future__ import annotations
 
-import json
-import sys
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +18,7 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
+from fusion.command import run_command
 from fusion.config import CHECKPOINTS
 from fusion.files import save_json
 from fusion.lab import Lab
@@ -75,4 +74,4 @@ def run(folder: Path, blind: Path | None = None, home: Path = CHECKPOINTS) -> di
 
 
 if __name__ == "__main__":
-    print(json.dumps(run(*map(Path, sys.argv[1:])), indent=1))
+    run_command(run, __doc__, {"folder": "files from elsewhere, in folders by class"}, {"blind": "likewise, collected when all was chosen"})

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from sklearn.metrics import recall_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from fusion.command import run_command
 from fusion.config import CHECKPOINTS
 from fusion.distill.teachers import YAMNet, image_maps, load_image_teacher, patches_of
 from fusion.encoders.audio_mobilenet import AudioMobileNet
@@ -136,4 +136,4 @@ def run(data: Path, yamnet: Path, home: Path = CHECKPOINTS / ScenesTask.name) ->
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    print(json.dumps(run(Path(sys.argv[1]), Path(sys.argv[2])), indent=1))
+    run_command(run, __doc__, {"data": "folder of the data sets", "yamnet": "the file yamnet.tflite"})

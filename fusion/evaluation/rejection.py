@@ -15,7 +15,6 @@ Reference: Hendrycks & Gimpel 2017 (maximum softmax probability as a baseline); 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import combinations
@@ -26,6 +25,7 @@ import torch
 from torch import Tensor
 from torchmetrics.functional.classification import binary_auroc
 
+from fusion.command import run_command
 from fusion.config import CHECKPOINTS, StrategyConfig, load_config, save_config
 from fusion.evaluation.measure import answer
 from fusion.lab import Lab
@@ -116,7 +116,10 @@ def calibrate(task: Task, data: Path, checkpoints: Path = CHECKPOINTS) -> dict[s
     return found
 
 
+def calibrate_all(data: Path) -> dict[str, dict[str, dict[str, float]]]:
+    """{task: what `calibrate` found} of every task whose answers may be "none of these"."""
+    return {task.name: calibrate(task, data) for task in TASKS.values() if task.heads.open_set}
+
+
 if __name__ == "__main__":
-    for each in TASKS.values():
-        if each.heads.open_set:
-            print(calibrate(each, Path(sys.argv[1])))
+    run_command(calibrate_all, __doc__, {"data": "folder of the data sets"})

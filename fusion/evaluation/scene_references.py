@@ -5,12 +5,11 @@ python -m fusion.evaluation.scene_references DIR        writes checkpoints/<task
 
 from __future__ import annotations
 
-import json
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 from fusion.choice import References
+from fusion.command import run_command
 from fusion.config import CHECKPOINTS
 from fusion.evaluation.evaluate import SEED, make_test_caches
 from fusion.files import save_json
@@ -43,7 +42,10 @@ def run(task: Task, data: Path, checkpoints: Path = CHECKPOINTS) -> dict[str, di
     return found
 
 
+def run_all(data: Path) -> dict[str, dict[str, dict[str, float]]]:
+    """{task: what `run` found} of every task whose encoders were distilled."""
+    return {task.name: run(task, data) for task in TASKS.values() if task.card.teachers}
+
+
 if __name__ == "__main__":
-    for each in TASKS.values():
-        if each.card.teachers:
-            print(json.dumps(run(each, Path(sys.argv[1])), indent=1))
+    run_command(run_all, __doc__, {"data": "folder of the data sets"})

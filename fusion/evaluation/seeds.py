@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from fusion.command import end_with_a_sentence
 from fusion.config import CHECKPOINTS
 from fusion.evaluation.evaluate import SEED, make_test_caches, say
 from fusion.evaluation.measure import Answers, answer, area, place_metrics, summary
@@ -24,6 +25,7 @@ from fusion.tasks import DEFAULT, Task, find_task
 from fusion.tasks.corruptions import SEVERITIES
 from fusion.training.features import FeatureCache
 from fusion.training.train import fill_cache, recipe_of, train_strategy
+from fusion.types import FusionError
 
 SMALL = tuple(n for n, kind in STRATEGIES.items() if kind.fuses != "tokens")
 
@@ -46,6 +48,8 @@ def figures(model: Any, task: Task, caches: dict[str, FeatureCache]) -> dict[str
 
 def run(data: Path, task: str, seeds: int, names: list[str], checkpoints: Path = CHECKPOINTS) -> dict[str, Any]:
     """Trains, measures and writes; strategies measured before keep their figures."""
+    if strays := [name for name in names if name not in STRATEGIES]:
+        raise FusionError(f"There is no strategy named {strays[0]!r}; there are {', '.join(STRATEGIES)}.")
     asked, home = find_task(task), checkpoints / task
     cache = fill_cache(asked, data, checkpoints, replace(recipe_of("late", asked), seed=0))
     caches = make_test_caches(asked, data, checkpoints, asked.measuring.samples, SEED)
@@ -78,4 +82,4 @@ if __name__ == "__main__":
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--strategies", default=",".join(SMALL))
     options = parser.parse_args()
-    run(options.data, options.task, options.seeds, options.strategies.split(","))
+    end_with_a_sentence(lambda: run(options.data, options.task, options.seeds, options.strategies.split(",")))

@@ -4,7 +4,8 @@
     media.load("image", "photo.jpg").medium       # (H, W, 3) uint8
     media.load("audio", (16000, samples)).notes   # what was trimmed, scaled or assumed, one sentence each
 
-Read on in image.py (pictures), container.py (files of sound and clips), sound.py, clip.py and source.py.
+Read on in image.py (pictures), container.py (files of sound and clips: tracks.py, budget.py, ending.py), sound.py (channels.py,
+resample.py), clip.py (frames.py, alpha.py, animation.py) and source.py.
 """
 
 from __future__ import annotations

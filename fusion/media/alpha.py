@@ -6,7 +6,8 @@ import numpy as np
 from av.video.format import VideoFormat
 from PIL import Image
 
-LIGHT = 0.8  # ink lighter than this would vanish on white
+from fusion.media.pixels import choose_ground
+
 SAMPLE_PIXELS = 1 << 18  # looked at to choose the ground
 
 
@@ -22,20 +23,12 @@ def scaled(picture: np.ndarray, width: int, height: int) -> np.ndarray:
     return np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BOX))
 
 
-def choose_ground(frames: np.ndarray) -> str:
-    """White, or black where the visible parts of (T, H, W, 4) are so light that white would hide them."""
-    step = max(1, round((frames[..., 0].size / SAMPLE_PIXELS) ** (1 / 3)))
-    small = frames[::step, ::step, ::step].astype(np.float32)
-    light = (small[..., :3] @ np.float32([0.299, 0.587, 0.114])) / 255
-    ink = small[..., 3]
-    return "black" if ink.any() and (light * ink).sum() > LIGHT * ink.sum() else "white"
-
-
 def opaque(frames: np.ndarray, name: str) -> tuple[np.ndarray, list[str]]:
     """Frames (T, H, W, 4) uint8 on a ground: (T, H, W, 3), and the note where anything shows through."""
     if all(frame[..., 3].min() == 255 for frame in frames):
         return np.ascontiguousarray(frames[..., :3]), []
-    ground = choose_ground(frames)
+    step = max(1, round((frames[..., 0].size / SAMPLE_PIXELS) ** (1 / 3)))
+    ground = choose_ground(frames[::step, ::step, ::step])
     base = Image.new("RGBA", frames.shape[2:0:-1], ground)
     laid = np.empty((*frames.shape[:3], 3), np.uint8)
     for source, target in zip(frames, laid, strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import warnings
 from typing import BinaryIO
@@ -15,6 +16,14 @@ from fusion.media.source import Loaded, MediaError
 from fusion.types import Clip
 
 MAX_PIXELS = 20_000_000  # of a frame: Pillow and its decoders hold five of them at a time
+
+
+def is_picture(file: BinaryIO) -> bool:
+    """Whether this is an AVIF file of one picture, which FFmpeg would read as a clip of one frame; its position is set to the beginning."""
+    file.seek(0)
+    head = file.read(12)
+    file.seek(0)
+    return head[4:] == b"ftypavif"
 
 
 def is_animation(file: BinaryIO) -> bool:
@@ -34,13 +43,24 @@ def load_animation(file: BinaryIO, name: str, budget: Budget) -> Loaded:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            image = Image.open(file, formats=["WEBP", "AVIF"])
+            image = Image.open(_with_alpha(file), formats=["WEBP", "AVIF"])
         except Image.DecompressionBombError as error:
             raise OverBudget from error
         except Exception as error:
             raise MediaError(f"{name} is an animated picture that is damaged, cut short or of an unknown variant.") from error
         with image:
             return _frames(image, name, budget)
+
+
+def _with_alpha(file: BinaryIO) -> BinaryIO:
+    """A WebP file that says it has alpha: encoders do not where no frame has, but what no frame covers is transparent as well."""
+    head = file.read(21)
+    file.seek(0)
+    if head[8:16] != b"WEBPVP8X" or head[20] & 16:
+        return file
+    data = bytearray(file.read())
+    data[20] |= 16
+    return io.BytesIO(data)
 
 
 def _frames(image: Image.Image, name: str, budget: Budget) -> Loaded:

@@ -29,8 +29,8 @@ from fusion.media.source import MediaError
 
 SECONDS = 10.0  # processor time one medium may cost
 MEGABYTES = 500.0  # resident memory one medium may cost, in this process and the child together
-RESERVE = 60.0  # of these, what this process may need: the answer, and what it held before
-POLL_SECONDS = 0.005
+RESERVE = 50.0  # of these, what this process may need: the answer, and what it held before
+POLL_SECONDS = 0.01
 WALL_FACTOR = 6  # a busy machine gives a child less than a processor; beyond this many times `seconds` it hangs
 MAX_ANSWER = 1 << 28  # bytes
 START = "from fusion.media.bounded import answer_request; answer_request()"
@@ -192,7 +192,7 @@ def _unpack(value: object, buffers: list[bytes]) -> object:
             raise MediaError("A process that decodes gave an answer of a wrong type.")
         return np.frombuffer(buffers[value["array"]], kind).reshape(value["shape"])
     if value.get("file") is not None:
-        return os.fdopen(value["file"], "rb")
+        return open(value["file"], "rb", closefd=False)
     return io.BytesIO(buffers[value["bytes"]]) if "file" in value else buffers[value["bytes"]]
 
 

@@ -9,9 +9,9 @@ from av.video.reformatter import ColorTrc, Interpolation, VideoReformatter
 
 from fusion.media.alpha import may_be_transparent, scaled
 from fusion.media.budget import MAX_FRAME_BYTES, MAX_FRAME_PIXELS, Budget, OverBudget, frame_bytes
-from fusion.media.frames import ASSUMED_FPS, MAX_FRAMES, FrameKeeper, evenly, fitted
+from fusion.media.frames import ASSUMED_FPS, MAX_FRAMES, MAX_SECONDS, FrameKeeper, evenly, fitted
 from fusion.media.image import rgb_array
-from fusion.media.sound import MAX_SECONDS, sound_from_array
+from fusion.media.sound import sound_from_array
 from fusion.media.source import Loaded, MediaError
 from fusion.types import Audio, Clip
 

@@ -8,12 +8,12 @@ from typing import BinaryIO
 import av
 import numpy as np
 
-from fusion.media.animation import is_animation, load_animation
+from fusion.media.animation import is_animation, is_picture, load_animation
 from fusion.media.budget import MAX_PROBED_PIXELS, Budget, OverBudget
 from fusion.media.clip import PictureTaker, announced_seconds, clip_from_array, frame_times
 from fusion.media.ending import ends_early
-from fusion.media.frames import ASSUMED_FPS
-from fusion.media.sound import MAX_SECONDS, SLACK, SoundTaker, sound_from_array
+from fusion.media.frames import ASSUMED_FPS, MAX_SECONDS, SLACK
+from fusion.media.sound import SoundTaker, sound_from_array
 from fusion.media.source import Loaded, MediaError, is_encoded, name_of, opened, refusal
 from fusion.media.tracks import Decoder, candidates, select, too_large
 from fusion.types import Audio, Clip
@@ -75,6 +75,8 @@ def _decode(source: object, name: str, modality: str) -> Loaded:
         try:
             if modality == "video" and is_animation(file):
                 return load_animation(file, name, budget)
+            if is_picture(file):
+                raise refusal(file, name, modality)
             return _best(file, name, modality, budget)
         except (MediaError, MemoryError):
             raise
@@ -172,7 +174,7 @@ def _read(
     if video and too_large(video):
         raise OverBudget
     pictures = PictureTaker(video, container, name, budget) if video else None
-    sound = SoundTaker(name, _last_time(audio, container)) if audio else None
+    sound = SoundTaker(name, _last_time(audio, container), pictures.keeper if pictures else None) if audio else None
     takers = {s.index: taker for s, taker in ((video, pictures), (audio, sound)) if taker}
     damaged, stopped = _demux(container, takers, budget)
     length = announced_seconds(video or audio, container)
@@ -180,9 +182,7 @@ def _read(
     return _Reading(pictures, sound, length, False, damaged, stopped, unknown)
 
 
-def _demux(
-    container: av.container.InputContainer, takers: dict[int, SoundTaker | PictureTaker], budget: Budget
-) -> tuple[bool, bool]:
+def _demux(container: av.container.InputContainer, takers: dict[int, SoundTaker | PictureTaker], budget: Budget) -> tuple[bool, bool]:
     """Feed decoded frames to the taker of their track until all are full: whether something was damaged, whether the budget ended it."""
     damaged, origin = False, None
     decoders = {i: Decoder(container.streams[i]) for i in takers}
@@ -211,6 +211,8 @@ def _demux(
 
 def _take(decoder: Decoder, packet: av.Packet, takers: dict[int, SoundTaker | PictureTaker], index: int) -> bool:
     """Decode one packet; False where it is damaged."""
+    if not packet.size and packet.dts is not None:
+        return True  # "as before": a frame that was dropped while recording, which AVI and Theora count
     try:
         for frame in decoder.decode(packet):
             takers[index].add(frame)
@@ -246,7 +248,6 @@ def _finish_clip(reading: _Reading, name: str) -> Loaded:
     frames, times, own = reading.pictures.finish()
     heard, notes = None, []
     if sound:
-        sound.lead = max(0.0, (sound.start or 0.0) - (keeper.start or 0.0))
         heard, notes = sound.finish(reading.damaged)
     # a browser's recording announces its sound's length alone, and the pictures may end a little earlier
     seconds = max(keeper.last + keeper.gap, heard.seconds if heard else 0.0)

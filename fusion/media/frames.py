@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 
 from fusion.media.alpha import opaque
-from fusion.media.sound import MAX_SECONDS, SLACK
 from fusion.media.source import MediaError
 
+MAX_SECONDS = 30.0  # of clips and of sound
+SLACK = 0.1  # seconds past the limit before it counts as trimmed: codecs round up to whole blocks
 MAX_FRAMES = 256
 MAX_SIDE = 320  # pixels of the longer side of a frame
 ASSUMED_FPS = 25.0
@@ -24,6 +25,7 @@ class FrameKeeper:
         self.name, self.gap = name, gap
         self.full, self.start, self.last, self.offered, self.kept = False, None, 0.0, 0, 0
         self.mended, self.stored = False, (0, 0)
+        self.passed = 0.0  # seconds of frames after the limit, counted since their times may be missing
         self.spare_byte = False  # whether the fourth byte of a pixel may be no alpha but nothing
         length = min(length, MAX_SECONDS)
         # Seconds from one kept frame to the next, 0 for all; where the length is unknown or wrong, `_thin` enlarges it.
@@ -42,7 +44,8 @@ class FrameKeeper:
         """
         now = self._seconds(time)
         if now >= MAX_SECONDS:
-            self.full = now >= MAX_SECONDS + SLACK
+            self.passed += self.gap
+            self.full = max(now, MAX_SECONDS + self.passed) >= MAX_SECONDS + SLACK
             return
         self.last = now
         self.offered += 1

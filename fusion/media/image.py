@@ -8,7 +8,7 @@ from __future__ import annotations
 from PIL import Image
 
 from fusion.media.bounded import run_bounded
-from fusion.media.image_cost import APART_SECONDS, TooCostly
+from fusion.media.image_cost import APART_SECONDS, PILLOW_MEGAPIXELS, TooCostly
 from fusion.media.image_decode import Small, decode, decode_apart, finish, load_small, quiet
 from fusion.media.pixels import rgb_array, shrink
 from fusion.media.source import UNNAMED, Loaded, MediaError, is_encoded, name_of, opened
@@ -51,7 +51,7 @@ def _from_file(source: object, name: str) -> Loaded:
 
 def _from_pillow(source: Image.Image, name: str) -> Loaded:
     """A picture that the caller has opened, and may not have decoded; it stays as it is."""
-    if source.width * source.height > 178_000_000:
-        raise MediaError(f"{name} has more than 178 megapixels, which is too large.")
+    if source.width * source.height > PILLOW_MEGAPIXELS * 1_000_000:
+        raise MediaError(f"{name} has more than {PILLOW_MEGAPIXELS} megapixels, which is too large.")
     with quiet():
         return finish(load_small(source, None, name, here=False), name)

@@ -6,7 +6,10 @@ can be ended (bounded.py), and what cannot fit is refused before it is decoded.
 
 from __future__ import annotations
 
+import math
 import os
+import re
+import struct
 import time
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -17,11 +20,13 @@ from fusion.media.pixels import MAX_PIXELS
 from fusion.media.source import MediaError
 
 HERE_BYTES = 100_000_000  # decoded in this process up to here
-MOST_BYTES = 370_000_000  # refused beyond: 500 MB less what the processes need besides
+MOST_BYTES = 340_000_000  # refused beyond: 500 MB less what the processes need besides
+PILLOW_MEGAPIXELS = 178  # beyond which Pillow opens nothing
 HERE_FILE_BYTES = 32_000_000
 HERE_SECONDS = 2.0  # of this thread, when the header has promised less
-APART_SECONDS = 8.0
+APART_SECONDS = 7.5
 HERE_SCANS = 256_000_000  # pixels times scans of a progressive JPEG
+HERE_TAG_BYTES = 32_000_000
 HERE_PROFILE_BYTES = 1 << 16
 MAX_PROFILE_BYTES = 1 << 22
 
@@ -29,7 +34,7 @@ STORED = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2, "I;16N": 2}
 # Times these bytes that the decoder needs at its peak, measured with Pillow 12; 2 in other formats.
 TIMES = {"PNG": 1.1, "BMP": 1.1, "DIB": 1.1, "TIFF": 1.1, "TGA": 1.1, "PPM": 1.1}
 NAMES = {"JPEG2000": "JPEG 2000", "MPO": "JPEG"}
-INNER = ("ICO", "ICNS")  # their header does not say how large the pictures inside are
+INNER = (b"\0\0\1\0", b"icns")  # icons: Pillow decodes the pictures inside on opening, whatever their size
 PLAIN_TIFF = ("raw", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "packbits", "tiff_ccitt", "group3", "group4")
 
 
@@ -46,19 +51,26 @@ class Cost:
     cheap: bool = True  # in time, as far as the header can say
 
 
-class Metered:
+class Nameless:
+    """An open file without its name and descriptor: content alone decides."""
+
+    def __init__(self, file: BinaryIO):
+        self.file, self.read, self.seek, self.tell = file, file.read, file.seek, file.tell
+
+
+class Metered(Nameless):
     """An open file for decoding in this process; reading raises `TooCostly` when that takes too long or reads too much.
 
-    Decoders read in small pieces, so this also ends loops over millions of tiny parts of a file. It has no name and no descriptor:
-    content alone decides, and nothing passes the meter by.
+    Decoders read in small pieces, so this also ends loops over millions of tiny parts of a file.
     """
 
     def __init__(self, file: BinaryIO, size: int):
-        self.file, self.seek, self.tell = file, file.seek, file.tell
+        super().__init__(file)
+        self.read = self._read
         self.left = 3 * size + (1 << 20)  # bytes; some headers are read more than once
         self.end = time.thread_time() + HERE_SECONDS
 
-    def read(self, size: int = -1) -> bytes:
+    def _read(self, size: int = -1) -> bytes:
         data = self.file.read(size)
         self.left -= len(data)
         if self.left < 0 or time.thread_time() > self.end:
@@ -90,21 +102,42 @@ def plan(image: Image.Image, file: BinaryIO, name: str, here: bool) -> None:
     pixels = image.width * image.height
     cost = COSTS.get(image.format, _plain)(image, file)
     if cost.peak > MOST_BYTES:
-        limit = int(pixels * MOST_BYTES / cost.peak / 1e6)
-        raise MediaError(f"{name} has {pixels // 10**6} megapixels, but the limit for {cost.kind} of this kind is {limit}.")
+        raise MediaError(too_large(name, pixels, cost.peak, cost.kind))
     if here and (cost.peak > HERE_BYTES or not cost.cheap or len(image.info.get("icc_profile") or b"") > HERE_PROFILE_BYTES):
         raise TooCostly
+
+
+def too_large(name: str, pixels: int, peak: float, kind: str) -> str:
+    """The sentence for a picture that needs `peak` bytes."""
+    limit = int(pixels * MOST_BYTES / peak / 1e6)
+    return f"{name} has {math.ceil(pixels / 1e6)} megapixels, but the limit for {kind} files like it is {limit}."
 
 
 def _plain(image: Image.Image, file: BinaryIO) -> Cost:
     kind = NAMES.get(image.format, image.format or "picture")
     each = STORED.get(image.mode, 4) * TIMES.get(image.format, 2)
-    return Cost(image.width * image.height * each, kind, cheap=image.format not in INNER)
+    return Cost(image.width * image.height * each, kind)
 
 
 def _avif(image: Image.Image, file: BinaryIO) -> Cost:
-    """Planes, their colours, and two copies; the file is read whole."""
-    return Cost(image.width * image.height * 15.5 + 2 * size_of(file), "AVIF")
+    """The planes as they are stored, their colours, and a copy of these; the file is read whole."""
+    return Cost(image.width * image.height * (8.2 + _plane_bytes(file)) + 2 * size_of(file), "AVIF")
+
+
+def _plane_bytes(file: BinaryIO) -> float:
+    """Bytes that the decoded planes of an AVIF have for each pixel, by the boxes that describe its coding (av1C)."""
+    place = file.tell()
+    file.seek(0)
+    head = file.read(1 << 16)
+    file.seek(place)
+    most, at = 0.0, head.find(b"av1C")
+    while 0 <= at < len(head) - 6:
+        flags = head[at + 6]
+        sample = 2 if flags & 0x40 else 1  # more than 8 bits
+        chroma = 0.0 if flags & 0x10 else 2 / ((1 + (flags >> 3 & 1)) * (1 + (flags >> 2 & 1)))
+        most = max(most, sample * (1 + chroma))
+        at = head.find(b"av1C", at + 4)
+    return most or 6.0
 
 
 def _webp(image: Image.Image, file: BinaryIO) -> Cost:
@@ -112,7 +145,9 @@ def _webp(image: Image.Image, file: BinaryIO) -> Cost:
     pixels, whole = image.width * image.height, 2 * size_of(file)
     if not needs_opencv(image):
         return Cost(pixels * 16.5 + whole, "WebP")
-    return Cost(pixels * (7.3 if image.mode == "RGB" else 8.3) + whole, "WebP")
+    file.seek(0)
+    each = 6.4 if b"VP8 " in file.read(1 << 16) else 7.6  # lossy or lossless
+    return Cost(pixels * (each if image.mode == "RGB" else each + 1) + whole, "WebP")
 
 
 def needs_opencv(image: Image.Image) -> bool:
@@ -195,6 +230,32 @@ def _tiff(image: Image.Image, file: BinaryIO) -> Cost:
     copies = 1 if tags.get(0x0112, 1) == 1 else 2
     peak = pixels * STORED.get(image.mode, 4) * 1.1 * copies + tile * depth
     return Cost(peak, "TIFF", cheap=image.info.get("compression") in PLAIN_TIFF)
+
+
+def has_heavy_tags(data: bytes) -> bool:
+    """True where EXIF tags claim more than `HERE_TAG_BYTES` in all: they may name the same bytes a thousand times, and are copied."""
+    if data[:4] in (b"II*\0", b"MM\0*"):  # a TIFF, whose tags are metered as they are read
+        return False
+    if b"II+\0" in data or b"MM\0+" in data:  # with 64-bit sizes, which no camera writes
+        return True
+    starts = [match.start() for match in re.finditer(rb"II\*\0|MM\0\*", data)]
+    return len(starts) > 64 or sum(_tag_bytes(data, start) for start in starts) > HERE_TAG_BYTES
+
+
+def _tag_bytes(data: bytes, start: int) -> int:
+    """Bytes of all values of the first directory of tags."""
+    order = "<" if data[start : start + 1] == b"I" else ">"
+    head = data[start + 4 : start + 8]
+    if len(head) < 4:
+        return 0
+    at = start + struct.unpack(order + "I", head)[0]
+    count = data[at : at + 2]
+    if len(count) < 2:
+        return 0
+    (entries,) = struct.unpack(order + "H", count)
+    table = data[at + 2 : at + 2 + 12 * entries]
+    table = table[: len(table) // 12 * 12]
+    return sum(min(8 * number, len(data)) for _, _, number, _ in struct.iter_unpack(order + "HHII", table))
 
 
 COSTS = {"JPEG": _jpeg, "MPO": _jpeg, "JPEG2000": _jpeg2000, "TIFF": _tiff, "WEBP": _webp, "AVIF": _avif}

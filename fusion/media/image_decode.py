@@ -14,7 +14,17 @@ import numpy as np
 from PIL import ExifTags, Image, TiffImagePlugin
 
 from fusion.media.image_colour import apply_gamma, to_srgb
-from fusion.media.image_cost import HERE_FILE_BYTES, Metered, TooCostly, needs_opencv, plan, size_of
+from fusion.media.image_cost import (
+    HERE_FILE_BYTES,
+    INNER,
+    PILLOW_MEGAPIXELS,
+    Metered,
+    TooCostly,
+    has_heavy_tags,
+    needs_opencv,
+    plan,
+    size_of,
+)
 from fusion.media.image_tiff import check_layout, is_unusual, layout_of, read_layout, read_tiff
 from fusion.media.pixels import Scale, flatten, scale_of, shrink
 from fusion.media.source import Loaded, MediaError, refusal
@@ -34,6 +44,8 @@ TURNS = {  # EXIF orientation -> what turns the stored picture upright
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+
+WIDER = {"L;2": 85, "L;4": 17}  # how Pillow stores a PNG's grey -> what makes it 8 bits
 
 _warnings_lock = threading.Lock()
 
@@ -71,7 +83,7 @@ def decode(file: BinaryIO, name: str, here: bool) -> Loaded:
         MediaError: not a picture, damaged, or too large.
     """
     size = size_of(file)
-    if here and size > HERE_FILE_BYTES:
+    if here and (size > HERE_FILE_BYTES or _is_risky(file)):
         raise TooCostly
     file.seek(0)
     read = Metered(file, size) if here else file
@@ -81,6 +93,13 @@ def decode(file: BinaryIO, name: str, here: bool) -> Loaded:
             return finish(_unusual_tiff(read, name, here), name)
         with image:
             return finish(load_small(image, read, name, here), name)
+
+
+def _is_risky(file: BinaryIO) -> bool:
+    """True for what Pillow would decode or copy on opening, before its size is known."""
+    file.seek(0)
+    data = file.read()
+    return data.startswith(INNER) or has_heavy_tags(data)
 
 
 def decode_apart(file: BinaryIO, name: str) -> list:
@@ -95,7 +114,7 @@ def _open(file: BinaryIO, name: str, here: bool) -> Image.Image | None:
     try:
         image = Image.open(file, formats=[kind for kind in FORMATS if kind in Image.OPEN])
     except Image.DecompressionBombError as error:
-        raise MediaError(f"{name} has more than 178 megapixels, which is too large to decode.") from error
+        raise MediaError(f"{name} has more than {PILLOW_MEGAPIXELS} megapixels, which is too large to decode.") from error
     except (TooCostly, MemoryError):
         raise
     except Exception as error:  # decoders raise nearly anything on hostile bytes
@@ -133,11 +152,12 @@ def load_small(image: Image.Image, file: BinaryIO | None, name: str, here: bool)
             plan(image, file, name, here)
             if needs_opencv(image):
                 return _by_opencv(image, file, name)
+            _match_transparency(image)
         image.load()
     except (TooCostly, MediaError, MemoryError):
         raise
     except Image.DecompressionBombError as error:  # of a picture inside an icon
-        raise MediaError(f"{name} holds a picture of more than 178 megapixels, which is too large to decode.") from error
+        raise MediaError(f"{name} holds a picture of more than {PILLOW_MEGAPIXELS} megapixels, which is too large to decode.") from error
     except Exception as error:
         raise MediaError(f"{name} is damaged or cut short.") from error
     try:
@@ -154,12 +174,23 @@ def load_small(image: Image.Image, file: BinaryIO | None, name: str, here: bool)
     return loaded
 
 
+def _match_transparency(image: Image.Image) -> None:
+    """A PNG names its transparent colour in the bits of the file; Pillow stretches 2 and 4 bits to 8, and of 16 keeps the upper 8."""
+    clear = image.info.get("transparency")
+    stored = image.tile[0].args if image.format == "PNG" and image.tile else None
+    if stored in WIDER and isinstance(clear, int):
+        image.info["transparency"] = clear * WIDER[stored]
+    if stored == "RGB;16B" and isinstance(clear, tuple):
+        image.info["transparency"] = tuple(value >> 8 for value in clear)
+
+
 def _by_opencv(image: Image.Image, file: BinaryIO, name: str) -> Small:
     """A WebP of many megapixels."""
     alpha, small = image.mode == "RGBA", Small(image, image.size, image.info.get("icc_profile"), _orientation(image))
-    image.close()  # and with it the canvases of its decoder
     file.seek(0)
-    pixels = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_UNCHANGED if alpha else cv2.IMREAD_COLOR_RGB)
+    data = np.frombuffer(file.read(), np.uint8)
+    image.close()  # and with it the canvases of its decoder
+    pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED if alpha else cv2.IMREAD_COLOR_RGB)
     if pixels is None:
         raise MediaError(f"{name} is damaged or cut short.")
     order = [2, 1, 0, 3] if alpha else [0, 1, 2]
@@ -193,13 +224,13 @@ def _orientation(image: Image.Image) -> int | None:
 def _has_more(image: Image.Image, own: bool) -> bool:
     """True for an animation or several pages; layers and views for 3-D screens do not count.
 
-    Asked last: an `own` image is left at its second picture where counting would read the whole file.
+    Asked last: an `own` TIFF is left at its second page, since counting them would read the whole file.
     """
     if image.format in ("MPO", "PSD"):
         return False
     try:
-        if not own or image.format not in ("GIF", "TIFF"):
-            return getattr(image, "n_frames", 1) > 1
+        if not own or image.format != "TIFF":
+            return bool(getattr(image, "is_animated", False))
         image.seek(1)
     except TooCostly:
         raise
@@ -219,8 +250,6 @@ def _rows(image: Image.Image, top: int, bottom: int) -> Image.Image:
 
 def _colours(image: Image.Image) -> Image.Image:
     """A small picture of mode L, LA, RGB, RGBA, CMYK or LAB."""
-    clear = image.info.get("transparency")
-    deep = image.format == "PNG" and isinstance(clear, tuple) and max(clear) > 255  # 16-bit values, of which Pillow keeps the upper byte
 
     def rows(top: int, bottom: int) -> Image.Image:
         band = _rows(image, top, bottom)
@@ -228,9 +257,6 @@ def _colours(image: Image.Image) -> Image.Image:
             return band
         if band.mode == "LAB":
             return to_srgb(band, None)
-        if deep:
-            band = band.copy()
-            band.info["transparency"] = tuple(value >> 8 for value in clear)
         alpha = "A" if image.has_transparency_data else ""
         return band.convert(("L" if band.mode in ("1", "L") else "RGB") + alpha)
 

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from PIL import Image, TiffImagePlugin
 
-from fusion.media.image_cost import MOST_BYTES, TooCostly, size_of
+from fusion.media.image_cost import MOST_BYTES, Nameless, TooCostly, size_of, too_large
 from fusion.media.pixels import Scale, scale_of, shrink
 from fusion.media.source import MediaError
 
@@ -21,7 +21,7 @@ MIN_IS_WHITE, GREY, RGB, CMYK, YCBCR = 0, 1, 2, 5, 6
 COLOURS = {MIN_IS_WHITE: 1, GREY: 1, RGB: 3, CMYK: 4, YCBCR: 3}  # samples of a pixel, alpha not counted
 MODES = {(1, False): "L", (1, True): "LA", (3, False): "RGB", (3, True): "RGBA", (4, False): "CMYK"}
 WORDS = {0: "grey (white is zero)", 1: "grey", 2: "RGB", 3: "palette", 4: "mask", 5: "CMYK", 6: "YCbCr", 8: "Lab", 9: "Lab", 10: "Lab"}
-UNITS = {1: "", 2: "signed ", 3: "float ", 4: "", 5: "complex ", 6: "complex "}
+UNITS = {1: "", 2: "signed ", 3: "float ", 4: ""}  # by the tag SampleFormat; complex numbers are no picture
 ASSOCIATED, UNASSOCIATED = 1, 2  # alpha that has been multiplied into the colours, or not
 
 
@@ -40,7 +40,8 @@ class Layout:
     @property
     def words(self) -> str:
         bits = "/".join(map(str, sorted(set(self.bits))))
-        return f"{bits}-bit {UNITS.get(self.number, '')}{WORDS.get(self.photometric, 'unknown colours')}{', planar' if self.planar else ''}"
+        number, colours = UNITS.get(self.number, "complex "), WORDS.get(self.photometric, "unknown colours")
+        return f"{bits}-bit {number}{colours}{', planar' if self.planar else ''}"
 
 
 def layout_of(tags: TiffImagePlugin.ImageFileDirectory_v2) -> Layout:
@@ -59,15 +60,22 @@ def layout_of(tags: TiffImagePlugin.ImageFileDirectory_v2) -> Layout:
 def read_layout(file: BinaryIO) -> Layout | None:
     """The layout of a TIFF that Pillow does not open; None where it is no TIFF or its tags are broken."""
     try:
-        file.seek(0)
-        tags = TiffImagePlugin.ImageFileDirectory_v2(file.read(8))
-        file.seek(tags.next)
-        tags.load(file)
-        return layout_of(tags)
+        return layout_of(_read_tags(file))
     except (TooCostly, MemoryError):
         raise
     except Exception:
         return None
+
+
+def _read_tags(file: BinaryIO) -> TiffImagePlugin.ImageFileDirectory_v2:
+    file.seek(0)
+    head = file.read(8)
+    if 43 in head[2:4]:  # BigTIFF
+        head += file.read(8)
+    tags = TiffImagePlugin.ImageFileDirectory_v2(head)
+    file.seek(tags.next)
+    tags.load(file)
+    return tags
 
 
 def is_unusual(layout: Layout) -> bool:
@@ -103,7 +111,7 @@ def check_layout(name: str, layout: Layout) -> None:
     colours = COLOURS.get(layout.photometric)
     if layout.samples > 4 and (colours is None or layout.samples > colours + len(layout.extra)):
         raise MediaError(f"{name} has {layout.samples} channels, but an image has 1 (grey), 3 (colour) or 4.")
-    if colours is None or layout.samples < colours or max(layout.bits) > 64:
+    if colours is None or layout.samples < colours or max(layout.bits) > 64 or layout.number not in UNITS:
         raise unreadable(name, layout)
 
 
@@ -135,8 +143,7 @@ def _check(name: str, shape: tuple[int, ...], itemsize: int) -> None:
     H, W = shape[:2]
     need = 2.1 * float(np.prod(shape, dtype=np.float64)) * itemsize
     if need > MOST_BYTES:
-        limit = int(H * W * MOST_BYTES / need / 1e6)
-        raise MediaError(f"{name} has {H * W // 10**6} megapixels, but the limit for TIFF of this kind is {limit}.")
+        raise MediaError(too_large(name, H * W, need, "TIFF"))
 
 
 def _by_tifffile(file: BinaryIO, name: str, layout: Layout) -> tuple[np.ndarray | None, bytes | None, int | None]:
@@ -145,7 +152,7 @@ def _by_tifffile(file: BinaryIO, name: str, layout: Layout) -> tuple[np.ndarray 
 
     logging.getLogger("tifffile").disabled = True
     file.seek(0)
-    with tifffile.TiffFile(file) as opened:
+    with tifffile.TiffFile(Nameless(file), name="picture.tif") as opened:
         page = opened.pages[0]
         if page.photometric == YCBCR or page.imagedepth != 1:
             raise ValueError("left to OpenCV")
@@ -180,10 +187,7 @@ def _by_opencv(file: BinaryIO, name: str, layout: Layout) -> np.ndarray | None:
 
 
 def _opencv_size(file: BinaryIO) -> tuple[int, int, int]:
-    file.seek(0)
-    tags = TiffImagePlugin.ImageFileDirectory_v2(file.read(8))
-    file.seek(tags.next)
-    tags.load(file)
+    tags = _read_tags(file)
     return int(tags.get(TiffImagePlugin.IMAGELENGTH, 0)), int(tags.get(TiffImagePlugin.IMAGEWIDTH, 0)), 1
 
 

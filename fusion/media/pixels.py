@@ -110,17 +110,20 @@ def shrink(width: int, height: int, rows: Callable[[int, int], Image.Image]) -> 
     return small
 
 
+def choose_ground(small: np.ndarray) -> str:
+    """White, or black where the visible parts of (..., 4) are so light that white would hide them."""
+    small = small.astype(np.float32)
+    light = (small[..., :3] @ np.float32([0.299, 0.587, 0.114])) / 255
+    ink = small[..., 3]
+    return "black" if (light * ink).sum() > 0.8 * ink.sum() else "white"
+
+
 def flatten(image: Image.Image, name: str) -> tuple[Image.Image, list[str]]:
     """Put what is transparent on white, or on black where the visible part is so light that white would hide it."""
     low, high = image.getextrema()[3]
     if low == 255:
         return image.convert("RGB"), []
-    ground = "white"
-    if high:
-        small = np.asarray(image.reduce(max(1, max(image.size) // 256)), np.float32)
-        light = (small[..., :3] @ np.float32([0.299, 0.587, 0.114])) / 255
-        ink = small[..., 3]
-        ground = "black" if (light * ink).sum() > 0.8 * ink.sum() else "white"
+    ground = choose_ground(np.asarray(image.reduce(max(1, max(image.size) // 256)))) if high else "white"
     base = Image.new("RGBA", image.size, ground)
     base.alpha_composite(image)
     return base.convert("RGB"), [f"{name} has transparent parts, which were filled with {ground}."]

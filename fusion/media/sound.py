@@ -7,11 +7,10 @@ import numpy as np
 import soxr
 
 from fusion.media.channels import MAX_CHANNELS, mix
+from fusion.media.frames import MAX_SECONDS, SLACK, FrameKeeper
 from fusion.media.source import UNNAMED, Loaded, MediaError
 from fusion.types import Audio
 
-MAX_SECONDS = 30.0  # of sound and of clips
-SLACK = 0.1  # seconds past the limit before it counts as trimmed: codecs round up to whole blocks
 MAX_RATE = 48_000  # Hz; sound above is resampled while decoding
 RATES = (100, 1_000_000)  # Hz; what is believed
 MIN_SECONDS = 0.05  # of sound from a damaged file that is still worth using
@@ -22,20 +21,28 @@ RESTART = 1.0  # seconds; times that run back by more begin anew
 class SoundTaker:
     """Takes decoded sound; keeps at most 16 channels of at most 48 kHz and 30 seconds, with silence where times leave a gap."""
 
-    def __init__(self, name: str, end: float | None = None):
-        """`end` is the last time that the file announces, in seconds on the clock of its frames."""
-        self.name, self.end = name, end
+    def __init__(self, name: str, end: float | None = None, pictures: FrameKeeper | None = None):
+        """`end` is the last time that the file announces, in seconds on the clock of its frames; `pictures` belong to the same clip."""
+        self.name, self.end, self.pictures = name, end, pictures
         self.rate, self.native, self.channels, self.width = 0, 0, 0, 0
         self.start: float | None = None  # time of the first sample
         self.origin: float | None = None  # the time at which the clock would have stood at the first sample
         self.heard = 0.0  # seconds taken
         self.silence = 0.0  # seconds of gaps
-        self.lead = 0.0  # seconds before the first picture, which are not part of a clip
         self.parts: list[np.ndarray] = []
         self.missing, self.count = np.zeros(0), 0
         self.converter: av.AudioResampler | None = None
         self.resampler: soxr.ResampleStream | None = None
         self.source_rate = 0
+
+    @property
+    def lead(self) -> float:
+        """Seconds before the first picture, which are not part of a clip; while there is none yet, as many as are waited for."""
+        if self.pictures is None or self.start is None:
+            return 0.0
+        if not self.pictures.offered:
+            return MAX_SECONDS
+        return max(0.0, self.pictures.start - self.start) if self.pictures.start is not None else 0.0
 
     @property
     def full(self) -> bool:

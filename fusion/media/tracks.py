@@ -17,6 +17,8 @@ from fusion.media.budget import (
 COVER = Disposition.attached_pic | Disposition.timed_thumbnails
 WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # FFmpeg's own decoders of these read no alpha
 
+EIGHT_REFERENCES = ("libdav1d", "vp9", "libvpx-vp9")  # decoders that hold twice as many frames as others before they give one
+
 
 def candidates(streams: tuple[Stream, ...]) -> list[Stream]:
     """Tracks that have a decoder and are no cover picture, the best first: films before single pictures, then what is marked default."""
@@ -28,7 +30,8 @@ def too_large(stream: Stream) -> bool:
     """Whether the frames that the header announces are larger than may be decoded."""
     context = stream.codec_context
     size = frame_bytes(context.width, context.height, context.format) if context.format else 0
-    return context.width * context.height > MAX_FRAME_PIXELS or size > MAX_FRAME_BYTES
+    most = MAX_FRAME_BYTES / 2 if context.name in EIGHT_REFERENCES else MAX_FRAME_BYTES
+    return context.width * context.height > MAX_FRAME_PIXELS or size > most
 
 
 class Decoder:

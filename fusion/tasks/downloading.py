@@ -27,6 +27,7 @@ TIMEOUT = 30  # seconds without an answer
 TRIES = 5  # per address, as long as each brings something new
 LARGEST_UNPACKED = 200_000_000  # bytes; ten times what any of the archives holds
 
+
 class _Dropped(Exception):
     """A transfer ended before its time; the message says where and why."""
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +87,7 @@ def cache_path(task: Task, data: Path, checkpoints: Path, key: object) -> Path:
     for m in task.modalities:
         folder = checkpoints / task.encoder_tasks[m] / "encoders" / m
         config = load_config(folder / "config.json", EncoderConfig)
-        digest.update(json.dumps([config.name, config.options], sort_keys=True).encode())
+        digest.update(json.dumps(asdict(replace(config, shift=())), sort_keys=True).encode())
         digest.update((folder / "model.safetensors").read_bytes())
     folders = task.sample_code
     samples = [path for name in folders for path in sorted((PACKAGE / "tasks" / name).glob("*.py"))]

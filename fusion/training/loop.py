@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from fusion.config import TrainConfig
-from fusion.files import STALE, load_json, load_tensors, save_json, save_tensors
+from fusion.files import STALE, load_json, load_tensors, require_folder, save_json, save_tensors
 from fusion.types import FusionError
 
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
@@ -78,6 +78,7 @@ def train(model: nn.Module, data: EpochData, loss: Callable[[nn.Module, dict[str
         folder: the checkpoint folder; the state of the run lives in its `.training/`.
         device: "auto", "cpu", "cuda", "mps".
     """
+    require_folder(folder)
     accelerator = Accelerator(cpu=device == "cpu")
     trainable = [p for p in model.parameters() if p.requires_grad]
     optimizer = OPTIMIZERS[config.optimizer](trainable, config)

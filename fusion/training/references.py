@@ -19,6 +19,7 @@ import torch
 
 from fusion.cards.encoders import trained_on, write
 from fusion.choice import BACKBONE, References, encoder_folder, names_of
+from fusion.command import end_with_a_sentence
 from fusion.config import CHECKPOINTS, EncoderConfig
 from fusion.encoders import ENCODERS, Encoder, FixedEncoder
 from fusion.files import save_json
@@ -145,4 +146,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    end_with_a_sentence(main)

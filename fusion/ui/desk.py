@@ -24,6 +24,9 @@ from fusion.ui.state import PEN, PageState
 logger = logging.getLogger(__name__)
 EXAMPLES_KEPT = 4  # of each task; some megabytes each
 OWN_KEPT = 3  # labs around encoders that visitors chose; a backbone may be large
+AT_ONCE = 8  # events that are worked on; most of them decode, or wait until they may compute
+COMPUTING = 2  # answers that are computed at the same time; others are decoded meanwhile, or wait
+PREDICTION_BYTES = 8000  # of a strategy's numbers beside its maps, about
 FIRST_STRATEGY = "cross_attention"
 FINE_PEN = 0.03
 
@@ -40,16 +43,22 @@ class Answer:
     mark: str  # likewise of the whole answer
 
 
+def bytes_of(predictions: Mapping[str, Prediction]) -> int:
+    """About how much memory the answers of all strategies take."""
+    maps = [a for p in predictions.values() for a in (*p.attention.values(), *(() if p.mask is None else (p.mask,)))]
+    return PREDICTION_BYTES * len(predictions) + sum(a.nbytes for a in maps)
+
+
 class Desk:
     """A lab and its examples, and a memory that all visitors share: only the same input finds the same answer."""
 
     def __init__(self, lab: Any, examples: Mapping[str, Any], make_example: Callable[[str], Mapping[str, Any]], uploads: Path,
-                 open_library: Callable[[Any], Any], cache: EncodedCache) -> None:  # fmt: skip
+                 open_library: Callable[[Any], Any], cache: EncodedCache, computing: threading.Semaphore) -> None:  # fmt: skip
         self._open_library = open_library
         self.lab, self.examples, self.uploads = lab, examples, uploads
         self._make = lru_cache(EXAMPLES_KEPT)(make_example)  # every edit beside an example asks for the whole of it
         self.pen = FINE_PEN if lab.task.heads.localization else PEN  # where several things share a picture, each is small
-        self.cache = cache
+        self.cache, self.computing = cache, computing
 
     @cached_property
     def library(self) -> Any:
@@ -85,10 +94,15 @@ class Desk:
         if not inputs:
             return None
         severity = {m: s for m, s in state.severity.items() if m in inputs}
-        encoding = self.lab.encode(inputs, severity=severity, cache=self.cache)
+        loaded = self.lab.load(inputs, severity, self.cache)
+        with self.computing:
+            return self._answer(loaded)
+
+    def _answer(self, loaded: Any) -> Answer:
+        encoding = self.lab.encode_media(loaded, self.cache)
         marks = {m: self._mark(encoding.keys.get(m) or medium) for m, medium in encoding.media.items()}
         mark = self._mark(marks)
-        predictions = self.cache.remember(("predictions", mark), lambda: self.lab.compare(encoding))
+        predictions = self.cache.remember(("predictions", mark), lambda: self.lab.compare(encoding), bytes_of)
         seen = self.lab.see(encoding, cache=self.cache)
         return Answer(dict(encoding.media), tuple(encoding.notes), predictions, seen, marks, mark)
 
@@ -116,8 +130,8 @@ class Desks:
         self.modalities, self._open_library = MODALITIES, library or open_library
         self._labs, self._examples, self._uploads = dict(labs), examples, uploads
         self._desks: OrderedDict[tuple[str, str], Desk] = OrderedDict()
-        self.cache = EncodedCache()
-        self._lock = threading.Lock()
+        self.cache, self._computing = EncodedCache(), threading.BoundedSemaphore(COMPUTING)
+        self._lock, self._opening = threading.Lock(), dict[tuple[str, str], threading.Lock]()
         self._first, self.unavailable = "", dict(unavailable or {})
 
     def __iter__(self) -> Iterator[str]:
@@ -163,15 +177,24 @@ class Desks:
         own = {m: name for m, name in choose(TASKS[task], readers).items() if name != TASKS[task].encoders[m]} if readers else {}
         key = (task, json.dumps(own, sort_keys=True))
         with self._lock:
-            if key not in self._desks:
-                found = self._examples.get(task)
-                lab = self._labs[task](encoders=own) if own else self._labs[task]()
-                known = (found.EXAMPLES, found.make_example) if found else ({}, {}.get)
-                self._desks[key] = Desk(lab, *known, self._uploads, self._open_library, self.cache)
-                self._desks[key].warm_up()
-                for old in [k for k in self._desks if k[1] != "{}"][:-OWN_KEPT]:
-                    del self._desks[old]
-            return self._desks[key]
+            opening = self._opening.setdefault(key, threading.Lock())
+        with opening:  # other tasks go on while one is loaded
+            desk = self._desks.get(key)
+            if desk is None:
+                desk = self._load(task, own)
+                with self._lock:
+                    self._desks[key] = desk
+                    for old in [k for k in self._desks if k[1] != "{}"][:-OWN_KEPT]:
+                        del self._desks[old]
+        return desk
+
+    def _load(self, task: str, encoders: Mapping[str, str]) -> Desk:
+        found = self._examples.get(task)
+        lab = self._labs[task](encoders=encoders) if encoders else self._labs[task]()
+        known = (found.EXAMPLES, found.make_example) if found else ({}, {}.get)
+        desk = Desk(lab, *known, self._uploads, self._open_library, self.cache, self._computing)
+        desk.warm_up()
+        return desk
 
     def forget(self, desk: Desk) -> None:
         """Opens it anew the next time: its strategies have been trained meanwhile."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import json
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +16,8 @@ import gradio as gr
 
 from fusion.types import FusionError
 from fusion.ui import readers
-from fusion.ui.desk import FIRST_STRATEGY, Desk, Desks
+from fusion.ui.desk import AT_ONCE, FIRST_STRATEGY, Desk, Desks
+from fusion.ui.links import read_link
 from fusion.ui.state import MAX_NAME, PageState, from_browser, plain
 from fusion.ui.views import export, payload, strategies
 from fusion.ui.views.component import view
@@ -117,7 +118,7 @@ class Handlers:
 
     def opened(self, query: str | None, languages: str, *values: Any) -> tuple[Any, ...]:
         """The page was opened, perhaps by a link: slots, task, strategy, language, tabs, readers, example, result, export."""
-        state = PageState.from_query(self.modalities, query) if query else None
+        state = read_link(self.desks, query)[0] if query else None
         if state is None:
             if not languages.strip().lower().startswith("zh"):
                 return (SKIP,) * (len(self.modalities) + 8)
@@ -133,6 +134,17 @@ class Handlers:
         reading = _json({"choice": state.readers})
         slots = (state.slots[m].json() for m in self.modalities)
         return *slots, state.task, state.strategy, state.language, state.view(), reading, "", result, self.pack(state)
+
+    def arrived(self, query: str | None, languages: str, *values: Any) -> str:
+        """What `opened` finds as one reply, with a notice for each thing that a link asks for in vain."""
+        *slots, task, strategy, language, view, reading, example, result, pack = self.opened(query, languages, *values)
+        named = {"task": task, "strategy": strategy, "language": language, "view": view, "readers": reading, "example": example}
+        fill = as_fill(self.modalities, slots, **named) or {}
+        state, notices = read_link(self.desks, query) if query else (None, [])
+        if state is not None:  # language and page hold even where there is no such task
+            fill = {"language": state.language, "view": state.view()} | fill
+        reply = as_reply(values, result, pack, fill)
+        return extended(reply, {"notices": notices}) if notices else reply
 
     def result(self, state: PageState, held: Any = "") -> str:
         """JSON for all views; where there is no result, only the status that says why."""
@@ -255,43 +267,74 @@ def layout(handlers: Handlers) -> FusePage:
 def wire(page: FusePage, handlers: Handlers, blocks: gr.Blocks) -> None:
     """Connects events. Everything that runs a model waits in one line; what only formats does not wait."""
 
-    def outputs(found: Iterable[Any]) -> tuple[Any, ...]:
-        return tuple(gr.skip() if value is SKIP else value for value in found)
-
     slots = list(page.slots.values())
     values = page.values
-    heavy: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1, "show_progress": "hidden", "api_visibility": "private"}
+    heavy: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": AT_ONCE}
+    heavy |= {"show_progress": "hidden", "api_visibility": "private"}
+    alone = {**heavy, "concurrency_id": "training", "concurrency_limit": 1}
     light = {**heavy, "concurrency_id": "format", "concurrency_limit": None, "trigger_mode": "always_last"}
 
-    def edited(held: Any, *given: Any) -> tuple[str, str]:
-        return handlers.edited(*given, held=held)
+    def edited(held: Any, *given: Any) -> str:
+        result, pack = handlers.edited(*given, held=held)
+        return as_reply(given, result, pack)
 
-    def example(held: Any, *given: Any) -> tuple[Any, ...]:
-        return outputs(handlers.example(*given, held=held))
+    def example(held: Any, name: Any, *given: Any) -> str:
+        *found, result, pack = handlers.example(name, *given, held=held)
+        return as_reply(given, result, pack, as_fill(handlers.modalities, found))
 
-    def task(held: Any, *given: Any) -> tuple[Any, ...]:
-        return outputs(handlers.switched(*given, held=held))
+    def task(held: Any, *given: Any) -> str:
+        *found, example, result, pack = handlers.switched(*given, held=held)
+        return as_reply(given, result, pack, as_fill(handlers.modalities, found, example=example))
 
-    for slot in slots:
-        slot.input(edited, [page.held, *values], [page.result, page.export], trigger_mode="always_last", **heavy)
-    shown = [*slots, page.result, page.export]
-    page.examples.input(example, [page.held, page.examples, *values], shown, trigger_mode="always_last", **heavy)
-    switched = [*slots, page.examples, page.result, page.export]
-    page.task.input(task, [page.held, *values], switched, trigger_mode="always_last", **heavy)
+    edits = [slot.input for slot in slots]
+    gr.on(edits, edited, [page.held, *values], page.result, trigger_mode="always_last", **heavy)
+    page.examples.input(example, [page.held, page.examples, *values], page.result, trigger_mode="always_last", **heavy)
+    page.task.input(task, [page.held, *values], page.result, trigger_mode="always_last", **heavy)
     page.details.input(handlers.details, [page.details, *values], page.details, trigger_mode="multiple", **heavy)
 
-    def read_with(*given: Any) -> Iterator[tuple[Any, ...]]:
-        yield from map(outputs, handlers.read_with(*given))
+    def read_with(ask: Any, *given: Any) -> Iterator[str]:
+        for result, pack in handlers.read_with(ask, *given):
+            yield as_reply(given, result, pack)
 
-    page.readers.input(read_with, [page.readers, *values], [page.result, page.export], trigger_mode="always_last", **heavy)
+    page.readers.input(read_with, [page.readers, *values], page.result, trigger_mode="always_last", **alone)
+
+    def looked(*given: Any) -> str:
+        return extended(handlers.looked(*given), numbers_of(given))
+
     for chooser in (page.strategy, page.language, page.tabs):
-        chooser.input(handlers.looked, values, page.export, **light)
+        chooser.input(looked, values, page.export, **light)
 
-    def opened(request: gr.Request, *current: Any) -> tuple[Any, ...]:
-        found = handlers.opened(request.query_params.get("s"), request.headers.get("accept-language", ""), *current)
-        *front, result, pack = outputs(found)
-        if found[len(slots)] is not SKIP:  # the receiver of results tells all views the strategy
-            result = gr.update(value=result, strategy=found[len(slots) + 1])
-        return *front, result, pack
+    def opened(request: gr.Request, *current: Any) -> str:
+        return handlers.arrived(request.query_params.get("s"), request.headers.get("accept-language", ""), *current)
 
-    blocks.load(opened, values, [*values, page.examples, page.result, page.export], **heavy)
+    blocks.load(opened, values, page.result, **heavy)
+
+
+def numbers_of(values: Sequence[Any]) -> dict[str, int]:
+    """{"act", "filled"}: which of the visitor's acts a request knows (see `assets/acts.js`); it comes with the view."""
+    view = from_browser(values[-2])
+    return {key: view[key] if isinstance(view.get(key), int) else 0 for key in ("act", "filled")}
+
+
+def extended(text: str, more: Mapping[str, Any]) -> str:
+    """The JSON object `text` with further entries, without reading the whole of it."""
+    front = _json(dict(more))[:-1]
+    return front + "}" if text == "{}" else f"{front},{text[1:]}"
+
+
+def as_fill(modalities: Iterable[str], slots: Sequence[Any], **others: Any) -> dict[str, Any] | None:
+    """What the browser is to put into the slots and other choices; None where they stay as they are."""
+    named = {name: value for name, value in others.items() if value is not SKIP}
+    if SKIP not in slots:
+        named["slots"] = dict(zip(modalities, slots, strict=True))
+    return named or None
+
+
+def as_reply(values: Sequence[Any], result: Any, pack: Any, *fill: dict[str, Any] | None) -> str:
+    """One JSON of all that a request is answered with, so that the browser takes or drops it as a whole."""
+    more: dict[str, Any] = numbers_of(values)
+    if pack is not SKIP:
+        more["pack"] = json.loads(pack)
+    if fill:
+        more["fill"] = fill[0]
+    return extended("{}" if result is SKIP else result, more)

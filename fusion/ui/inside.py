@@ -17,7 +17,7 @@ from typing import Any
 import gradio as gr
 
 from fusion.types import FusionError, Medium
-from fusion.ui.desk import Desk, Desks, fingerprint
+from fusion.ui.desk import AT_ONCE, Desk, Desks, fingerprint
 from fusion.ui.state import PageState, from_browser
 from fusion.ui.views import inside as views
 from fusion.ui.views.component import view
@@ -93,7 +93,8 @@ class Handlers:
             if key in self._packed:
                 self._packed.move_to_end(key)
                 return self._packed[key]
-        shown = views.side(desk.library.inside(modality, name, medium))
+        with desk.computing:
+            shown = views.side(desk.library.inside(modality, name, medium))
         with self._lock:
             self._packed[key] = shown
             while len(self._packed) > REMEMBERED:
@@ -128,6 +129,6 @@ def layout() -> InsidePage:
 def wire(page: InsidePage, handlers: Handlers, values: list[gr.HTML]) -> None:
     """Waits in the line of everything that runs a model."""
     page.inside.input(
-        handlers.asked, [page.inside, *values], page.inside, trigger_mode="always_last", concurrency_id="model", concurrency_limit=1,
+        handlers.asked, [page.inside, *values], page.inside, trigger_mode="always_last", concurrency_id="model", concurrency_limit=AT_ONCE,
         show_progress="hidden", api_visibility="private",
     )  # fmt: skip

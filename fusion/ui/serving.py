@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
-import uuid
 from pathlib import Path
 
+from fusion.files import require_folder
 from fusion.types import FusionError
 
 HOST = "127.0.0.1"
@@ -33,14 +33,10 @@ def check_address(host: str | None, port: int | None) -> None:
 
 def check_uploads(folder: Path) -> None:
     """Raises `FusionError` where nothing can be written to the folder of uploads."""
-    probe = folder / f".{uuid.uuid4().hex[:12]}"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe.write_bytes(b"")
-        probe.unlink()
-    except OSError as error:
-        why = (error.strerror or "refused").lower()
-        raise FusionError(f"Uploads cannot be kept in {folder}: {why}; the variable GRADIO_TEMP_DIR names another folder.") from error
+        require_folder(folder)
+    except FusionError as error:
+        raise FusionError(f"There is no place for uploads, which the variable GRADIO_TEMP_DIR names: {error}") from error
 
 
 def upload_folder() -> Path:

@@ -23,6 +23,7 @@ WORST = 5  # corruption severities are 0 to WORST
 PAGES = ("fuse", "inside")
 LONGEST = {"example": 80, "text": 4000, "path": 1000, "name": 300}  # characters
 MAX_POINTS, MAX_LINK, MAX_ENCODER, MAX_NAME = 20000, 60000, 300, 80
+LINK_PARTS = 7  # slots, strategy, language, task, view, encoders, modalities whose media stayed with the visitor
 PEN = 0.06  # width of a line that is drawn, as a share of the pad
 Strokes = tuple[tuple[tuple[float, float, float], ...], ...]
 MakeExample = Callable[[str], Mapping[str, Any]]
@@ -107,6 +108,7 @@ class PageState:
     page: str = PAGES[0]
     encoders: dict[str, tuple[str, str]] = field(default_factory=dict)
     readers: dict[str, str] = field(default_factory=dict)
+    lost: tuple[str, ...] = ()  # of a link: modalities whose upload or drawing stayed with the visitor
 
     @classmethod
     def read(cls, modalities: Iterable[str], values: Iterable[Any]) -> PageState:
@@ -142,6 +144,9 @@ class PageState:
             slots[m] = {key: value for key, value in kept.items() if value != default[key]}
         shown = [] if (self.page, self.encoders) == (PAGES[0], {}) else [{"page": self.page, "encoders": self.encoders}]
         shown = [*(shown or [""]), {"choice": self.readers}] if self.readers else shown
+        lost = [m for m, slot in self.slots.items() if m in self.lost or slot.source in ("file", "drawing")]
+        if lost:
+            shown = [*shown, *[""] * (2 - len(shown)), lost]
         text = json.dumps([slots, self.strategy, self.language, self.task, *shown], ensure_ascii=False, separators=(",", ":"))
         return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
@@ -149,13 +154,12 @@ class PageState:
     def from_query(cls, modalities: Iterable[str], query: str) -> PageState | None:
         """The state of a link, or None where the link is broken; older links name no task or no view."""
         try:
-            if len(query) > MAX_LINK:
-                return None
-            slots, strategy, language, *rest = json.loads(base64.urlsafe_b64decode(query + "=" * (-len(query) % 4)))
+            slots, strategy, language, *rest = _link_parts(query)
             kept = {m: {k: v for k, v in slots.get(m, {}).items() if k not in ("path", "name", "strokes")} for m in modalities}
-            task, shown, readers, *_ = [*rest, "", "", ""]
-            return cls.read(kept, [*kept.values(), task, strategy, language, shown, readers])
-        except (ValueError, TypeError, AttributeError, binascii.Error):
+            task, shown, readers, lost, *_ = [*rest, "", "", "", ""]
+            state = cls.read(kept, [*kept.values(), task, strategy, language, shown, readers])
+            return replace(state, lost=tuple(m for m in kept if isinstance(lost, list) and m in lost))
+        except (ValueError, TypeError, AttributeError, RecursionError, binascii.Error):
             return None
 
     def media(self, make_example: MakeExample, uploads: Path, pen: float = PEN) -> dict[str, Any]:
@@ -184,6 +188,32 @@ class PageState:
                 raise FusionError("There is no clip with a sound of its own to take the audio from.")
             return clip
         return None
+
+
+def _link_parts(query: str) -> Any:
+    """The JSON of a link.
+
+    Raises:
+        ValueError, TypeError, RecursionError: it is too long or damaged.
+    """
+    if len(query) > MAX_LINK:
+        raise ValueError("The link is too long.")
+    return json.loads(base64.urlsafe_b64decode(query + "=" * (-len(query) % 4)))
+
+
+def is_newer_link(modalities: Iterable[str], query: str) -> bool:
+    """Whether a link holds what this version does not know: more parts, another form, other modalities or kinds of input."""
+    try:
+        parts = _link_parts(query)
+    except (ValueError, TypeError, RecursionError, binascii.Error):
+        return False
+    if isinstance(parts, dict):
+        return bool(parts)
+    if not isinstance(parts, list) or len(parts) < 3 or not isinstance(parts[0], dict):
+        return False
+    slots = parts[0]
+    sources = [slot["source"] for slot in slots.values() if isinstance(slot, dict) and "source" in slot]
+    return len(parts) > LINK_PARTS or not set(slots) <= set(modalities) or any(source not in SOURCES for source in sources)
 
 
 def uploaded(path: str, name: str, uploads: Path) -> Path:

@@ -10,7 +10,7 @@ from fusion.ui.text import ASSETS, load_text
 
 STYLES = ("page.css", "slot.css", "results.css", "inside.css")
 SCRIPTS = (
-    *("core.js", "details.js", "frame.js", "announce.js", "pad_keys.js", "pad.js", "recorder.js", "slot.js"),
+    *("core.js", "acts.js", "history.js", "details.js", "frame.js", "announce.js", "pad_keys.js", "pad.js", "recorder.js", "slot.js"),
     *("readers.js", "strategies.js", "diagram.js", "table.js", "place.js"),
     *("story.js", "outcome.js", "shares.js", "medium.js", "seen.js", "attention.js"),
     *("tabs.js", "numbers.js", "panels.js", "tracks.js", "scatter.js", "inside.js"),

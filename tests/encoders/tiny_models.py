@@ -139,6 +139,35 @@ def siglip(folder: Path) -> Path:
     return save(folder, "SiglipModel", config)
 
 
+def align(folder: Path) -> Path:
+    """Texts by BERT and pictures by EfficientNet, whose padding depends on whether a size is even."""
+    import transformers as t
+
+    pictures(folder, "EfficientNetImageProcessor", size={"height": 64, "width": 64})
+    word_piece(folder)
+    vision = {
+        "image_size": 64, "width_coefficient": 1.0, "depth_coefficient": 1.0, "kernel_sizes": [3, 5], "in_channels": [32, 8],
+        "out_channels": [8, 12], "strides": [1, 2], "num_block_repeats": [1, 1], "expand_ratios": [1, 2], "depthwise_padding": [],
+        "hidden_dim": 16,
+    }  # fmt: skip
+    text = {**NARROW, "vocab_size": len(WORDS), "max_position_embeddings": 24}
+    return save(folder, "AlignModel", t.AlignConfig(text_config=text, vision_config=vision, projection_dim=16))
+
+
+def convnext(folder: Path) -> Path:
+    import transformers as t
+
+    pictures(folder, "ConvNextImageProcessor", size={"shortest_edge": 64}, crop_pct=0.875)
+    return save(folder, "ConvNextModel", t.ConvNextConfig(hidden_sizes=[8, 12], depths=[1, 1], num_stages=2))
+
+
+def mobilenet(folder: Path) -> Path:
+    import transformers as t
+
+    pictures(folder, "MobileNetV1ImageProcessor", size={"shortest_edge": 144}, do_center_crop=True, crop_size={"height": 128, "width": 128})
+    return save(folder, "MobileNetV1Model", t.MobileNetV1Config(depth_multiplier=0.25, min_depth=4, image_size=128))
+
+
 def bert(folder: Path) -> Path:
     import transformers as t
 
@@ -226,11 +255,13 @@ def clap(folder: Path) -> Path:
     import transformers as t
 
     t.ClapFeatureExtractor(truncation="rand_trunc", max_length_s=10).save_pretrained(folder)
+    special = {"bos_token": "<s>", "pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>", "mask_token": "<mask>"}
+    size = byte_pairs(folder, "RobertaTokenizer", special, model_max_length=18)
     audio = {
         "spec_size": 256, "num_mel_bins": 64, "patch_embeds_hidden_size": 8, "depths": [1, 1, 1, 1], "num_attention_heads": [2, 2, 2, 2],
         "hidden_size": 64, "window_size": 8,
     }  # fmt: skip
-    text = {**NARROW, "vocab_size": 40, "max_position_embeddings": 20}
+    text = {**NARROW, "vocab_size": size, "max_position_embeddings": 20}
     return save(folder, "ClapModel", t.ClapConfig(audio_config=audio, text_config=text, projection_dim=12))
 
 
@@ -269,8 +300,8 @@ def vivit(folder: Path) -> Path:
 
 
 Maker = Callable[[Path], Path]
-IMAGE: dict[str, Maker] = {f.__name__: f for f in (resnet, vit, deit, dinov2, swin, clip, siglip)}
-TEXT: dict[str, Maker] = {f.__name__: f for f in (bert, sentence, distilbert, roberta, byt5, clip, siglip)}
+IMAGE: dict[str, Maker] = {f.__name__: f for f in (resnet, vit, deit, dinov2, swin, clip, siglip, align, convnext, mobilenet)}
+TEXT: dict[str, Maker] = {f.__name__: f for f in (bert, sentence, distilbert, roberta, byt5, clip, siglip, align, clap)}
 AUDIO: dict[str, Maker] = {f.__name__: f for f in (wav2vec2, hubert, ast, whisper, clap)}
 VIDEO: dict[str, Maker] = {f.__name__: f for f in (videomae, timesformer, vivit)}
 EVERY = [(m, name) for m, kinds in (("image", IMAGE), ("text", TEXT), ("audio", AUDIO), ("video", VIDEO)) for name in kinds]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -78,3 +80,19 @@ def refused(modality: str, source: object, name: str | None = None) -> str:
         assert message.startswith(name or source.name)
     assert "/" not in message.replace(name or "", "")
     return message
+
+
+@contextmanager
+def peak_growth() -> Iterator[Callable[[], float]]:
+    """Gives a function that says by how many bytes this process has grown at most since; only Linux counts that."""
+    reset, status = Path("/proc/self/clear_refs"), Path("/proc/self/status")
+
+    def value(field: str) -> float:
+        return 1024.0 * int(re.search(rf"{field}:\s+(\d+)", status.read_text())[1])
+
+    try:
+        reset.write_text("5")
+    except OSError:
+        pytest.skip("the peak of memory cannot be reset here")
+    before = value("VmRSS")
+    yield lambda: value("VmHWM") - before

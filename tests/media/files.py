@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import zlib
 from fractions import Fraction
 
 import av
@@ -134,3 +135,24 @@ def tiff(shape: tuple[int, int, int], bits: int, data: bytes) -> bytes:
         body += struct.pack("<HHII", tag, kind, count, start if tag == 273 else value)
     extra = b"" if C == 1 else struct.pack(f"<{C}H", *[bits] * C)
     return b"II*\0" + struct.pack("<I", 8) + body + struct.pack("<I", 0) + extra + data
+
+
+def png_file(
+    pixels: np.ndarray, bits: int, colour: int, before: list[tuple[bytes, bytes]] = (), raw: bytes | None = None, interlaced: bool = False
+) -> bytes:
+    """A PNG by hand: (H, W, C) integers of 1 to 16 bits, chunks before the pixels, or compressed rows made elsewhere."""
+    H, W, _ = pixels.shape
+    if raw is None:
+        flat = pixels.reshape(H, -1)
+        if bits == 16:
+            rows = [row.astype(">u2").tobytes() for row in flat]
+        else:
+            rows = [np.packbits(np.unpackbits(row.astype(np.uint8)[:, None], axis=1)[:, 8 - bits :]).tobytes() for row in flat]
+        raw = zlib.compress(b"".join(b"\0" + row for row in rows))
+    head = struct.pack(">IIBBBBB", W, H, bits, colour, 0, 0, int(interlaced))
+    parts = [(b"IHDR", head), *before, (b"IDAT", raw), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(*part) for part in parts)
+
+
+def png_chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

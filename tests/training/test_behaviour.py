@@ -94,8 +94,6 @@ def test_what_is_imported_counts(package: Path) -> None:
     assert digest(package) != before
 
 
-@pytest.mark.parametrize(
-    "start", ["encoders/image_cnn.py", "tasks/scenes/samples.py", "tasks/digits_find/samples.py", "media/__init__.py"]
-)
+@pytest.mark.parametrize("start", ["encoders/image_cnn.py", "tasks/scenes/samples.py", "tasks/digits_find/samples.py", "media/__init__.py"])
 def test_every_module_can_be_digested(start: str) -> None:
     assert digest_of([PACKAGE / start]) == digest_of([PACKAGE / start]) != digest_of([])

@@ -1,16 +1,19 @@
 """What strategies are taught: every one has a finite loss on tasks of one vector per modality, and its own classifiers the right lesson."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
 
-from fusion.config import StrategyConfig
+from fusion.config import StrategyConfig, save_config
 from fusion.model import FusionModel, build_strategy, strategy_options
 from fusion.strategies import STRATEGIES
 from fusion.tasks import TASKS
 from fusion.training.features import make_batch
-from fusion.training.train import UNIMODAL_SHARE, Fuser, strategy_loss
+from fusion.training.train import UNIMODAL_SHARE, Fuser, strategy_loss, with_thresholds
 from fusion.types import MODALITIES
 from tests.training.test_data import D, make_cache
 
@@ -55,3 +58,17 @@ def test_what_the_classifiers_of_one_modality_are_taught_in_a_sum(name: str, tau
         target = torch.where(said[:, None] >= 0, digit, torch.full((60, 10), 0.1))
         total += F.cross_entropy(logits, target).item()
     assert seen["losses"]["unimodal"].item() == pytest.approx(UNIMODAL_SHARE * total, rel=1e-4)
+
+
+def test_training_anew_keeps_when_an_answer_is_none_of_these(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of the same strategy of the same task; the first training has none to keep."""
+    new = StrategyConfig("late", "scenes", 11, ("image", "text"))
+    assert with_thresholds(tmp_path, new) is new
+    thresholds, sure = {"image": 0.5, "text": 0.25, "image+text": 0.75}, {"image": 0.875}
+    save_config(tmp_path / "config.json", replace(new, embed_dim=48, thresholds=thresholds, sure=sure))
+    assert with_thresholds(tmp_path, new) == replace(new, thresholds=thresholds, sure=sure)
+    assert "those of its former weights" in capsys.readouterr().err
+    for other in (replace(new, modalities=("image",)), replace(new, task="digits")):
+        assert with_thresholds(tmp_path, other) is other
+    (tmp_path / "config.json").write_text("cut o")
+    assert with_thresholds(tmp_path, new) is new

@@ -7,6 +7,7 @@ In the task scenes it is a label instead of a digit, and what `strange` names is
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -64,6 +65,7 @@ class FakeLab:
     unavailable: dict[str, str] = {}
     untrained: tuple[str, ...] = ()
     models = FUSES
+    delay = 0.0  # seconds that encoding takes
 
     def __init__(
         self, says: dict[str, int] | None = None, task: str = "digits", dissent: dict[str, str] | None = None, strange: tuple[str, ...] = ()
@@ -78,12 +80,19 @@ class FakeLab:
 
     def encode(self, inputs: dict[str, Any], severity: dict[str, int] | None = None, cache: Any = None) -> FakeEncoding:
         self.encoded += 1
+        time.sleep(self.delay)
         if inputs.get("text") == "bad":
             raise FusionError("The text is bad.")
         if inputs.get("text") == "crash":
             raise RuntimeError("secret detail")
         media = {m: self._load(m, inputs[m]) for m in MODALITIES if m in inputs}
         return FakeEncoding(media, ("text was trimmed.",) if len(inputs.get("text", "")) > 100 else (), dict(severity or {}))
+
+    def load(self, inputs: dict[str, Any], severity: dict[str, int] | None = None, cache: Any = None) -> FakeEncoding:
+        return self.encode(inputs, severity)
+
+    def encode_media(self, loaded: FakeEncoding, cache: Any = None) -> FakeEncoding:
+        return loaded
 
     def _load(self, modality: str, source: Any) -> Any:
         if isinstance(source, np.ndarray | str | Audio | Clip) and (modality, type(source)) != ("audio", Clip):

@@ -23,6 +23,7 @@ from fusion.encoders.audio_cnn import focus
 from fusion.encoders.backbones.pretrained import Pretrained
 from fusion.encoders.backbones.tower import Tower, by_length, stack, vector_of
 from fusion.encoders.base import Prepared
+from fusion.encoders.unread import sound_note
 from fusion.media.resample import resample
 from fusion.types import Audio, FusionError, Layout, Medium, Panel
 
@@ -73,7 +74,8 @@ class AudioTower(Tower):
         features = self._extract(np.pad(samples, (0, max(0, int(SHORTEST * self.rate) - len(samples)))))
         places = self.clock.places(offset, self.clock.real(seconds, self.lengths(len(features))))
         values = torch.cat([features.flatten(), torch.tensor([seconds])])
-        return Prepared(values, Layout("seconds", places), (offset, offset + seconds))
+        notes = sound_note(offset, offset + seconds, medium.seconds)
+        return Prepared(values, Layout("seconds", places), (offset, offset + seconds), notes)
 
     def describe(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         found: dict[int, tuple[Tensor, Tensor]] = {}

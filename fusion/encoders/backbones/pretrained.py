@@ -21,7 +21,7 @@ READS = {"timesformer": ("video",)}  # where the library is wrong about it: it s
 ENTRIES = {"input_values": "audio", "input_features": "audio", "pixel_values": "image", "pixel_values_videos": "video"}
 OTHERS = {  # parts of a model with several towers that one modality does not need
     "image": ("text_model", "text_projection"),
-    "text": ("vision_model", "visual_projection", "audio_model", "audio_projection"),
+    "text": ("vision_model", "visual_projection", "image_model", "image_projection", "audio_model", "audio_projection"),
     "audio": ("text_model", "text_projection"),
     "video": (),
 }
@@ -113,10 +113,10 @@ def _check_modality(source: str, config: Any, kind: type, modality: str) -> None
 def _tower(network: nn.Module, modality: str) -> tuple[Callable[..., Any], nn.Module]:
     """The part for a modality, and the network without what that part does not need."""
     branch = f"get_{modality}_features"
-    if hasattr(network, branch) and hasattr(network, OTHERS[modality][0] if OTHERS[modality] else "vision_model"):
-        for name in OTHERS[modality]:
-            if hasattr(network, name):
-                delattr(network, name)
+    others = [name for name in OTHERS[modality] if hasattr(network, name)]
+    if hasattr(network, branch) and (others or hasattr(network, "vision_model")):
+        for name in others:
+            delattr(network, name)
         return getattr(network, branch), network
     if network.config.is_encoder_decoder:
         network = network.get_encoder()

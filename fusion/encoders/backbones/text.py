@@ -18,6 +18,7 @@ from fusion.encoders.backbones.pretrained import Pretrained
 from fusion.encoders.backbones.tower import Tower, by_length, stack
 from fusion.encoders.base import Prepared
 from fusion.encoders.text_transformer import words_of
+from fusion.encoders.unread import text_note
 from fusion.types import Layout, Medium
 
 MOST_SUBWORDS = 512
@@ -39,15 +40,16 @@ class TextTower(Tower):
         return ["seven", ""]
 
     def prepare(self, medium: str) -> Prepared:
-        ids, special, spans = self._fast(medium) if self.tokenizer.is_fast else self._slow(medium)
+        ids, special, spans, cut = self._fast(medium) if self.tokenizer.is_fast else self._slow(medium)
         if not ids:  # an empty text where the tokenizer adds nothing
             ids, special, spans = [self.tokenizer.eos_token_id or 0], [0], [(0, 0)]
         if all(special):
             special = [0, *special[1:]]
         places = [(0, 0) if a is None else (a, b) for (a, b), s in zip(spans, special, strict=True) if not s]
         values = torch.stack([torch.tensor(ids), 1 - torch.tensor(special)], 1)  # (N, 2): subword, and whether it has a place
-        extent = (0.0, float(max(b for _, b in places)))
-        return Prepared(values, Layout("characters", np.array(places, np.float32)), extent)
+        end = max(b for _, b in places)
+        notes = text_note(end, medium) if cut else ()
+        return Prepared(values, Layout("characters", np.array(places, np.float32)), (0.0, float(end)), notes)
 
     def describe(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         found: dict[int, tuple[Tensor, Tensor]] = {}
@@ -60,14 +62,16 @@ class TextTower(Tower):
             found |= {row: (hidden[i][keep[i]], vectors[i]) for i, row in enumerate(rows)}
         return stack(found)
 
-    def _fast(self, text: str) -> tuple[list[int], list[int], list[tuple[int, int]]]:
+    def _fast(self, text: str) -> tuple[list[int], list[int], list[tuple[int, int]], bool]:
+        """Subwords, which of them are special, where they lie, and whether the text is longer than what is read."""
         found = self.tokenizer(
             text, truncation=True, max_length=self.length, padding="max_length" if self.full else False,
             return_offsets_mapping=True, return_special_tokens_mask=True,
         )  # fmt: skip
-        return found["input_ids"], found["special_tokens_mask"], [_trim(text, *span) for span in found["offset_mapping"]]
+        places = [_trim(text, *span) for span in found["offset_mapping"]]
+        return found["input_ids"], found["special_tokens_mask"], places, bool(found.encodings[0].overflowing)
 
-    def _slow(self, text: str) -> tuple[list[int], list[int], list[tuple[int, int]]]:
+    def _slow(self, text: str) -> tuple[list[int], list[int], list[tuple[int, int]], bool]:
         """Tokenizers that do not say where a subword lies: its word's characters."""
         ids, spans = [], []
         for start, end in words_of(text):
@@ -78,7 +82,8 @@ class TextTower(Tower):
             ids, truncation=True, max_length=self.length, padding="max_length" if self.full else False, return_special_tokens_mask=True
         )
         special, rest = whole["special_tokens_mask"], iter(spans)
-        return whole["input_ids"], special, [(0, 0) if s else next(rest) for s in special]
+        places = [(0, 0) if s else next(rest) for s in special]
+        return whole["input_ids"], special, places, special.count(0) < len(ids)
 
 
 def _trim(text: str, start: int, end: int) -> tuple[int, int]:

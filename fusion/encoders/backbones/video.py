@@ -17,6 +17,7 @@ from fusion.encoders.backbones.pretrained import Pretrained
 from fusion.encoders.backbones.tower import Tower, components, vector_of
 from fusion.encoders.base import Prepared
 from fusion.encoders.image_cnn import grid_layout
+from fusion.encoders.unread import frame_note
 from fusion.encoders.video_tcn import sample_times
 from fusion.types import Clip, FusionError, Layout, Medium, Panel
 
@@ -25,10 +26,16 @@ PATCHES_FIRST = ("timesformer",)
 BY_CLASS = ("timesformer",)  # classifies from its class token, but has no pooler that would say so
 
 
-def tubes(times: np.ndarray, extent: tuple[float, ...], moments: int, rows: int, cols: int) -> Layout:
-    """Places of a (moments, rows, cols) grid of tokens over frames at `times` (N,), N a multiple of `moments` and in order."""
-    middle = times.reshape(moments, -1).mean(1)
-    cells = grid_layout(extent, rows, cols).places
+def tubes(
+    times: np.ndarray, extent: tuple[float, ...], moments: int, rows: int, cols: int, shift: tuple[float, float, float] = (0.0, 0.0, 0.0)
+) -> Layout:
+    """Places of a (moments, rows, cols) grid of tokens over frames at `times` (N,), N a multiple of `moments` and in order.
+
+    They are moved back by `shift` t, x, y: in steps from one moment to the next, and in cells.
+    """
+    step = (times[-1] - times[0]) / max(len(times) - 1, 1) * len(times) / moments
+    middle = times.reshape(moments, -1).mean(1) - shift[0] * step
+    cells = grid_layout(extent, rows, cols, shift[1:]).places
     return Layout("frames", np.column_stack([middle.repeat(len(cells)), np.tile(cells, (moments, 1))]).astype(np.float32))
 
 
@@ -65,7 +72,7 @@ class VideoTower(Tower):
     def prepare(self, medium: Clip) -> Prepared:
         index = sample_times(medium.times, self.frames)
         values, extent = self.window(medium.frames[index])
-        return Prepared(values.float(), tubes(np.asarray(medium.times)[index], extent, *self.shape), extent)
+        return Prepared(values.float(), tubes(np.asarray(medium.times)[index], extent, *self.shape), extent, frame_note(extent))
 
     def describe(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         output = self.run(**{self.entry: values})

@@ -1,8 +1,9 @@
 """The image tower of a pretrained model: a token for every patch, or for every cell of a convolutional network's last map.
 
-Patches and cells run row by row; cells lie evenly over what the processor shows, though strided kernels of odd size look up to half a cell
-further to the upper left. Class, distillation, register and detection tokens are dropped. What the processor cropped away has no
-token, so tokens of a model with a centre crop do not reach the border of the picture.
+Patches and cells run row by row. Patches lie evenly over what the processor shows. Cells of a convolutional network are as wide as its
+stride, and strided kernels of odd size look up to half a cell further to the upper left: how far is measured on loading. Class,
+distillation, register and detection tokens are dropped. What the processor cropped away has no token, so tokens of a model with a centre
+crop do not reach the border of the picture.
 """
 
 from __future__ import annotations
@@ -17,10 +18,13 @@ from fusion.encoders.backbones.geometry import Window
 from fusion.encoders.backbones.pretrained import Pretrained
 from fusion.encoders.backbones.tower import Tower, components, vector_of
 from fusion.encoders.base import Prepared
+from fusion.encoders.centring import picture_shift
 from fusion.encoders.image_cnn import grid_layout
+from fusion.encoders.unread import picture_note
 from fusion.types import FusionError, Medium, Panel
 
 HEADS_SHOWN, MOST_BEFORE = 6, 32
+SPOTS = 16  # with which a convolutional network is measured
 TRIED = ((64, 64, 3), (48, 96, 3))  # pictures that must come out of a processor in one size
 
 
@@ -35,14 +39,21 @@ class VisionTower(Tower):
         if len(sizes) > 1 or len(next(iter(sizes))) != 3:
             raise FusionError(f"{model.source} gives every picture another size, so pictures cannot be put in one batch.")
         size = sizes.pop()
-        self.grid, self.before = _grid(model, self.run(pixel_values=torch.zeros(1, *size)).last_hidden_state.shape, *size[1:])
+        shape = self.run(pixel_values=torch.zeros(1, *size)).last_hidden_state.shape
+        self.grid, self.before = _grid(model, shape, *size[1:])
+        self.reach, self.shift = (1.0, 1.0), (0.0, 0.0)
+        if len(shape) == 4:
+            self.reach = _reach(self.grid[1], size[2]), _reach(self.grid[0], size[1])
+            self.shift = picture_shift(self.prepare, lambda values, mask: self.describe(values, mask)[0], SPOTS)
 
     def trials(self) -> list[Medium]:
         return [np.zeros((64, 64, 3), np.uint8)]
 
     def prepare(self, medium: np.ndarray) -> Prepared:
         values, extent = self.window(medium[None])
-        return Prepared(values[0].float(), grid_layout(extent, *self.grid), extent)
+        x0, y0, x1, y1 = extent
+        cells = x0, y0, x0 + (x1 - x0) * self.reach[0], y0 + (y1 - y0) * self.reach[1]
+        return Prepared(values[0].float(), grid_layout(cells, *self.grid, self.shift), extent, picture_note(extent))
 
     def describe(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         output = self.run(pixel_values=values)
@@ -72,6 +83,11 @@ class VisionTower(Tower):
 
     def _process(self, frames: np.ndarray) -> Tensor:
         return self.processor(list(frames), input_data_format="channels_last", return_tensors="pt")["pixel_values"]
+
+
+def _reach(cells: int, pixels: int) -> float:
+    """How far cells of a convolutional network reach over `pixels`, as a share of them: its stride is the nearest power of two."""
+    return cells * 2 ** round(math.log2(pixels / cells)) / pixels
 
 
 def _grid(model: Pretrained, hidden: torch.Size, height: int, width: int) -> tuple[tuple[int, int], int]:

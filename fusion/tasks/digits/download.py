@@ -1,8 +1,8 @@
 """The public data of the task `digits`, in its official layout: `python -m fusion download --task digits --data DIR`.
 
-    DIR/mnist/MNIST/raw/*.gz                    MNIST, as `torchvision.datasets.MNIST(root=DIR/mnist)` keeps it
-    DIR/fsdd/recordings/*.wav                   Free Spoken Digit Dataset v1.0.10
-    DIR/pendigits/pendigits-orig.{tra,tes}      UCI pen-based digits, original pen trajectories
+DIR/mnist/MNIST/raw/*.gz                    MNIST, as `torchvision.datasets.MNIST(root=DIR/mnist)` keeps it
+DIR/fsdd/recordings/*.wav                   Free Spoken Digit Dataset v1.0.10
+DIR/pendigits/pendigits-orig.{tra,tes}      UCI pen-based digits, original pen trajectories
 """
 
 from __future__ import annotations

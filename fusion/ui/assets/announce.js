@@ -6,14 +6,7 @@
   const SETTLE = 250; // ms; of several changes in a row only the last is announced
 
   const region = el("p", { class: "fl-hidden", id: "fl-announcement", role: "status" });
-  const goToPrediction = (event) => {
-    event.preventDefault(); // the page has a base address: "#fl-outcome" would load the page anew
-    const heading = document.querySelector("#fl-outcome h2");
-    if (!heading) return;
-    heading.tabIndex = -1;
-    heading.focus();
-  };
-  const skip = el("a", { class: "fl-skip", href: "#fl-outcome", onclick: goToPrediction });
+  const skip = el("a", { class: "fl-skip", href: "#fl-outcome", onclick: FL.goToPrediction });
 
   const sentence = () => {
     const chosen = FL.strategy();

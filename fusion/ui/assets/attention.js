@@ -160,6 +160,14 @@
     );
   };
 
+  // One observer for the panels on the page: those that have left must not draw any more.
+  let observer = null;
+  const watchSize = (box, draw) => {
+    observer?.disconnect();
+    observer = new ResizeObserver(draw);
+    observer.observe(box);
+  };
+
   const state = { modality: "", token: 0, layer: -1, head: -1, back: false, pinned: false };
 
   const stage = (result, name) => {
@@ -182,7 +190,7 @@
     const say = el("p", { class: "fl-readout", "aria-live": "polite" }),
       table = el("div", {}),
       box = el("div", { class: "fl-panels fl-woven" });
-    if (place?.box)
+    if (place?.box && media.image?.cells.length)
       media.image.cells[0].parentElement.append(FL.boxOn(place.box, result.seen.image.extent));
     let lines = () => {};
     const redraw = () => {
@@ -211,6 +219,8 @@
       });
       const peak = (values) => values.indexOf(Math.max(...values));
       lines = () =>
+        box.isConnected &&
+        media[state.modality] &&
         threads(
           box,
           media[state.modality].cells[state.token],
@@ -299,7 +309,7 @@
     });
     box.append(...panels);
     redraw();
-    new ResizeObserver(() => lines()).observe(box); // also tells when the panels are first laid out
+    watchSize(box, () => lines()); // also tells when the panels are first laid out
     return [choices.box, say, box, table];
   };
 

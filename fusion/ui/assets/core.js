@@ -239,7 +239,20 @@ window.FusionLab = (() => {
   // Whether the task's pictures can be drawn with a pen; else visitors bring photos.
   const draws = () => store.lab?.task.draws !== false;
   const strategy = () => (store.result?.strategies || []).find((s) => s.name === store.strategy);
-  const choose = (name) => set("strategy", name);
+  const choose = (name) => {
+    window.FusionLab.acts.touch("strategy");
+    set("strategy", name);
+  };
+  // The page has a base address: following "#fl-outcome" would load the page anew.
+  const goToPrediction = (event) => {
+    event.preventDefault();
+    const outcome = document.getElementById("fl-outcome"),
+      heading = outcome?.querySelector("h2");
+    if (!heading) return;
+    heading.tabIndex = -1;
+    heading.focus({ preventScroll: true });
+    outcome.scrollIntoView({ block: "start" });
+  };
   // The page is shown when all views are drawn, or after a while if something holds one up.
   const ready = () => document.documentElement.classList.add("fl-ready");
   setTimeout(ready, 4000);
@@ -302,6 +315,7 @@ window.FusionLab = (() => {
     draws,
     strategy,
     choose,
+    goToPrediction,
     mount,
     view,
   };

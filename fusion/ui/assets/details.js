@@ -69,6 +69,7 @@
   // The maps of a strategy once they are here, else null.
   FL.maps = (result, name) => {
     const found = result.attention[name];
-    return found && Object.values(found.pairs).every((p) => "data" in p) ? found : null;
+    const pairs = Object.values(found?.pairs || {});
+    return pairs.length && pairs.every((p) => "data" in p) ? found : null;
   };
 })();

@@ -7,37 +7,57 @@
   FL.view("result", (root, { props, watch }) => {
     const NOTHING = { strategies: [], tally: [], attention: {}, modalities: [] };
     // A failed input keeps the previous result of its task on the page, marked as such. A task brings its lab.
+    const about = (lab) =>
+      lab && JSON.stringify([lab.task.name, lab.readers?.choice, lab.strategies.length]);
     const receive = () => {
-      const { lab, ...result } = JSON.parse(props.value),
-        about = (l) => l && JSON.stringify([l.task.name, l.readers?.choice, l.strategies.length]),
+      const reply = JSON.parse(props.value),
+        { lab, pack, notices, ...result } = reply,
         moved = lab && about(lab) !== about(FL.get("lab"));
-      FL.set("busy", false);
-      if (moved) {
-        FL.set("lab", lab);
-        if (!lab.strategies.some((s) => s.name === FL.get("strategy")))
-          FL.set("strategy", lab.first);
+      const enter = () => {
+        if (moved) FL.set("lab", lab);
+      };
+      const progress = result.status?.kind === "training"; // says how far it is; it answers nothing
+      const verdict = progress ? "show" : FL.acts.receive(reply, enter);
+      if (verdict === "drop") return;
+      if (notices) FL.set("notices", notices);
+      if (!result.status) return; // a link that changes nothing but the language, or cannot be read
+      enter();
+      if (moved && !lab.strategies.some((s) => s.name === FL.get("strategy")))
+        FL.set("strategy", lab.first);
+      const whole = result.strategies ? FL.completed(result) : null;
+      if (verdict === "lab") {
+        FL.set("result", { ...NOTHING, status: { kind: "ok" }, media: whole?.media });
+        return;
       }
+      if (!progress) FL.set("busy", false);
+      if (pack && !reply.fill) FL.history.link({ ...pack, act: reply.act });
       FL.set(
         "result",
-        result.strategies
-          ? FL.completed(result)
-          : { ...NOTHING, ...(moved ? {} : FL.get("result")), status: result.status },
+        whole || { ...NOTHING, ...(moved ? {} : FL.get("result")), status: result.status },
       );
     };
     FL.set("slots", props.slots);
     FL.set("strategy", props.strategy);
+    FL.acts.field("strategy", {
+      read: () => FL.get("strategy"),
+      write: (name) => FL.set("strategy", name),
+    });
     watch("value", receive);
-    watch("strategy", () => FL.set("strategy", props.strategy));
     receive();
+    FL.acts.expect();
   });
 
-  FL.view("header", (root, { props, watch, trigger }) => {
-    const change = (lang) => {
+  FL.view("header", (root, { props, trigger }) => {
+    const write = (lang) => {
       props.value = lang;
       FL.set("lang", lang);
+    };
+    const change = (lang) => {
+      FL.acts.touch("language");
+      write(lang);
       trigger("input");
     };
-    watch("value", () => FL.set("lang", props.value));
+    FL.acts.field("language", { read: () => props.value, write });
     FL.set("lang", props.value);
     FL.on("lang lab", () => {
       const lab = FL.get("lab");
@@ -87,16 +107,21 @@
     synergy: ["M12 4a8 8 0 1 0 0 16a8 8 0 1 0 0-16z", "M12 8v8 M8 12h8"],
     alignment: ["M4 4h16v16H4z", "M11 8h6v6h-6z", "M4 20l6-6"],
   };
-  FL.view("tasks", (root, { props, trigger, watch }) => {
+  FL.view("tasks", (root, { props, trigger }) => {
     const { tasks, unavailable } = JSON.parse(props.tasks),
       say = (name, field, other) =>
         FL.has(`task.${name}.${field}`) ? t(`task.${name}.${field}`) : other;
-    const pick = (name) => {
+    const write = (name) => {
       props.value = name;
-      FL.set("busy", true);
       draw();
-      trigger("input");
     };
+    const pick = (name) =>
+      FL.acts.begin(
+        "task",
+        () => write(name),
+        () => trigger("input"),
+      );
+    FL.acts.field("task", { read: () => props.value, write });
     const card = ({ name, title, question, interaction }) =>
       el(
         "label",
@@ -138,30 +163,45 @@
         ),
         el("p", { class: "fl-task-note", "aria-live": "polite" }, say(props.value, "note", "")),
       );
-    watch("value", draw);
     FL.on("lang", draw);
     FL.on("result", () => {
       // a task that could not be opened gives way to the one that is
       const open = FL.get("lab")?.task.name;
-      if (FL.get("result")?.status.kind === "error" && open && open !== props.value) {
+      const failed = FL.get("result")?.status.kind === "error" && !FL.acts.waiting();
+      if (failed && open && open !== props.value) {
         props.value = open;
         draw();
       }
     });
   });
 
+  // What a link could not bring, in one sentence.
+  const notice = ({ key, modalities, ...values }) => {
+    const list = (words) =>
+      new Intl.ListFormat(FL.get("lang"), { type: "conjunction" }).format(words);
+    const names = (modalities || []).map((m) => t("modality." + m));
+    const strategy = values.strategy ? FL.told(values.strategy, "title") : "";
+    return t(key, { ...values, strategy, modalities: list(names) });
+  };
+
   FL.view("status", (root) => {
     const line = el("p", { class: "fl-line", role: "alert" }),
       notes = el("ul", { class: "fl-notes" });
-    const mini = el("a", { class: "fl-mini", href: "#fl-outcome" }); // on a phone the answer is out of sight while one draws
-    root.append(line, notes, mini);
-    FL.on("result lang busy trouble strategy", () => {
+    const notices = el("ul", { class: "fl-notes fl-notices", role: "status" });
+    // On a phone the answer is out of sight while one draws.
+    const mini = el("a", { class: "fl-mini", href: "#fl-outcome", onclick: FL.goToPrediction });
+    root.append(line, notices, notes, mini);
+    FL.on("notices lang lab", () =>
+      FL.replace(
+        notices,
+        (FL.get("notices") || []).map((n) => el("li", {}, notice(n))),
+      ),
+    );
+    FL.on("result lang busy strategy", () => {
       const status = FL.get("result")?.status || { kind: "ok" },
-        trouble = FL.get("trouble");
-      const kind = trouble ? "error" : status.kind;
+        kind = status.kind;
       root.dataset.kind = FL.get("busy") ? "busy" : kind;
-      line.textContent =
-        trouble || (status.key ? t(status.key, status) : FL.said(status.text || ""));
+      line.textContent = status.key ? t(status.key, status) : FL.said(status.text || "");
       if ((kind === "error" || kind === "empty") && FL.get("result")?.strategies.length)
         line.textContent += " " + t("status.previous");
       FL.replace(
@@ -181,17 +221,19 @@
     });
   });
 
-  FL.view("examples", (root, { props, trigger, watch }) => {
-    const pick = (name) => {
-      props.value = name;
-      FL.set("busy", true);
-      trigger("input");
-    };
-    watch("value", () => FL.set("example", props.value));
+  FL.view("examples", (root, { props, trigger }) => {
+    const pick = (name) =>
+      FL.acts.begin(
+        "",
+        () => {
+          props.value = name;
+          FL.set("example", name);
+        },
+        () => trigger("input"),
+      );
     FL.set("example", props.value);
-    FL.hear("edited", () => FL.set("example", ""));
     const say = (key, other) => (FL.has(key) ? t(key) : other);
-    FL.on("lang lab example", () =>
+    FL.on("lang lab example filling", () =>
       FL.replace(
         root,
         el("span", { class: "fl-muted", id: "fl-examples-label" }, t("examples")),
@@ -207,10 +249,8 @@
                 class: "fl-chip",
                 "aria-pressed": String(FL.get("example") === name),
                 title: say(key + ".hint", hint),
-                onclick: () => {
-                  FL.set("example", name);
-                  pick(name);
-                },
+                disabled: FL.get("filling") === "task", // they are examples of the task that is being left
+                onclick: () => pick(name),
               },
               say(key, title),
             );

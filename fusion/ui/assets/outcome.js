@@ -103,7 +103,8 @@
   );
 
   FL.view("export", (root, { props, watch }) => {
-    let pack = JSON.parse(props.value);
+    FL.set("pack", JSON.parse(props.value));
+    const pack = () => FL.get("pack");
     const save = (name, type, text) => {
       const url = URL.createObjectURL(new Blob([text], { type })),
         link = el("a", { href: url, download: name });
@@ -123,13 +124,7 @@
         say.textContent = t("export.not_copied");
       }
     };
-    const link = () => location.origin + location.pathname + "?s=" + pack.query;
-    // The permalink lives in the address bar; other parameters (a theme, a Space's sign) stay.
-    const remember = () => {
-      const url = new URL(location.href);
-      url.searchParams.set("s", pack.query);
-      history.replaceState(history.state, "", url);
-    };
+    const link = () => location.origin + location.pathname + "?s=" + pack().query;
     const draw = () => {
       const action = (label, picture, press) =>
         el(
@@ -150,24 +145,26 @@
             action(t("export.json"), "save", () => take("json", "application/json")),
             action(t("export.csv"), "save", () => take("csv", "text/csv")),
             action(t("export.link"), "copy", () => copy(link())),
-            action(t("export.copy"), "copy", () => copy(pack.snippet)),
+            action(t("export.copy"), "copy", () => copy(pack().snippet)),
           ),
           say,
           el("p", { class: "fl-muted" }, t("export.note")),
           el(
             "pre",
             { tabindex: "0", "aria-label": t("export.snippet") },
-            el("code", {}, pack.snippet),
+            el("code", {}, pack().snippet),
           ),
         ),
       );
     };
     FL.on("lang", draw);
     watch("value", () => {
-      pack = JSON.parse(props.value);
-      if (pack.touched) remember();
+      const came = JSON.parse(props.value);
+      if (FL.acts.current(came)) FL.history.link(came);
+    });
+    FL.on("pack", () => {
       const code = root.querySelector("code");
-      if (code) code.textContent = pack.snippet;
+      if (code) code.textContent = pack().snippet;
     });
   });
 })();

@@ -94,14 +94,10 @@
       take.setAttribute("aria-pressed", String(penned));
     };
     const commit = () => {
-      api.emit("drawn");
-      api.edit({
-        source: strokes.length ? "drawing" : "none",
-        strokes,
-        name: "",
-        path: "",
-        example: "",
-      });
+      const drawn = true,
+        source = strokes.length ? "drawing" : "none";
+      api.edit({ source, strokes, name: "", path: "", example: "" }, drawn);
+      api.free();
     };
     // The paper before a new stroke: what was drawn before stays, a picture behind it goes.
     const begin = () => {
@@ -208,6 +204,7 @@
         cursor,
       ),
       tools: [...tools, take],
+      held: () => stroke !== null,
       draw,
     };
   };

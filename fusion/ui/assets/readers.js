@@ -5,13 +5,17 @@
     BACKBONE = "backbone:";
   const same = (a, b) => Object.keys(a).every((m) => a[m] === b[m]);
 
-  FL.view("readers", (root, { props, trigger, watch }) => {
+  FL.view("readers", (root, { props, trigger }) => {
     const known = () => FL.get("lab")?.readers;
-    const send = (choice, train = false) => {
-      props.value = JSON.stringify({ choice, train });
-      FL.set("busy", true);
-      trigger("input");
+    const write = (value) => {
+      props.value = value;
     };
+    const send = (choice, train = false) =>
+      FL.acts.choose(
+        () => write(JSON.stringify({ choice, train })),
+        () => trigger("input"),
+      );
+    FL.acts.field("readers", { read: () => props.value, write });
     const draw = () => {
       const about = known(),
         status = FL.get("result")?.status.kind;
@@ -19,7 +23,7 @@
       if (!about) return;
       const { choice, offers, sets } = about,
         set = Object.keys(sets).find((name) => same(choice, sets[name]));
-      if (status === "error") props.value = JSON.stringify({ choice }); // what could not be had gives way to what is there
+      if (status === "error" && !FL.get("busy")) props.value = JSON.stringify({ choice }); // what could not be had gives way to what is there
       const title = (name, other) =>
         FL.has(`encoder.${name}.title`) ? t(`encoder.${name}.title`) : other;
       const button = (name) =>
@@ -87,6 +91,5 @@
       );
     };
     FL.on("lab lang result encoders", draw);
-    watch("value", draw);
   });
 })();

@@ -33,6 +33,7 @@
     const begun = Date.now(),
       hide = live(stream);
     press.classList.add("fl-recording");
+    api.recording = true;
     const clock = setInterval(() => {
       const seconds = (Date.now() - begun) / 1000;
       api.say(t("device.recording", { seconds: seconds.toFixed(1) }));
@@ -45,7 +46,9 @@
       hide();
       press.recorder = null;
       press.classList.remove("fl-recording");
+      api.recording = false;
       api.say("");
+      api.free();
       const type = recorder.mimeType.split(";")[0] || "video/webm";
       api.take(new File(parts, stem + (type.includes("mp4") ? ".mp4" : ".webm"), { type }));
     };
@@ -61,6 +64,7 @@
     if (!stream) return;
     const hide = live(stream);
     press.classList.add("fl-recording");
+    api.recording = true;
     api.say(t("device.snap"));
     press.snap = () => {
       const film = press.film,
@@ -70,7 +74,9 @@
       hide();
       press.snap = null;
       press.classList.remove("fl-recording");
+      api.recording = false;
       api.say("");
+      api.free();
       canvas.toBlob(
         (blob) => api.take(new File([blob], "camera.png", { type: "image/png" })),
         "image/png",

@@ -32,7 +32,19 @@
         clearTimeout(timer);
         timer = null;
         api.edit({ ...HELD, text: area.value, source: area.value.trim() ? "text" : "none" });
+        api.free();
       };
+      // The words of an example are selected, so that typing replaces them; one's own are typed on.
+      let fresh = false;
+      const selectExample = () => {
+        fresh = !!api.value().example;
+        if (fresh) area.select();
+      };
+      area.addEventListener("focus", selectExample);
+      area.addEventListener("click", () => {
+        if (fresh && area.selectionStart === area.selectionEnd) area.select(); // the click that gave the focus ended the selection
+        fresh = false;
+      });
       area.addEventListener("input", () => {
         clearTimeout(timer);
         timer = setTimeout(say, PAUSE);
@@ -48,8 +60,16 @@
       return {
         stage: el("div", { class: "fl-stage" }, area),
         tools: [],
+        held: () => timer !== null,
+        // What was typed before an example or a task was chosen is over.
+        drop: () => {
+          clearTimeout(timer);
+          timer = null;
+        },
         draw: () => {
-          if (document.activeElement !== area || !area.value) area.value = api.value().text;
+          const { text } = api.value();
+          if (timer !== null || area.value === text) return; // what is being typed is not taken away
+          area.value = text;
         },
       };
     },
@@ -198,43 +218,31 @@
     return { load, play };
   };
 
-  FL.view("slot", (root, { props, trigger, watch, upload }) => {
+  FL.view("slot", (root, { props, trigger, upload }) => {
     const modality = props.modality;
     let value = JSON.parse(props.value),
       parts = null;
     const api = {
       value: () => value,
-      emit: FL.emit,
       say: (text) => {
         parts.say.textContent = text;
       },
-      edit: (patch) => {
-        // the first medium of one's own is asked about alone; what the example says to it can be switched on again
-        if (["file", "drawing", "text"].includes(patch.source) && !FL.get("own")) {
-          FL.set("own", true);
-          if (FL.get("lab")?.task.interaction === "redundancy") FL.emit("own", modality);
-        }
-        value = {
-          ...value,
-          ...patch,
-          on: patch.source && patch.source !== "none" ? true : (patch.on ?? value.on),
-        };
-        props.value = JSON.stringify(value);
-        FL.emit("edited");
-        FL.set("busy", true);
-        refresh();
-        trigger("input");
+      edit: (patch, drawn = false) => {
+        if ("source" in patch) FL.acts.release(modality); // a file that is still being sent comes too late
+        FL.acts.edit(modality, patch, drawn);
       },
       take: async (file) => {
         if (!file) return;
+        const current = FL.acts.claim(modality);
         api.say(t("slot.uploading"));
         try {
           const { path } = await upload(file);
+          if (!current()) return;
           api.say("");
           api.edit({ ...HELD, source: "file", path, name: file.name });
         } catch (error) {
           console.warn(error);
-          api.say(t("slot.upload_failed", { name: file.name }));
+          if (current()) api.say(t("slot.upload_failed", { name: file.name }));
         }
       },
       browse: () => {},
@@ -368,17 +376,18 @@
             ],
       );
     };
-    watch("value", () => {
-      const came = JSON.parse(props.value);
-      if (came.example && came.example !== value.example) FL.set("own", false);
-      value = came;
-      refresh();
-    });
-    FL.hear("own", (mine) => {
-      if (mine === modality || !value.example) return;
-      value = { ...value, on: false };
+    const write = (given) => {
+      value = given;
       props.value = JSON.stringify(value);
       refresh();
+    };
+    FL.acts.slot(modality, { read: () => value, write, send: () => trigger("input") });
+    FL.hear("own", (mine) => {
+      if (mine !== modality && value.example) write({ ...value, on: false });
+    });
+    FL.hear("filling", () => {
+      api.say("");
+      parts.kind.drop?.();
     });
     FL.hear("toggle", (name) => {
       if (name === modality) api.edit({ on: !value.on });
@@ -386,8 +395,7 @@
     if (modality === "video")
       FL.hear("drawn", () => {
         if (value.source === "file" || FL.get("lab").task.places || !FL.draws()) return; // a picture of several things is not the clip that asks for one
-        value = { ...value, ...HELD, source: "drawing" };
-        props.value = JSON.stringify(value);
+        write({ ...value, ...HELD, source: "drawing" });
       });
     if (modality === "image")
       document.addEventListener("paste", (event) => {
@@ -397,13 +405,16 @@
         if (picture) api.take(picture);
       });
     let words = null; // of which language and task they are
-    FL.on("lang result lab", () => {
+    const redraw = () => {
       const now = FL.get("lang") + " " + FL.get("lab")?.task.name;
-      if (words !== now) {
+      // what is being drawn, typed or recorded is not torn out of the visitor's hand; `api.free` draws then
+      if (words !== now && !(words && (api.recording || parts.kind.held?.()))) {
         words = now;
         build();
       }
       refresh();
-    });
+    };
+    api.free = redraw;
+    FL.on("lang result lab", redraw);
   });
 })();

@@ -4,19 +4,34 @@
     { el, t } = FL,
     PAGES = ["fuse", "inside"];
 
-  FL.view("tabs", (root, { props, trigger, watch }) => {
-    const text = () => JSON.stringify({ page: FL.get("page"), encoders: FL.get("encoders") }),
-      same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
-    const read = () => {
-      const { page, encoders } = JSON.parse(props.value || "{}");
+  FL.view("tabs", (root, { props, trigger }) => {
+    let numbers = {}; // of the visitor's acts (see acts.js): every request takes this value along
+    const text = () =>
+      JSON.stringify({ page: FL.get("page"), encoders: FL.get("encoders"), ...numbers });
+    const same = (a, b) => JSON.stringify(a) === JSON.stringify(b),
+      shown = ({ page, encoders }) => [page, encoders];
+    const read = (value) => {
+      const { page, encoders } = JSON.parse(value || "{}");
       FL.set("page", PAGES.includes(page) ? page : PAGES[0]);
       if (!same(encoders || {}, FL.get("encoders"))) FL.set("encoders", encoders || {});
     };
-    read();
-    watch("value", read);
+    read(props.value);
+    FL.acts.carrier((now) => {
+      numbers = now;
+      props.value = JSON.stringify({ ...JSON.parse(props.value || "{}"), ...numbers });
+    });
+    FL.acts.look = () => trigger("input");
+    FL.acts.field("view", {
+      read: () => props.value,
+      write: (value) => {
+        read(value);
+        props.value = text();
+      },
+    });
     FL.on("page encoders", () => {
       document.documentElement.dataset.page = FL.get("page");
-      if (same(JSON.parse(props.value || "{}"), JSON.parse(text()))) return;
+      if (same(shown(JSON.parse(props.value || "{}")), shown(JSON.parse(text())))) return;
+      FL.acts.touch("view");
       props.value = text();
       trigger("input");
     });

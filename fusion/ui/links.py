@@ -1,0 +1,67 @@
+"""What a link asks for that is not there, so that the page can say it in one sentence each instead of leaving it out in silence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from fusion.types import FusionError
+from fusion.ui.desk import Desk, Desks
+from fusion.ui.state import PageState, Slot, is_newer_link
+
+Notice = Mapping[str, Any]  # {"key": a text of the page, and the values that it names}
+
+
+def read_link(desks: Desks, query: str) -> tuple[PageState | None, list[Notice]]:
+    """The state of a link without what is not there, and a notice for each thing left out; no state where the link cannot be read.
+
+    An unknown task stays in the state: whoever answers it says that there is no such task.
+    """
+    state = PageState.from_query(desks.modalities, query)
+    notices: list[Notice] = [{"key": "link.newer"}] if is_newer_link(desks.modalities, query) else []
+    if state is None:
+        return None, notices or [{"key": "link.broken"}]
+    if state.lost:
+        notices.append({"key": "link.lost", "modalities": list(state.lost)})
+    try:
+        state, found = without_unknown(desks, state)
+    except FusionError:  # the answer says what is wrong with the task
+        return state, notices
+    return state, notices + found
+
+
+def without_unknown(desks: Desks, state: PageState) -> tuple[PageState, list[Notice]]:
+    """The state without encoders, examples and strategies that its task does not have, and a notice for each.
+
+    Raises:
+        FusionError: the task is unknown or cannot be used.
+    """
+    task = desks.task(state.task)
+    notices: list[Notice] = []
+    try:
+        desk = desks.open(task, state.readers)
+    except FusionError:
+        if not state.readers:
+            raise
+        notices.append({"key": "link.encoder", "name": ", ".join(state.readers.values())})
+        state = replace(state, readers={})
+        desk = desks.open(task, {})
+    state, unknown = _without_examples(desk, state)
+    notices += [{"key": "link.example", "name": name} for name in unknown]
+    strategy = desk.strategy(state.strategy)
+    if state.strategy and strategy != state.strategy and strategy:
+        notices.append({"key": "link.strategy", "name": state.strategy, "strategy": strategy})
+    return replace(state, strategy=strategy or state.strategy), notices
+
+
+def _without_examples(desk: Desk, state: PageState) -> tuple[PageState, list[str]]:
+    """The state with empty slots in place of unknown examples, and the names of those."""
+    unknown: list[str] = []
+    slots: dict[str, Slot] = {}
+    for modality, slot in state.slots.items():
+        if slot.example and slot.example not in desk.examples:
+            unknown.append(slot.example)
+            slot = replace(slot, example="", source="none" if slot.source == "example" else slot.source)
+        slots[modality] = slot
+    return replace(state, slots=slots), list(dict.fromkeys(unknown))

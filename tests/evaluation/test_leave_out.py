@@ -1,0 +1,29 @@
+"""Leave-one-speaker-out without its six trainings: figures, report and cards are written, whatever else the report holds."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from fusion.evaluation import leave_out
+from fusion.files import load_json, save_json
+
+
+@pytest.mark.parametrize("measured", [True, False])
+def test_it_writes_its_figures_into_the_report(tmp_path: Path, measured: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    written, trained = [], []
+    monkeypatch.setattr(leave_out, "CHECKPOINTS", tmp_path)
+    monkeypatch.setattr(leave_out, "train_encoder", lambda *given, leave_out, fresh: trained.append(leave_out) or iter(()))
+    monkeypatch.setattr(leave_out, "measure", lambda folder, data, speaker: 0.5 if speaker == "theo" else 0.9)
+    monkeypatch.setattr(leave_out.cards, "write", written.append)
+    monkeypatch.setattr(sys, "argv", ["leave_out", str(tmp_path), "--epochs", "1"])
+    if measured:
+        save_json(tmp_path / "digits" / "report.json", {"seed": 3, "leave_one_speaker_out": None})
+    leave_out.main()
+    found = load_json(tmp_path / "digits" / "leave_one_speaker_out.json")
+    assert found["speakers"]["theo"] == 0.5 and found["mean"] == pytest.approx(5.0 / 6, abs=1e-4) and len(trained) == 6
+    assert written == (["digits"] if measured else []), "cards are named by their task"
+    if measured:
+        assert load_json(tmp_path / "digits" / "report.json") == {"seed": 3, "leave_one_speaker_out": found}
