@@ -48,6 +48,7 @@ class StrategyConfig:
     modalities: tuple[str, ...] = MODALITIES
     embed_dim: int = 96
     options: dict[str, Any] = field(default_factory=dict)
+    picture: str = "image"  # the modality that a task which asks where looks in
     grid: int = 0  # image tokens along one side, for tasks that ask where; 0 for the others
     # {modalities given, "image+text": least confidence}: answers of less are "none of these"; None in tasks that do not ask
     thresholds: dict[str, float] | None = None

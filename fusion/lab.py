@@ -130,7 +130,7 @@ class Lab:
             if m in self.unavailable:
                 notes.append(self.unavailable[m])
                 continue
-            source, level = None if cache is None else source_key(m, inputs[m]), severity.get(m, 0)
+            source, level = None if cache is None else source_key(self.task.kinds[m], inputs[m]), severity.get(m, 0)
             found.media[m], said = self._load(m, inputs[m], level, cache, source)
             if source is not None and cache is not None:
                 found.keys[m] = ("features", m, source, level, cache.number(self.encoders[m]))
@@ -313,10 +313,10 @@ def remember(cache: EncodedCache | None, key: Hashable, make: Callable[[], Any])
     return make() if cache is None else cache.remember(key, make)
 
 
-def source_key(modality: str, source: Any) -> str | None:
-    """The fingerprint of what a person gave for a modality; None where it has none, so that it is loaded anew."""
+def source_key(kind: str, source: Any) -> str | None:
+    """The fingerprint of what a person gave for a modality of some kind; None where it has none, so that it is loaded anew."""
     try:
-        return fingerprint(Path(source) if modality != "text" and isinstance(source, str) else source)
+        return fingerprint(Path(source) if kind != "text" and isinstance(source, str) else source)
     except (TypeError, OSError, ValueError):
         return None
 

@@ -44,6 +44,9 @@ def load_parts(library: Library, choice: Choice) -> Parts:
     for name in (*STRATEGIES, *(f"{m}_only" for m in task.modalities)):
         if not is_expected(name, home, compact):
             continue
+        if name in STRATEGIES and not os.path.exists(home / name):  # nobody has trained it yet, which is no damage
+            parts.untrained = (*parts.untrained, name)
+            continue
         try:
             model, config = load_strategy(name, home / name, task, parts, fitted)
             parts.models[name], parts.configs[name] = model.to(library.device), config
@@ -53,7 +56,7 @@ def load_parts(library: Library, choice: Choice) -> Parts:
                 continue
             kind = "strategy" if name in STRATEGIES else "baseline"
             parts.unavailable[name] = f"The {kind} {name} cannot be used: {error}"
-    if compact and not parts.models:
+    if compact and not parts.models and parts.unavailable:
         raise FusionError(f"The task {task.name} cannot be used: {next(iter(parts.unavailable.values()))}")
     return parts
 

@@ -40,12 +40,13 @@ class Fused(NamedTuple):
 class FusionModel(nn.Module):
     """Encoders, one strategy and its heads. Several models may share the same encoders; `grid` > 0 adds the head that says where."""
 
-    def __init__(self, encoders: dict[str, Encoder], strategy: Strategy, grid: int = 0) -> None:
+    def __init__(self, encoders: dict[str, Encoder], strategy: Strategy, grid: int = 0, picture: str = "image") -> None:
         super().__init__()
         self.encoders = nn.ModuleDict(encoders)
         self.strategy = strategy
         self.head = strategy.build_head()
-        self.place = PlaceHead(strategy.out_dim, strategy.token_dim, grid) if grid else None
+        self.place = PlaceHead(strategy.out_dim, strategy.token_dim, grid, picture) if grid else None
+        self.picture = picture
 
     def encode(self, batch: Batch) -> dict[str, Features]:
         return {m: self.encoders[m](*batch[m]) for m in self.strategy.modalities if m in batch}
@@ -60,7 +61,7 @@ class FusionModel(nn.Module):
         return Fused(output, self.head(output.fused), self.locate(output.first(), features))
 
     def locate(self, output: FusionOutput, features: dict[str, Features]) -> Placed | None:
-        seen = self.place is not None and "image" in features and "image" in self.strategy.modalities
+        seen = self.place is not None and self.picture in features and self.picture in self.strategy.modalities
         return self.place(output) if seen else None
 
     def forward(self, batch: Batch, present: Tensor, need_attention: bool = False) -> Fused:
@@ -89,6 +90,12 @@ def strategy_options(task: Task, name: str) -> dict[str, Any]:
         return {}
     questions = {question: len(answers) for question, answers in task.heads.questions.items()}
     return kind.options_for(questions, task.heads.localization is not None, dict(task.kinds))
+
+
+def picture_of(task: Task) -> str:
+    """The modality that a task which asks where looks in."""
+    where = task.heads.localization
+    return where.image if where else "image"
 
 
 def grid_of(task: Task, modalities: tuple[str, ...]) -> int:
@@ -155,7 +162,7 @@ def load_model(folder: Path, encoders: Mapping[str, Encoder | None]) -> FusionMo
     if widths - {config.embed_dim}:
         raise FusionError(f"The weights in {folder.name} are for vectors of another width than the encoders give.")
     try:
-        model = FusionModel(own, build_strategy(config), config.grid)
+        model = FusionModel(own, build_strategy(config), config.grid, config.picture)
         missing, unexpected = model.load_state_dict(state, strict=False)
     except FusionError:
         raise

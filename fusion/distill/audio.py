@@ -28,6 +28,7 @@ from fusion.distill.pruning import ROWS, choose
 from fusion.distill.teachers import YAMNet, class_names, patches_of
 from fusion.encoders.audio_mobilenet import FFT, HOP, INNER, RATE, WIDTH, AudioMobileNet, at_level, build_trunk, fill_up, log_mel
 from fusion.model import save_encoder
+from fusion.tasks.scenes.concepts import AUDIOSET, AUDIOSET_NEUTRAL, groups_of
 from fusion.tasks.scenes.sounds import (
     add_noise,
     change_speed,
@@ -148,7 +149,8 @@ def loss(model: Distilled, batch: dict[str, Any]) -> tuple[Tensor, Tensor]:
 
 def run(data: Path, yamnet: Path, home: Path = CHECKPOINTS / ScenesTask.name, config: TrainConfig = RECIPE) -> None:
     torch.manual_seed(config.seed)
-    student, teacher = AudioMobileNet(names=class_names(yamnet)), YAMNet(yamnet)
+    student = AudioMobileNet(names=class_names(yamnet), groups=groups_of(AUDIOSET), neutral=AUDIOSET_NEUTRAL)
+    teacher = YAMNet(yamnet)
     heard = Heard(data, config.samples, config.seed)
     start_from(student, teacher, torch.from_numpy(np.stack([heard[i][1] for i in range(CALIBRATED)])))
     start = kept(student.trunk)

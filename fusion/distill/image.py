@@ -28,6 +28,7 @@ from fusion.distill.pruning import narrow
 from fusion.distill.teachers import image_maps, load_image_teacher
 from fusion.encoders.image_efficientnet import STAGES, ImageEfficientNet, LiteBlock, build_trunk, standardised
 from fusion.model import save_encoder
+from fusion.tasks.scenes.concepts import IMAGENET, groups_of
 from fusion.tasks.scenes.photos import crop, light, make_blank, mosaic, read_photo, resize, wear
 from fusion.tasks.scenes.sources import list_photos, list_unlabelled
 from fusion.tasks.scenes.task import ScenesTask
@@ -145,7 +146,7 @@ def loss(model: Distilled, batch: dict[str, Any]) -> tuple[Tensor, Tensor]:
 
 def run(data: Path, home: Path = CHECKPOINTS / ScenesTask.name, config: TrainConfig = RECIPE) -> None:
     torch.manual_seed(config.seed)
-    encoder, teacher = ImageEfficientNet(), load_image_teacher().to(memory_format=torch.channels_last)
+    encoder, teacher = ImageEfficientNet(groups=groups_of(IMAGENET)), load_image_teacher().to(memory_format=torch.channels_last)
     pairs = Pairs(data, config.samples, config.seed)
     start_from(encoder.trunk, teacher, standardised(np.stack([pairs.make(i, 224)[1] for i in range(CALIBRATED)])))
     start = kept(encoder.trunk)
@@ -154,7 +155,7 @@ def run(data: Path, home: Path = CHECKPOINTS / ScenesTask.name, config: TrainCon
     report(train(model, pairs, loss, config, folder, "cpu"), "image")
     average(encoder.trunk, start, LEARNED)
     encoder.concepts.load_state_dict(teacher._fc.state_dict(), strict=False)
-    save_encoder(folder, encoder, EncoderConfig("image_efficientnet"), half=True)
+    save_encoder(folder, encoder, EncoderConfig("image_efficientnet", encoder.options()), half=True)
     forget_state(folder)
 
 

@@ -11,16 +11,17 @@ from fusion.command import run_command
 from fusion.config import CHECKPOINTS, EncoderConfig
 from fusion.encoders.video_frames import VideoFrames
 from fusion.model import load_weights, save_weights
+from fusion.tasks.scenes.concepts import IMAGENET, groups_of
 from fusion.tasks.scenes.task import ScenesTask
 
 SHARED = ("trunk.", "concepts.", "project.", "pool.")
 
 
 def run(home: Path = CHECKPOINTS / ScenesTask.name) -> None:
-    encoder = VideoFrames()
+    encoder = VideoFrames(groups=groups_of(IMAGENET))
     taken = {k: v for k, v in load_weights(home / "encoders" / "image").items() if k.startswith(SHARED)}
     encoder.load_state_dict(taken, strict=False)
-    save_weights(home / "encoders" / "video", encoder.state_dict(), EncoderConfig("video_frames"), half=True)
+    save_weights(home / "encoders" / "video", encoder.state_dict(), EncoderConfig("video_frames", encoder.options()), half=True)
 
 
 if __name__ == "__main__":

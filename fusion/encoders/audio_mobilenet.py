@@ -13,7 +13,7 @@ import torchaudio
 from torch import Tensor, nn
 
 from fusion.encoders.base import Prepared, TrunkEncoder, collate
-from fusion.encoders.concepts import LearnedReading, NamedConcepts
+from fusion.encoders.concepts import Groups, LearnedReading, NamedConcepts, Spans, as_lists
 from fusion.media.resample import resample
 from fusion.types import Audio, Layout, Panel
 
@@ -21,13 +21,6 @@ RATE, FFT, WINDOW, HOP, MELS = 16000, 512, 400, 160, 64
 STRIDE, LEAST = 32, 96  # frames of 10 ms in a token; frames heard at once, and of the shortest sound: shorter ones are repeated
 INNER, WIDTH = 768, 1024  # channels of the last layer but one, of 1,024 in the teacher, and of the last
 CLASSES = 521  # of AudioSet
-# first and last of AudioSet's classes that sound like one of the things the task `scenes` asks for, in the order of its labels
-CONCEPTS = (
-    ((69, 75),), ((76, 78), (80, 80)), ((99, 102), (106, 116)), ((85, 86),), ((90, 92),), ((104, 105),), ((127, 128),),
-    ((288, 289),), ((292, 293),), ((389, 389), (400, 402)), ((280, 280), (283, 285)),
-)  # fmt: skip
-# what says nothing for or against them: animal, pets, livestock, fowl, wild animals, canidae, thunder, water, sound effect, places, echo
-NEUTRAL = ((67, 68), (81, 81), (93, 93), (103, 103), (117, 117), (281, 282), (498, 498), (500, 506), (520, 520))
 LEVEL = 0.1  # root mean square that every sound is brought to
 
 
@@ -85,12 +78,21 @@ class AudioMobileNet(TrunkEncoder):
     paper = "Howard et al. 2017; Hershey et al. 2017"
     shifts = True
 
-    def __init__(self, embed_dim: int = 96, names: tuple[str, ...] | list[str] = ()) -> None:
-        """`names` of AudioSet's classes, for people."""
+    def __init__(
+        self, embed_dim: int = 96, names: tuple[str, ...] | list[str] = (), groups: Groups = (), neutral: Spans = ()
+    ) -> None:
+        """Builds it without weights.
+
+        Args:
+            names: of AudioSet's classes, for people.
+            groups: of AudioSet's classes that are told apart by name, as (first, last) indices.
+            neutral: classes that say nothing for or against the groups.
+        """
         super().__init__(embed_dim)
+        self.groups, self.neutral = groups, neutral
         self.class_names = tuple(names)
         self.trunk = build_trunk()
-        self.concepts = NamedConcepts(embed_dim, WIDTH, CLASSES, CONCEPTS, exclusive=False, neutral=NEUTRAL)
+        self.concepts = NamedConcepts(embed_dim, WIDTH, CLASSES, groups, exclusive=False, neutral=neutral)
         self.project = LearnedReading(WIDTH, embed_dim)
 
     def prepare(self, medium: Audio) -> Prepared:
@@ -139,8 +141,8 @@ class AudioMobileNet(TrunkEncoder):
         share = real.to(hidden.dtype) / real.sum(1, keepdim=True)
         return torch.einsum("btw,bt->bw", hidden, share)
 
-    def options(self) -> dict[str, list[str]]:
-        return {"names": list(self.class_names)}
+    def options(self) -> dict[str, object]:
+        return {"names": list(self.class_names), "groups": as_lists(self.groups), "neutral": as_lists(self.neutral)}
 
     def picture(self, values: Tensor) -> np.ndarray:
         return values.numpy().T * 8.686  # natural logarithms of magnitudes to decibels

@@ -12,6 +12,8 @@ Reference: Koh 2020 (Concept Bottleneck Models); Lampert 2009 (attributes for cl
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,9 +21,15 @@ from torch.nn import functional as F
 
 from fusion.types import Panel
 
-Spans = tuple[tuple[tuple[int, int], ...], ...]  # of each group: first and last of the classes that belong to it
+Spans = Sequence[Sequence[int]]  # (first, last) of classes that belong together
+Groups = Sequence[Spans]  # the classes of each group, in the order of the labels
 LEAST = 3.4e-4  # probability below which nothing is told apart
 LOWEST = math.log(LEAST)
+
+
+def as_lists(value: Any) -> Any:
+    """Nested tuples as JSON keeps them."""
+    return [as_lists(each) for each in value] if isinstance(value, tuple | list) else value
 
 
 class NamedConcepts(nn.Module):
@@ -34,7 +42,7 @@ class NamedConcepts(nn.Module):
     """
 
     def __init__(
-        self, embed_dim: int, width: int, count: int, spans: Spans, exclusive: bool, neutral: tuple[tuple[int, int], ...] = ()
+        self, embed_dim: int, width: int, count: int, spans: Groups, exclusive: bool, neutral: Spans = ()
     ) -> None:
         super().__init__()
         self.exclusive = exclusive

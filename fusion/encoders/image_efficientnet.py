@@ -17,17 +17,12 @@ from torchvision.models.efficientnet import EfficientNet, MBConvConfig
 from torchvision.ops import Conv2dNormActivation
 
 from fusion.encoders.base import Prepared, TrunkEncoder, collate
-from fusion.encoders.concepts import LearnedReading, NamedConcepts
+from fusion.encoders.concepts import Groups, LearnedReading, NamedConcepts, as_lists
 from fusion.encoders.image_cnn import grid_layout, strongest_channels
 from fusion.encoders.unread import picture_note
 from fusion.types import Layout, Panel
 
 SIZE, STRIDE, LONGEST_SIDE = 224, 32, 1.6
-# first and last of ImageNet's classes that show one of the things the task `scenes` asks for, in the order of its labels
-CONCEPTS = (
-    ((151, 268),), ((281, 285),), ((7, 24), (80, 100), (127, 146)), ((345, 347),), ((348, 349),), ((291, 291),), ((30, 32),),
-    ((977, 978),), ((470, 470), (862, 862)), ((409, 409), (530, 531), (826, 826), (892, 892)), ((879, 879),),
-)  # fmt: skip
 # expansion, kernel, stride, channels in and out, blocks: EfficientNet-Lite0, whose last two stages are six times as wide inside as outside
 STAGES = (
     (1, 3, 1, 32, 16, 1),
@@ -108,9 +103,9 @@ def concept_names() -> tuple[str, ...]:
     return tuple(MobileNet_V2_Weights.IMAGENET1K_V1.meta["categories"])
 
 
-def build_concepts(embed_dim: int) -> NamedConcepts:
-    """ImageNet's thousand names, in the groups that the task `scenes` asks for."""
-    return NamedConcepts(embed_dim, WIDTH, 1000, CONCEPTS, exclusive=True)
+def build_concepts(embed_dim: int, groups: Groups) -> NamedConcepts:
+    """ImageNet's thousand names, in the groups that a task asks for."""
+    return NamedConcepts(embed_dim, WIDTH, 1000, groups, exclusive=True)
 
 
 class ImageEfficientNet(TrunkEncoder):
@@ -124,12 +119,18 @@ class ImageEfficientNet(TrunkEncoder):
     paper = "Tan & Le 2019; Hinton et al. 2015"
     shifts = True
 
-    def __init__(self, embed_dim: int = 96, size: int = SIZE) -> None:
+    def __init__(self, embed_dim: int = 96, size: int = SIZE, groups: Groups = ()) -> None:
+        """`groups` of ImageNet's classes that are told apart by name, as (first, last) indices."""
         super().__init__(embed_dim)
+        self.groups = groups
         self.size, self.grid = size, size // STRIDE
         self.trunk = build_trunk()
-        self.concepts = build_concepts(embed_dim)
+        self.concepts = build_concepts(embed_dim, groups)
         self.project = LearnedReading(WIDTH, embed_dim)
+
+    def options(self) -> dict[str, object]:
+        size = {} if self.size == SIZE else {"size": self.size}
+        return size | {"groups": as_lists(self.groups)}
 
     def prepare(self, medium: np.ndarray) -> Prepared:
         small, extent = square(medium, self.size)

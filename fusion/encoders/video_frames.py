@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from fusion.encoders.base import Prepared, TrunkEncoder
-from fusion.encoders.concepts import LearnedReading
+from fusion.encoders.concepts import Groups, LearnedReading, as_lists
 from fusion.encoders.image_efficientnet import WIDTH, build_concepts, build_trunk, concept_names, frames_layout, square, standardised
 from fusion.encoders.unread import frame_note
 from fusion.encoders.video_tcn import TemporalBlock, sample_times
@@ -29,12 +29,17 @@ class VideoFrames(TrunkEncoder):
     title = "Small EfficientNet on frames + TCN"
     paper = "Karpathy et al. 2014; Bai et al. 2018"
 
-    def __init__(self, embed_dim: int = 96) -> None:
+    def __init__(self, embed_dim: int = 96, groups: Groups = ()) -> None:
+        """`groups` of ImageNet's classes that are told apart by name, as (first, last) indices."""
         super().__init__(embed_dim)
+        self.groups = groups
         self.trunk = build_trunk()
-        self.concepts = build_concepts(embed_dim)
+        self.concepts = build_concepts(embed_dim, groups)
         self.project = LearnedReading(WIDTH, embed_dim)
         self.temporal = nn.ModuleList([TemporalBlock(embed_dim, 3, 1), TemporalBlock(embed_dim, 3, 2)])
+
+    def options(self) -> dict[str, object]:
+        return {"groups": as_lists(self.groups)}
 
     def prepare(self, medium: Clip) -> Prepared:
         index = sample_times(medium.times, FRAMES)

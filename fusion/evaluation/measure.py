@@ -67,7 +67,8 @@ def answer(
         if task.heads.localization:
             targets.append({k: batch[k] for k in ("found", "box", "mask")})
         if fused.output.attention and task.heads.localization:
-            seen = questions_look(fused.output.attention, features, {m: present[:, i] for i, m in enumerate(order)})
+            there = {m: present[:, i] for i, m in enumerate(order)}
+            seen = questions_look(fused.output.attention, features, there, task.heads.localization.image)
             points.append(pointing(seen, batch["box"], task.heads.localization.grid))
     mean = dict(zip(model.strategy.modalities, torch.cat(weights).mean(0).tolist(), strict=True)) if weights else None
     placed = Placed(*(torch.cat(part) if part[0] is not None else None for part in zip(*places, strict=True))) if places else None

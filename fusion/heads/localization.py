@@ -40,9 +40,10 @@ class Placed(NamedTuple):
 class PlaceHead(nn.Module):
     """FusionOutput to Placed, on a picture of `grid` x `grid` tokens; `token_dim` 0 means that there is only `fused`."""
 
-    def __init__(self, out_dim: int, token_dim: int, grid: int) -> None:
+    def __init__(self, out_dim: int, token_dim: int, grid: int, picture: str = "image") -> None:
+        """`picture` names the modality that is looked in."""
         super().__init__()
-        self.grid, self.token_dim = grid, token_dim
+        self.grid, self.token_dim, self.picture = grid, token_dim, picture
         if token_dim:
             self.cells = nn.Sequential(
                 nn.LayerNorm(token_dim), nn.Linear(token_dim, token_dim), nn.GELU(), nn.Linear(token_dim, 5 + SUB * SUB)
@@ -56,7 +57,7 @@ class PlaceHead(nn.Module):
             self.whole = nn.Sequential(nn.LayerNorm(out_dim), nn.Linear(out_dim, 128), nn.GELU(), nn.Linear(128, 5 + (2 * grid) ** 2))
 
     def forward(self, output: FusionOutput) -> Placed:
-        return self.dense(output.tokens["image"], output.fused) if self.token_dim else self.pooled(output.fused)
+        return self.dense(output.tokens[self.picture], output.fused) if self.token_dim else self.pooled(output.fused)
 
     def dense(self, tokens: Tensor, fused: Tensor) -> Placed:
         B, G = len(tokens), self.grid
@@ -95,7 +96,9 @@ def inside_box(box: Tensor, grid: int) -> Tensor:
     return inside | F.one_hot(away.argmin(-1), grid * grid).bool()
 
 
-def questions_look(attention: dict[tuple[str, str], Tensor], features: dict[str, Features], there: dict[str, Tensor]) -> Tensor:
+def questions_look(
+    attention: dict[tuple[str, str], Tensor], features: dict[str, Features], there: dict[str, Tensor], picture: str = "image"
+) -> Tensor:
     """(B, T): how much the questions look at each cell of the picture, the mean over layers, heads, real tokens and questions given.
 
     Sums to 1 over T, or to 0 where no question is there.
@@ -105,7 +108,7 @@ def questions_look(attention: dict[tuple[str, str], Tensor], features: dict[str,
     """
     looks, count = [], []
     for (query, key), weights in attention.items():
-        if key == "image" and query != "image":
+        if key == picture and query != picture:
             real = features[query].mask[:, None, None, :, None]
             each = (weights * real).sum((1, 2, 3)) / real.sum((1, 2, 3)) / (weights.shape[1] * weights.shape[2])
             looks.append(each * there[query][:, None])

@@ -14,6 +14,8 @@ Reference: Bai 2018, An Empirical Evaluation of Generic Convolutional and Recurr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -22,7 +24,7 @@ from fusion.strategies.base import Strategy, perceptron
 from fusion.strategies.tokens import ChannelDropout, read_tokens
 from fusion.types import Features, FusionOutput
 
-STILL = ("image",)  # modalities without a time axis
+STILL = ("image",)  # kinds of modalities without a time axis
 
 
 def align(tokens: Tensor, mask: Tensor, num_steps: int, hold: bool) -> Tensor:
@@ -53,8 +55,11 @@ class TCN(Strategy):
         num_steps: int = 24,
         causal: bool = False,
         dropout: float = 0.2,
+        still: Sequence[str] = STILL,
     ) -> None:
+        """`still` names the modalities without a time axis."""
         super().__init__(modalities, embed_dim, num_classes)
+        self.still = tuple(still)
         self.out_dim, self.num_steps, self.causal = embed_dim, num_steps, causal
         self.inward = nn.ModuleDict({m: nn.Sequential(nn.LayerNorm(embed_dim), nn.Linear(embed_dim, dim // 2)) for m in modalities})
         self.channels = nn.Linear(len(modalities) * (dim // 2 + 1), dim)
@@ -63,6 +68,11 @@ class TCN(Strategy):
         self.norms = nn.ModuleList([nn.LayerNorm(dim) for _ in range(depth)])
         self.dropout = ChannelDropout(dropout)
         self.mix = perceptron(dim, embed_dim, embed_dim, dropout)
+
+    @classmethod
+    def options_for(cls, questions: dict[str, int], places: bool, kinds: dict[str, str]) -> dict[str, object]:
+        still = tuple(m for m, kind in kinds.items() if kind in STILL)
+        return {} if still == STILL else {"still": still}
 
     def steps(self, features: dict[str, Features], present: Tensor) -> Tensor:
         """What is known at each step (B, N, dim), before pooling over time."""
@@ -74,7 +84,7 @@ class TCN(Strategy):
             if m not in tokens:
                 line.append(pooled.new_zeros(B, self.num_steps, self.inward[m][1].out_features + 1))
                 continue
-            if m in STILL:
+            if m in self.still:
                 x = self.inward[m](pooled[:, i, None]).expand(-1, self.num_steps, -1)
             else:
                 x = align(self.inward[m](tokens[m]), masks[m], self.num_steps, self.causal)

@@ -35,6 +35,7 @@ from fusion.model import (
     grid_of,
     load_encoder,
     load_weights,
+    picture_of,
     save_encoder,
     save_weights,
     strategy_options,
@@ -90,7 +91,7 @@ def strategy_loss(model: nn.Module, batch: dict[str, Any]) -> tuple[Tensor, Tens
         losses[question] = masked_entropy(answer, batch["auxiliary"][question], torch.ones_like(label, dtype=torch.bool))
     if fused.place is not None:
         there = dict(zip(_bare(model).strategy.modalities, present.T, strict=True))
-        look = questions_look(output.attention, features, there) if output.attention else None
+        look = questions_look(output.attention, features, there, _bare(model).picture) if output.attention else None
         losses |= place_losses(fused.place, batch["box"], batch["mask"].float() / 255, batch["found"], batch["asked"], look)
     total = _bare(model).strategy.objective(losses, output, features, present, batch["content"])
     return total, (logits.argmax(-1) == label)[label >= 0].float().mean()
@@ -116,6 +117,10 @@ class Fuser(nn.Module):
     @property
     def strategy(self) -> Strategy:
         return self.model.strategy
+
+    @property
+    def picture(self) -> str:
+        return self.model.picture
 
     def forward(self, features: dict[str, Features], present: Tensor, need_attention: bool = False) -> Fused:
         return self.model.fuse(features, present, need_attention)
@@ -239,10 +244,16 @@ def train_strategy(
     """A strategy or a baseline on cached features; its checkpoint is written when the last epoch is done."""
     modalities = (name.removesuffix("_only"),) if name.endswith("_only") else cache.modalities
     strategy_config = StrategyConfig(
-        name, task.name, len(task.labels), modalities, options=strategy_options(task, name), grid=grid_of(task, modalities)
+        name,
+        task.name,
+        len(task.labels),
+        modalities,
+        options=strategy_options(task, name),
+        picture=picture_of(task),
+        grid=grid_of(task, modalities),
     )
     torch.manual_seed(config.seed)
-    model = FusionModel({}, build_strategy(strategy_config), strategy_config.grid)
+    model = FusionModel({}, build_strategy(strategy_config), strategy_config.grid, strategy_config.picture)
     samples = StrategyData(task, cache, config.seed, modalities, with_tokens=model.strategy.fuses == "tokens")
     yield from train(Fuser(model), samples, strategy_loss, config, out / name, device, resume)
     save_weights(out / name, fuser_state(model), with_thresholds(out / name, strategy_config))

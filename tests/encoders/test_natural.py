@@ -14,18 +14,19 @@ from fusion.distill.teachers import STRIDES, patches_of
 from fusion.encoders import ENCODERS, TrunkEncoder, collate
 from fusion.encoders.audio_mobilenet import HOP, LEVEL, RATE, WIDTH, AudioMobileNet, at_level, build_trunk, fill_up, log_mel, mel_filters
 from fusion.encoders.concepts import LEAST, LearnedReading, NamedConcepts
-from fusion.encoders.image_efficientnet import CONCEPTS, ImageEfficientNet, concept_names, square, standardised
+from fusion.encoders.image_efficientnet import ImageEfficientNet, concept_names, square, standardised
 from fusion.encoders.text_bert import UNKNOWN, TextBERT, agreement
 from fusion.encoders.video_frames import FRAMES, VideoFrames
 from fusion.model import load_encoder, load_weights, save_weights
 from fusion.tasks import SCENES, TASKS
+from fusion.tasks.scenes.concepts import AUDIOSET, IMAGENET, groups_of
 from fusion.types import Audio, Clip
 
 
 @pytest.fixture(scope="module")
 def image() -> ImageEfficientNet:
     torch.manual_seed(0)
-    return ImageEfficientNet().eval()
+    return ImageEfficientNet(groups=groups_of(IMAGENET)).eval()
 
 
 def test_the_whole_picture_is_seen_unless_it_is_very_long() -> None:
@@ -46,7 +47,7 @@ def test_seven_by_seven_tokens(image: ImageEfficientNet) -> None:
 def test_groups_of_imagenet_are_what_they_are_called() -> None:
     inside = {"dog": "beagle", "cat": "Persian cat", "bird": "robin", "cow": "ox", "sheep": "bighorn", "lion": "lion",
               "frog": "tree frog", "sea": "seashore", "fire": "candle", "clock": "wall clock", "rain": "umbrella"}  # fmt: skip
-    for label, spans in zip(SCENES, CONCEPTS, strict=True):
+    for label, spans in zip(SCENES, groups_of(IMAGENET), strict=True):
         names = {concept_names()[i] for first, last in spans for i in range(first, last + 1)}
         assert inside[label] in names and not names & {"wolf", "tiger", "zebra", "lakeside", "stove"}
 
@@ -96,7 +97,7 @@ def test_half_of_training_hears_the_names_alone() -> None:
 
 
 def test_a_sound_is_heard_a_second_at_a_time() -> None:
-    encoder = AudioMobileNet().eval()
+    encoder = AudioMobileNet(groups=groups_of(AUDIOSET)).eval()
     mel = torch.randn(1, 160, 64)  # a second and two thirds
     with torch.inference_mode():
         found = encoder.hidden(mel, torch.ones(1, 160, dtype=torch.bool))
@@ -105,7 +106,7 @@ def test_a_sound_is_heard_a_second_at_a_time() -> None:
 
 
 def test_a_frozen_trunk_stays_as_it_is_while_the_rest_learns() -> None:
-    encoder = AudioMobileNet()
+    encoder = AudioMobileNet(groups=groups_of(AUDIOSET))
     assert isinstance(encoder, TrunkEncoder)
     encoder.freeze()
     encoder.train()
@@ -129,7 +130,7 @@ def test_level_and_length_of_a_sound() -> None:
     assert np.sqrt(np.mean(at_level(quiet) ** 2)) == pytest.approx(LEVEL, rel=1e-3)
     assert np.array_equal(at_level(np.zeros(10, np.float32)), np.zeros(10)), "silence is not blown up"
     assert fill_up(np.array([1.0, 2.0]), 5).tolist() == [1, 2, 1, 2, 1] and len(fill_up(np.zeros(0), 4)) == 4
-    encoder = AudioMobileNet()
+    encoder = AudioMobileNet(groups=groups_of(AUDIOSET))
     for seconds, tokens in ((0.1, 3), (1.0, 4), (10.0, 32)):
         prepared = encoder.prepare(Audio(8000, np.ones(int(8000 * seconds), np.float32)))
         assert len(prepared.layout.places) == tokens and len(prepared.values) == 32 * tokens
@@ -139,7 +140,7 @@ def test_level_and_length_of_a_sound() -> None:
 def test_the_student_starts_with_the_layers_of_the_teacher() -> None:
     """The reference is the teacher's own forward pass, written with plain convolutions."""
     torch.manual_seed(0)
-    student = AudioMobileNet().eval()
+    student = AudioMobileNet(groups=groups_of(AUDIOSET)).eval()
     shapes = [tuple(layer.convolution.weight.shape) for layer in build_trunk(WIDTH)]
     weights = [torch.randn(s) * (2 / np.prod(s[1:])) ** 0.5 for s in shapes]
     biases = [torch.randn(s[0]) * 0.1 for s in shapes]
@@ -183,7 +184,7 @@ def test_agreement_of_neighbourhoods() -> None:
 
 
 def test_frames_of_a_clip_have_their_times() -> None:
-    encoder = VideoFrames().eval()
+    encoder = VideoFrames(groups=groups_of(IMAGENET)).eval()
     clip = Clip(np.zeros((30, 90, 160, 3), np.uint8), np.linspace(0, 3, 30))
     prepared = encoder.prepare(clip)
     assert prepared.values.shape == (FRAMES, 3, 160, 160) and prepared.layout.kind == "frames"
