@@ -10,8 +10,13 @@ samples of the same digit, as the task itself does.
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import sys
+import tempfile
+import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +35,7 @@ from fusion.training.train import train_strategy
 from fusion.types import MODALITIES, FusionError
 
 RECIPE = TrainConfig(epochs=8, samples=12000, batch_size=256, lr=3e-3, precision="fp32", workers=0)
+ABANDONED = 86400  # seconds after which an unfinished folder belongs to nobody
 WITHOUT_TOKENS = tuple(name for name, kind in STRATEGIES.items() if kind.fuses != "tokens")
 
 
@@ -86,10 +92,35 @@ def train_heads(
         found[m] = References.load(path)
     cache, home = join(found, config.samples, config.seed), heads_folder(checkpoints, task, choice)
     every, began = (*names, *(f"{m}_only" for m in found)), 0.9 if missing else 0.0
-    for i, name in enumerate(every):
-        for step in train_strategy(task, name, cache, home, config, "cpu", resume=False):
-            done = (i + ((step.epoch - 1) + step.step / step.steps) / step.epochs) / len(every)
-            yield Progress(name, began + (1 - began) * done)
+    with written_whole(home) as part:
+        for i, name in enumerate(every):
+            for step in train_strategy(task, name, cache, part, config, "cpu", resume=False):
+                done = (i + ((step.epoch - 1) + step.step / step.steps) / step.epochs) / len(every)
+                yield Progress(name, began + (1 - began) * done)
+
+
+@contextmanager
+def written_whole(home: Path) -> Iterator[Path]:
+    """A temporary folder beside `home`, with what `home` holds; it takes the place of `home` at the end, and is removed on an error."""
+    home.parent.mkdir(parents=True, exist_ok=True)
+    for old in home.parent.glob(f".{home.name}.*"):  # of a process that was killed
+        if time.time() - old.stat().st_mtime > ABANDONED:
+            shutil.rmtree(old, ignore_errors=True)
+    part = Path(tempfile.mkdtemp(prefix=f".{home.name}.", dir=home.parent))
+    try:
+        part.chmod(0o755)
+        if home.is_dir():
+            shutil.copytree(home, part, dirs_exist_ok=True)
+        yield part
+        if home.is_dir():
+            old = Path(tempfile.mkdtemp(prefix=f".{home.name}.", dir=home.parent))
+            os.replace(home, old / "old")
+            os.replace(part, home)
+            shutil.rmtree(old)
+        else:
+            os.replace(part, home)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def measure(lab: Lab, data: Path) -> dict[str, dict[str, float]]:

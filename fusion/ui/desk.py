@@ -156,7 +156,7 @@ class Desks:
         Raises:
             FusionError: weights cannot be used, or there is no such encoder, in one sentence.
         """
-        own = {m: name for m, name in choose(TASKS[task], readers).items() if name != TASKS[task].compact[m]} if readers else {}
+        own = own_encoders(task, readers)
         key = (task, json.dumps(own, sort_keys=True))
         with self._lock:
             if key not in self._desks:
@@ -169,11 +169,15 @@ class Desks:
                     del self._desks[old]
             return self._desks[key]
 
-    def forget(self, desk: Desk) -> None:
-        """Opens it anew the next time: its strategies have been trained meanwhile."""
+    def forget(self, task: str, readers: Mapping[str, str]) -> None:
+        """Opens that desk anew the next time: its strategies have been trained meanwhile."""
         with self._lock:
-            for key in [k for k, known in self._desks.items() if known is desk]:
-                del self._desks[key]
+            self._desks.pop((task, json.dumps(own_encoders(task, readers), sort_keys=True)), None)
+
+
+def own_encoders(task: str, readers: Mapping[str, str]) -> dict[str, str]:
+    """{modality: encoder} of a choice, without those that are compact anyway."""
+    return {m: name for m, name in choose(TASKS[task], readers).items() if name != TASKS[task].compact[m]} if readers else {}
 
 
 def open_library(lab: Any) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import json
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -38,6 +38,7 @@ class FusePage:
     export: gr.HTML
     tabs: gr.HTML
     readers: gr.HTML
+    training: gr.HTML
 
     @property
     def values(self) -> list[gr.HTML]:
@@ -59,7 +60,7 @@ class Handlers:
         return state, self.result(state)
 
     def edited(self, *values: Any) -> tuple[str, str]:
-        """An input changed: result, export."""
+        """An input or an encoder changed: result, export."""
         state = PageState.read(self.modalities, values)
         return self.result(state), self.pack(state)
 
@@ -119,24 +120,6 @@ class Handlers:
         except Exception:
             logger.exception("An input of %s could not be answered", {m: s.source for m, s in state.slots.items()})
             return self._failed({"key": "status.unexpected"}, desk)
-
-    def read_with(self, ask: Any, *values: Any) -> Iterator[tuple[Any, Any]]:
-        """Other encoders were chosen, or their strategies are to be trained, which takes a while: result, export, several times over."""
-        state = PageState.read(self.modalities, values)
-        try:
-            if readers.wants_training(ask):
-                desk = self.desks.open(self.desks.task(state.task), state.readers)
-                for said in readers.training(desk.lab):
-                    yield self._failed(said, desk, "training"), SKIP
-                self.desks.forget(desk)
-        except FusionError as error:
-            yield self._failed({"text": str(error)}), SKIP
-            return
-        except Exception:
-            logger.exception("Nothing can be trained on %s", state.readers)
-            yield self._failed({"key": "status.unexpected"}), SKIP
-            return
-        yield self.result(state), self.pack(state)
 
     def pack(self, state: PageState, touched: bool = True) -> str:
         """JSON for the export view; `touched` puts the link into the address bar."""
@@ -210,6 +193,7 @@ def layout(handlers: Handlers) -> FusePage:
             with gr.Column():
                 slots = {m: view("slot", slot.json(), modality=m) for m, slot in state.slots.items()}
                 reading = view("readers", _json({"choice": state.readers}))
+                training = view("training")
             with gr.Column():
                 strategy = view("strategies", state.strategy)
                 view("diagram", frame=True)
@@ -220,7 +204,7 @@ def layout(handlers: Handlers) -> FusePage:
         view("seen", frame=True)
         view("attention", frame=True)
         pack = view("export", handlers.pack(state, touched=False), frame=True)
-    return FusePage(slots, task, examples, strategy, language, bus, pack, tabs, reading)
+    return FusePage(slots, task, examples, strategy, language, bus, pack, tabs, reading, training)
 
 
 def wire(page: FusePage, handlers: Handlers, blocks: gr.Blocks) -> None:
@@ -242,10 +226,7 @@ def wire(page: FusePage, handlers: Handlers, blocks: gr.Blocks) -> None:
     switched = [*slots, page.examples, page.result, page.export]
     page.task.input(lambda *given: outputs(handlers.switched(*given)), values, switched, trigger_mode="always_last", **heavy)
 
-    def read_with(*given: Any) -> Iterator[tuple[Any, ...]]:
-        yield from map(outputs, handlers.read_with(*given))
-
-    page.readers.input(read_with, [page.readers, *values], [page.result, page.export], trigger_mode="always_last", **heavy)
+    page.readers.input(handlers.edited, values, [page.result, page.export], trigger_mode="always_last", **heavy)
     for chooser in (page.strategy, page.language, page.tabs):
         chooser.input(handlers.looked, values, page.export, **light)
 

@@ -14,7 +14,7 @@ from typing import Any
 import gradio as gr
 from gradio.utils import get_upload_folder
 
-from fusion.ui import fuse, inside, theme
+from fusion.ui import fuse, inside, theme, training
 from fusion.ui.desk import Desks
 
 TITLE = "Fusion Lab"
@@ -36,6 +36,7 @@ def build_page(labs: Mapping[str, Callable[[], Any]], library: Callable[[Any], A
         with gr.Column(elem_id="fl-page-inside"):
             within = inside.layout()
         fuse.wire(page, handlers, blocks)
+        training.wire(page, training.Handlers(desks))
         inside.wire(within, inside.Handlers(desks), page.values)
     return blocks
 

@@ -11,7 +11,7 @@ from fusion.ui.text import ASSETS, load_text
 STYLES = ("page.css", "slot.css", "results.css", "inside.css")
 SCRIPTS = (
     *("core.js", "frame.js", "pad.js", "recorder.js", "slot.js", "readers.js", "strategies.js", "diagram.js", "table.js", "place.js"),
-    *("story.js", "outcome.js", "shares.js", "medium.js", "seen.js", "attention.js"),
+    *("training.js", "story.js", "outcome.js", "shares.js", "medium.js", "seen.js", "attention.js"),
     *("tabs.js", "numbers.js", "panels.js", "tracks.js", "scatter.js", "inside.js"),
 )
 FONTS = ("ui-sans-serif", "system-ui", "sans-serif")  # of the visitor's own system: nothing is fetched from elsewhere

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from fusion.choice import References, choose
+from fusion.choice import References, choose, heads_folder
 from fusion.config import EncoderConfig, TrainConfig
 from fusion.encoders import ENCODERS
 from fusion.lab import Lab
@@ -70,6 +70,19 @@ def test_trained_heads_are_found_and_right(home: Path) -> None:
     logits = model.fuse(test.features(torch.arange(200), with_tokens=False), torch.ones(200, 4, dtype=torch.bool)).logits
     assert (logits.argmax(1) == test.digits)[(test.content >= 0).any(1)].float().mean() > 0.95
     assert set(lab.predict({"text": "seven"}, "late").probs) == set(lab.labels)
+
+
+def test_strategies_appear_whole_or_not_at_all(home: Path) -> None:
+    choice = choose(TASKS["digits"], OWN)
+    folder = heads_folder(home, TASKS["digits"], choice)
+    steps = train_heads(TASKS["digits"], choice, home, names=("late", "early"), config=QUICK)
+    while next(steps).what != "text_only":
+        assert not folder.exists()
+    steps.close()  # type: ignore[attr-defined]
+    assert list(folder.parent.iterdir()) == [], "nothing is left of an interrupted training"
+    for names in (("late",), ("early",)):
+        list(train_heads(TASKS["digits"], choice, home, names=names, config=QUICK))
+    assert {"late", "early", "text_only"} <= {f.name for f in folder.iterdir()} and list(folder.parent.iterdir()) == [folder]
 
 
 def test_without_heads_a_lab_says_how_to_get_them(home: Path) -> None:

@@ -7,8 +7,8 @@
 
   FL.view("readers", (root, { props, trigger, watch }) => {
     const known = () => FL.get("lab")?.readers;
-    const send = (choice, train = false) => {
-      props.value = JSON.stringify({ choice, train });
+    const send = (choice) => {
+      props.value = JSON.stringify({ choice });
       FL.set("busy", true);
       trigger("input");
     };
@@ -76,17 +76,18 @@
             Object.keys(sets).map(button),
           ),
           Object.keys(choice).map(select),
-          bare
+          bare && !FL.get("training")
             ? el(
                 "button",
-                { type: "button", class: "fl-action", onclick: () => send(choice, true) },
+                { type: "button", class: "fl-action", onclick: () => FL.emit("train") },
                 t("readers.train"),
               )
             : null,
         ),
       );
     };
-    FL.on("lab lang result encoders", draw);
+    FL.hear("trained", () => send(known().choice));
+    FL.on("lab lang result encoders training", draw);
     watch("value", draw);
   });
 })();
