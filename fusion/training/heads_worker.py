@@ -6,6 +6,7 @@ It writes the lines that `fusion.training.jobs` reads.
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 import traceback
@@ -61,4 +62,9 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        code = main()
+    except SystemExit:
+        code = 1
+    sys.stderr.flush()
+    os._exit(code)  # at the lowest priority an orderly end of the interpreter takes seconds

@@ -42,7 +42,7 @@ class Standing:
     """How an owner's job stands.
 
     state: "waiting", "running", "done", "failed", or "gone" for an owner who left or was replaced.
-    position: jobs that come before it, 1 or more while it waits. share: of the work, in [0, 1]. left: seconds, None while unknown.
+    position: jobs that come before it; 0 for one that is about to start. share: of the work, in [0, 1]. left: seconds, None while unknown.
     """
 
     state: str
@@ -119,7 +119,7 @@ class JobQueue:
             self._drop_absent()
             pending = [*self._waiting, *([self._running] if self._running else [])]
             same = [job for job in pending if job.key == key and self._wanted(job)]
-            if not same and len(self._waiting) >= self._most_waiting:
+            if not same and len(pending) > self._most_waiting:
                 raise FusionError("Too many trainings are waiting already; please try again later.")
             job = same[0] if same else Job(key, command, done)
             if not same:
@@ -140,7 +140,7 @@ class JobQueue:
                 return Standing("gone")
             if job.state == "waiting":
                 position = self._waiting.index(job) + (self._running is not None) if job in self._waiting else 0
-                return Standing("waiting", max(1, position))
+                return Standing("waiting", position)
             return Standing(job.state, 0, job.what, job.share, job.left(), job.error if job.state == "failed" else "")
 
     def leave(self, ticket: Ticket) -> None:

@@ -45,7 +45,8 @@
       box.hidden = !active && told.kind !== "error" && told.kind !== "cancelled";
       box.dataset.kind = told.kind || "";
       line.textContent = sentence();
-      bar.hidden = cancel.hidden = !active;
+      cancel.hidden = !active;
+      bar.hidden = !active || told.position > 0;
       bar.setAttribute("aria-label", t("training.bar"));
       if (told.what) bar.value = told.share;
       else bar.removeAttribute("value");
@@ -60,9 +61,10 @@
       draw();
       if (told.kind === "trained") FL.emit("trained");
       if (focused && told.kind !== "training")
-        setTimeout(() =>
-          document.querySelector("#fl-readers .fl-action, #fl-readers summary")?.focus(),
-        );
+        setTimeout(() => {
+          const find = (selector) => document.querySelector("#fl-readers " + selector);
+          (find(".fl-action") || find("summary"))?.focus();
+        });
     };
     cancel.onclick = () => ask("cancel");
     FL.hear("train", () => {
