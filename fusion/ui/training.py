@@ -125,4 +125,4 @@ def wire(page: FusePage, handlers: Handlers) -> None:
         show_progress="hidden", api_visibility="private",
     )  # fmt: skip
     for chooser in (page.readers, page.task):
-        chooser.input(moved, page.values, None, queue=False, show_progress="hidden", api_visibility="private")
+        chooser.input(moved, page.values, None, queue=False, trigger_mode="multiple", show_progress="hidden", api_visibility="private")

@@ -8,6 +8,7 @@
   FL.view("readers", (root, { props, trigger, watch }) => {
     const known = () => FL.get("lab")?.readers;
     const send = (choice) => {
+      FL.emit("chosen"); // a training of something else ends
       props.value = JSON.stringify({ choice });
       FL.set("busy", true);
       trigger("input");

@@ -67,6 +67,9 @@
         });
     };
     cancel.onclick = () => ask("cancel");
+    FL.hear("chosen", () => {
+      if (told.kind === "training") ask("cancel");
+    });
     FL.hear("train", () => {
       ask("train");
       receive({ kind: "training" });
