@@ -1,4 +1,4 @@
-"""What every test gets: the same seeds, two threads, no network on the way to a model hub, and no excuse for the browser test in CI."""
+"""What every test gets: the same seeds, one thread beside the other process of the suite, no network, and in CI a browser."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Generator, Iterator
 # Before anything imports transformers or gradio: both read these once, at import.
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # also of the processes that tests start
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ import torch
 
 from tests.browser import FLAGS
 
-torch.set_num_threads(2)
+torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)
