@@ -347,7 +347,7 @@ def _add_device(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_seed(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--seed", type=int, help="the same seed gives the same result")
+    parser.add_argument("--seed", type=_seed, help="the same seed gives the same result")
 
 
 def parse_severity(text: str) -> dict[str, int]:
@@ -377,9 +377,17 @@ def _positive(text: str) -> int:
     return int(text)
 
 
+def _seed(text: str) -> int:
+    if not text.isdecimal() or int(text) >= 2**32:
+        raise argparse.ArgumentTypeError(f'"{text}" is not a whole number from 0 to 4294967295')
+    return int(text)
+
+
 def _data_folder(data: str | None) -> str:
     if not data:
         raise FusionError("Name the folder with the data sets with --data DIR or the variable FUSION_DATA.")
+    if os.path.isdir(data) and not os.access(data, os.R_OK | os.X_OK):
+        raise FusionError(f"The folder {data} cannot be read.")
     if not os.path.isdir(data):
         raise FusionError(f"There is no folder {data}; `python -m fusion download --data {data}` makes and fills it.")
     return data

@@ -42,8 +42,7 @@ READY = "document.documentElement.classList.contains('fl-ready')"
 
 # `measure(act, task, strategy)` performs the act and resolves to the milliseconds until the page shows another result (of that task), or
 # all of the strategy. Drawing is done in microtasks after the result came; the second frame after that is one that shows it.
-MEASURE = """
-window.measure = (act, task = "", strategy = "") => new Promise((resolve) => {
+MEASURE = """() => { window.measure = (act, task = "", strategy = "") => new Promise((resolve) => {
   const FL = window.FusionLab, before = FL.get("result")?.id, start = performance.now();
   const complete = () => {
     const result = FL.get("result");
@@ -59,8 +58,7 @@ window.measure = (act, task = "", strategy = "") => new Promise((resolve) => {
   };
   act();
   requestAnimationFrame(look);
-});
-"""
+}); }"""
 SLIDER = """([value]) => measure(() => {
   const range = document.querySelector("#fl-slot-image input[type=range]");
   range.value = value;

@@ -78,9 +78,7 @@ class AudioMobileNet(TrunkEncoder):
     paper = "Howard et al. 2017; Hershey et al. 2017"
     shifts = True
 
-    def __init__(
-        self, embed_dim: int = 96, names: tuple[str, ...] | list[str] = (), groups: Groups = (), neutral: Spans = ()
-    ) -> None:
+    def __init__(self, embed_dim: int = 96, names: tuple[str, ...] | list[str] = (), groups: Groups = (), neutral: Spans = ()) -> None:
         """Builds it without weights.
 
         Args:

@@ -41,9 +41,7 @@ class NamedConcepts(nn.Module):
         neutral: classes that say nothing for or against the groups ("animal", "inside, small room") and are left out of all others.
     """
 
-    def __init__(
-        self, embed_dim: int, width: int, count: int, spans: Groups, exclusive: bool, neutral: Spans = ()
-    ) -> None:
+    def __init__(self, embed_dim: int, width: int, count: int, spans: Groups, exclusive: bool, neutral: Spans = ()) -> None:
         super().__init__()
         self.exclusive = exclusive
         self.weight, self.bias = nn.Buffer(torch.zeros(count, width)), nn.Buffer(torch.zeros(count))

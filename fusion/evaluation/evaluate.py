@@ -170,6 +170,8 @@ def run(
     if not data and not os.environ.get("FUSION_DATA"):
         raise FusionError("Measuring needs the data folder: --data DIR or the variable FUSION_DATA.")
     folder, lab, began = Path(data or os.environ["FUSION_DATA"]), Lab(task, "cpu"), time.time()
+    for sentence in lab.unavailable.values():
+        say(sentence)
     count = limit or lab.task.measuring.samples
     caches = make_test_caches(lab.task, folder, CHECKPOINTS, count, seed)
     strategies = {n: m for n, m in lab.models.items() if n in STRATEGIES}

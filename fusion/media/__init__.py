@@ -5,7 +5,7 @@
     media.load("audio", (16000, samples)).notes   # what was trimmed, scaled or assumed, one sentence each
 
 Read on in image.py (pictures), container.py (files of sound and clips: tracks.py, budget.py, ending.py), sound.py (channels.py,
-resample.py), clip.py (frames.py, alpha.py, animation.py) and source.py.
+resample.py), clip.py (frames.py, alpha.py, animation.py), source.py (opening files) and bounded.py (what one medium may cost).
 """
 
 from __future__ import annotations

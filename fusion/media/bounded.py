@@ -31,7 +31,7 @@ SECONDS = 10.0  # processor time one medium may cost
 MEGABYTES = 500.0  # resident memory one medium may cost, in this process and the child together
 RESERVE = 50.0  # of these, what this process may need: the answer, and what it held before
 POLL_SECONDS = 0.01
-WALL_FACTOR = 6  # a busy machine gives a child less than a processor; beyond this many times `seconds` it hangs
+WALL_FACTOR = 10  # a busy machine gives a child less than a processor; beyond this many times `seconds` it hangs
 MAX_ANSWER = 1 << 28  # bytes
 START = "from fusion.media.bounded import answer_request; answer_request()"
 

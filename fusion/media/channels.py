@@ -14,34 +14,35 @@ OPPOSED = -0.3  # correlation with the strongest channel
 FAINT = 0.01  # power as a share of the strongest channel's
 
 
-def mix(samples: np.ndarray, missing: np.ndarray) -> tuple[np.ndarray, list[str]]:
+def mix(samples: np.ndarray, missing: np.ndarray, name: str) -> tuple[np.ndarray, list[str], bool]:
     """Make one channel.
 
     Args:
         samples: (N, C) float32, finite, N > 0.
         missing: (C,) share of the samples that were no numbers, in [0, 1].
+        name: what the notes call the sound.
 
     Returns:
-        (N,) float32, and what was left out and why, each the end of a sentence that begins with the sound's name.
+        (N,) float32, the notes, and whether broken channels were left out.
     """
     channels = samples.shape[1]
     if channels == 1:
-        return samples[:, 0], []
+        return samples[:, 0], [], False
     mean, covariance = _moments(samples)
     power = np.diag(covariance)
     notes = []
     broken = _broken(samples, missing, mean, power)
     usable = np.flatnonzero(~broken) if power[~broken].any() else np.arange(channels)
-    if len(usable) < channels:
-        notes.append(f"has no usable sound in {_list(np.flatnonzero(broken))}, which {_was(broken.sum())} left out.")
+    left_out = len(usable) < channels
+    if left_out:
+        notes.append(f"{name} has no usable sound in some channels, which were left out: {_list(np.flatnonzero(broken))}.")
     if _cancel(covariance[np.ix_(usable, usable)]):
         usable = _agreeing(covariance, usable)
-        notes.append(f"has channels that cancel each other, so only {_list(usable)} {_was(len(usable))} used.")
+        notes.append(f"{name} has channels that cancel each other, so only some were used: {_list(usable)}.")
     elif channels > 2 and not notes:
-        notes.append(f"has {channels} channels, which were averaged.")
-    if len(usable) == channels:
-        return samples.mean(axis=1, dtype=np.float32), notes
-    return samples[:, usable].mean(axis=1, dtype=np.float32), notes
+        notes.append(f"{name} has {channels} channels, which were averaged.")
+    chosen = samples if len(usable) == channels else samples[:, usable]
+    return chosen.mean(axis=1, dtype=np.float32), notes, left_out
 
 
 def _moments(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -83,9 +84,5 @@ def _agreeing(covariance: np.ndarray, usable: np.ndarray) -> np.ndarray:
 
 
 def _list(channels: np.ndarray) -> str:
-    names = [str(channel + 1) for channel in channels]
-    return f"channel {names[0]}" if len(names) == 1 else f"channels {', '.join(names[:-1])} and {names[-1]}"
-
-
-def _was(count: int) -> str:
-    return "was" if count == 1 else "were"
+    """Their numbers, counted from 1."""
+    return ", ".join(str(channel + 1) for channel in channels)

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
-import struct
 import time
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -26,7 +24,6 @@ HERE_FILE_BYTES = 32_000_000
 HERE_SECONDS = 2.0  # of this thread, when the header has promised less
 APART_SECONDS = 7.5
 HERE_SCANS = 256_000_000  # pixels times scans of a progressive JPEG
-HERE_TAG_BYTES = 32_000_000
 HERE_PROFILE_BYTES = 1 << 16
 MAX_PROFILE_BYTES = 1 << 22
 
@@ -230,32 +227,6 @@ def _tiff(image: Image.Image, file: BinaryIO) -> Cost:
     copies = 1 if tags.get(0x0112, 1) == 1 else 2
     peak = pixels * STORED.get(image.mode, 4) * 1.1 * copies + tile * depth
     return Cost(peak, "TIFF", cheap=image.info.get("compression") in PLAIN_TIFF)
-
-
-def has_heavy_tags(data: bytes) -> bool:
-    """True where EXIF tags claim more than `HERE_TAG_BYTES` in all: they may name the same bytes a thousand times, and are copied."""
-    if data[:4] in (b"II*\0", b"MM\0*"):  # a TIFF, whose tags are metered as they are read
-        return False
-    if b"II+\0" in data or b"MM\0+" in data:  # with 64-bit sizes, which no camera writes
-        return True
-    starts = [match.start() for match in re.finditer(rb"II\*\0|MM\0\*", data)]
-    return len(starts) > 64 or sum(_tag_bytes(data, start) for start in starts) > HERE_TAG_BYTES
-
-
-def _tag_bytes(data: bytes, start: int) -> int:
-    """Bytes of all values of the first directory of tags."""
-    order = "<" if data[start : start + 1] == b"I" else ">"
-    head = data[start + 4 : start + 8]
-    if len(head) < 4:
-        return 0
-    at = start + struct.unpack(order + "I", head)[0]
-    count = data[at : at + 2]
-    if len(count) < 2:
-        return 0
-    (entries,) = struct.unpack(order + "H", count)
-    table = data[at + 2 : at + 2 + 12 * entries]
-    table = table[: len(table) // 12 * 12]
-    return sum(min(8 * number, len(data)) for _, _, number, _ in struct.iter_unpack(order + "HHII", table))
 
 
 COSTS = {"JPEG": _jpeg, "MPO": _jpeg, "JPEG2000": _jpeg2000, "TIFF": _tiff, "WEBP": _webp, "AVIF": _avif}

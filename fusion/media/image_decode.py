@@ -20,11 +20,11 @@ from fusion.media.image_cost import (
     PILLOW_MEGAPIXELS,
     Metered,
     TooCostly,
-    has_heavy_tags,
     needs_opencv,
     plan,
     size_of,
 )
+from fusion.media.image_tags import has_heavy_tags
 from fusion.media.image_tiff import check_layout, is_unusual, layout_of, read_layout, read_tiff
 from fusion.media.pixels import Scale, flatten, scale_of, shrink
 from fusion.media.source import Loaded, MediaError, refusal
@@ -98,8 +98,7 @@ def decode(file: BinaryIO, name: str, here: bool) -> Loaded:
 def _is_risky(file: BinaryIO) -> bool:
     """True for what Pillow would decode or copy on opening, before its size is known."""
     file.seek(0)
-    data = file.read()
-    return data.startswith(INNER) or has_heavy_tags(data)
+    return file.read(4) in INNER or has_heavy_tags(file)
 
 
 def decode_apart(file: BinaryIO, name: str) -> list:

@@ -124,9 +124,9 @@ class SoundTaker:
         self.parts.clear()
         if not len(samples) or (damaged and len(samples) < MIN_SECONDS * self.rate):
             return None, []
-        mono, left_out = mix(samples, self.missing / self.count)
+        mono, mixed, left_out = mix(samples, self.missing / self.count, _subject(self.name))
         mono, notes = _in_range(mono, self.name)
-        if self.missing.any() and (self.missing < self.count).any() and not any("no usable sound" in note for note in left_out):
+        if self.missing.any() and not left_out:
             notes.insert(0, f"{_subject(self.name)} has values that are not numbers, which were taken as silence.")
         if self.full:
             notes.append(f"{_subject(self.name)} was trimmed to its first {MAX_SECONDS:g} seconds.")
@@ -136,8 +136,7 @@ class SoundTaker:
             notes.append(f"{_subject(self.name)} was resampled from {self.native / 1000:g} to {self.rate / 1000:g} kHz.")
         if self.channels > MAX_CHANNELS:
             notes.append(f"{_subject(self.name)} has {self.channels} channels, of which the first {MAX_CHANNELS} were read.")
-        notes += [f"{_subject(self.name)} {text}" for text in left_out]
-        return Audio(self.rate, mono[: int((MAX_SECONDS + self.lead) * self.rate)]), notes
+        return Audio(self.rate, mono[: int((MAX_SECONDS + self.lead) * self.rate)]), [*notes, *mixed]
 
 
 def _subject(name: str) -> str:

@@ -14,6 +14,7 @@ from scipy import fft
 
 from fusion.types import Audio, Clip, FusionError, Medium
 
+LARGE, SMOOTH = 1024, 4.0  # pixels: a side above which a blur is made on a smaller copy, and how wide it is there at least
 SEVERITIES = (0, 1, 2, 3, 4, 5)
 SNR_DB = (None, 14.0, 8.0, 3.0, -2.0, -8.0)  # speech against noise
 NEIGHBOURS = {a: b for row in ("qwertyuiop", "asdfghjkl", "zxcvbnm") for a, b in zip(row, row[1:] + row[-2], strict=True)}
@@ -23,7 +24,7 @@ def corrupt_image(picture: np.ndarray, severity: int, rng: np.random.Generator) 
     """Noise, blur and occluding blocks together, in shares of the picture's size; (H, W, 3) uint8 in and out."""
     h, w = picture.shape[:2]
     side = max(h, w)
-    x = cv2.GaussianBlur(picture, (0, 0), side * 0.0065 * severity).astype(np.float32)
+    x = _blur(picture, side * 0.0065 * severity).astype(np.float32)
     for _ in range(severity):
         bh, bw = (rng.uniform(0.12, 0.18 + 0.03 * severity, 2) * side).astype(int) + 1
         top, left = int(rng.uniform(-bh / 2, h - bh / 2)), int(rng.uniform(-bw / 2, w - bw / 2))
@@ -35,18 +36,32 @@ def corrupt_video(clip: Clip, severity: int, rng: np.random.Generator) -> Clip:
     """Noise, blur, blocks that stay in place, and dropped frames (the last good one is held, as players do)."""
     T, h, w = clip.frames.shape[:3]
     side = max(h, w)
-    frames = np.stack([cv2.GaussianBlur(f, (0, 0), side * 0.007 * severity) for f in clip.frames])
+    blocks = []
     for _ in range(severity):
         bh, bw = (rng.uniform(0.12, 0.18 + 0.03 * severity, 2) * side).astype(int) + 1
         top, left = int(rng.uniform(-bh / 2, h - bh / 2)), int(rng.uniform(-bw / 2, w - bw / 2))
-        frames[:, max(top, 0) : top + bh, max(left, 0) : left + bw] = rng.uniform(0, 255)
+        blocks.append((slice(max(top, 0), top + bh), slice(max(left, 0), left + bw), rng.uniform(0, 255)))
     dropped = rng.random(T) < 0.13 * severity
     end = T - int(rng.uniform(0, 0.09 * severity) * T)  # the clip may break off before its end
     kept = np.maximum.accumulate(np.where(dropped, 0, np.arange(T)))
     kept = np.minimum(kept, max(end - 1, 0))
+    shown, kept = np.unique(kept, return_inverse=True)  # what is dropped need not be blurred
+    frames = np.stack([_blur(f, side * 0.007 * severity) for f in clip.frames[shown]])
+    for rows, columns, level in blocks:
+        frames[:, rows, columns] = level
     frames = frames[kept]
     noisy = [_add_noise(f.astype(np.float32), 18.0 * severity, rng, side) for f in frames]
     return Clip(np.stack(noisy), clip.times, clip.audio)
+
+
+def _blur(picture: np.ndarray, sigma: float) -> np.ndarray:
+    """Gaussian blur of (H, W, 3) uint8. A large picture is blurred on a smaller copy: the cost of a blur grows with its width."""
+    h, w = picture.shape[:2]
+    factor = int(sigma // SMOOTH)
+    if max(h, w) <= LARGE or factor < 2:
+        return cv2.GaussianBlur(picture, (0, 0), sigma)
+    small = cv2.resize(picture, (-(-w // factor), -(-h // factor)), interpolation=cv2.INTER_AREA)
+    return cv2.resize(cv2.GaussianBlur(small, (0, 0), sigma / factor), (w, h), interpolation=cv2.INTER_LINEAR)
 
 
 def _add_noise(x: np.ndarray, sigma: float, rng: np.random.Generator, side: int) -> np.ndarray:

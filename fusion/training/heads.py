@@ -32,6 +32,7 @@ from fusion.training.train import train_strategy
 from fusion.types import FusionError
 
 RECIPE = TrainConfig(epochs=8, samples=12000, batch_size=256, lr=3e-3, precision="fp32", workers=0)
+ABANDONED = 86400  # seconds after which an unfinished folder belongs to nobody
 WITHOUT_TOKENS = tuple(name for name, kind in STRATEGIES.items() if kind.fuses != "tokens")
 
 
@@ -109,6 +110,11 @@ def told(steps: Steps, what: str, began: float, width: float) -> Generator[Progr
             yield Progress(what, began + width * next(steps))
         except StopIteration as end:
             return end.value
+
+
+def are_trained(task: Task, choice: Mapping[str, str], home: Path) -> bool:
+    """Whether all that can be trained on a choice of encoders is there as a whole."""
+    return all(is_trained(task, name, home) for name in (*WITHOUT_TOKENS, *(f"{m}_only" for m in choice)))
 
 
 def is_trained(task: Task, name: str, home: Path) -> bool:

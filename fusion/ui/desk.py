@@ -174,7 +174,7 @@ class Desks:
             FusionError: weights cannot be used, there is no such encoder, or visitors may not load it, in one sentence.
         """
         self.backbones.check(readers)
-        own = {m: name for m, name in choose(TASKS[task], readers).items() if name != TASKS[task].encoders[m]} if readers else {}
+        own = own_encoders(task, readers)
         key = (task, json.dumps(own, sort_keys=True))
         with self._lock:
             opening = self._opening.setdefault(key, threading.Lock())
@@ -196,11 +196,15 @@ class Desks:
         desk.warm_up()
         return desk
 
-    def forget(self, desk: Desk) -> None:
-        """Opens it anew the next time: its strategies have been trained meanwhile."""
+    def forget(self, task: str, readers: Mapping[str, str]) -> None:
+        """Opens that desk anew the next time: its strategies have been trained meanwhile."""
         with self._lock:
-            for key in [k for k, known in self._desks.items() if known is desk]:
-                del self._desks[key]
+            self._desks.pop((task, json.dumps(own_encoders(task, readers), sort_keys=True)), None)
+
+
+def own_encoders(task: str, readers: Mapping[str, str]) -> dict[str, str]:
+    """{modality: encoder} of a choice, without those that are compact anyway."""
+    return {m: name for m, name in choose(TASKS[task], readers).items() if name != TASKS[task].encoders[m]} if readers else {}
 
 
 def open_library(lab: Any) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -42,6 +42,7 @@ class FusePage:
     readers: gr.HTML
     held: gr.HTML
     details: gr.HTML
+    training: gr.HTML
 
     @property
     def values(self) -> list[gr.HTML]:
@@ -63,7 +64,10 @@ class Handlers:
         return state, self.result(state)
 
     def edited(self, *values: Any, held: Any = "") -> tuple[str, str]:
-        """An input changed: result, export. `held` is a JSON list of the marks of media that the browser holds (see `views.payload`)."""
+        """An input or an encoder changed: result, export.
+
+        `held` is a JSON list of the marks of media that the browser holds (see `views.payload`).
+        """
         state = PageState.read(self.modalities, values)
         return self.result(state, held), self.pack(state)
 
@@ -166,24 +170,6 @@ class Handlers:
             logger.exception("An input of %s could not be answered", {m: s.source for m, s in state.slots.items()})
             return self._failed({"key": "status.unexpected"}, desk)
 
-    def read_with(self, ask: Any, *values: Any) -> Iterator[tuple[Any, Any]]:
-        """Other encoders were chosen, or their strategies are to be trained, which takes a while: result, export, several times over."""
-        state = PageState.read(self.modalities, values)
-        try:
-            if readers.wants_training(ask):
-                desk = self.desks.open(self.desks.task(state.task), state.readers)
-                for said in readers.training(desk.lab):
-                    yield self._failed(said, desk, "training"), SKIP
-                self.desks.forget(desk)
-        except FusionError as error:
-            yield self._failed({"text": str(error)}), SKIP
-            return
-        except Exception:
-            logger.exception("Nothing can be trained on %s", state.readers)
-            yield self._failed({"key": "status.unexpected"}), SKIP
-            return
-        yield self.result(state), self.pack(state)
-
     def pack(self, state: PageState, touched: bool = True) -> str:
         """JSON for the export view; `touched` puts the link into the address bar."""
         try:
@@ -252,6 +238,7 @@ def layout(handlers: Handlers) -> FusePage:
             with gr.Column():
                 slots = {m: view("slot", slot.json(), modality=m) for m, slot in state.slots.items()}
                 reading = view("readers", _json({"choice": state.readers}))
+                training = view("training")
             with gr.Column():
                 strategy = view("strategies", state.strategy)
                 view("diagram", frame=True)
@@ -262,7 +249,7 @@ def layout(handlers: Handlers) -> FusePage:
         view("seen", frame=True)
         view("attention", frame=True)
         pack = view("export", handlers.pack(state, touched=False), frame=True)
-    return FusePage(slots, task, examples, strategy, language, bus, pack, tabs, reading, held, details)
+    return FusePage(slots, task, examples, strategy, language, bus, pack, tabs, reading, held, details, training)
 
 
 def wire(page: FusePage, handlers: Handlers, blocks: gr.Blocks) -> None:
@@ -272,7 +259,6 @@ def wire(page: FusePage, handlers: Handlers, blocks: gr.Blocks) -> None:
     values = page.values
     heavy: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": AT_ONCE}
     heavy |= {"show_progress": "hidden", "api_visibility": "private"}
-    alone = {**heavy, "concurrency_id": "training", "concurrency_limit": 1}
     light = {**heavy, "concurrency_id": "format", "concurrency_limit": None, "trigger_mode": "always_last"}
 
     def edited(held: Any, *given: Any) -> str:
@@ -287,17 +273,11 @@ def wire(page: FusePage, handlers: Handlers, blocks: gr.Blocks) -> None:
         *found, example, result, pack = handlers.switched(*given, held=held)
         return as_reply(given, result, pack, as_fill(handlers.modalities, found, example=example))
 
-    edits = [slot.input for slot in slots]
+    edits = [*(slot.input for slot in slots), page.readers.input]
     gr.on(edits, edited, [page.held, *values], page.result, trigger_mode="always_last", **heavy)
     page.examples.input(example, [page.held, page.examples, *values], page.result, trigger_mode="always_last", **heavy)
     page.task.input(task, [page.held, *values], page.result, trigger_mode="always_last", **heavy)
     page.details.input(handlers.details, [page.details, *values], page.details, trigger_mode="multiple", **heavy)
-
-    def read_with(ask: Any, *given: Any) -> Iterator[str]:
-        for result, pack in handlers.read_with(ask, *given):
-            yield as_reply(given, result, pack)
-
-    page.readers.input(read_with, [page.readers, *values], page.result, trigger_mode="always_last", **alone)
 
     def looked(*given: Any) -> str:
         return extended(handlers.looked(*given), numbers_of(given))

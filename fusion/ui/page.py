@@ -15,7 +15,7 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 from starlette.middleware import Middleware
 
-from fusion.ui import fuse, inside, theme
+from fusion.ui import fuse, inside, theme, training
 from fusion.ui.desk import Desks
 from fusion.ui.security import BackbonePolicy, SafeBlocks, SecurityHeaders
 
@@ -46,6 +46,7 @@ def build_page(
         with gr.Column(elem_id="fl-page-inside"):
             within = inside.layout()
         fuse.wire(page, handlers, blocks)
+        training.wire(page, training.Handlers(desks))
         inside.wire(within, inside.Handlers(desks), page.values)
     return blocks.queue(api_open=False, max_size=LONGEST_QUEUE)
 

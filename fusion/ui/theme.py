@@ -12,7 +12,7 @@ STYLES = ("page.css", "slot.css", "results.css", "inside.css")
 SCRIPTS = (
     *("core.js", "acts.js", "history.js", "details.js", "frame.js", "announce.js", "pad_keys.js", "pad.js", "recorder.js", "slot.js"),
     *("readers.js", "strategies.js", "diagram.js", "table.js", "place.js"),
-    *("story.js", "outcome.js", "shares.js", "medium.js", "seen.js", "attention.js"),
+    *("training.js", "story.js", "outcome.js", "shares.js", "medium.js", "seen.js", "attention.js"),
     *("tabs.js", "numbers.js", "panels.js", "tracks.js", "scatter.js", "inside.js"),
 )
 FONTS = ("ui-sans-serif", "system-ui", "sans-serif")  # of the visitor's own system: nothing is fetched from elsewhere

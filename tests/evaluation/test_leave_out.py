@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from fusion.config import TrainConfig
 from fusion.evaluation import leave_out
 from fusion.files import load_json, save_json
-from fusion.tasks.digits.sources import SPEAKERS
-from fusion.tasks.digits.task import DigitsTask
 
 
 @pytest.mark.parametrize("measured", [True, False])
@@ -18,8 +18,11 @@ def test_it_writes_its_figures_into_the_report(tmp_path: Path, measured: bool, m
     written, trained = [], []
     monkeypatch.setattr(leave_out, "CHECKPOINTS", tmp_path)
     monkeypatch.setattr(leave_out, "train_encoder", lambda *given, leave_out, fresh: trained.append(leave_out) or iter(()))
-    monkeypatch.setattr(leave_out, "measure", lambda task, modality, folder, media: 0.5 if media == ["theo"] else 0.9)
-    monkeypatch.setattr(DigitsTask, "groups", lambda task, data: {"audio": {speaker: [speaker] for speaker in SPEAKERS}})
+    monkeypatch.setattr(leave_out, "measure", lambda task, modality, folder, media: media)
+    accuracy = {"theo": 0.5} | dict.fromkeys("abcde", 0.9)
+    task = SimpleNamespace(name="digits", encoders={"audio": "audio_cnn"}, groups=lambda data: {"audio": accuracy})
+    monkeypatch.setattr(leave_out, "find_task", lambda name: task)
+    monkeypatch.setattr(leave_out, "encoder_recipe", lambda *given: TrainConfig())
     monkeypatch.setattr(leave_out.cards, "write", written.append)
     monkeypatch.setattr(sys, "argv", ["leave_out", str(tmp_path), "--epochs", "1"])
     if measured:

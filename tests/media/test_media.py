@@ -73,7 +73,20 @@ def test_empty_text(text):
     assert refused("text", text) == "The text is empty."
 
 
-@pytest.mark.parametrize("data", [b"caf\xe9 au lait", picture_file(quarters(), "PNG"), b"a\0b", "abc".encode("utf-16-le"), b"   "])
+BAD_TEXT = [
+    *(b"caf\xe9 au lait", picture_file(quarters(), "PNG"), b"a\0b", "abc".encode("utf-16-le"), b"   "),
+    *("\u4e03\u53ea\u72d7".encode("gbk"), "\u4e03\u5339\u306e\u72ac".encode("shift-jis"), "\u0441\u0435\u043c\u044c".encode("cp1251")),
+    *(
+        b"\xff\xfe\x3d\xd8a\0",
+        b"\xff\xfe\0\0\0\xd8\0\0",
+        b"seven \xed\xa0\xbd",
+        b"\xc0\xaf",
+        b"\xff\xfe",
+    ),  # halves of emoji, overlong, only a mark
+]
+
+
+@pytest.mark.parametrize("data", BAD_TEXT)
 def test_bad_text_files(tmp_path, data):
     path = tmp_path / "notes.txt"
     path.write_bytes(data)

@@ -58,6 +58,32 @@ def test_exif_orientation(kind, orientation, expected):
     assert corners(image) == expected
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
+def test_a_note_gives_the_size_as_a_person_sees_it(kind, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    wide = Image.new("RGB", (2400, 1200))
+    options = {"AVIF": {"speed": 10}, "PNG": {"compress_level": 1}, "WEBP": {"method": 0}}.get(kind, {})
+    loaded = media.load("image", picture_file(wide, kind, exif=exif, **options))
+    size = (1200, 600) if orientation < 5 else (600, 1200)
+    assert check_image(loaded).shape == (*size[::-1], 3)
+    assert loaded.notes == (f"The image file was scaled to {size[0]} x {size[1]} pixels.",)
+
+
+def test_layers_of_a_psd_are_not_several_pictures():
+    """The first picture of a PSD is all of its layers together."""
+    head = b"8BPS\0\1" + bytes(6) + struct.pack(">HIIHH", 3, 2, 2, 8, 3) + bytes(8)
+    layer = struct.pack(">IIIIH", 0, 0, 2, 2, 3) + b"".join(struct.pack(">hI", i, 6) for i in range(3))
+    layer += b"8BIMnorm" + bytes((255, 0, 0, 0)) + struct.pack(">I", 12) + bytes(12)
+    layers = struct.pack(">h", 2) + layer * 2 + bytes(2 * 3 * 6)
+    layers = struct.pack(">I", len(layers)) + layers
+    data = head + struct.pack(">I", len(layers)) + layers + b"\0\0" + bytes([200] * 4 + [30] * 4 + [40] * 4)
+    loaded = media.load("image", data)
+    assert (check_image(loaded) == (200, 30, 40)).all()
+    assert loaded.notes == ()
+
+
 def test_broken_exif_is_ignored():
     data = picture_file(quarters(), "JPEG", exif=b"Exif\0\0MM\0*\0\0\0\x08\xff\xff")
     assert corners(check_image(media.load("image", data))) == "rgbw"

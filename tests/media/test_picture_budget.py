@@ -19,7 +19,8 @@ from PIL import Image, features
 
 from fusion import media
 from fusion.media import image
-from fusion.media.image_cost import MOST_BYTES, has_heavy_tags
+from fusion.media.image_cost import MOST_BYTES
+from fusion.media.image_tags import has_heavy_tags
 from tests.media.checks import check_image, refused
 from tests.media.files import picture_file, png_chunk, png_file
 
@@ -223,11 +224,18 @@ def exif_bomb(entries: int, size: int) -> bytes:
 
 def test_exif_tags_that_claim_the_same_bytes(apart):
     bomb = exif_bomb(2000, 60_000)
-    assert has_heavy_tags(b"Exif\0\0" + bomb)
-    assert not has_heavy_tags(b"Exif\0\0" + exif_bomb(100, 60_000))
     exif = Image.Exif()
     exif[0x0112] = 6
-    assert not has_heavy_tags(picture_file(SMALL, "JPEG", exif=exif))
+    for data, heavy in (
+        (b"RIFF...." + bomb, True),
+        (b"RIFF...." + exif_bomb(100, 60_000), False),
+        (picture_file(SMALL, "JPEG", exif=exif), False),
+        (picture_file(SMALL, "PNG", exif=exif), False),
+        (b"\xff\xd8" + b"\xff\xe1\xff\xff" + exif_bomb(5000, 60_000)[:65_533].ljust(65_533) + b"\xff\xda\0\2", True),
+        (b"\xff\xd8" + b"\xff\xfe\0\2" * 6000 + b"\xff\xda\0\2", True),
+        (b"\xff\xd8" + (b"\xff\xfe\xff\xff" + bytes(65_533)) * 5 + b"\xff\xda\0\2", False),
+    ):
+        assert has_heavy_tags(io.BytesIO(data)) == heavy, data[:20]
     media.load("image", png_file(np.zeros((4, 4, 3), int), 8, 2, before=[(b"eXIf", bomb)]))
     assert len(apart) == 1, "2,000 copies of 60 kB are made in a process that can be ended"
 

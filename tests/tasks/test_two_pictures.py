@@ -53,9 +53,7 @@ class TwoPictures(Task):
     kinds = {"left": "image", "right": "image"}
     encoders = {"left": "image_cnn", "right": "image_cnn"}
 
-    def samples(
-        self, split: str, data: Path | None, modalities: tuple[str, ...] | None = None, leave_out: str | None = None
-    ) -> Pairs:
+    def samples(self, split: str, data: Path | None, modalities: tuple[str, ...] | None = None, leave_out: str | None = None) -> Pairs:
         return Pairs(modalities or self.modalities)
 
 

@@ -16,7 +16,7 @@ import pytest
 from fusion.encoded_cache import fingerprint
 from fusion.types import Audio, Clip, FusionError, Layout
 from fusion.ui.desk import Desks, shipped_tasks
-from fusion.ui.fuse import SKIP, Handlers
+from fusion.ui.fuse import SKIP, Handlers, as_reply
 from fusion.ui.inside import Handlers as InsideHandlers
 from fusion.ui.state import PageState
 from fusion.ui.views import seen as seen_view
@@ -475,3 +475,29 @@ def test_an_encoder_without_a_picture_shows_the_medium_itself() -> None:
     assert film.mean((1, 2)).tolist() == [0, 200]
     loud, extent = seen_view.itself(Audio(100, np.repeat([0.0, 0.5], 200).astype(np.float32)), SimpleNamespace())
     assert loud.shape == (1, 200) and loud[0, :100].max() == 0 and loud[0, 101:].min() == 0.5 and extent == (0.0, 4.0)
+
+
+def arrived(handlers: Handlers, query: str | None, languages: str = "en") -> dict:
+    return json.loads(handlers.arrived(query, languages, *values()))
+
+
+def test_what_a_link_asks_for_in_vain_is_said(handlers: Handlers) -> None:
+    slots = {"image": {"source": "example", "example": "gone"}, "text": text("five"), "audio": {"source": "file", "path": "x"}}
+    found = arrived(handlers, PageState.read(MODALITIES, values("gone", "zh", **slots)).query())
+    assert [n["key"] for n in found["notices"]] == ["link.lost", "link.example", "link.strategy"]
+    assert found["notices"][0]["modalities"] == ["audio"] and found["notices"][2]["strategy"] == found["fill"]["strategy"]
+    assert found["fill"]["language"] == "zh" and json.loads(found["fill"]["slots"]["image"])["source"] == "none"
+    assert found["status"]["kind"] == "ok" and found["media"] == {"text": "five"}
+
+
+def test_a_link_that_cannot_be_read_or_is_of_an_unknown_task_is_said(handlers: Handlers) -> None:
+    assert arrived(handlers, "broken") == {"act": 0, "filled": 0, "fill": {}, "notices": [{"key": "link.broken"}]}
+    assert arrived(handlers, None) == {"act": 0, "filled": 0, "fill": {}}
+    found = arrived(handlers, PageState.read(MODALITIES, values(task="moods", language="zh")).query())
+    assert found["status"]["kind"] == "error" and found["fill"]["language"] == "zh" and "slots" not in found["fill"]
+
+
+def test_a_reply_names_the_acts_that_its_request_knew() -> None:
+    given = [*values()[:-2], json.dumps({"page": "fuse", "act": 7, "filled": 4}), ""]
+    assert json.loads(as_reply(given, '{"id":1}', '{"query":"q"}')) == {"id": 1, "act": 7, "filled": 4, "pack": {"query": "q"}}
+    assert json.loads(as_reply(values(), SKIP, SKIP, None)) == {"act": 0, "filled": 0, "fill": None}

@@ -277,3 +277,13 @@ def test_sentences_about_files_are_told_in_the_language_of_the_page(visit) -> No
     assert visit.evaluate("s => FusionLab.said(s)", sentence) == "a (1).mp3 的声音已截取前 30 秒。"
     assert visit.evaluate("s => FusionLab.said(s)", "x.png is a ZIP archive, not an image.") == "x.png是 ZIP 压缩包，不是图片。"
     assert visit.evaluate("s => FusionLab.said(s)", unknown) == unknown
+
+
+def test_one_is_told_from_many_and_no_time_is_below_zero(visit) -> None:
+    says = "([key, values]) => FusionLab.t(key, values)"
+    assert visit.evaluate(says, ["inside.of_text", {"characters": 1}]) == "1 character"
+    assert visit.evaluate(says, ["inside.of_text", {"characters": 12}]) == "12 characters"
+    seen = {"kind": "seconds", "extent": [-0.16, 1], "places": [[-0.16, -0.1], [-0.05, 0.3], [0.9, 1.4]], "array": None}
+    seen["array"] = {"width": 1, "height": 1, "data": "AA=="}
+    spans = visit.evaluate("seen => FusionLab.medium('audio', seen).says", seen)
+    assert spans == ["0.00–0.00 s", "0.00–0.30 s", "0.90–1.00 s"]

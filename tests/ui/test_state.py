@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fusion.types import Audio, Clip, FusionError
-from fusion.ui.state import PageState, Slot
+from fusion.ui.state import PageState, Slot, is_newer_link
 
 MODALITIES = ("image", "text", "audio", "video")
 LINE = [[[0.1, 0.2, 0.0], [0.9, 0.2, 0.5]]]
@@ -139,3 +139,33 @@ def test_an_example_replaces_every_slot() -> None:
     assert after.slots["text"] == Slot(source="text", text="seven", example="known")
     assert after.slots["audio"] == Slot(source="example", example="known", severity=3)
     assert after.slots["image"] == after.slots["video"] == Slot()
+
+
+def test_a_link_says_whose_upload_or_drawing_it_does_not_hold() -> None:
+    before = state(
+        image={"source": "drawing", "strokes": LINE}, video={"source": "file", "path": "x"}, text={"source": "text", "text": "two"}
+    )
+    after = PageState.from_query(MODALITIES, before.query())
+    assert after.lost == ("image", "video") and PageState.from_query(MODALITIES, after.query()).lost == after.lost
+    assert state(text={"source": "text", "text": "two"}).lost == PageState.from_query(MODALITIES, state().query()).lost == ()
+
+
+def as_link(parts: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("parts", "newer"),
+    [
+        ([{}, "late", "en"], False),
+        ([{}, "late", "en", "digits", "", "", ["image"]], False),
+        ([{}, "late", "en", "digits", "", "", [], "more"], True),
+        ([{"smell": {}}, "late", "en"], True),
+        ([{"image": {"source": "hologram"}}, "late", "en"], True),
+        ({"version": 3}, True),
+        ([1, 2, 3], False),
+    ],
+)
+def test_a_link_of_a_newer_version_is_known_as_one(parts: object, newer: bool) -> None:
+    assert is_newer_link(MODALITIES, as_link(parts)) is newer
+    assert not is_newer_link(MODALITIES, "!!!") and not is_newer_link(MODALITIES, "A" * 70000)

@@ -32,8 +32,13 @@ window.FusionLab = (() => {
   const hear = (name, listener) =>
     document.addEventListener("fl-" + name, (event) => listener(event.detail));
 
+  // {name} is a value; {name|one|many} the word that goes with a number, for languages that tell one from many.
   const fill = (text, values) =>
-    text.replace(/\{(\w+)\}/g, (all, key) => (key in values ? values[key] : all));
+    text
+      .replace(/\{(\w+)\|([^|{}]*)\|([^|{}]*)\}/g, (all, key, one, many) =>
+        String(values[key]) === "1" ? one : many,
+      )
+      .replace(/\{(\w+)\}/g, (all, key) => (key in values ? values[key] : all));
   const has = (key) => key in (TEXT[store.lang] || {});
   const t = (key, values = {}) =>
     fill((TEXT[store.lang] || {})[key] ?? TEXT.en[key] ?? key, values);

@@ -28,7 +28,9 @@
       "aria-label": label,
       style: { left: x0, top: y0, width: `calc(${x1} - ${x0})`, height: `calc(${y1} - ${y0})` },
     });
-  const clock = (s) => s.toFixed(2) + " s";
+  const clock = (s) => Math.max(0, s).toFixed(2) + " s";
+  // Networks pad a sound at both ends; a time is told within what was given, and never below zero.
+  const within = (s, [from, to]) => Math.min(Math.max(s, from, 0), Math.max(to, 0));
 
   // A photo in its own colours and shape, of which a view shows the part x0, y0, x1, y1.
   const photo = (url, label, [x0, y0, x1, y1]) =>
@@ -77,7 +79,10 @@
       const [from, to] = seen.extent;
       const cells = seen.places.map((p) =>
         cell(
-          t("token.span", { from: p[0].toFixed(2), to: p[1].toFixed(2) }),
+          t("token.span", {
+            from: within(p[0], seen.extent).toFixed(2),
+            to: within(p[1], seen.extent).toFixed(2),
+          }),
           at(Math.max(from, p[0]), from, to),
           "0%",
           at(Math.min(to, p[1]), from, to),
@@ -86,7 +91,7 @@
       );
       const step = [0.1, 0.2, 0.5, 1, 2, 5].find((s) => (to - from) / s <= 6.5) || 10,
         ticks = [];
-      for (let s = Math.ceil(from / step) * step; s < to - (to - from) / 25; s += step)
+      for (let s = Math.ceil(Math.max(0, from) / step) * step; s < to - (to - from) / 25; s += step)
         ticks.push(el("span", { style: { left: at(s, from, to) } }, s.toFixed(1)));
       return {
         box: el(
@@ -144,7 +149,7 @@
             height,
             data: btoa(String.fromCharCode(...all.subarray(size * i, size * (i + 1)))),
           },
-          t("token.frame", { time: n.toFixed(2) }),
+          t("token.frame", { time: clock(n) }),
         );
       seen.places.forEach((p, i) => {
         const key = distinct || seen.places.length === total ? i : p[0];
@@ -162,7 +167,7 @@
               "figure",
               { role: "none" },
               box,
-              el("figcaption", { "aria-hidden": "true" }, p[0].toFixed(1)),
+              el("figcaption", { "aria-hidden": "true" }, Math.max(0, p[0]).toFixed(1)),
             ),
           );
         }
@@ -199,7 +204,7 @@
             { class: "fl-frame", style: shape(media, whole) },
             photo(
               media.frames[FL.nearest(media.times, p[0])],
-              t("token.frame", { time: p[0].toFixed(2) }),
+              t("token.frame", { time: clock(p[0]) }),
               whole,
             ),
             node,
@@ -216,7 +221,7 @@
             "figure",
             { role: "none" },
             box,
-            el("figcaption", { "aria-hidden": "true" }, time.toFixed(1)),
+            el("figcaption", { "aria-hidden": "true" }, Math.max(0, time).toFixed(1)),
           ),
         ),
       ),

@@ -10,11 +10,13 @@
     const write = (value) => {
       props.value = value;
     };
-    const send = (choice, train = false) =>
+    const send = (choice) => {
+      FL.emit("chosen"); // a training of something else ends
       FL.acts.choose(
-        () => write(JSON.stringify({ choice, train })),
+        () => write(JSON.stringify({ choice })),
         () => trigger("input"),
       );
+    };
     FL.acts.field("readers", { read: () => props.value, write });
     const draw = () => {
       const about = known(),
@@ -80,16 +82,17 @@
             Object.keys(sets).map(button),
           ),
           Object.keys(choice).map(select),
-          bare
+          bare && !FL.get("training")
             ? el(
                 "button",
-                { type: "button", class: "fl-action", onclick: () => send(choice, true) },
+                { type: "button", class: "fl-action", onclick: () => FL.emit("train") },
                 t("readers.train"),
               )
             : null,
         ),
       );
     };
-    FL.on("lab lang result encoders", draw);
+    FL.hear("trained", () => send(known().choice));
+    FL.on("lab lang result encoders training", draw);
   });
 })();

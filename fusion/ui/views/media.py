@@ -26,10 +26,10 @@ def data_url(pixels: np.ndarray, side: int, kind: str) -> str:
 
 
 def picture(pixels: np.ndarray) -> dict[str, Any]:
-    """Exact where that is small; a photo as JPEG."""
-    exact = data_url(pixels, SIDE, "PNG")
+    """Exact where it is shown in its own size and that is small; a photo as JPEG."""
     size = {"width": pixels.shape[1], "height": pixels.shape[0]}
-    return {"url": exact if len(exact) <= LARGEST_PNG else data_url(pixels, SIDE, "JPEG")} | size
+    exact = data_url(pixels, SIDE, "PNG") if max(pixels.shape[:2]) <= SIDE else None
+    return {"url": exact if exact and len(exact) <= LARGEST_PNG else data_url(pixels, SIDE, "JPEG")} | size
 
 
 def sound(audio: Audio) -> dict[str, Any]:
