@@ -37,7 +37,7 @@ TASKS = (DigitsTask.name, ScenesTask.name)
 TARGETS = {DigitsTask.name: 150, ScenesTask.name: 200}  # ms, p50 of the slider on two idle cores
 ROUNDS, UPLOADS, TURNS = 20, 5, 5
 PHOTO = (4000, 3000)  # 12 megapixels
-SMALL_PHOTO = (640, 480)
+PICTURES = {DigitsTask.name: (192, 192), ScenesTask.name: (640, 480)}  # of the slider: a drawing, a photo from the web
 PATIENCE = 120_000  # ms
 READY = "document.documentElement.classList.contains('fl-ready')"
 
@@ -141,7 +141,7 @@ def measure(page: Any, rounds: int) -> dict[str, dict[str, dict[str, float]]]:
         page.evaluate(EXAMPLE, [0])
         times[task]["example"] = repeated(lambda i: page.evaluate(EXAMPLE, [i + 1]), rounds)
         page.evaluate(EXAMPLE, [0])
-        times[task]["slider"] = repeated(lambda i, task=task: new_slider(page, f"{task} {i}", 1 + i % 5), rounds)
+        times[task]["slider"] = repeated(lambda i, task=task: new_slider(page, task, i), rounds)
         times[task]["strategy"] = repeated(lambda i: page.evaluate(STRATEGY, [i]), rounds)
         times[task]["upload, 12 MP"] = repeated(lambda i, task=task: upload(page, photo(f"{task} {i}")), min(rounds, UPLOADS))
     return {task: {act: percentiles(several) for act, several in acts.items()} for task, acts in times.items()}
@@ -151,12 +151,12 @@ def repeated(act: Callable[[int], float], rounds: int) -> list[float]:
     return [act(i) for i in range(rounds)]
 
 
-def new_slider(page: Any, stamp: str, severity: int) -> float:
+def new_slider(page: Any, task: str, i: int) -> float:
     """Milliseconds of the slider on a picture that nobody gave before, so that nothing of it is remembered."""
-    upload(page, stamped("photo.jpg", plain_photo(SMALL_PHOTO), stamp))
+    upload(page, stamped("photo.jpg", plain_photo(PICTURES[task]), f"{task} {i}"))
     page.evaluate(SWITCH_ON)
     page.wait_for_function("!FusionLab.get('busy')")
-    return page.evaluate(SLIDER, [severity])
+    return page.evaluate(SLIDER, [1 + i % 5])
 
 
 def upload(page: Any, data: bytes) -> float:
