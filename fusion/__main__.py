@@ -48,6 +48,7 @@ from contextlib import redirect_stdout
 from typing import Any
 
 import fusion
+from fusion.choice import is_compact
 from fusion.tables import aligned, leaves, plain
 from fusion.tasks import DEFAULT, TASKS
 from fusion.types import MODALITIES, FusionError, Prediction
@@ -111,7 +112,7 @@ def predict(
         raise FusionError(f"--severity names {', '.join(strays)}, but no such medium is given.")
     with redirect_stdout(sys.stderr):  # stdout is the answer's alone, whatever a library prints
         lab = fusion.load(task, device=device, encoders=encoders)
-        if not lab.strategies or strategy in lab.untrained:
+        if not lab.strategies or strategy in lab.untrained and not is_compact(lab.task, lab.choice):
             from fusion.training import heads
 
             print("No strategy has been trained on these encoders yet; this is done now and kept.")
@@ -137,7 +138,7 @@ def predict(
 
 def unavailable(lab: Any) -> list[str]:
     """A line for everything of a task that cannot be used, and for what has not been trained yet."""
-    missing = f"Not trained on these encoders yet: {', '.join(lab.untrained)}; `python -m fusion train --encoders ...` does it."
+    missing = f"Not trained on these encoders yet: {', '.join(lab.untrained)}; `python -m fusion train` does it."
     return [f"{sentence}\n" for sentence in (*lab.unavailable.values(), *([missing] if lab.untrained else ()))]
 
 

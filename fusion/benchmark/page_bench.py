@@ -28,11 +28,13 @@ from PIL import Image
 from fusion.benchmark.load_inputs import stamped
 from fusion.benchmark.load_test import server
 from fusion.benchmark.machine import describe_machine
+from fusion.tasks.digits.task import DigitsTask
+from fusion.tasks.scenes.task import ScenesTask
 from fusion.types import FusionError
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
-TASKS = ("digits", "scenes")
-TARGETS = {"digits": 150, "scenes": 200}  # ms, p50 of the slider on two idle cores
+TASKS = (DigitsTask.name, ScenesTask.name)
+TARGETS = {DigitsTask.name: 150, ScenesTask.name: 200}  # ms, p50 of the slider on two idle cores
 ROUNDS, UPLOADS, TURNS = 20, 5, 5
 PHOTO = (4000, 3000)  # 12 megapixels
 PATIENCE = 120_000  # ms

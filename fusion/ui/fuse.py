@@ -14,6 +14,7 @@ from typing import Any
 
 import gradio as gr
 
+from fusion.choice import is_compact
 from fusion.types import FusionError
 from fusion.ui import readers
 from fusion.ui.desk import AT_ONCE, FIRST_STRATEGY, Desk, Desks
@@ -160,7 +161,7 @@ class Handlers:
                 return self._failed({"key": "status.empty"}, desk, "empty")
             shown = payload.result(desk, answer, state.strategy, marks_of(held))
             shown["soundtrack"] = state.slots["audio"].source == "clip" and "audio" in answer.media
-            if desk.lab.untrained:
+            if desk.lab.untrained and not is_compact(desk.lab.task, desk.lab.choice):  # others are trained with a data folder only
                 shown["status"] = {"kind": "untrained", "key": "status.untrained_some" if desk.lab.models else "status.untrained"}
             return _json({"id": next(self._count), "lab": about(desk)} | shown)
         except FusionError as error:

@@ -286,4 +286,4 @@ def test_one_is_told_from_many_and_no_time_is_below_zero(visit) -> None:
     seen = {"kind": "seconds", "extent": [-0.16, 1], "places": [[-0.16, -0.1], [-0.05, 0.3], [0.9, 1.4]], "array": None}
     seen["array"] = {"width": 1, "height": 1, "data": "AA=="}
     spans = visit.evaluate("seen => FusionLab.medium('audio', seen).says", seen)
-    assert spans == ["0.00–0.00 s", "0.00–0.30 s", "0.90–1.00 s"]
+    assert spans == ["silence added around the sound", "0.00–0.30 s", "0.90–1.00 s"]
