@@ -6,7 +6,7 @@ local path that a caller marks as a file. So the marks are taken away, and the e
 
 from __future__ import annotations
 
-import binascii
+import base64
 import json
 import re
 from collections.abc import Callable
@@ -19,6 +19,7 @@ from fusion.types import FusionError
 
 DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(;[\w.+-]+=[\w.+-]+)*;base64,", re.ASCII)
 LARGEST_DATA = 32_000_000  # characters
+HOW = " Give the address of an upload to /gradio_api/upload of this server, or a data URL."
 MISSING = "The option --mcp needs one more package: pip install -r requirements-mcp.txt."
 
 
@@ -50,8 +51,13 @@ def prepare() -> None:
             for described in schema["properties"].values():
                 described.pop("additional_description", None)  # the description once more
                 if described.pop("format", None):
-                    described["description"] += " Give the address of an upload to /gradio_api/upload of this server, or a data URL."
-            return schema, positions
+                    del described["required"]
+                    described["description"] += HOW
+            return schema | {"additionalProperties": False}, positions
+
+        @property
+        def _file_data_tool_description(self) -> str:
+            return ""  # every file says how it is given
 
         def _save(self, data: str) -> str:
             path = save_base64_to_cache(data, get_upload_folder())
@@ -85,10 +91,11 @@ def _path(name: str, address: str, save: Callable[[str], str]) -> str:
     if len(address) > LARGEST_DATA:
         raise FusionError(f"{name} is too long for a data URL; send it to /gradio_api/upload.")
     try:
-        if not DATA_URL.match(address):
-            raise ValueError("no base64")
+        front = DATA_URL.match(address)
+        if not front or not base64.b64decode(address[front.end() :], validate=True):
+            raise ValueError("no data in base64")
         return save(address)
-    except (ValueError, binascii.Error) as error:
+    except ValueError as error:
         raise FusionError(f"{name} is no data URL in base64.") from error
 
 
