@@ -63,7 +63,10 @@ def launch_options(host: str | None = None, port: int | None = None, share: bool
         "head": theme.build_head(),
         "max_file_size": LARGEST_UPLOAD,
         "state_session_capacity": SESSIONS,
-        "app_kwargs": {"middleware": [Middleware(SecurityHeaders)], "exception_handlers": dict(api.EXCEPTION_HANDLERS)},
+        "app_kwargs": {
+            "middleware": [Middleware(SecurityHeaders), Middleware(api.LimitedBody)],
+            "exception_handlers": dict(api.EXCEPTION_HANDLERS),
+        },
         "enable_monitoring": False,
         "run_history": False,
         "pwa": False,

@@ -19,6 +19,7 @@ from gradio_client import Client, handle_file
 from PIL import Image
 
 from fusion.types import FusionError
+from fusion.ui.api.body import LARGEST_BODY
 from fusion.ui.api.endpoints import answered
 from fusion.ui.api.functions import AT_A_TIME, Functions, in_turns
 from fusion.ui.api.inputs import LARGEST_ARRAY, media_of, server_path
@@ -223,6 +224,16 @@ def test_an_upload_has_the_limit_of_the_page(fake_page: str, server: httpx.Clien
     assert server.post("/upload", files={"files": ("a.wav", b"0" * (limit + 1))}).status_code == 413
 
 
+def test_json_is_limited_and_uploads_are_not_json(server: httpx.Client) -> None:
+    large = b'{"text": "' + b"a" * LARGEST_BODY + b'"}'
+    for route in ("/call/v2/predict", "/queue/join"):
+        said = server.post(route, content=large, headers={"content-type": "application/json"})
+        assert (said.status_code, said.json()["detail"]) == (413, "The request is larger than 10 MB; send files to /gradio_api/upload.")
+        chunks = (large[i : i + 1_000_000] for i in range(0, len(large), 1_000_000))
+        assert server.post(route, content=chunks, headers={"content-type": "application/json"}).status_code == 400
+    assert upload(server, "a.wav", b"0" * (LARGEST_BODY + 1)).endswith("a.wav")
+
+
 ARRAYS = [
     ("image", {"pixels": [[0, 128.4], [255, 3]]}, np.array([[0, 128], [255, 3]], np.uint8)),
     ("image", {"pixels": [[[1, 2, 3]]]}, np.array([[[1, 2, 3]]], np.uint8)),
@@ -252,7 +263,7 @@ BROKEN = [
     ("image", {"pixels": [[256]]}, "The numbers of own must lie between 0 and 255."),
     ("image", {"pixels": [[float("nan")]]}, "The numbers of own must lie between 0 and 255."),
     ("image", {"pixels": [[10**400]]}, "The lists of own do not form an array of numbers."),
-    ("image", {"pixels": [[0] * (LARGEST_ARRAY + 1)]}, "own has 1,000,001 numbers; larger than 1,000,000 must be uploaded as a file."),
+    ("image", {"pixels": [[0] * (LARGEST_ARRAY + 1)]}, "own has 500,001 numbers; larger than 500,000 must be uploaded as a file."),
     ("image", {"pixels": 3}, "pixels cannot be used: input should be a valid list."),
     ("image", {"pixels": [[1]], "x": 1}, "x cannot be used: extra inputs are not permitted."),
     ("image", {"rate": 8000, "samples": [0]}, "pixels cannot be used: field required."),

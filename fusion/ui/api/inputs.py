@@ -17,7 +17,7 @@ from fusion.media.source import NOUNS
 from fusion.types import FusionError
 from fusion.ui.state import LONGEST, MAX_ENCODER, MAX_NAME, WORST, plain, uploaded
 
-LARGEST_ARRAY = 1_000_000  # numbers
+LARGEST_ARRAY = 500_000  # numbers
 FILE_ROUTE = "/gradio_api/file="  # of the address under which the server shows an upload
 Numbers = Annotated[list, WithJsonSchema({"type": "array", "items": {}})]
 

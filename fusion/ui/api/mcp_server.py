@@ -18,7 +18,7 @@ from gradio.utils import get_upload_folder
 from fusion.types import FusionError
 
 DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(;[\w.+-]+=[\w.+-]+)*;base64,", re.ASCII)
-LARGEST_DATA = 32_000_000  # characters
+LARGEST_DATA = 8_000_000  # characters
 HOW = " Give the address of an upload to /gradio_api/upload of this server, or a data URL."
 MISSING = "The option --mcp needs one more package: pip install -r requirements-mcp.txt."
 
