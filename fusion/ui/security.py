@@ -30,6 +30,7 @@ CONTENT_POLICY = {
     "base-uri": "'self'",
     "form-action": "'self'",
 }
+OPTIONAL = {"fl-held"}  # elements whose values may be left out at the end: a client without a memory holds nothing
 FRAME_SIZER = "https://cdnjs.cloudflare.com"  # a Space's page loads the script that tells the surrounding page how tall it is
 
 
@@ -76,12 +77,14 @@ class SafeBlocks(gr.Blocks):
     """
 
     async def preprocess_data(self, block_fn: Any, inputs: list[Any], state: Any, explicit_call: bool = False) -> list[Any]:
-        if len(inputs) != len(block_fn.inputs):
+        checked = list(inputs)
+        while len(checked) < len(block_fn.inputs) and block_fn.inputs[len(checked)].elem_id in OPTIONAL:
+            checked.append("")
+        if len(checked) != len(block_fn.inputs):
             raise gr.Error(f"This event takes {len(block_fn.inputs)} values, not {len(inputs)}.", print_exception=False)
         if block_fn.inputs and all(isinstance(block, Api) for block in block_fn.inputs):
-            return list(inputs)  # an endpoint reads its JSON by itself; gradio would fetch the addresses and copy the files that it names
-        checked = list(inputs)
-        for index, (block, value) in enumerate(zip(block_fn.inputs, inputs, strict=True)):
+            return checked  # an endpoint reads its JSON by itself; gradio would fetch the addresses and copy the files that it names
+        for index, (block, value) in enumerate(zip(block_fn.inputs, checked, strict=True)):
             if isinstance(block, gr.HTML) and not isinstance(value, str):
                 checked[index] = ""
         return await super().preprocess_data(block_fn, checked, state, explicit_call)

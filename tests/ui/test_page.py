@@ -162,8 +162,8 @@ def test_a_conflict_is_told_in_both_languages(visit) -> None:
     alone += "the clip is not recognised as any of the eleven."
     assert story.inner_text().replace("\u00a0", " ").startswith(alone + " Late says cow (90 %)")
     assert story.inner_text().endswith("10 strategies say dog and 3 cow.")
-    assert visit.locator("#fl-slot-video .fl-alone").inner_text() == "alone: none of these?"
-    assert visit.locator("#fl-slot-image .fl-alone").inner_text() == "alone: dog 70 %"
+    assert visit.locator("#fl-slot-video .fl-alone").inner_text() == "on its own: none of these?"
+    assert visit.locator("#fl-slot-image .fl-alone").inner_text() == "on its own: dog (70 %)"
     assert "shared only the label" in visit.locator("#fl-table .fl-pairs").inner_text()
     visit.get_by_role("button", name="简体中文").click()
     visit.wait_for_function("document.querySelector('#fl-outcome [data-testid=label]').innerText === '牛'")
