@@ -13,8 +13,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import fusion
-from fusion.__main__ import main
 from fusion.choice import References
+from fusion.cli.app import main
 from fusion.config import CHECKPOINTS, EncoderConfig, StrategyConfig, load_config
 from fusion.encoders import ENCODERS
 from fusion.files import SUMS, differences, forget_checksum, save_json
@@ -282,7 +282,7 @@ def test_the_page_and_the_shell_say_what_is_out(home: Path, monkeypatch: pytest.
 
 
 def test_the_shipped_checkpoints_are_as_their_checksums_say() -> None:
-    """After a training or an edit: `python -m fusion.files`."""
+    """After a training or an edit: `python -m fusion checksums`."""
     assert differences(CHECKPOINTS) == []
 
 
