@@ -1,6 +1,7 @@
 """The layers of the design, read from the source: an import goes down only, or stays in its folder.
 
-    level 8  app.py, fusion/__main__.py
+    level 9  fusion/__main__.py
+    level 8  app.py, fusion/cli/
     level 7  fusion/ui/, and only here (and in app.py) gradio
     level 6  fusion/evaluation/, fusion/benchmark/
     level 5  fusion/distill/
@@ -8,7 +9,7 @@
     level 3  fusion/explain/, fusion/cards/, fusion/convert/
     level 2  fusion/model.py, choice.py, library.py, loading.py, lab.py, encoded_cache.py; fusion/__init__.py, which reaches lab late
     level 1  fusion/encoders/, fusion/strategies/, fusion/heads/, fusion/tasks/
-    level 0  fusion/types.py, fusion/tables.py, command.py, files.py, fusion/config.py, fusion/media/
+    level 0  fusion/types.py, fusion/tables.py, files.py, fusion/config.py, fusion/media/
 
 Folders of one level know nothing of each other. Beside it, what holds for every file: nothing that runs foreign code or names a machine.
 How long and how complex a function may be is checked by ruff, see pyproject.toml.
@@ -28,7 +29,6 @@ LEVELS = {
     "types": 0,
     "files": 0,
     "tables": 0,
-    "command": 0,
     "config": 0,
     "media": 0,
     "encoders": 1,
@@ -50,8 +50,9 @@ LEVELS = {
     "evaluation": 6,
     "benchmark": 6,
     "ui": 7,
-    "__main__": 8,
+    "cli": 8,
     "app": 8,
+    "__main__": 9,
 }
 FOLDERS = {
     "encoders",
@@ -66,6 +67,7 @@ FOLDERS = {
     "explain",
     "convert",
     "ui",
+    "cli",
 }  # each on its own; other files of a level are one group
 UNPICKLERS = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 MACHINE_PATH = re.compile(
@@ -203,7 +205,8 @@ def test_the_tests_unpickle_nothing() -> None:
 CLEAN = {
     "app.py": '"""A."""\nimport gradio\nfrom fusion.ui.page import build_app\n',
     "fusion/__init__.py": '"""A."""\nif TYPE_CHECKING:\n    from .lab import Lab\ndef load():\n    from fusion.lab import Lab\n',
-    "fusion/__main__.py": '"""A."""\nimport fusion\ndef train():\n    from fusion.training import train\n',
+    "fusion/__main__.py": '"""A."""\nfrom fusion.cli.app import main\n',
+    "fusion/cli/app.py": '"""A."""\nimport fusion\ndef train():\n    from fusion.training import train\n',
     "fusion/types.py": '"""A."""\nimport numpy\n',
     "fusion/media/video.py": '"""A."""\nfrom fusion.types import X\n',
     "fusion/media/__init__.py": '"""A."""\nfrom . import video\n',
@@ -240,6 +243,9 @@ PLANTED = [
     ("imports", "fusion/ui/page.py", "import app"),
     ("imports", "fusion/ui/page.py", "from fusion.__main__ import main"),
     ("imports", "app.py", "from fusion.__main__ import main"),
+    ("imports", "app.py", "from fusion.cli.app import main"),
+    ("imports", "fusion/ui/page.py", "from fusion.cli.app import main"),
+    ("imports", "fusion/cli/app.py", "from fusion.ui import page\nimport gradio"),
     ("imports", "fusion/__init__.py", "from fusion.lab import Lab"),
     ("imports", "fusion/__init__.py", "if TYPE_CHECKING:\n    from fusion.ui import page"),
     ("imports", "fusion/__init__.py", "if True:\n    from fusion.lab import Lab"),

@@ -9,7 +9,7 @@ from PIL import Image
 from scipy.io import wavfile
 
 import fusion
-from fusion.__main__ import main
+from fusion.cli.app import main
 from fusion.tasks.digits.examples import make_medium
 from fusion.ui.desk import Desks
 from fusion.ui.fuse import Handlers

@@ -1,6 +1,6 @@
 """Distils the text encoder of `scenes` from MiniLM, and teaches it the classes at the same time.
 
-    python -m fusion.distill.text DIR
+    python -m fusion distill text --data DIR
 
 One run learns two things: the teacher's sentence vector of every caption, word and phrase (through a linear map that is thrown away), and
 the class of those that have one. Word pieces start as the teacher's own, brought to fewer dimensions by PCA.
@@ -17,7 +17,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fusion.command import run_command
 from fusion.config import CHECKPOINTS, EncoderConfig, TrainConfig
 from fusion.distill.teachers import load_text_teacher, sentence_vectors
 from fusion.encoders import collate
@@ -201,7 +200,3 @@ def run(data: Path, home: Path = CHECKPOINTS / ScenesTask.name, config: TrainCon
     found = {"agreement": agreement(student_vectors(model, test), sentence_vectors((tokenizer, teacher), test)), "sentences": len(test)}
     save_json(folder / "distilled.json", found)
     return found
-
-
-if __name__ == "__main__":
-    run_command(run, __doc__, {"data": "folder of the data sets"})

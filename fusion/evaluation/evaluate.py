@@ -10,7 +10,7 @@
     places      where the task asks for a place: box, mask, "is it there", pointing game, for each way to ask
     explanations  deletion and insertion areas of every explainer against random orders
     cost        parameters, multiply-adds, milliseconds of strategy and heads
-    seeds       mean and deviation over five trainings (`python -m fusion.evaluation.seeds`)
+    seeds       mean and deviation over five trainings (`python -m fusion seeds`)
 
 The parts of one test sample come from different people and moments and share the label alone, so a gain by fusion is expected.
 """

@@ -223,6 +223,14 @@ class Task(Protocol):
         """{data set: checksum}, so that a report says what it was measured on."""
         return {}
 
+    def make_voices(self, data: Path) -> None:
+        """Makes synthetic speech for training in the data folder, with the speech synthesisers that are installed."""
+        raise FusionError(f"The task {self.name} trains on no synthetic voices.")
+
+    def speak_examples(self) -> None:
+        """Makes the sounds of the page's worked examples anew."""
+        raise FusionError(f"The examples of the task {self.name} are not spoken by a synthesiser.")
+
     def groups(self, data: Path) -> dict[str, dict[str, list[tuple[Medium, int]]]]:
         """{modality: {group: its media with labels}}, where training may leave out one group at a time (a speaker, a day)."""
         return {}

@@ -7,7 +7,7 @@ from fusion.tasks.base import CardText
 DATA = {
     "image": "MNIST (LeCun, Cortes, Burges; CC BY-SA 3.0), the final picture of Pen-Based Recognition of Handwritten Digits (Alpaydin, Alimoglu; UCI, CC BY 4.0) and printed digits (OpenCV's and Pillow's built-in faces), painted on 64x64 canvases",
     "text": "words and phrases written for this project (`fusion/tasks/digits/words.py`)",
-    "audio": "Free Spoken Digit Dataset, index 10 and up (5-9 are kept for validation; Jackson et al.; CC BY-SA 4.0), and about 200 synthetic voices made with espeak-ng, flite and festival (`fusion/training/voices.py`)",
+    "audio": "Free Spoken Digit Dataset, index 10 and up (5-9 are kept for validation; Jackson et al.; CC BY-SA 4.0), and about 200 synthetic voices made with espeak-ng, flite and festival (`fusion/tasks/digits/voices.py`)",
     "video": "Pen-Based Recognition of Handwritten Digits, original trajectories (Alpaydin, Alimoglu; UCI, CC BY 4.0), drawn in time",
 }
 LIMITS = {

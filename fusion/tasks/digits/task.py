@@ -89,6 +89,17 @@ class DigitsTask(Task):
 
         return data_hash(data)
 
+    def make_voices(self, data: Path) -> None:
+        from fusion.tasks.digits.voices import make_voices
+
+        make_voices(data / "voices")
+
+    def speak_examples(self) -> None:
+        from fusion.config import CHECKPOINTS
+        from fusion.tasks.digits.voices import make_examples
+
+        make_examples(CHECKPOINTS / self.name / "examples")
+
     def groups(self, data: Path) -> dict[str, dict[str, list[tuple[Medium, int]]]]:
         """The recordings of each speaker."""
         from fusion.tasks.digits.sources import SPEAKERS, load_fsdd

@@ -1,0 +1,49 @@
+"""Commands that keep `checkpoints/` in order: `cards` and `checksums`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fusion.cli.errors import command
+from fusion.types import FusionError
+
+
+def register(app: typer.Typer) -> None:
+    app.command("cards")(command(cards))
+    app.command("checksums")(command(checksums))
+
+
+def cards() -> None:
+    """Write model cards and tables from the reports.
+
+    All cards in checkpoints/, and the tables of README.md and checkpoints/README.md.
+    """
+    from fusion.cards import encoders, strategies
+
+    strategies.write_all()
+    encoders.write()
+
+
+def checksums(
+    folders: Annotated[list[Path] | None, typer.Argument(metavar="[FOLDER]...", help="checkpoints/ if none is named")] = None,
+    check: Annotated[bool, typer.Option("--check", help="compare and write nothing; the exit code is 1 where a file differs")] = False,
+) -> int:
+    """Write or check the checksums of checkpoints.
+
+    They stand in the file SHA256SUMS of every folder.
+    """
+    from fusion.config import CHECKPOINTS
+    from fusion.files import differences, write_checksums
+
+    named = folders or [CHECKPOINTS]
+    if missing := [folder for folder in named if not folder.is_dir()]:
+        raise FusionError(f"There is no folder {missing[0]}.")
+    if not check:
+        print(f"{sum(map(write_checksums, named))} checksums are written.")
+        return 0
+    said = [sentence for folder in named for sentence in differences(folder)]
+    print("\n".join(said) or "Every file is as its checksum says.")
+    return int(bool(said))
