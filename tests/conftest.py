@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import sys
 from collections.abc import Generator, Iterator
 
 # Before anything imports transformers or gradio: both read these once, at import.
@@ -16,7 +17,9 @@ import numpy as np
 import pytest
 import torch
 
-from tests.browser import FLAGS
+import fusion
+from fusion.lab import Lab
+from tests.browser import FLAGS, running
 
 torch.set_num_threads(1)
 
@@ -27,6 +30,19 @@ def seed() -> None:
     random.seed(0)
     np.random.seed(0)
     torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def digits_lab() -> Lab:
+    """The shipped models of `digits`, for all tests that only ask them."""
+    return fusion.load("digits", "cpu")
+
+
+@pytest.fixture(scope="session")
+def app_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of `python app.py` with the shipped weights, in a process of its own."""
+    command = [sys.executable, "app.py", "--device", "cpu", "--host", "127.0.0.1", "--port"]
+    yield from running(command, tmp_path_factory.mktemp("app") / "log.txt")
 
 
 @pytest.fixture(scope="module")  # Playwright keeps a loop running, which other modules must not meet
