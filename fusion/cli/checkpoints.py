@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from fusion.cli.errors import command
+from fusion.tasks import TASKS
 from fusion.types import FusionError
 
 
@@ -21,10 +22,12 @@ def cards() -> None:
 
     All cards in checkpoints/, and the tables of README.md and checkpoints/README.md.
     """
-    from fusion.cards import encoders, strategies
+    from fusion.cards import encoders, steps, strategies
+    from fusion.config import CHECKPOINTS
 
     strategies.write_all()
     encoders.write()
+    strategies.fill(CHECKPOINTS / "README.md", {(steps.START, steps.END): steps.tables(TASKS)})
 
 
 def checksums(
