@@ -15,7 +15,7 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 from starlette.middleware import Middleware
 
-from fusion.ui import fuse, inside, theme, training
+from fusion.ui import api, fuse, inside, theme, training
 from fusion.ui.desk import Desks
 from fusion.ui.security import BackbonePolicy, SafeBlocks, SecurityHeaders
 
@@ -48,20 +48,25 @@ def build_page(
         fuse.wire(page, handlers, blocks)
         training.wire(page, training.Handlers(desks))
         inside.wire(within, inside.Handlers(desks), page.values)
+        api.register(blocks, desks)
     return blocks.queue(api_open=False, max_size=LONGEST_QUEUE)
 
 
-def launch_options(host: str | None = None, port: int | None = None, share: bool = False) -> dict[str, Any]:
-    """Arguments of `Blocks.launch`. On a Space the host is set by the environment."""
+def launch_options(host: str | None = None, port: int | None = None, share: bool = False, mcp: bool = False) -> dict[str, Any]:
+    """Arguments of `Blocks.launch`; `mcp` needs `mcp_server.prepare`. On a Space the host is set by the environment."""
     return {
         "server_name": host or os.environ.get("GRADIO_SERVER_NAME"),
         "server_port": port,
         "share": share,
+        "mcp_server": mcp,  # False, not None: else a variable of the environment could start gradio's own
         "theme": theme.build_theme(),
         "head": theme.build_head(),
         "max_file_size": LARGEST_UPLOAD,
         "state_session_capacity": SESSIONS,
-        "app_kwargs": {"middleware": [Middleware(SecurityHeaders)]},
+        "app_kwargs": {
+            "middleware": [Middleware(SecurityHeaders), Middleware(api.LimitedBody)],
+            "exception_handlers": dict(api.EXCEPTION_HANDLERS),
+        },
         "enable_monitoring": False,
         "run_history": False,
         "pwa": False,
