@@ -35,7 +35,7 @@ def interface(name: str, model: dict[str, Any]) -> str:
 def type_of(kind: dict[str, Any]) -> str:
     """The TypeScript type of a JSON schema."""
     if "$ref" in kind:
-        return kind["$ref"].rsplit("/", 1)[-1]
+        return str(kind["$ref"]).rsplit("/", 1)[-1]
     if "enum" in kind or "const" in kind:
         return " | ".join(json.dumps(value) for value in kind.get("enum", [kind.get("const")]))
     if "anyOf" in kind:
