@@ -73,8 +73,10 @@ def serve(options: argparse.Namespace) -> None:
     """
     from fusion.types import FusionError
     from fusion.ui.cores import leave_one_core
+    from fusion.ui.memory import limit_arenas
     from fusion.ui.serving import check_address, check_uploads, upload_folder
 
+    limit_arenas()
     check_address(options.host, options.port)
     check_uploads(upload_folder())
     if options.mcp:

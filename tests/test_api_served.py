@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ import fusion
 from fusion.explain import TOKEN_EXPLAINERS, shapley_values, value_of
 from fusion.lab import Lab
 from fusion.types import Prediction
-from tests.browser import ROOT, running
+from tests.browser import ROOT
 
 SECTION = (ROOT / "README.md").read_text(encoding="utf-8").split("## Call it over HTTP")[1].split("\n## ")[0]
 SOUND = ROOT / "checkpoints" / "digits" / "examples" / "7.wav"
@@ -25,39 +24,33 @@ SEVERITY = {"audio": 2}
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    command = [sys.executable, "app.py", "--device", "cpu", "--host", "127.0.0.1", "--port"]
-    yield from running(command, tmp_path_factory.mktemp("app") / "log.txt")
+def client(app_page: str) -> Client:
+    return Client(app_page, verbose=False)
 
 
-@pytest.fixture(scope="module")
-def client(served: str) -> Client:
-    return Client(served, verbose=False)
+@pytest.fixture
+def lab(digits_lab: Lab) -> Lab:
+    return digits_lab
 
 
-@pytest.fixture(scope="module")
-def lab() -> Lab:
-    return fusion.load("digits", device="cpu")
-
-
-def example(language: str, served: str) -> str:
+def example(language: str, app_page: str) -> str:
     """A code block of the README, with the address of this server."""
     found = re.search(rf"```{language}\n(.*?)```", SECTION, re.S)
     assert found and "http://127.0.0.1:7860" in found[1]
-    return found[1].replace("http://127.0.0.1:7860", served)
+    return found[1].replace("http://127.0.0.1:7860", app_page)
 
 
 def test_the_section_is_short() -> None:
     assert len(SECTION.strip().splitlines()) <= 25
 
 
-def test_the_python_example_runs(served: str) -> None:
-    run = subprocess.run([sys.executable, "-c", example("python", served)], cwd=ROOT, capture_output=True, text=True, check=True)
+def test_the_python_example_runs(app_page: str) -> None:
+    run = subprocess.run([sys.executable, "-c", example("python", app_page)], cwd=ROOT, capture_output=True, text=True, check=True)
     assert re.search(r"^7 \{'text': 0\.\d+, 'audio': 0\.\d+\}$", run.stdout, re.M)
 
 
-def test_the_shell_example_runs(served: str) -> None:
-    run = subprocess.run(["bash", "-c", example("bash", served)], cwd=ROOT, capture_output=True, text=True, check=True)
+def test_the_shell_example_runs(app_page: str) -> None:
+    run = subprocess.run(["bash", "-c", example("bash", app_page)], cwd=ROOT, capture_output=True, text=True, check=True)
     assert "event: complete" in run.stdout and '"label": "7"' in run.stdout
 
 

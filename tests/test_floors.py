@@ -42,9 +42,9 @@ def shipped(folder: str) -> tuple[str, ...]:
     return tuple(name for name in STRATEGIES if (CHECKPOINTS / folder / name / "model.safetensors").exists())
 
 
-@pytest.fixture(scope="module")
-def lab() -> Lab:
-    return fusion.load("digits", "cpu")
+@pytest.fixture
+def lab(digits_lab: Lab) -> Lab:
+    return digits_lab
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 import typer
 
-from fusion.cli import bench, checkpoints, data, evaluation, predict, training
+from fusion.cli import bench, data, evaluation, generated, predict, reproduce, training
 from fusion.cli.errors import with_exit_code
 
 PROGRAM = "python -m fusion"
@@ -41,7 +41,7 @@ def build_app(arguments: Sequence[str] = ()) -> typer.Typer:
         context_settings={"max_content_width": 120},
     )
     predict.register(app, arguments)
-    for group in (training, evaluation, bench, data, checkpoints):
+    for group in (training, evaluation, bench, data, generated, reproduce):
         group.register(app)
     return app
 

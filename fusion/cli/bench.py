@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable, Iterable, Sequence
+from typing import Annotated, Any
 
 import typer
 
@@ -39,6 +40,8 @@ def bench(
     Strategies, encoders, comparing and starting, on the CPU. With --page or --visitors: the page, in a browser or under load.
     The exit code is 1 where an answer was wrong or missing.
     """
+    report: dict[str, Any]
+    tables: Callable[[dict[str, Any]], Iterable[tuple[str, Sequence[Sequence[str]]]]]
     with answer_only():
         if page:
             from fusion.benchmark import page_bench

@@ -87,12 +87,12 @@ def make_command(modalities: Sequence[str], kinds: Mapping[str, str]) -> Callabl
         kinds: {modality: "image", "text", "audio" or "video"}.
     """
 
-    def run(severity: str | None = None, **options: Any) -> None:
+    def run(severity: dict[str, int] | None = None, **options: Any) -> None:
         inputs = {name: options.pop(f"medium_{i}") for i, name in enumerate(modalities)}
         inputs = {name: medium for name, medium in inputs.items() if medium is not None}
         if not inputs:
             raise FusionError(f"Give at least one of {', '.join(map(option_name, modalities))}.")
-        predict(inputs, severity={} if severity is None else severity, **options)
+        predict(inputs, severity=severity or {}, **options)
 
     parameters = inspect.signature(predict, eval_str=True).parameters.values()
     own = [p.replace(kind=p.KEYWORD_ONLY) for p in parameters if p.name not in ("inputs", "severity")]
@@ -227,7 +227,7 @@ def table(found: dict[str, Prediction]) -> list[str]:
         "found": ["-" if p.found is None else f"{p.found:.1%}" for p in found.values()],
         "box": [" ".join(f"{v:.2f}" for v in p.box or ()) or "-" for p in found.values()],
         "auxiliary": [
-            "  ".join(f"{q} {max(a, key=a.get)} {max(a.values()):.2f}" for q, a in (p.auxiliary or {}).items()) or "-"
+            "  ".join(f"{q} {max(a, key=a.__getitem__)} {max(a.values()):.2f}" for q, a in (p.auxiliary or {}).items()) or "-"
             for p in found.values()
         ],
     }

@@ -19,8 +19,10 @@ def register(app: typer.Typer) -> None:
     app.command("train")(command(train))
     app.command("references")(command(references))
     distill = typer.Typer(help="Distil an encoder from a larger pretrained network.", no_args_is_help=True, rich_markup_mode=None)
-    for name, function in {"image": distill_image, "audio": distill_audio, "text": distill_text, "video": distill_video}.items():
-        distill.command(name)(command(function))
+    distill.command("image")(command(distill_image))
+    distill.command("audio")(command(distill_audio))
+    distill.command("text")(command(distill_text))
+    distill.command("video")(command(distill_video))
     app.add_typer(distill, name="distill")
 
 

@@ -17,6 +17,7 @@ from typing import Literal, NamedTuple, Protocol
 import numpy as np
 
 from fusion.config import TrainConfig
+from fusion.tasks.steps import Step
 from fusion.types import FusionError, Medium
 
 Interaction = Literal["redundancy", "synergy", "alignment"]
@@ -150,6 +151,7 @@ class Task(Protocol):
     measuring              how much `evaluate` measures
     examples               {name: worked example}; `make_example` makes its media
     downloads              one function for each public data set
+    steps                  commands that make the weights and reports anew, in order; see `fusion.tasks.steps`
     card                   what the model cards say
     """
 
@@ -168,6 +170,7 @@ class Task(Protocol):
     recipes: Mapping[str, TrainConfig] = {}
     measuring: Measuring = Measuring()
     downloads: tuple[Download, ...] = ()
+    steps: tuple[Step, ...] = ()
     card: CardText = CardText()
 
     def __str__(self) -> str:

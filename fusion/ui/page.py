@@ -17,13 +17,14 @@ from starlette.middleware import Middleware
 
 from fusion.ui import api, fuse, inside, theme, training
 from fusion.ui.desk import Desks
+from fusion.ui.memory import limit_records
 from fusion.ui.security import BackbonePolicy, SafeBlocks, SecurityHeaders
 
 TITLE = "Fusion Lab"
 LARGEST_UPLOAD = "100mb"
 KEEP_UPLOADS = 3600  # seconds
 LONGEST_QUEUE = 200  # waiting events; more are told that the queue is full
-SESSIONS = 250  # whose settings Gradio keeps, about 140 kB each; the page sends all it needs with each event
+SESSIONS = 150  # whose settings Gradio keeps, about 140 kB each; the page sends all it needs with each event
 
 
 def build_page(
@@ -39,6 +40,7 @@ def build_page(
     """
     from fusion.tasks.examples import EXAMPLES_OF
 
+    limit_records()
     desks = Desks(labs, EXAMPLES_OF, Path(get_upload_folder()), library, unavailable, backbones)
     handlers = fuse.Handlers(desks)
     with SafeBlocks(title=TITLE, analytics_enabled=False, delete_cache=(KEEP_UPLOADS, KEEP_UPLOADS), fill_width=True) as blocks:

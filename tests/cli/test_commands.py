@@ -23,7 +23,8 @@ from fusion.types import FusionError
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = [
-    *("predict train references evaluate calibrate seeds leave-out probes outside bench download voices cards checksums".split()),
+    *"predict train references evaluate calibrate seeds leave-out probes outside bench download voices".split(),
+    *"cards checksums declarations reproduce".split(),
     *(f"distill {name}" for name in ("image", "audio", "text", "video")),
 ]
 

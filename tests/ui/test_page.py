@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 
 import pytest
 
-from tests.browser import READY, running
+from tests.browser import READY
 from tests.ui.fake_lab import BOX, FUSES, SHARE, FakeLab
 
 pytestmark = pytest.mark.browser
 WORTH = {m: 80 * SHARE[m] / sum(SHARE.values()) for m in SHARE}  # points, of a strategy that is 90 % sure of one label in ten
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    yield from running([sys.executable, "-m", "tests.ui.fake_page"], tmp_path_factory.mktemp("page") / "log.txt")
-
-
 @pytest.fixture
-def visit(chromium, served: str) -> Iterator[object]:
+def visit(chromium, fake_page: str) -> Iterator[object]:
     context = chromium.new_context(viewport={"width": 1400, "height": 1000}, locale="en-US", reduced_motion="reduce")
     page = context.new_page()
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.goto(served)
+    page.goto(fake_page)
     page.wait_for_function(READY)
     yield page
     context.close()

@@ -64,7 +64,7 @@ def test_what_is_no_answer_has_the_shape_too(handlers: Handlers) -> None:
 
 
 def test_the_declarations_of_the_scripts_are_up_to_date() -> None:
-    assert FILE.read_text("utf-8") == declarations(), "run: python -m fusion.ui.views.typescript"
+    assert FILE.read_text("utf-8") == declarations(), "run: python -m fusion declarations"
     assert "unknown" not in re.sub(r"Record<string, unknown>", "", declarations())
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from fusion.config import TrainConfig
 from fusion.tasks.base import Download, Example, Heads, SampleSource, Task, TestSet
 from fusion.tasks.digits.card import CARD
+from fusion.tasks.digits.steps import STEPS
 from fusion.types import MODALITIES, Medium
 
 LABELS = tuple("0123456789")
@@ -47,6 +48,7 @@ class DigitsTask(Task):
     encoder_choice = True
     recipes = RECIPES
     card = CARD
+    steps = STEPS
 
     @property
     def sample_code(self) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from functools import wraps
 from typing import Any, get_type_hints
 
 import gradio as gr
+from gradio.events import api
 from gradio.utils import get_function_description
 from pydantic import TypeAdapter
 
@@ -30,7 +31,7 @@ def register(blocks: gr.Blocks, desks: Desks) -> None:
     functions = Functions(desks)
     for function in (functions.tasks, functions.describe, functions.predict, functions.compare, functions.explain, functions.encoders):
         name = function.__name__
-        dependency = gr.api(answered(function), api_name=name, **QUEUES.get(name, MODEL))
+        dependency = api(answered(function), api_name=name, **QUEUES.get(name, MODEL))
         _set_schemas(blocks.fns[dependency["id"]], function)
 
 
@@ -65,10 +66,12 @@ def schema_of(kind: Any) -> dict[str, Any]:
     """JSON schema of a type, in one piece: some readers do not follow references. Of an optional type it is that of the value."""
     schema = TypeAdapter(kind).json_schema()
     definitions = schema.pop("$defs", {})
-    whole = _resolved(schema, definitions)
+    whole: dict[str, Any] = _resolved(schema, definitions)
     options = whole.get("anyOf", [])
     real = [option for option in options if option != {"type": "null"}]
-    return real[0] if len(real) == 1 and len(options) == 2 else whole
+    if len(real) == 1 and len(options) == 2:
+        return dict(real[0])
+    return whole
 
 
 def _resolved(part: Any, definitions: dict[str, Any]) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 from itertools import islice
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -192,7 +192,7 @@ class Functions:
             m: [EncoderInfo(name=n, shipped=n == own.encoders[m], **desk.library.describe(n)) for n in desk.library.names(m)]
             for m in desk.lab.modalities
         }
-        allowed = "all" if self.desks.backbones.all else sorted(self.desks.backbones.names)
+        allowed: list[str] | Literal["all"] = "all" if self.desks.backbones.all else sorted(self.desks.backbones.names)
         return EncodersAnswer(task=own.name, choice=own.encoder_choice, modalities=found, backbones=allowed)
 
     def _task(self, name: str) -> Task:

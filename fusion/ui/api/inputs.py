@@ -19,7 +19,7 @@ from fusion.ui.state import LONGEST, MAX_ENCODER, MAX_NAME, WORST, plain, upload
 
 LARGEST_ARRAY = 500_000  # numbers
 FILE_ROUTE = "/gradio_api/file="  # of the address under which the server shows an upload
-Numbers = Annotated[list, WithJsonSchema({"type": "array", "items": {}})]
+Numbers = Annotated[list[Any], WithJsonSchema({"type": "array", "items": {}})]
 
 
 class Strict(BaseModel):
@@ -169,7 +169,7 @@ def server_path(path: str) -> str:
     return unquote(rest) if found else ""
 
 
-def _numbers(name: str, values: list, dimensions: tuple[int, ...], low: float, high: float) -> np.ndarray:
+def _numbers(name: str, values: list[Any], dimensions: tuple[int, ...], low: float, high: float) -> np.ndarray:
     """A float array of a given number of dimensions, with its numbers in range.
 
     Raises:

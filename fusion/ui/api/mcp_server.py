@@ -34,13 +34,14 @@ def prepare() -> None:
         import mcp  # noqa: F401
     except ImportError as error:
         raise FusionError(MISSING) from error
-    Base = gradio.mcp.GradioMCPServer
+    if gradio.mcp.GradioMCPServer.__name__ == "CheckedServer":  # prepared before
+        return
 
-    class CheckedServer(Base):
+    class CheckedServer(gradio.mcp.GradioMCPServer):
         """Files are addresses of uploads or data URLs, never paths that are opened here; answers are JSON."""
 
         def convert_strings_to_filedata(self, value: Any, filedata_positions: list[list[str | int]]) -> Any:
-            files = {position[0] for position in filedata_positions if len(position) == 1}
+            files = {str(position[0]) for position in filedata_positions if len(position) == 1}
             return with_files(value, files, self._save)
 
         def postprocess_output_data(self, data: Any, root_url: str) -> list[Any]:
@@ -64,11 +65,10 @@ def prepare() -> None:
             self.blocks.upload_file_set.add(path)  # is deleted like every upload
             return path
 
-    if Base.__name__ != CheckedServer.__name__:
-        gradio.mcp.GradioMCPServer = CheckedServer
+    gradio.mcp.GradioMCPServer = CheckedServer  # type: ignore[misc]
 
 
-def with_files(arguments: dict[str, Any], files: set[str | int], save: Callable[[str], str]) -> dict[str, Any]:
+def with_files(arguments: dict[str, Any], files: set[str], save: Callable[[str], str]) -> dict[str, Any]:
     """The arguments of a tool as an endpoint takes them: a file is {"path"}, and nothing carries a mark that makes a client open it.
 
     Args:
@@ -81,7 +81,7 @@ def with_files(arguments: dict[str, Any], files: set[str | int], save: Callable[
     bare = {name: _without_marks(value) for name, value in arguments.items()}
     for name in files & bare.keys():
         if isinstance(bare[name], str):
-            bare[name] = {"path": _path(str(name), bare[name], save)}
+            bare[name] = {"path": _path(name, bare[name], save)}
     return bare
 
 

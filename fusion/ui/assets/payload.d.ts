@@ -1,4 +1,4 @@
-// The JSON that the scripts get with each answer. Made by `python -m fusion.ui.views.typescript` from `views/shapes.py`.
+// The JSON that the scripts get with each answer. Made by `python -m fusion declarations` from `views/shapes.py`.
 
 /** Attention of the question on each token of the picture. */
 export interface Asked {

@@ -1,6 +1,6 @@
 """The shapes of the JSON that the page's scripts get with each answer, as pydantic models; `payload.py` makes it.
 
-`python -m fusion.ui.views.typescript` writes them as TypeScript declarations for the scripts; tests hold every answer against them.
+`python -m fusion declarations` writes them as TypeScript declarations for the scripts; tests hold every answer against them.
 Numbers packed as text are base64, see `packed.py`. Shares and probabilities lie in [0, 1], times are in seconds.
 """
 

@@ -1,4 +1,4 @@
-"""TypeScript declarations of the page's JSON, so that editors check the scripts: `python -m fusion.ui.views.typescript`."""
+"""TypeScript declarations of the page's JSON, so that editors check the scripts: `python -m fusion declarations`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fusion.ui.text import ASSETS
 from fusion.ui.views.shapes import Details, Result
 
 FILE = ASSETS / "payload.d.ts"
-HEAD = "// The JSON that the scripts get with each answer. Made by `python -m fusion.ui.views.typescript` from `views/shapes.py`.\n"
+HEAD = "// The JSON that the scripts get with each answer. Made by `python -m fusion declarations` from `views/shapes.py`.\n"
 NAMES = {"string": "string", "integer": "number", "number": "number", "boolean": "boolean", "null": "null"}
 
 
@@ -35,7 +35,7 @@ def interface(name: str, model: dict[str, Any]) -> str:
 def type_of(kind: dict[str, Any]) -> str:
     """The TypeScript type of a JSON schema."""
     if "$ref" in kind:
-        return kind["$ref"].rsplit("/", 1)[-1]
+        return str(kind["$ref"]).rsplit("/", 1)[-1]
     if "enum" in kind or "const" in kind:
         return " | ".join(json.dumps(value) for value in kind.get("enum", [kind.get("const")]))
     if "anyOf" in kind:
@@ -49,7 +49,3 @@ def type_of(kind: dict[str, Any]) -> str:
         other = kind.get("additionalProperties")
         return f"Record<string, {type_of(other) if isinstance(other, dict) else 'unknown'}>"
     return NAMES.get(kind.get("type", ""), "unknown")
-
-
-if __name__ == "__main__":
-    FILE.write_text(declarations(), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Commands that keep `checkpoints/` in order: `cards` and `checksums`."""
+"""Commands that write generated files anew: `cards`, `checksums` and `declarations`."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from typing import Annotated
 import typer
 
 from fusion.cli.errors import command
+from fusion.tasks import TASKS
 from fusion.types import FusionError
 
 
 def register(app: typer.Typer) -> None:
     app.command("cards")(command(cards))
     app.command("checksums")(command(checksums))
+    app.command("declarations")(command(declarations))
 
 
 def cards() -> None:
@@ -21,10 +23,12 @@ def cards() -> None:
 
     All cards in checkpoints/, and the tables of README.md and checkpoints/README.md.
     """
-    from fusion.cards import encoders, strategies
+    from fusion.cards import encoders, steps, strategies
+    from fusion.config import CHECKPOINTS
 
     strategies.write_all()
     encoders.write()
+    strategies.fill(CHECKPOINTS / "README.md", {(steps.START, steps.END): steps.tables(TASKS)})
 
 
 def checksums(
@@ -47,3 +51,11 @@ def checksums(
     said = [sentence for folder in named for sentence in differences(folder)]
     print("\n".join(said) or "Every file is as its checksum says.")
     return int(bool(said))
+
+
+def declarations() -> None:
+    """Write the TypeScript declarations of the page's JSON."""
+    from fusion.files import save_text
+    from fusion.ui.views import typescript
+
+    save_text(typescript.FILE, typescript.declarations())
