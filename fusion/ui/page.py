@@ -18,7 +18,7 @@ from starlette.middleware import Middleware
 from fusion.ui import api, fuse, inside, theme, training
 from fusion.ui.desk import Desks
 from fusion.ui.memory import limit_records
-from fusion.ui.security import BackbonePolicy, SafeBlocks, SecurityHeaders
+from fusion.ui.security import BackbonePolicy, SecurityHeaders
 
 TITLE = "Fusion Lab"
 LARGEST_UPLOAD = "100mb"
@@ -43,7 +43,7 @@ def build_page(
     limit_records()
     desks = Desks(labs, EXAMPLES_OF, Path(get_upload_folder()), library, unavailable, backbones)
     handlers = fuse.Handlers(desks)
-    with SafeBlocks(title=TITLE, analytics_enabled=False, delete_cache=(KEEP_UPLOADS, KEEP_UPLOADS), fill_width=True) as blocks:
+    with api.PublicBlocks(title=TITLE, analytics_enabled=False, delete_cache=(KEEP_UPLOADS, KEEP_UPLOADS), fill_width=True) as blocks:
         page = fuse.layout(handlers)
         with gr.Column(elem_id="fl-page-inside"):
             within = inside.layout()

@@ -97,6 +97,13 @@ def test_events_of_the_page_stay_private(server: httpx.Client, fake_page: str) -
     assert all(event["queue"] for event in events)
 
 
+def test_the_page_is_sent_without_the_schemas(server: httpx.Client, fake_page: str) -> None:
+    assert server.get("/info").status_code == 200
+    components = httpx.get(f"{fake_page}/config").json()["components"]
+    sizes = [len(json.dumps(component)) for component in components if component["type"] == "api"]
+    assert len(sizes) > 30 and max(sizes) < 500
+
+
 def test_every_endpoint_answers(server: httpx.Client) -> None:
     assert [task["name"] for task in call(server, "tasks")][0] == "digits"
     about = call(server, "describe", task="scenes", strategy="late")
