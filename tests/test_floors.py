@@ -9,8 +9,8 @@ import pytest
 import fusion
 from fusion.config import CHECKPOINTS
 from fusion.lab import Lab
+from fusion.media.corruptions import corrupt
 from fusion.strategies import STRATEGIES
-from fusion.tasks.corruptions import corrupt
 from fusion.tasks.digits import clips, examples, images, sounds, words
 from fusion.tasks.digits_add.pairs import SAID, held_out
 from fusion.tasks.digits_find.scenes import make_scene

@@ -16,6 +16,7 @@ import fusion
 from fusion.cli.errors import command
 from fusion.cli.options import Device, Encoders, Json, Task
 from fusion.cli.output import answer_only, print_json
+from fusion.media.corruptions import CORRUPTIONS, MIX, Choice, parse_choice
 from fusion.tables import aligned
 from fusion.tasks import DEFAULT, find_task
 from fusion.types import FusionError, Prediction
@@ -97,7 +98,7 @@ def make_command(modalities: Sequence[str], kinds: Mapping[str, str]) -> Callabl
     own = [p.replace(kind=p.KEYWORD_ONLY) for p in parameters if p.name not in ("inputs", "severity")]
     media = [_medium_option(i, name, kinds[name]) for i, name in enumerate(modalities)]
     run.__doc__ = predict.__doc__
-    run.__signature__ = inspect.Signature([own[0], own[1], *media, _severity_option(modalities), *own[2:]])  # type: ignore[attr-defined]
+    run.__signature__ = inspect.Signature([own[0], own[1], *media, _severity_option(modalities, kinds), *own[2:]])  # type: ignore[attr-defined]
     run.__annotations__ = {}  # typer reads the signature
     return run
 
@@ -107,29 +108,39 @@ def _medium_option(number: int, name: str, kind: str) -> inspect.Parameter:
     return inspect.Parameter(f"medium_{number}", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[str | None, option])
 
 
-def _severity_option(modalities: Sequence[str]) -> inspect.Parameter:
+def _severity_option(modalities: Sequence[str], kinds: Mapping[str, str]) -> inspect.Parameter:
     def parse(text: str) -> Any:
-        return parse_severity(text, modalities)
+        return parse_severity(text, kinds)
 
-    option = typer.Option("--severity", parser=parse, metavar="NAME=0-5,...", help=f"corrupt the input first, such as {modalities[0]}=3")
+    first = modalities[0]
+    alone = [name for name in CORRUPTIONS[kinds[first]] if name != MIX]
+    told = f"corrupt the input first: {first}=3 by a mix of corruptions, {first}={alone[0]}:3 by one ({', '.join(alone)})"
+    option = typer.Option("--severity", parser=parse, metavar="NAME=0-5,...", help=told)
     return inspect.Parameter("severity", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[Any, option])
 
 
-def parse_severity(text: str, modalities: Sequence[str]) -> dict[str, int]:
-    """Reads "image=3,audio=2"; a modality may be written like its option, too."""
-    names = {option_name(name)[2:]: name for name in modalities} | {name: name for name in modalities}
+def parse_severity(text: str, kinds: Mapping[str, str]) -> dict[str, Choice]:
+    """Reads "image=3,audio=noise:2"; a modality may be written like its option, too.
+
+    Args:
+        kinds: {modality: "image", "text", "audio" or "video"}.
+    """
+    names = {option_name(name)[2:]: name for name in kinds} | {name: name for name in kinds}
     severity = {}
     for pair in text.split(","):
-        name, _, level = pair.strip().partition("=")
-        if name not in names or level not in set("012345"):
-            raise typer.BadParameter(f'"{pair}" is not MODALITY=LEVEL with one of {", ".join(modalities)} and a level from 0 to 5')
-        severity[names[name]] = int(level)
+        name, _, choice = pair.strip().partition("=")
+        if name not in names:
+            raise typer.BadParameter(f'"{pair}" is not MODALITY=LEVEL with one of {", ".join(kinds)} and a level from 0 to 5')
+        try:
+            severity[names[name]] = parse_choice(kinds[names[name]], choice)
+        except FusionError as error:
+            raise typer.BadParameter(str(error)) from error
     return severity
 
 
 def predict(
     inputs: dict[str, str],
-    severity: dict[str, int],
+    severity: dict[str, Choice],
     task: Task = DEFAULT,
     strategy: Annotated[str, typer.Option(metavar="NAME", help="all, or one by name")] = "all",
     encoders: Encoders = None,

@@ -96,7 +96,8 @@ def run(task: Task, data: Path, start: str | None = None, program: Sequence[str]
         title = f"[{number}/{len(commands)}] {command.title}"
         stamp = valid_stamp(command, data, folder, done)
         if stamp is None:
-            print(f"{title}: {shlex.join([*program[1:], *command.arguments(data)])}", file=sys.stderr, flush=True)
+            typed = shlex.join(["python", *program[1:], *command.arguments(data)])
+            print(f"{title}: {typed}", file=sys.stderr, flush=True)
             stamp = execute(command, task, data, folder, done, program)
         else:
             print(f"{title}: done {stamp['finished']}", file=sys.stderr, flush=True)

@@ -22,8 +22,8 @@ from fusion.distill.teachers import load_text_teacher, sentence_vectors
 from fusion.encoders import collate
 from fusion.encoders.text_bert import UNKNOWN, TextBERT, agreement
 from fusion.files import load_tensors, save_json, save_tensors
+from fusion.media.corruptions import corrupt
 from fusion.model import save_weights
-from fusion.tasks.corruptions import corrupt_text
 from fusion.tasks.scenes import phrases
 from fusion.tasks.scenes.captions import mine, read_captions, recast
 from fusion.tasks.scenes.sources import LABELS, NONE
@@ -94,7 +94,7 @@ class Sentences:
         pool = self.pools[0 if rng.random() < 0.25 else int(rng.integers(1, len(self.pools)))]
         text, label = self.labelled[int(rng.choice(pool))]
         if rng.random() < 0.3:
-            text = corrupt_text(text, int(rng.integers(1, 4)), rng)
+            text = corrupt("text", text, int(rng.integers(1, 4)), rng)
         return self.student.prepare(vary(text, rng)), label, -1
 
     def collate(self, samples: list[tuple[Any, int, int]]) -> dict[str, Any]:

@@ -19,8 +19,18 @@ def sound_note(start: float, end: float, seconds: float) -> tuple[str, ...]:
 
 def picture_note(extent: tuple[float, ...]) -> tuple[str, ...]:
     """Of a picture of which only `extent` x0, y0, x1, y1 is read."""
-    percent = _percent(extent)
-    return (f"Only the middle {percent} % of the picture was read.",) if percent else ()
+    percent, (x0, y0, x1, y1) = _percent(extent), extent
+    if not percent:
+        return ()
+    if x0 <= 0 and x1 < LEAST_SHARE:
+        return (f"Only the left {percent} % of the picture was read.",)
+    if x1 >= 1 and x0 > 1 - LEAST_SHARE:
+        return (f"Only the right {percent} % of the picture was read.",)
+    if y0 <= 0 and y1 < LEAST_SHARE:
+        return (f"Only the upper {percent} % of the picture was read.",)
+    if y1 >= 1 and y0 > 1 - LEAST_SHARE:
+        return (f"Only the lower {percent} % of the picture was read.",)
+    return (f"Only the middle {percent} % of the picture was read.",)
 
 
 def frame_note(extent: tuple[float, ...]) -> tuple[str, ...]:

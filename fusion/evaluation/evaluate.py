@@ -39,10 +39,10 @@ from fusion.evaluation.unimodal_test_sets import measure_single
 from fusion.explain import interaction_share, shapley_values
 from fusion.files import load_json, save_json
 from fusion.lab import Lab
+from fusion.media.corruptions import SEVERITIES
 from fusion.model import FusionModel
 from fusion.strategies import STRATEGIES
 from fusion.tasks import Task
-from fusion.tasks.corruptions import SEVERITIES
 from fusion.training.features import FeatureCache, PreparedSamples, cache_path, fill
 from fusion.training.train import load_encoders
 from fusion.types import FusionError

@@ -17,10 +17,10 @@ from fusion.config import CHECKPOINTS
 from fusion.evaluation.evaluate import SEED, make_test_caches, say
 from fusion.evaluation.measure import Answers, answer, area, place_metrics, summary
 from fusion.files import load_json, save_json
+from fusion.media.corruptions import SEVERITIES
 from fusion.model import load_model
 from fusion.strategies import STRATEGIES
 from fusion.tasks import Task, find_task
-from fusion.tasks.corruptions import SEVERITIES
 from fusion.training.features import FeatureCache
 from fusion.training.train import fill_cache, recipe_of, train_strategy
 from fusion.types import FusionError

@@ -254,10 +254,17 @@ def test_an_error_of_the_lab_is_one_sentence(lab: FakeLab, monkeypatch: pytest.M
     assert capsys.readouterr() == ("", "a.png is empty.\n")
 
 
-@pytest.mark.parametrize("severity", ["image", "image=", "image=6", "image=-1", "image=33", "taste=1", "", "image=1,"])
+@pytest.mark.parametrize("severity", ["image", "image=", "image=6", "image=-1", "image=33", "taste=1", "", "image=1,", "image=blur:7"])
 def test_wrong_severity(capsys: pytest.CaptureFixture[str], severity: str) -> None:
     assert main(["predict", "--text", "a", "--severity", severity]) == 2
-    assert "a level from 0 to 5" in capsys.readouterr().err
+    assert "from 0 to 5" in capsys.readouterr().err
+
+
+def test_one_corruption_by_name(lab: FakeLab, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["predict", "--text", "a", "--image", "a.png", "--severity", "image=blur:3,text=2"]) == 0
+    assert lab.asked[0][1] == {"image": ("blur", 3), "text": 2}
+    assert main(["predict", "--text", "a", "--severity", "text=blur:3"]) == 2
+    assert "There is no text corruption named 'blur'; there are mix, drop" in " ".join(capsys.readouterr().err.split())
 
 
 def test_interrupted(lab: FakeLab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

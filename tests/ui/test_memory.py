@@ -1,10 +1,12 @@
 """Memory of a page that runs long: settings of the allocator, and what Gradio keeps of events."""
 
+import asyncio
 import ctypes
 import sys
 
 import gradio as gr
 import pytest
+from gradio.queueing import Queue
 
 from fusion.ui import memory
 
@@ -53,10 +55,14 @@ def test_gradio_keeps_no_records_of_events(monkeypatch: pytest.MonkeyPatch) -> N
     for variable in memory.RECORDS:
         monkeypatch.delenv(variable, raising=False)
     memory.limit_records()
-    with gr.Blocks(analytics_enabled=False) as blocks:
-        gr.HTML()
-    queue = blocks.queue()._queue
+
+    async def build() -> Queue:  # Gradio's locks belong to a running loop
+        with gr.Blocks(analytics_enabled=False) as blocks:
+            gr.HTML()
+        return blocks.queue()._queue
+
+    queue = asyncio.run(build())
     assert queue.ANALYTICS_MAX_EVENTS == 1
-    queue.event_count_at_last_cache, queue.events_recorded = 0, 1000
+    queue.events_recorded = 1000
     queue.compute_analytics_summary([{"function": "f", "status": "success", "process_time": 1.0}])
     assert queue.event_count_at_last_cache == 0  # nothing was summed up

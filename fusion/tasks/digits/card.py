@@ -19,12 +19,12 @@ LIMITS = {
 COMMANDS = {  # a second command that the shipped weights have been through
     "audio": ("    python -m fusion train --task digits --strategy audio_only --data DIR --epochs 8 --lr 8e-4 --seed 1 --warm-start",),
 }
-MILDER = "These weights were trained when the corruptions of this modality were milder than `fusion/tasks/corruptions.py` has them now ({}); every figure here is measured on the present ones."
+MILDER = "These weights were trained when the corruptions of this modality were milder than `fusion/media/corruptions` has them now ({}); every figure here is measured on the present ones."
 NOTES = {  # where the command would not give the very same weights today
     "image": MILDER.format("noise of 9 grey levels per step instead of 18, smaller blocks"),
     "video": MILDER.format("noise of 9 grey levels per step instead of 18, smaller blocks"),
     "text": "Not a blind figure: errors on the test phrases were read once, and filler words and characters (some of them from test phrases, none naming a digit) were then added to training. The templates themselves are still unseen.",
-    "audio": "Not a blind figure: the quiet margin at both ends was chosen with FSDD's validation and official test recordings in view. The first run's noise was 2 dB stronger than `fusion/tasks/corruptions.py` has it now and none of its sounds was studio-clean; the second run saw the present ones.",
+    "audio": "Not a blind figure: the quiet margin at both ends was chosen with FSDD's validation and official test recordings in view. The first run's noise was 2 dB stronger than `fusion/media/corruptions` has it now and none of its sounds was studio-clean; the second run saw the present ones.",
 }
 TEST_SETS = {
     "image_mnist": "plain MNIST, 28x28 as uploaded (shared half of the official test file, or all of it)",
