@@ -174,7 +174,7 @@ def efficientnet(folder: Path) -> Path:
     pictures(folder, "EfficientNetImageProcessor", size={"height": 64, "width": 64})
     config = t.EfficientNetConfig(
         image_size=64, width_coefficient=1.0, depth_coefficient=1.0, kernel_sizes=[3, 5], in_channels=[32, 8], out_channels=[8, 12],
-        strides=[1, 2], num_block_repeats=[1, 1], expand_ratios=[1, 2], depthwise_padding=[], hidden_dim=16,
+        strides=[1, 2], num_block_repeats=[1, 1], expand_ratios=[1, 2], depthwise_padding=[], hidden_dim=1280,
     )  # fmt: skip
     return save(folder, "EfficientNetModel", config, positive=True)  # else dark and light spots are answered on different sides
 
