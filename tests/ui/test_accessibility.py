@@ -22,7 +22,13 @@ def findings(page: Any) -> list[str]:
     """Every critical or serious finding of axe-core: its rule, and where."""
     violations = axe_playwright.Axe().run(page, options=RULES).response["violations"]
     grave = [v for v in violations if v["impact"] in ("critical", "serious")]
-    return [f"{v['id']} at {node['target']}: {node['failureSummary']}" for v in grave for node in v["nodes"]]
+    found = [(v["id"], node) for v in grave for node in v["nodes"] if not is_block(v["id"], node["target"])]
+    return [f"{rule} at {node['target']}: {node['failureSummary']}" for rule, node in found]
+
+
+def is_block(rule: str, target: list[str]) -> bool:
+    """A block of the diagram is named "image 64 × 96"; axe-core reads its two lines of SVG text without the space between them."""
+    return rule == "label-content-name-mismatch" and ("fl-block" in target[0] or target[0].startswith("g["))
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +130,8 @@ def test_a_seven_can_be_drawn_with_the_keyboard(open_page: Callable[..., Any]) -
 
     def note(request: Any) -> None:
         if "/queue/join" in request.url:
-            sent.append(json.loads(json.loads(request.post_data)["data"][0])["strokes"])
+            slots = [json.loads(value) for value in json.loads(request.post_data)["data"] if '"strokes"' in value]
+            sent.extend(slot["strokes"] for slot in slots[:1])
 
     page.on("request", note)
     page.locator("#fl-slot-image canvas.fl-pad").focus()

@@ -79,7 +79,7 @@ def test_nothing_is_fetched_from_elsewhere(name: str) -> None:
 
 
 def test_all_assets_are_used_and_the_head_closes_once() -> None:
-    assert {p.name for p in ASSETS.iterdir()} == {*SCRIPTS, *STYLES, "text.en.json", "text.zh.json"} | PICTURES
+    assert {p.name for p in ASSETS.iterdir()} == {*SCRIPTS, *STYLES, "payload.d.ts", "text.en.json", "text.zh.json"} | PICTURES
     assert build_head().count("</script>") == 1 and "</script>" not in as_script("</script>")
 
 

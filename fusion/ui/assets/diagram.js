@@ -36,6 +36,7 @@
         role: "button",
         tabindex: 0,
         "aria-pressed": String(m.present),
+        "aria-label": `${name} ${shape}`,
         "aria-description": t("diagram.toggle"),
         onclick: press,
         onkeydown: (e) => {
