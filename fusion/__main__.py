@@ -104,11 +104,11 @@ def predict(
     """Encodes the given media once and prints what one strategy, or every one, concludes."""
     inputs = {name: medium for name, medium in media.items() if medium is not None}
     if not inputs:
-        raise FusionError(f"Give at least one of {', '.join(f'--{name}' for name in MODALITIES)}.")
+        raise FusionError("Give at least one of {known}.", known=[f"--{name}" for name in MODALITIES])
     if attention and not as_json:
         raise FusionError("--attention adds to the output of --json; give both.")
     if strays := sorted(severity.keys() - inputs.keys()):
-        raise FusionError(f"--severity names {', '.join(strays)}, but no such medium is given.")
+        raise FusionError("--severity names {known}, but no such medium is given.", known=list(strays))
     with redirect_stdout(sys.stderr):  # stdout is the answer's alone, whatever a library prints
         lab = fusion.load(task, device=device, encoders=encoders)
         if not lab.strategies or strategy in lab.untrained:
@@ -120,7 +120,9 @@ def predict(
         print(*unavailable(lab), sep="", end="")
         names = (*lab.strategies, *lab.baselines)
         if strategy not in ("all", *names, *lab.unavailable):
-            raise FusionError(f'The task "{task}" has no strategy "{strategy}"; it has: all, {", ".join(names)}.')
+            raise FusionError(
+                'The task "{task}" has no strategy "{strategy}"; it has: all, {known}.', task=task, strategy=strategy, known=list(names)
+            )
         encoded = lab.encode(inputs, severity=severity)
         found = lab.compare(encoded) if strategy == "all" else {strategy: lab.predict(encoded, strategy=strategy)}
     if as_json:
@@ -386,9 +388,9 @@ def _data_folder(data: str | None) -> str:
     if not data:
         raise FusionError("Name the folder with the data sets with --data DIR or the variable FUSION_DATA.")
     if os.path.isdir(data) and not os.access(data, os.R_OK | os.X_OK):
-        raise FusionError(f"The folder {data} cannot be read.")
+        raise FusionError("The folder {data} cannot be read.", data=data)
     if not os.path.isdir(data):
-        raise FusionError(f"There is no folder {data}; `python -m fusion download --data {data}` makes and fills it.")
+        raise FusionError("There is no folder {data}; `python -m fusion download --data {data}` makes and fills it.", data=data)
     return data
 
 

@@ -209,11 +209,11 @@ class Task(Protocol):
 
     def make_example(self, name: str) -> dict[str, Medium]:
         """{modality: medium} of a worked example, uncorrupted."""
-        raise FusionError(f"There is no example named {name!r}; there are {', '.join(self.examples)}.")
+        raise FusionError("There is no example named {name!r}; there are {known}.", name=name, known=list(self.examples))
 
     def unknown_samples(self, split: str, data: Path, unknown: bool) -> SampleSource:
         """Of a task with `heads.open_set`: clean samples of the labels, or samples of none of them."""
-        raise FusionError(f"The task {self.name} has no samples of none of its labels.")
+        raise FusionError("The task {name} has no samples of none of its labels.", name=self.name)
 
     def test_sets(self, data: Path, limit: int | None = None, seed: int = 0) -> dict[str, TestSet]:
         """{name: test set of one modality}, at most `limit` media each."""

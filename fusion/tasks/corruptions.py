@@ -128,5 +128,5 @@ CORRUPTIONS: dict[str, Callable[..., Medium]] = {
 def corrupt(modality: str, medium: Medium, severity: int, rng: np.random.Generator) -> Medium:
     """The medium at a severity of 0 (unchanged) to 5; the same generator state gives the same result."""
     if severity not in SEVERITIES:
-        raise FusionError(f"Severity is a whole number from 0 to 5, not {severity!r}.")
+        raise FusionError("Severity is a whole number from 0 to 5, not {severity!r}.", severity=severity)
     return medium if severity == 0 else CORRUPTIONS[modality](medium, severity, rng)
