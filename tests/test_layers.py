@@ -8,7 +8,7 @@
     level 3  fusion/explain/, fusion/cards/, fusion/convert/
     level 2  fusion/model.py, choice.py, library.py, loading.py, lab.py, encoded_cache.py; fusion/__init__.py, which reaches lab late
     level 1  fusion/encoders/, fusion/strategies/, fusion/heads/, fusion/tasks/
-    level 0  fusion/types.py, fusion/tables.py, command.py, files.py, fusion/config.py, fusion/media/
+    level 0  fusion/messages.py, types.py, fusion/tables.py, command.py, files.py, fusion/config.py, fusion/media/
 
 Folders of one level know nothing of each other. Beside it, what holds for every file: sizes, docstrings, and nothing that runs foreign
 code or names a machine.
@@ -26,6 +26,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 LEVELS = {
     "types": 0,
+    "messages": 0,
     "files": 0,
     "tables": 0,
     "command": 0,

@@ -174,11 +174,11 @@ def describe(head: bytes) -> Message | None:
             return kind
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if start.startswith(b"<svg") or (start.startswith((b"<?xml", b"<!--", b"<!doctype svg")) and b"<svg" in start):
-        return "an SVG drawing"
+        return message("an SVG drawing")
     if start.startswith((b"<!doctype html", b"<html")):
-        return "a web page"
+        return message("a web page")
     try:
         text = head[:-4].decode() if len(head) == 1024 else head.decode()  # the cut may fall inside a character
     except UnicodeDecodeError:
         return None
-    return None if any(c < " " and c not in "\t\r\n\f" for c in text) else "a text file"
+    return None if any(c < " " and c not in "\t\r\n\f" for c in text) else message("a text file")
