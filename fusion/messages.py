@@ -76,8 +76,16 @@ def words(items: Iterable[str]) -> list[Message]:
 def either(items: Iterable[str]) -> Message:
     """The words with "or" between them."""
     first, *others = words(items)
-    for word in others:
-        first = message("{first} or {second}", first=first, second=word)
+    for other in others:
+        first = message("{first} or {second}", first=first, second=other)
+    return first
+
+
+def both(items: Iterable[str]) -> Message:
+    """The words with "and" between them."""
+    first, *others = words(items)
+    for other in others:
+        first = message("{first} and {second}", first=first, second=other)
     return first
 
 

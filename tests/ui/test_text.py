@@ -35,7 +35,7 @@ def test_every_english_text_has_a_chinese_one() -> None:
 MAKERS = {"message", "FusionError", "MediaError", "OverBudget"}
 SHELL = (  # sentences of these are for programmers and the command line
     *("__main__.py", "command.py", "benchmark/", "cards/", "distill/", "evaluation/", "explain/", "tasks/", "ui/serving.py"),
-    *("training/data.py", "training/features.py", "training/heads.py", "training/leave_out.py", "training/train.py"),
+    *("training/data.py", "training/features.py", "training/heads.py", "training/leave_out.py", "training/loop.py", "training/train.py"),
 )
 WORDS = ("image", "text", "audio", "video", "Image", "Text", "Audio", "Video")
 

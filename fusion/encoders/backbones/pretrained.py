@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from fusion.messages import Message, message, words
+from fusion.messages import Message, both, message
 from fusion.types import FusionError
 
 SAFE = {"trust_remote_code": False, "local_files_only": True}
@@ -117,7 +117,7 @@ def _check_modality(source: str, config: Any, kind: type, modality: str) -> None
         raise FusionError(
             "{source} reads {reads}, not {modality}.",
             source=source,
-            reads=words(m for m in reads if not (speaks and m == "text")),
+            reads=both(m for m in reads if not (speaks and m == "text")),
             modality=message(modality),
         )
 
