@@ -1,6 +1,6 @@
 """Fusion Lab's page: `python app.py`, then open the address it prints.
 
-python app.py [--device auto|cpu|cuda|mps] [--host 127.0.0.1] [--port 7860] [--share] [--backbones none]
+python app.py [--device auto|cpu|cuda|mps] [--host 127.0.0.1] [--port 7860] [--share] [--backbones none] [--mcp]
 """
 
 from __future__ import annotations
@@ -53,6 +53,7 @@ def main(arguments: list[str] | None = None) -> None:
         help="pretrained encoders that visitors may load: all, none, or hub ids and folders with commas; "
         "by default all where only this machine reaches the page, else none",
     )
+    parser.add_argument("--mcp", action="store_true", help="also offer the endpoints as tools of an MCP server; needs requirements-mcp.txt")
     options = parser.parse_args(arguments)
 
     from fusion.types import FusionError
@@ -72,10 +73,16 @@ def serve(options: argparse.Namespace) -> None:
     """
     from fusion.types import FusionError
     from fusion.ui.cores import leave_one_core
+    from fusion.ui.memory import limit_arenas
     from fusion.ui.serving import check_address, check_uploads, upload_folder
 
+    limit_arenas()
     check_address(options.host, options.port)
     check_uploads(upload_folder())
+    if options.mcp:
+        from fusion.ui.api import mcp_server
+
+        mcp_server.prepare()
     from fusion.ui.page import launch_options
     from fusion.ui.security import is_local
 
@@ -83,7 +90,7 @@ def serve(options: argparse.Namespace) -> None:
     local = is_local(options.host or os.environ.get("GRADIO_SERVER_NAME"), options.share or "GRADIO_SHARE" in os.environ)
     app = build_app(device=options.device, backbones=options.backbones or ("all" if local else "none"))
     try:
-        app.launch(**launch_options(options.host, options.port, options.share))
+        app.launch(**launch_options(options.host, options.port, options.share, options.mcp))
     except OSError as error:  # somebody else was faster, or no port is free
         raise FusionError(f"The page cannot be served: {error.strerror or str(error).splitlines()[0]}.") from error
 

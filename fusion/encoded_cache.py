@@ -25,7 +25,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import torch
 
-LIMIT = 256 << 20  # bytes
+LIMIT = 192 << 20  # bytes; a busy page fills it within two minutes
 OVERHEAD = 100  # bytes of a Python object beside its content
 
 

@@ -1,7 +1,7 @@
 """Files that are kept: written whole or not at all, and compared with their checksum when they are read again.
 
-    python -m fusion.files [FOLDER ...]             writes SHA256SUMS into every folder of a checkpoint, of checkpoints/ if none is named
-    python -m fusion.files --check [FOLDER ...]     names the files that differ from it
+    python -m fusion checksums [FOLDER ...]             writes SHA256SUMS into every folder of a checkpoint
+    python -m fusion checksums --check [FOLDER ...]     names the files that differ from it
 
 Checksums stand in the folder of the files they are of, in the format of `sha256sum -c SHA256SUMS`: a folder can be copied or trained
 anew without touching any other, and two trainings never write the same list. A file without a checksum is read all the same.
@@ -9,25 +9,24 @@ anew without touching any other, and two trainings never write the same list. A 
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import os
 import re
-import sys
 import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import Tensor
 
 from fusion.messages import Message, message
 from fusion.types import FusionError
+
+if TYPE_CHECKING:  # torch takes seconds to import, and `python -m fusion --help` has no use for it
+    from torch import Tensor
 
 SUMS = "SHA256SUMS"
 COVERED = (".safetensors", ".json", ".wav")  # what is read when the app runs; cards may be edited by hand
@@ -86,6 +85,8 @@ def save_json(path: Path, value: Any, indent: int = 1, checksum: bool = True) ->
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], checksum: bool = True) -> None:
+    from safetensors.torch import save_file
+
     if checksum:
         forget_checksum(path)
     with written_whole(path) as part:
@@ -116,6 +117,8 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
         FusionError: it is missing, differs from its checksum, or is not such a file, in one sentence. Without a checksum to compare,
             also where a number is not finite.
     """
+    from safetensors.torch import load_file
+
     known = check(path)
     try:
         found = load_file(path)
@@ -235,31 +238,3 @@ def _remove_stale(path: Path) -> None:
 
 def _refuse(constant: str) -> Any:
     raise ValueError(f"{constant} is not JSON")
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Writes or compares checksums; 1 where something differs, 2 where something cannot be read or written."""
-    from fusion.config import CHECKPOINTS
-
-    parser = argparse.ArgumentParser(
-        prog="python -m fusion.files", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("folders", nargs="*", type=Path, default=[CHECKPOINTS], metavar="FOLDER")
-    parser.add_argument("--check", action="store_true", help="compare and write nothing")
-    options = parser.parse_args(arguments)
-    try:
-        if missing := [folder for folder in options.folders if not folder.is_dir()]:
-            raise FusionError("There is no folder {name}.", name=missing[0])
-        if options.check:
-            said = [sentence for folder in options.folders for sentence in differences(folder)]
-            print("\n".join(said) or "Every file is as its checksum says.")
-            return 1 if said else 0
-        print(f"{sum(map(write_checksums, options.folders))} checksums are written.")
-        return 0
-    except FusionError as error:
-        print(error, file=sys.stderr)
-        return 2
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -21,14 +21,15 @@ from fusion.encoded_cache import EncodedCache, fingerprint
 from fusion.encoders import Prepared
 from fusion.library import Library, count, encode
 from fusion.loading import lacks_weights, load_parts
+from fusion.media import corruptions
 from fusion.messages import Message, either, message, words
 from fusion.model import Fused, FusionModel, present_mask
 from fusion.strategies import STRATEGIES, Unimodal
 from fusion.tasks import Task, find_task
-from fusion.tasks.corruptions import corrupt
 from fusion.types import Features, FusionError, Medium, Prediction, Seen
 
 Inputs = Mapping[str, Any]
+Severity = Mapping[str, corruptions.Choice]
 
 
 @dataclass(frozen=True)
@@ -106,12 +107,13 @@ class Lab:
         title = message("{modality} alone", modality=message(name.removesuffix("_only").capitalize())) if kind is Unimodal else kind.title
         return Description(name, title, (kind.__doc__ or "").strip().splitlines()[0], kind.formula, kind.paper, kind.fuses)
 
-    def encode(self, inputs: Inputs, severity: Mapping[str, int] | None = None, cache: EncodedCache | None = None) -> Encoded:
+    def encode(self, inputs: Inputs, severity: Severity | None = None, cache: EncodedCache | None = None) -> Encoded:
         """Loads, corrupts where asked, and encodes any non-empty subset of the modalities.
 
         Args:
             inputs: {modality: path, bytes, array or text}, see `fusion.media.load`; None counts as missing.
-            severity: {modality: 0-5}, see `fusion.tasks.corruptions`; the same severity gives the same corruption.
+            severity: {modality: 0-5} for the mix of corruptions, {modality: ("blur", 0-5)} for one of `fusion.media.corruptions`;
+                the same choice gives the same corruption.
             cache: media and features that it holds are not computed again. The answer is the same with and without it.
 
         Raises:
@@ -119,7 +121,7 @@ class Lab:
         """
         return self.encode_media(self.load(inputs, severity, cache), cache)
 
-    def load(self, inputs: Inputs, severity: Mapping[str, int] | None = None, cache: EncodedCache | None = None) -> Encoded:
+    def load(self, inputs: Inputs, severity: Severity | None = None, cache: EncodedCache | None = None) -> Encoded:
         """The first half of `encode`: media, decoded and corrupted, without features."""
         severity = severity or {}
         self._check_inputs(inputs, severity)
@@ -131,10 +133,11 @@ class Lab:
             if m in self.unavailable:
                 notes.append(self.unavailable[m])
                 continue
-            source, level = None if cache is None else source_key(self.task.kinds[m], inputs[m]), severity.get(m, 0)
-            found.media[m], said = self._load(m, inputs[m], level, cache, source)
+            choice = corruptions.read_choice(self.task.kinds[m], severity.get(m, 0))
+            source = None if cache is None else source_key(self.task.kinds[m], inputs[m])
+            found.media[m], said = self._load(m, inputs[m], choice, cache, source)
             if source is not None and cache is not None:
-                found.keys[m] = ("features", m, source, level, cache.number(self.encoders[m]))
+                found.keys[m] = ("features", m, source, choice, cache.number(self.encoders[m]))
             notes += said
         if not found.media:  # no encoder that is there reads what was given
             raise FusionError(notes[0])
@@ -211,7 +214,7 @@ class Lab:
             self.encoder_parameters[modality],
         )  # fmt: skip
 
-    def _check_inputs(self, inputs: Inputs, severity: Mapping[str, int]) -> None:
+    def _check_inputs(self, inputs: Inputs, severity: Severity) -> None:
         """Raises a FusionError for an unknown modality, or where nothing is given."""
         unknown = [m for m in (*inputs, *severity) if m not in self.modalities]
         if unknown:
@@ -222,16 +225,17 @@ class Lab:
             raise FusionError("There is nothing to look at yet: give at least one of {modalities}.", modalities=words(self.modalities))
 
     def _load(
-        self, modality: str, given: Any, level: int, cache: EncodedCache | None = None, source: str | None = None
+        self, modality: str, given: Any, choice: tuple[str, int], cache: EncodedCache | None = None, source: str | None = None
     ) -> tuple[Medium, tuple[Message, ...]]:
         """One medium as its encoder gets it, and the notes on it; `source` is what the cache knows the given medium by."""
         kind = self.task.kinds[modality]
         loaded = remember(cache, source and ("loaded", modality, source), lambda: media.load(kind, given))
+        name, level = choice
         if level == 0:
             return loaded.medium, loaded.notes
         rng = np.random.default_rng([level, self.modalities.index(modality)])
-        key = source and ("corrupted", modality, source, level)
-        return remember(cache, key, lambda: corrupt(kind, loaded.medium, level, rng)), loaded.notes
+        key = source and ("corrupted", modality, source, choice)
+        return remember(cache, key, lambda: corruptions.corrupt(kind, loaded.medium, level, rng, name)), loaded.notes
 
     def _load_all(self, inputs: Inputs) -> dict[str, Medium]:
         """All media of one input, without corruption."""
@@ -240,7 +244,7 @@ class Lab:
         usable = [m for m in given if m not in self.unavailable]
         if not usable:
             raise FusionError(self.unavailable[given[0]])
-        return {m: self._load(m, inputs[m], 0)[0] for m in usable}
+        return {m: self._load(m, inputs[m], (corruptions.MIX, 0))[0] for m in usable}
 
     def _encode(self, modality: str, medium: Medium) -> tuple[Prepared, Features, float]:
         """Prepared values and features (batch of one) of a medium, and the seconds that both took."""

@@ -17,13 +17,13 @@ import pytest
 import torch
 
 from fusion import files
+from fusion.cli.app import main
 from fusion.files import (
     SUMS,
     check,
     differences,
     load_json,
     load_tensors,
-    main,
     read_checksums,
     require_folder,
     save_json,
@@ -159,16 +159,16 @@ def test_the_command_writes_and_compares(tmp_path: Path, capsys: pytest.CaptureF
     for name in ("one/a.json", "one/b.safetensors", "two/deep/c.wav", "two/README.md", "two/.training/d.json"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(name)
-    assert main([str(tmp_path)]) == 0 and capsys.readouterr().out == "3 checksums are written.\n"
-    assert main(["--check", str(tmp_path)]) == 0 and differences(tmp_path) == []
+    assert main(["checksums", str(tmp_path)]) == 0 and capsys.readouterr().out == "3 checksums are written.\n"
+    assert main(["checksums", "--check", str(tmp_path)]) == 0 and differences(tmp_path) == []
     (tmp_path / "one" / "a.json").write_text("other")
     (tmp_path / "one" / "b.safetensors").unlink()
     (tmp_path / "two" / "deep" / "e.json").write_text("new")
     capsys.readouterr()
-    assert main(["--check", str(tmp_path)]) == 1
+    assert main(["checksums", "--check", str(tmp_path)]) == 1
     said = capsys.readouterr().out.splitlines()
     assert [line.split(" ", 1)[1] for line in said] == [
         f"is damaged: it differs from its checksum in {SUMS}.", "is missing.", "has no checksum."
     ]  # fmt: skip
     assert write_checksums(tmp_path) == 3 and differences(tmp_path) == []
-    assert main([str(tmp_path / "nothing")]) == 2 and capsys.readouterr().err.startswith("There is no folder")
+    assert main(["checksums", str(tmp_path / "nothing")]) == 2 and capsys.readouterr().err.startswith("There is no folder")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from fusion.encoded_cache import EncodedCache
 from fusion.lab import Lab, pick_device
 from fusion.strategies import STRATEGIES
 from fusion.tasks.digits.examples import make_example
@@ -107,6 +108,20 @@ def test_severity_corrupts_the_same_way_twice(lab: Lab, inputs: dict) -> None:
     assert np.array_equal(one.media["image"], two.media["image"]) and one.media["text"] == two.media["text"]
     assert not np.array_equal(one.media["image"], lab.encode(inputs).media["image"])
     assert one.media["audio"] is not None and torch.equal(one.features["audio"].tokens, two.features["audio"].tokens)
+
+
+def test_one_corruption_by_name(lab: Lab, inputs: dict) -> None:
+    plain, mixed = lab.encode(inputs), lab.encode(inputs, {"image": ("mix", 3)})
+    blurred = lab.encode(inputs, {"image": ("blur", 3), "audio": ["gaps", 2]})
+    assert np.array_equal(mixed.media["image"], lab.encode(inputs, {"image": 3}).media["image"])
+    assert not np.array_equal(blurred.media["image"], mixed.media["image"])
+    assert np.array_equal(lab.encode(inputs, {"image": ("blur", 0)}).media["image"], plain.media["image"])
+    assert not np.array_equal(blurred.media["audio"].samples, plain.media["audio"].samples)
+    cache = EncodedCache()
+    found = [lab.encode(inputs, {"image": choice}, cache).media["image"] for choice in (3, ("blur", 3), ("mix", 3), ("blur", 3))]
+    assert np.array_equal(found[0], found[2]) and np.array_equal(found[1], found[3]) and not np.array_equal(found[0], found[1])
+    with pytest.raises(FusionError, match="no image corruption named 'fog'"):
+        lab.encode(inputs, {"image": ("fog", 3)})
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
-from fusion.cards import distilled
+from fusion.cards import distilled, steps
 from fusion.cards import encoders as encoder_cards
 from fusion.cards.strategies import (
     CONFLICT_END,
@@ -74,6 +74,10 @@ def test_table_of_encoders_is_their_facts() -> None:
     for modality in library.task.modalities:
         for name in library.names(modality):
             assert library.references(modality, name) is not None and library.facts(modality, name)["probe"] > 0.1, name
+
+
+def test_tables_of_steps_are_the_tasks_own() -> None:
+    assert between(RESULTS, steps.START, steps.END) == steps.tables(TASKS)
 
 
 @pytest.mark.parametrize("task", [*REPORTS])

@@ -59,12 +59,12 @@ def test_the_app_imports_only_what_it_declares() -> None:
 
 
 def test_what_single_commands_import_is_declared_too() -> None:
-    known = declared("requirements.txt", "requirements-distill.txt", "tests/requirements.txt")
+    known = declared("requirements.txt", "requirements-distill.txt", "requirements-mcp.txt", "tests/requirements.txt")
     assert undeclared(imported(PRODUCT, later=True), known) == {}
 
 
 def test_the_tests_import_only_what_they_declare() -> None:
-    known = declared("requirements.txt", "tests/requirements.txt")
+    known = declared("requirements.txt", "requirements-mcp.txt", "tests/requirements.txt")
     assert undeclared(imported(sorted((ROOT / "tests").rglob("*.py")), later=True), known) == {}
 
 

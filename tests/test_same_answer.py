@@ -8,16 +8,16 @@ import pytest
 from PIL import Image
 from scipy.io import wavfile
 
-import fusion
-from fusion.__main__ import main
+from fusion.cli.app import main
+from fusion.lab import Lab
 from fusion.tasks.digits.examples import make_medium
 from fusion.ui.desk import Desks
 from fusion.ui.fuse import Handlers
 
 
-@pytest.fixture(scope="module")
-def lab():
-    return fusion.load("digits", "cpu")
+@pytest.fixture
+def lab(digits_lab: Lab) -> Lab:
+    return digits_lab
 
 
 @pytest.fixture

@@ -126,7 +126,7 @@ def rejection_lines(name: str, report: dict[str, Any]) -> list[str]:
     rows = report["rejection"][name]
     shown = [k for k in rows if k.count("+") in (0, 3)]
     return [
-        "None of these: an answer of less confidence than the threshold of what is given is called so (`python -m fusion.evaluation.rejection DIR`). On kinds that training never saw:",
+        "None of these: an answer of less confidence than the threshold of what is given is called so (`python -m fusion calibrate --data DIR`). On kinds that training never saw:",
         "",
         "| given | AUROC | threshold | of the classes, accepted | of none, noticed |",
         "|---|---|---|---|---|",
@@ -140,7 +140,7 @@ def rejection_lines(name: str, report: dict[str, Any]) -> list[str]:
 
 def marks(task: str) -> tuple[str, str]:
     """What encloses a task's tables in the README."""
-    return f"<!-- {task}: python -m fusion.cards.strategies -->", f"<!-- /{task} -->"
+    return f"<!-- {task}: python -m fusion cards -->", f"<!-- /{task} -->"
 
 
 def readme_table(report: dict[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """Cards of the encoders that can be chosen, and the README's table of them: drawn from the `facts.json` beside their weights.
 
-python -m fusion.cards.encoders        rewrites cards and table from the facts at hand
+python -m fusion cards        rewrites cards and table from the facts at hand
 """
 
 from __future__ import annotations
@@ -13,13 +13,12 @@ from typing import Any
 
 from fusion.cards.strategies import fill, percent
 from fusion.choice import encoder_folder, names_of
-from fusion.command import run_command
 from fusion.config import CHECKPOINTS
 from fusion.encoders import ENCODERS, FixedEncoder
 from fusion.library import Library
 from fusion.tasks import DEFAULT, TASKS, Task
 
-START, END = "<!-- encoders: python -m fusion.cards.encoders -->", "<!-- /encoders -->"
+START, END = "<!-- encoders: python -m fusion cards -->", "<!-- /encoders -->"
 PROBE = (
     "A linear probe is a logistic regression on the vectors of 4,000 training samples, all severities; measured on 2,000 test samples "
     "each, clean and at severity 3. It says how much of the digit lies open in the vectors, not how good the encoder is for anything else."
@@ -120,7 +119,3 @@ def write(checkpoints: Path = CHECKPOINTS) -> None:
             if facts := library.facts(modality, name):
                 (encoder_folder(checkpoints, task, modality, name) / "README.md").write_text(card(task, modality, name, facts))
     fill(checkpoints / "README.md", {(START, END): table(library, task)})
-
-
-if __name__ == "__main__":
-    run_command(write, __doc__)

@@ -1,6 +1,6 @@
 """Model cards beside the weights, and the tables of the two READMEs: all drawn from the tasks' `report.json`, never typed.
 
-python -m fusion.cards.strategies        rewrites all cards and the table from the reports at hand
+python -m fusion cards        rewrites all cards and tables from the reports at hand
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from typing import Any
 
 from fusion.cards import distilled
 from fusion.cards.intervals import wilson
-from fusion.command import run_command
 from fusion.config import CHECKPOINTS
 from fusion.encoders import ENCODERS
 from fusion.files import load_json
@@ -22,9 +21,9 @@ TUNED = (
     "The steps of the corruptions were set after looking at the single encoders on the test split, so that severity 3 costs each modality a like amount. "
     "How far fusion leads there depends on that choice."
 )
-START, END = "<!-- strategies: python -m fusion.cards.strategies -->", "<!-- /strategies -->"
-RESULTS_START, RESULTS_END = "<!-- results: python -m fusion.cards.strategies -->", "<!-- /results -->"
-CONFLICT_START, CONFLICT_END = "<!-- conflict: python -m fusion.cards.strategies -->", "<!-- /conflict -->"
+START, END = "<!-- strategies: python -m fusion cards -->", "<!-- /strategies -->"
+RESULTS_START, RESULTS_END = "<!-- results: python -m fusion cards -->", "<!-- /results -->"
+CONFLICT_START, CONFLICT_END = "<!-- conflict: python -m fusion cards -->", "<!-- /conflict -->"
 TAUGHT_LOOK = "Pointing game: the cell that the questions look at most lies in the asked box. They were told to look there in training (Liu 2017), so this says that the lesson holds on new pictures, not that attention finds by itself what matters. A token of a sound hears a part of the word only, which is why a voice alone points worst."
 POOLED_PLACE = "It sees one vector per modality, and a pooled vector hardly says where anything lies: box and mask are near to a guess."
 
@@ -364,7 +363,3 @@ def write_all() -> None:
     """The cards of every task that has a report."""
     for each in load_reports():
         write(each)
-
-
-if __name__ == "__main__":
-    run_command(write_all, __doc__)

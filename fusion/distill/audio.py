@@ -1,6 +1,6 @@
 """Distils the audio encoder of `scenes` from YAMNet.
 
-    python -m fusion.distill.audio DIR YAMNET
+    python -m fusion distill audio --data DIR --yamnet FILE
 
 The student starts with the teacher's layers, the widest but one made narrower (`pruning`), and learns to give the teacher's embedding and
 its AudioSet answers again: mean over a stretch of two seconds. The student hears it mixed, noisy, in another band, the teacher hears the
@@ -21,7 +21,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fusion.command import run_command
 from fusion.config import CHECKPOINTS, EncoderConfig, TrainConfig
 from fusion.distill.averaging import average, kept
 from fusion.distill.pruning import ROWS, choose
@@ -160,7 +159,3 @@ def run(data: Path, yamnet: Path, home: Path = CHECKPOINTS / ScenesTask.name, co
     student.concepts.load_state_dict({"weight": teacher.head, "bias": teacher.bias}, strict=False)
     save_encoder(folder, student, EncoderConfig("audio_mobilenet", student.options()), half=True)
     forget_state(folder)
-
-
-if __name__ == "__main__":
-    run_command(run, __doc__, {"data": "folder of the data sets", "yamnet": "the file yamnet.tflite"})

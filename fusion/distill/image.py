@@ -1,6 +1,6 @@
 """Distils the image encoder of `scenes` from EfficientNet-Lite0.
 
-    python -m fusion.distill.image DIR
+    python -m fusion distill image --data DIR
 
 The student starts with the teacher's blocks, the widest of them made narrower (`pruning`), and learns to give the teacher's last maps
 again: cell by cell, their mean, and the ImageNet answers that the teacher's own classifier reads from them. It sees a picture worn and
@@ -21,7 +21,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fusion.command import run_command
 from fusion.config import CHECKPOINTS, EncoderConfig, TrainConfig
 from fusion.distill.averaging import average, kept
 from fusion.distill.pruning import narrow
@@ -157,7 +156,3 @@ def run(data: Path, home: Path = CHECKPOINTS / ScenesTask.name, config: TrainCon
     encoder.concepts.load_state_dict(teacher._fc.state_dict(), strict=False)
     save_encoder(folder, encoder, EncoderConfig("image_efficientnet", encoder.options()), half=True)
     forget_state(folder)
-
-
-if __name__ == "__main__":
-    run_command(run, __doc__, {"data": "folder of the data sets"})

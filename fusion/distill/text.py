@@ -1,6 +1,6 @@
 """Distils the text encoder of `scenes` from MiniLM, and teaches it the classes at the same time.
 
-    python -m fusion.distill.text DIR
+    python -m fusion distill text --data DIR
 
 One run learns two things: the teacher's sentence vector of every caption, word and phrase (through a linear map that is thrown away), and
 the class of those that have one. Word pieces start as the teacher's own, brought to fewer dimensions by PCA.
@@ -17,14 +17,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fusion.command import run_command
 from fusion.config import CHECKPOINTS, EncoderConfig, TrainConfig
 from fusion.distill.teachers import load_text_teacher, sentence_vectors
 from fusion.encoders import collate
 from fusion.encoders.text_bert import UNKNOWN, TextBERT, agreement
 from fusion.files import load_tensors, save_json, save_tensors
+from fusion.media.corruptions import corrupt
 from fusion.model import save_weights
-from fusion.tasks.corruptions import corrupt_text
 from fusion.tasks.scenes import phrases
 from fusion.tasks.scenes.captions import mine, read_captions, recast
 from fusion.tasks.scenes.sources import LABELS, NONE
@@ -95,7 +94,7 @@ class Sentences:
         pool = self.pools[0 if rng.random() < 0.25 else int(rng.integers(1, len(self.pools)))]
         text, label = self.labelled[int(rng.choice(pool))]
         if rng.random() < 0.3:
-            text = corrupt_text(text, int(rng.integers(1, 4)), rng)
+            text = corrupt("text", text, int(rng.integers(1, 4)), rng)
         return self.student.prepare(vary(text, rng)), label, -1
 
     def collate(self, samples: list[tuple[Any, int, int]]) -> dict[str, Any]:
@@ -201,7 +200,3 @@ def run(data: Path, home: Path = CHECKPOINTS / ScenesTask.name, config: TrainCon
     found = {"agreement": agreement(student_vectors(model, test), sentence_vectors((tokenizer, teacher), test)), "sentences": len(test)}
     save_json(folder / "distilled.json", found)
     return found
-
-
-if __name__ == "__main__":
-    run_command(run, __doc__, {"data": "folder of the data sets"})

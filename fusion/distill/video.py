@@ -1,13 +1,12 @@
 """Begins the video encoder of `scenes` with all that the image encoder knows of a frame, before its own part, time, is trained.
 
-python -m fusion.distill.video
+python -m fusion distill video
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from fusion.command import run_command
 from fusion.config import CHECKPOINTS, EncoderConfig
 from fusion.encoders.video_frames import VideoFrames
 from fusion.model import load_weights, save_weights
@@ -22,7 +21,3 @@ def run(home: Path = CHECKPOINTS / ScenesTask.name) -> None:
     taken = {k: v for k, v in load_weights(home / "encoders" / "image").items() if k.startswith(SHARED)}
     encoder.load_state_dict(taken, strict=False)
     save_weights(home / "encoders" / "video", encoder.state_dict(), EncoderConfig("video_frames", encoder.options()), half=True)
-
-
-if __name__ == "__main__":
-    run_command(run, __doc__)

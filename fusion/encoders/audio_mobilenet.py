@@ -22,6 +22,10 @@ STRIDE, LEAST = 32, 96  # frames of 10 ms in a token; frames heard at once, and 
 INNER, WIDTH = 768, 1024  # channels of the last layer but one, of 1,024 in the teacher, and of the last
 CLASSES = 521  # of AudioSet
 LEVEL = 0.1  # root mean square that every sound is brought to
+# Where the three tokens of a second end, in frames. Each token reads the whole second, and the zero padding at both ends of it makes the
+# outer two answer most: measured with bursts, the first token is the strongest up to about 0.55 s and the last one from there on. The
+# middle one never is, so its span is short. With these spans it is right on average (within 16 ms) and holds nine bursts in ten.
+SPANS = (55, 63, LEAST)
 
 
 def log_mel(samples: np.ndarray) -> np.ndarray:
@@ -49,6 +53,20 @@ def fill_up(samples: np.ndarray, least: int) -> np.ndarray:
     return np.resize(samples, least) if 0 < len(samples) < least else samples if len(samples) else np.zeros(least, np.float32)
 
 
+def starts_of(frames: int) -> list[int]:
+    """Where the seconds begin that are heard of a sound of `frames`; the last one ends where the sound ends and may share some."""
+    whole, rest = divmod(frames, LEAST)
+    return [LEAST * i for i in range(whole)] + [frames - LEAST] * bool(rest)
+
+
+def token_places(frames: int) -> np.ndarray:
+    """Where the tokens of a sound of `frames` lie, in seconds: (frames / 32, 2) begin and end, without gaps or overlap."""
+    ends = np.add.outer(starts_of(frames), SPANS)  # (P, 3)
+    whole, rest = divmod(frames, LEAST)
+    kept = np.concatenate([ends[:whole].ravel(), ends[-1, len(SPANS) - rest // STRIDE :]]) if rest else ends.ravel()
+    return (np.column_stack([np.append(0, kept[:-1]), kept]) * (HOP / RATE)).astype(np.float32)
+
+
 def build_trunk(inner: int = INNER) -> nn.ModuleList:
     """transformers' MobileNetV1 for one channel, with `inner` channels in the last layer but one."""
     from transformers import MobileNetV1Config, MobileNetV1Model  # takes a second, which only this task should cost
@@ -70,13 +88,12 @@ def build_trunk(inner: int = INNER) -> nn.ModuleList:
 class AudioMobileNet(TrunkEncoder):
     """Knows sounds of every kind: learned from a network that had heard two million of them, one token for each third of a second.
 
-    Sound of any rate and length to one token per 320 ms; sounds shorter than a second are repeated.
+    Sound of any rate and length to three tokens for every 960 ms; sounds shorter than a second are repeated.
     """
 
     modality = "audio"
     title = "Small MobileNet on log-mel"
     paper = "Howard et al. 2017; Hershey et al. 2017"
-    shifts = True
 
     def __init__(self, embed_dim: int = 96, names: tuple[str, ...] | list[str] = (), groups: Groups = (), neutral: Spans = ()) -> None:
         """Builds it without weights.
@@ -102,8 +119,7 @@ class AudioMobileNet(TrunkEncoder):
         samples = np.pad(samples, (0, -(len(samples) - FFT + HOP) % (STRIDE * HOP)))  # whole tokens; the rest of the last is silence
         mel = log_mel(samples)  # (N, 64), N a multiple of 32
         seconds = max(real, 1) / RATE
-        begin = np.arange(len(mel) // STRIDE) * STRIDE * HOP / RATE - sum(self.shift)
-        layout = Layout("seconds", np.column_stack([begin, begin + STRIDE * HOP / RATE]).astype(np.float32))
+        layout = Layout("seconds", token_places(len(mel)))
         return Prepared(torch.from_numpy(np.ascontiguousarray(mel)), layout, (0.0, max(seconds, len(mel) * HOP / RATE)))
 
     def hidden(self, values: Tensor, mask: Tensor) -> Tensor:
@@ -117,7 +133,7 @@ class AudioMobileNet(TrunkEncoder):
         for length in lengths.unique().tolist():  # sounds of one length at a time: one of half a minute does not make all as long
             rows = (lengths == length).nonzero().squeeze(1)
             whole, rest = divmod(length, LEAST)
-            starts = [LEAST * i for i in range(whole)] + [length - LEAST] * bool(rest)
+            starts = starts_of(length)
             x = torch.stack([values[rows, start : start + LEAST] for start in starts], 1).flatten(0, 1)  # (b P, 96, 64)
             x = x[:, None].contiguous(memory_format=torch.channels_last)
             for layer in self.trunk:

@@ -26,7 +26,7 @@ Tokens = Callable[[Tensor, Tensor], Tensor]  # padded values and mask to tokens 
 SIDE, SPOT = 240, 10  # pixels of the pictures, and of the spot on them
 RATE, SECONDS, BURST = 16000, 2.0, 320  # of the sounds; samples of a burst
 PITCHES = (700.0, 2500.0)  # Hz: tokens are compared between two bursts, so that loudness does not count
-FRAMES, RATE_OF_FRAMES = 48, 24  # of the clips; per second
+FRAMES, RATE_OF_FRAMES, FLASH = 48, 24, 4  # of the clips; per second; frames of a flash
 AT_ONCE = 16  # media in a batch: pictures of large networks would fill the memory
 
 
@@ -67,21 +67,36 @@ def sound_shift(prepare: Prepare, tokens: Tokens, count: int = 40) -> tuple[floa
 
 
 def clip_shift(prepare: Prepare, tokens: Tokens, count: int = 12) -> tuple[float, ...]:
-    """Later in time, in steps from one token to the next; to the right and down, in cells: spots that flash for a sixth of the clip."""
+    """Later in time, in steps from one token to the next; to the right and down, in cells: spots that flash for a twelfth of the clip.
+
+    In time the strongest moment counts: a network that reads changes answers to the end of a flash, too, though less. A flash that falls
+    between the frames that are read does not count.
+    """
     base, times = corners(False), np.arange(FRAMES) / RATE_OF_FRAMES
-    starts, length = spots(count), FRAMES // 6
-    firsts = np.round(FRAMES // 4 + (FRAMES // 2 - length) * (np.arange(count) + 0.5) / count).astype(int)
-    clips = [Clip(np.repeat(base[None], FRAMES, 0), times)]
+    starts, still = spots(count), Clip(np.repeat(base[None], FRAMES, 0), times)
+    moments = np.unique(prepare(still).layout.places[:, 0])
+    step = float(np.diff(moments).mean())
+    firsts = flashes(count, step * RATE_OF_FRAMES)
+    clips = [still]
     for (x, y), first in zip(starts, firsts, strict=True):
-        frames = clips[0].frames.copy()
-        frames[first : first + length] = spotted(base, x, y, False)
+        frames = still.frames.copy()
+        frames[first : first + FLASH] = spotted(base, x, y, False)
         clips.append(Clip(frames, times))
     places, change = _changes(prepare, tokens, clips)
-    moments = np.unique(places[:, 0])
-    late = (change @ places[:, 0] - (firsts + (length - 1) / 2) / RATE_OF_FRAMES) / np.diff(moments).mean()
+    strongest = moments[np.stack([change[:, places[:, 0] == moment].sum(1) for moment in moments], 1).argmax(1)]
+    late = (strongest - (firsts + (FLASH - 1) / 2) / RATE_OF_FRAMES) / step
     middle, size = (places[:, 1:3] + places[:, 3:]) / 2, places[0, 3:] - places[0, 1:3]
     aside = (change @ middle - (starts + SPOT / 2) / SIDE) / size
     return _mean(np.column_stack([late, aside]))
+
+
+def flashes(count: int, step: float) -> np.ndarray:
+    """First frames (count,) of flashes, evenly over about the middle half of a clip: a whole number of tokens, `step` frames apart.
+
+    So they lie in every part of a token equally often.
+    """
+    span = max(1, round(FRAMES / 2 / step)) * step
+    return np.round((FRAMES - FLASH - span) / 2 + span * (np.arange(count) + 0.5) / count).astype(int)
 
 
 def spots(count: int) -> np.ndarray:

@@ -53,7 +53,7 @@ class NamedConcepts(nn.Module):
         for row, group in enumerate(spans):
             for first, last in group:
                 member[row, first : last + 1] = 1
-        member[-1] = 1 - member[:-1].amax(0)
+        member[-1] = (member[:-1].sum(0) == 0).float()
         for first, last in neutral:
             member[-1, first : last + 1] = 0
         self.member = nn.Buffer(member, persistent=False)

@@ -23,6 +23,7 @@ from fusion.encoders.unread import picture_note
 from fusion.types import Layout, Panel
 
 SIZE, STRIDE, LONGEST_SIDE = 224, 32, 1.6
+LONG = 2.0  # the shape beyond which both ends of a picture are looked at, too
 # expansion, kernel, stride, channels in and out, blocks: EfficientNet-Lite0, whose last two stages are six times as wide inside as outside
 STAGES = (
     (1, 3, 1, 32, 16, 1),
@@ -76,15 +77,18 @@ def build_trunk(stages: tuple[tuple[int, ...], ...] = STAGES) -> nn.Sequential:
     return network.features
 
 
-def square(picture: np.ndarray, size: int) -> tuple[np.ndarray, tuple[float, float, float, float]]:
-    """Any picture (H, W, 3) uint8 to (size, size, 3): the whole of it, squeezed; of long ones the middle, 1.6 times as long as wide.
+def square(picture: np.ndarray, size: int, at: float = 0.5) -> tuple[np.ndarray, tuple[float, float, float, float]]:
+    """Any picture (H, W, 3) uint8 to (size, size, 3): the whole of it, squeezed; of long ones a part, 1.6 times as long as wide.
+
+    Args:
+        at: which part, from 0 at the left or upper end to 1 at the other one.
 
     Returns:
         The square, and what it covers of the picture as x0, y0, x1, y1.
     """
     h, w = picture.shape[:2]
     ch, cw = min(h, round(w * LONGEST_SIDE)) or 1, min(w, round(h * LONGEST_SIDE)) or 1
-    top, left = (h - ch) // 2, (w - cw) // 2
+    top, left = int((h - ch) * at), int((w - cw) * at)
     part = picture[top : top + ch, left : left + cw]
     shrunk = min(ch, cw) > size
     found = cv2.resize(part, (size, size), interpolation=cv2.INTER_AREA if shrunk else cv2.INTER_CUBIC)
@@ -133,8 +137,21 @@ class ImageEfficientNet(TrunkEncoder):
         return size | {"groups": as_lists(self.groups)}
 
     def prepare(self, medium: np.ndarray) -> Prepared:
-        small, extent = square(medium, self.size)
+        small, extent = self.surest_part(medium) if self._is_long(medium) else square(medium, self.size)
         return Prepared(standardised(small), grid_layout(extent, self.grid, self.grid, self.shift), extent, picture_note(extent))
+
+    @torch.no_grad()
+    def surest_part(self, picture: np.ndarray) -> tuple[np.ndarray, tuple[float, float, float, float]]:
+        """The part of a long picture, its middle or an end, in which the trunk is surest of one of its groups, as `square` gives it."""
+        parts = [square(picture, self.size, at) for at in (0.5, 0.0, 1.0)]  # the middle first: it is taken where all are alike
+        values = torch.stack([standardised(small) for small, _ in parts]).to(self.project.linear.weight.device)
+        surest = self.concepts.groups(self.hidden(values).mean(1))[:, :-1].amax(1)
+        return parts[int(surest.argmax())]
+
+    def _is_long(self, picture: np.ndarray) -> bool:
+        """Whether the parts of a picture are compared; in training the middle is read."""
+        short, long = sorted(picture.shape[:2])
+        return bool(self.groups) and not self.training and long > LONG * short
 
     def hidden(self, values: Tensor) -> Tensor:
         """The trunk's last maps as tokens (B, 49, 1280), before anything that was trained with the task's labels."""

@@ -25,8 +25,18 @@ def sound_note(start: float, end: float, seconds: float) -> tuple[Message, ...]:
 
 def picture_note(extent: tuple[float, ...]) -> tuple[Message, ...]:
     """Of a picture of which only `extent` x0, y0, x1, y1 is read."""
-    percent = _percent(extent)
-    return (message("Only the middle {percent} % of the picture was read.", percent=percent),) if percent else ()
+    percent, (x0, y0, x1, y1) = _percent(extent), extent
+    if not percent:
+        return ()
+    if x0 <= 0 and x1 < LEAST_SHARE:
+        return (message("Only the left {percent} % of the picture was read.", percent=percent),)
+    if x1 >= 1 and x0 > 1 - LEAST_SHARE:
+        return (message("Only the right {percent} % of the picture was read.", percent=percent),)
+    if y0 <= 0 and y1 < LEAST_SHARE:
+        return (message("Only the upper {percent} % of the picture was read.", percent=percent),)
+    if y1 >= 1 and y0 > 1 - LEAST_SHARE:
+        return (message("Only the lower {percent} % of the picture was read.", percent=percent),)
+    return (message("Only the middle {percent} % of the picture was read.", percent=percent),)
 
 
 def frame_note(extent: tuple[float, ...]) -> tuple[Message, ...]:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from fusion.encoders.base import Encoder, Prepared, collate
 from fusion.encoders.image_cnn import grid_layout, strongest_channels
-from fusion.encoders.video_tcn import FRAMES, VideoTCN, sample_times
+from fusion.encoders.video_tcn import FRAMES, sample_times, sampled
 from fusion.types import Clip, Layout, Panel
 
 CELLS = 3  # along one side: what is left of 40 pixels after four strides of 2
@@ -56,7 +56,6 @@ class VideoR3D(Encoder):
     title = "R(2+1)D"
     paper = "Tran et al. 2018"
     shifts = True
-    prepare_frames = VideoTCN.prepare
 
     def __init__(self, embed_dim: int = 96, width: int = 16) -> None:
         super().__init__(embed_dim)
@@ -68,14 +67,12 @@ class VideoR3D(Encoder):
         self.to(memory_format=torch.channels_last_3d)  # twice as fast on a CPU
 
     def prepare(self, medium: Clip) -> Prepared:
-        frames = self.prepare_frames(medium)
-        x0, y0, x1, y1 = frames.extent
+        values, times, extent = sampled(medium)
         late, *aside = self.shift or (0.0, 0.0, 0.0)
-        cells = np.clip(grid_layout((x0, y0, x1, y1), CELLS, CELLS, tuple(aside)).places, 0, 1)
-        times = frames.layout.places[:, 0]
-        times = times[::2] - late * 2 * (times[-1] - times[0]) / (FRAMES - 1)  # a token has the time of every second frame
-        places = np.column_stack([times.repeat(len(cells)), np.tile(cells, (len(times), 1))]).astype(np.float32)
-        return Prepared(frames.values, Layout("frames", places), frames.extent)
+        cells = np.clip(grid_layout(extent, CELLS, CELLS, tuple(aside)).places, 0, 1)
+        moments = times[::2] - late * 2 * (times[-1] - times[0]) / (FRAMES - 1)  # a token has the time of every second frame
+        places = np.column_stack([moments.repeat(len(cells)), np.tile(cells, (len(moments), 1))]).astype(np.float32)
+        return Prepared(values, Layout("frames", places), extent)
 
     def tokenize(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         maps = self.blocks(self.stem(values[:, None]))  # (B, C, 6, 3, 3)

@@ -23,6 +23,13 @@ def sample_times(times: np.ndarray, count: int) -> np.ndarray:
     return np.clip(np.searchsorted(times, wanted - 1e-6), 0, len(times) - 1)
 
 
+def sampled(clip: Clip) -> tuple[Tensor, np.ndarray, tuple[float, float, float, float]]:
+    """Twelve frames (12, 40, 40) of zero median and unit spread, their times (12,) in seconds, and what the square covers of a frame."""
+    index = sample_times(clip.times, FRAMES)
+    boxed = [letterbox(clip.frames[i], SIZE) for i in index]
+    return torch.from_numpy(standardise(np.stack([square for square, _ in boxed]))).float(), np.asarray(clip.times)[index], boxed[0][1]
+
+
 class TemporalBlock(nn.Module):
     """Two centred dilated convolutions over time (B, D, T) with a shortcut; padding is masked so that it cannot leak in."""
 
@@ -49,6 +56,7 @@ class VideoTCN(Encoder):
     modality = "video"
     title = "Frame CNN + TCN"
     paper = "Bai et al. 2018"
+    shifts = True  # in time alone: a token is of a whole frame
 
     def __init__(self, embed_dim: int = 96, width: int = 16) -> None:
         super().__init__(embed_dim)
@@ -66,11 +74,9 @@ class VideoTCN(Encoder):
         self.temporal = nn.ModuleList([TemporalBlock(embed_dim, 3, 1), TemporalBlock(embed_dim, 3, 2)])
 
     def prepare(self, medium: Clip) -> Prepared:
-        index = sample_times(medium.times, FRAMES)
-        boxed = [letterbox(medium.frames[i], SIZE) for i in index]
-        extent = boxed[0][1]
-        values = torch.from_numpy(standardise(np.stack([b[0] for b in boxed]))).float()  # (12, 40, 40)
-        places = np.column_stack([medium.times[index], np.tile([0, 0, 1, 1], (FRAMES, 1))]).astype(np.float32)
+        values, times, extent = sampled(medium)
+        late = self.shift[0] * (times[-1] - times[0]) / (FRAMES - 1) if self.shift else 0.0
+        places = np.column_stack([times - late, np.tile([0, 0, 1, 1], (FRAMES, 1))]).astype(np.float32)
         return Prepared(values, Layout("frames", places), extent)
 
     def tokenize(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
@@ -87,5 +93,5 @@ class VideoTCN(Encoder):
 
     def inside(self, medium: Clip, prepared: Prepared) -> list[Panel]:
         """What changed from one frame to the next, which it reads beside the frames."""
-        times = tuple(prepared.layout.places[1:, 0].tolist())
+        times = tuple(np.asarray(medium.times)[sample_times(medium.times, FRAMES)][1:].tolist())
         return [Panel("maps", "video_tcn.change", torch.diff(prepared.values, dim=0).numpy(), prepared.extent, times=times, signed=True)]

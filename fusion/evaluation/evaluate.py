@@ -10,7 +10,7 @@
     places      where the task asks for a place: box, mask, "is it there", pointing game, for each way to ask
     explanations  deletion and insertion areas of every explainer against random orders
     cost        parameters, multiply-adds, milliseconds of strategy and heads
-    seeds       mean and deviation over five trainings (`python -m fusion.evaluation.seeds`)
+    seeds       mean and deviation over five trainings (`python -m fusion seeds`)
 
 The parts of one test sample come from different people and moments and share the label alone, so a gain by fusion is expected.
 """
@@ -39,10 +39,10 @@ from fusion.evaluation.unimodal_test_sets import measure_single
 from fusion.explain import interaction_share, shapley_values
 from fusion.files import load_json, save_json
 from fusion.lab import Lab
+from fusion.media.corruptions import SEVERITIES
 from fusion.model import FusionModel
 from fusion.strategies import STRATEGIES
 from fusion.tasks import Task
-from fusion.tasks.corruptions import SEVERITIES
 from fusion.training.features import FeatureCache, PreparedSamples, cache_path, fill
 from fusion.training.train import load_encoders
 from fusion.types import FusionError

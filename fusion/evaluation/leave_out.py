@@ -1,6 +1,6 @@
 """Leave one group out: how well does an encoder read media of somebody it never met?
 
-    python -m fusion.evaluation.leave_out DATA        writes checkpoints/<task>/leave_one_speaker_out.json
+    python -m fusion leave-out --data DIR        writes checkpoints/<task>/leave_one_speaker_out.json
 
 One training for each group that the task names (the six speakers of FSDD; synthetic voices stay), each measured on all media of the group
 that was left out. To be affordable the trainings are shorter than the shipped encoder's and see the same samples in every epoch: read the
@@ -9,7 +9,7 @@ result as a lower bound.
 
 from __future__ import annotations
 
-import argparse
+import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -17,12 +17,11 @@ from pathlib import Path
 import torch
 
 from fusion.cards import strategies as cards
-from fusion.command import end_with_a_sentence
 from fusion.config import CHECKPOINTS, StrategyConfig
 from fusion.encoders import collate
 from fusion.files import load_json, save_json
 from fusion.model import FusionModel, build_strategy, load_encoder, load_weights
-from fusion.tasks import DEFAULT, Task, find_task
+from fusion.tasks import Task, find_task
 from fusion.training.train import encoder_recipe, report, train_encoder
 from fusion.types import FusionError, Medium
 
@@ -38,38 +37,36 @@ def measure(task: Task, modality: str, folder: Path, media: list[tuple[Medium, i
     return float((logits.argmax(-1) == torch.tensor([label for _, label in media])).float().mean())
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--task", default=DEFAULT)
-    parser.add_argument("--epochs", type=int, default=12)
-    parser.add_argument("--samples", type=int, help="per epoch; those of the encoder's recipe if not given")
-    parser.add_argument("--work", type=Path, help="keep the checkpoints here, and take up an interrupted run")
-    arguments = parser.parse_args()
-    task = find_task(arguments.task)
-    found_groups = task.groups(arguments.data)
+def run(task_name: str, data: Path, epochs: int = 12, samples: int | None = None, work: Path | None = None) -> dict[str, object]:
+    """Trains, measures and writes; returns {"speakers": {group: accuracy}, "mean", "command"}.
+
+    Args:
+        samples: per epoch; those of the encoder's recipe if not given.
+        work: keep the checkpoints here, and take up an interrupted run.
+
+    Raises:
+        FusionError: the task names no groups.
+    """
+    task = find_task(task_name)
+    found_groups = task.groups(data)
     if not found_groups:
         raise FusionError(f"The task {task.name} names no groups to leave out.")
     modality, groups = next(iter(found_groups.items()))
     recipe = encoder_recipe(modality, task.encoders[modality], task)
-    config = replace(recipe, epochs=arguments.epochs, samples=arguments.samples or recipe.samples, workers=0)
+    config = replace(recipe, epochs=epochs, samples=samples or recipe.samples, workers=0)
     result = {}
     with tempfile.TemporaryDirectory() as scratch:
         for group, media in groups.items():
-            folder = (arguments.work or Path(scratch)) / group
+            folder = (work or Path(scratch)) / group
             if not (folder / f"{modality}_only" / "model.safetensors").exists():
-                report(train_encoder(task, modality, arguments.data, folder, config, leave_out=group, fresh=False), f"without {group}")
+                report(train_encoder(task, modality, data, folder, config, leave_out=group, fresh=False), f"without {group}")
             result[group] = round(measure(task, modality, folder, media), 4)
-            print(group, result[group], flush=True)
+            print(group, result[group], file=sys.stderr, flush=True)
     mean = round(sum(result.values()) / len(result), 4)
-    command = f"python -m fusion.evaluation.leave_out DATA --epochs {config.epochs} --samples {config.samples}"
+    command = f"python -m fusion leave-out --task {task.name} --data DIR --epochs {config.epochs} --samples {config.samples}"
     home, found = CHECKPOINTS / task.name, {"speakers": result, "mean": mean, "command": command}
     save_json(home / "leave_one_speaker_out.json", found)
     if (home / "report.json").exists():  # the report says the newest figure without being measured anew
         save_json(home / "report.json", load_json(home / "report.json") | {"leave_one_speaker_out": found})
         cards.write(task.name)
-    print("mean", mean)
-
-
-if __name__ == "__main__":
-    end_with_a_sentence(main)
+    return found

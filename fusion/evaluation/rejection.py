@@ -1,6 +1,6 @@
 """When an answer is "none of these": a threshold on the confidence of each strategy, and how well it parts.
 
-    python -m fusion.evaluation.rejection DIR        writes `thresholds` into checkpoints/<task>/<strategy>/config.json
+    python -m fusion calibrate --data DIR        writes `thresholds` into checkpoints/<task>/<strategy>/config.json
 
 Of every task with an open set of labels. The threshold of a subset of the modalities is the confidence that 90 % of validation samples of
 the classes reach with it, or,
@@ -25,14 +25,14 @@ import torch
 from torch import Tensor
 from torchmetrics.functional.classification import binary_auroc
 
-from fusion.command import run_command
 from fusion.config import CHECKPOINTS, StrategyConfig, load_config, save_config
 from fusion.evaluation.measure import answer
 from fusion.lab import Lab
 from fusion.model import FusionModel
-from fusion.tasks import TASKS, Task
+from fusion.tasks import TASKS, Task, find_task
 from fusion.training.features import FeatureCache, PreparedSamples, cache_path, fill
 from fusion.training.train import load_encoders
+from fusion.types import FusionError
 
 ACCEPTED, REACHED, COUNT, SEED = 0.9, 0.04, 300, 77
 
@@ -116,10 +116,13 @@ def calibrate(task: Task, data: Path, checkpoints: Path = CHECKPOINTS) -> dict[s
     return found
 
 
-def calibrate_all(data: Path) -> dict[str, dict[str, dict[str, float]]]:
-    """{task: what `calibrate` found} of every task whose answers may be "none of these"."""
-    return {task.name: calibrate(task, data) for task in TASKS.values() if task.heads.open_set}
+def run(data: Path, task: str | None = None) -> dict[str, dict[str, dict[str, float]]]:
+    """{task: what `calibrate` found} of one task, or of every task whose answers may be "none of these".
 
-
-if __name__ == "__main__":
-    run_command(calibrate_all, __doc__, {"data": "folder of the data sets"})
+    Raises:
+        FusionError: the task has a closed set of labels.
+    """
+    asked = [find_task(task)] if task else [each for each in TASKS.values() if each.heads.open_set]
+    if closed := [each for each in asked if not each.heads.open_set]:
+        raise FusionError(f"Every answer of the task {closed[0].name} is one of its labels: there is no threshold to choose.")
+    return {each.name: calibrate(each, data) for each in asked}

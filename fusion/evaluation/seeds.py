@@ -1,6 +1,6 @@
 """Five trainings of every strategy that reads one vector per modality, measured on the same test samples: what a seed is worth.
 
-    python -m fusion.evaluation.seeds DATA --task digits [--seeds 5] [--strategies early,late]
+    python -m fusion seeds --task digits --data DIR [--seeds 5] [--strategies early,late]
 
 Writes `checkpoints/<task>/seeds.json`: mean and deviation for every figure. Seed 0 is the shipped checkpoint's. Strategies on tokens are
 left to those who have the hours: name them with --strategies.
@@ -8,21 +8,19 @@ left to those who have the hours: name them with --strategies.
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fusion.command import end_with_a_sentence
 from fusion.config import CHECKPOINTS
 from fusion.evaluation.evaluate import SEED, make_test_caches, say
 from fusion.evaluation.measure import Answers, answer, area, place_metrics, summary
 from fusion.files import load_json, save_json
+from fusion.media.corruptions import SEVERITIES
 from fusion.model import load_model
 from fusion.strategies import STRATEGIES
-from fusion.tasks import DEFAULT, Task, find_task
-from fusion.tasks.corruptions import SEVERITIES
+from fusion.tasks import Task, find_task
 from fusion.training.features import FeatureCache
 from fusion.training.train import fill_cache, recipe_of, train_strategy
 from fusion.types import FusionError
@@ -71,15 +69,5 @@ def run(data: Path, task: str, seeds: int, names: list[str], checkpoints: Path =
             + ", ".join(f"{f} {known[name][f]['mean']:.4f}±{known[name][f]['deviation']:.4f}" for f in ("all-0", "all-3", "area"))
         )
         order = {n: known[n] for n in STRATEGIES if n in known}
-        save_json(path, {"command": f"python -m fusion.evaluation.seeds DATA --task {task}", "seeds": seeds, "strategies": order})
+        save_json(path, {"command": f"python -m fusion seeds --task {task} --data DIR", "seeds": seeds, "strategies": order})
     return known
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--task", default=DEFAULT)
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--strategies", default=",".join(SMALL))
-    options = parser.parse_args()
-    end_with_a_sentence(lambda: run(options.data, options.task, options.seeds, options.strategies.split(",")))

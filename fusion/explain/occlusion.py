@@ -59,7 +59,7 @@ def occlude(medium: Medium, layout: Layout, gone: np.ndarray) -> Medium:
 def _hide_cells(picture: np.ndarray, places: np.ndarray, gone: np.ndarray) -> np.ndarray:
     out = picture.copy()
     colour = _border_colour(picture[None])
-    for box in places[gone]:
+    for box in _up_to_the_border(places)[gone]:
         out[_region(box, picture.shape)] = colour
     return out
 
@@ -90,7 +90,8 @@ def _hide_spans(audio: Audio, places: np.ndarray, gone: np.ndarray) -> Audio:
 
 def _hide_frames(clip: Clip, places: np.ndarray, gone: np.ndarray) -> Clip:
     frames = clip.frames.copy()
-    for box in np.unique(places[:, 1:], axis=0):
+    boxes = np.unique(places[:, 1:], axis=0)
+    for box, grown in zip(boxes, _up_to_the_border(boxes), strict=True):
         here = (places[:, 1:] == box).all(1)
         times = np.unique(places[here, 0])
         lost = np.isin(times, places[here & gone, 0])  # in a short clip several tokens are of the same frame
@@ -98,12 +99,26 @@ def _hide_frames(clip: Clip, places: np.ndarray, gone: np.ndarray) -> Clip:
         # frames between two tokens go with the nearer one: right beside a hidden frame lies another that shows nearly the same
         owner = np.abs(clip.times[:, None] - times).argmin(1)
         shown = np.abs(clip.times[:, None] - times).argmin(0)
-        region = _region(box, frames.shape[1:])
+        region = _region(grown, frames.shape[1:])
         for token in np.flatnonzero(lost):
             source = max(kept[kept < token], default=min(kept, default=None))
             fill = _border_colour(clip.frames) if source is None else clip.frames[shown[source]][region]
             frames[(owner == token, *region)] = fill
     return Clip(frames, clip.times, clip.audio)
+
+
+def _up_to_the_border(boxes: np.ndarray) -> np.ndarray:
+    """Cells (T, 4) as x0, y0, x1, y1 with the outermost of a grid half a cell larger outwards; boxes that are no grid as they are.
+
+    Cells lie where they answer, so that a strip at the border, of up to half a cell, would belong to none and never be hidden.
+    """
+    boxes, unique = np.asarray(boxes), np.unique(boxes, axis=0)
+    columns, rows = (len(np.unique(boxes[:, axis])) for axis in (0, 1))
+    if len(unique) == 1 or columns * rows != len(unique):
+        return boxes
+    half = (unique[len(unique) // 2, 2:] - unique[len(unique) // 2, :2]) / 2
+    first, last = boxes[:, :2] <= boxes[:, :2].min(0), boxes[:, 2:] >= boxes[:, 2:].max(0)
+    return np.hstack([boxes[:, :2] - first * half, boxes[:, 2:] + last * half])
 
 
 def _region(box: np.ndarray, shape: tuple[int, ...]) -> tuple[slice, slice]:

@@ -22,7 +22,7 @@ from fusion.types import Features, FusionOutput
 
 
 class AdditiveAttention(Strategy):
-    """Scores every modality against a summary of all of them and mixes them by those scores."""
+    """Scores every modality against a summary of all of them and sums the embeddings, weighted by these scores."""
 
     title = "Additive attention"
     formula = "fused = MLP(Σ w_m h_m),  w = softmax(vᵀ tanh(W h_m + U c + b_m))"

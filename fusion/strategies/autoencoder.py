@@ -37,7 +37,7 @@ def kl_to_prior(mean: Tensor, log_variance: Tensor) -> Tensor:
 
 
 class Autoencoder(Strategy):
-    """Squeezes all modalities into one small latent, decides from it, and rebuilds from it even those that are missing."""
+    """Encodes all modalities into one latent, classifies from it, and reconstructs even the missing modalities from it."""
 
     title = "Autoencoder fusion"
     formula = "q(z | x) = N(0, 1) · Π_m q(z | x_m),  fused = MLP(z)"

@@ -24,7 +24,7 @@ from fusion.types import Features, FusionOutput
 
 
 class Bottleneck(Strategy):
-    """Lets every modality think by itself and pass on only what fits through a few tokens that all of them share."""
+    """Gives each modality its own transformer; they exchange information through a few shared bottleneck tokens."""
 
     title = "Attention bottleneck"
     formula = "[z_m′, f_m] = Transformer_m([z_m, f]),  f′ = mean_m f_m"

@@ -22,7 +22,7 @@ from fusion.types import Features, FusionOutput
 
 
 class CrossAttention(Strategy):
-    """Lets every token of one modality ask all tokens of the others: which word belongs to which patch, sound and frame."""
+    """Lets the tokens of each modality attend to those of every other: words to patches, moments and frames."""
 
     title = "Cross-attention"
     formula = "softmax(Q_q K_kᵀ / √d) V_k  for every pair of modalities"

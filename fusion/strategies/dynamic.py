@@ -26,7 +26,7 @@ from fusion.types import Features, FusionOutput
 
 
 class Dynamic(Strategy):
-    """Weighs the modalities anew for every input, trusting those whose signal looks clean and sure."""
+    """Gates the modalities for every input: those that look clean and are confident get more weight."""
 
     title = "Dynamic fusion"
     formula = "fused = [MLP(Σ g_m tanh(W_m x_m)), Σ min(1, N g_m) log softmax(z_m)],  g = softmax(gate(x, quality))"

@@ -18,7 +18,7 @@ from fusion.types import Features, FusionOutput
 
 
 class Early(Strategy):
-    """Puts the embeddings of all modalities side by side and lets one network look at the whole."""
+    """Concatenates the embeddings of all modalities and feeds them to one MLP."""
 
     title = "Early fusion"
     formula = "fused = MLP([x₁, …, x_M])"

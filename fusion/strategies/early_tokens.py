@@ -27,7 +27,7 @@ from fusion.types import Features, FusionOutput
 
 
 class EarlyTokens(Strategy):
-    """Puts the tokens of all modalities in one line and lets every token look at every other one, its own kind included."""
+    """Concatenates the tokens of all modalities into one sequence, in which every token attends to every other."""
 
     title = "Early fusion of tokens"
     formula = "fused = MLP(pool(Transformer([t₁, …, t_S])))"

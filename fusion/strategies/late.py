@@ -19,7 +19,7 @@ from fusion.types import Features, FusionOutput
 
 
 class Late(Strategy):
-    """Lets every modality decide alone and then counts their votes, each with a learned weight and temperature."""
+    """Classifies each modality on its own and adds up their votes, each with a learned weight and temperature."""
 
     title = "Late fusion"
     formula = "log p = Σ w_m · log softmax(z_m / T_m)"

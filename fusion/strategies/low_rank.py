@@ -25,7 +25,7 @@ from fusion.types import Features, FusionOutput
 
 
 class LowRank(Strategy):
-    """Lets all modalities multiply one another like tensor fusion, through a few learned factors instead of the whole product."""
+    """Computes the product of tensor fusion with low-rank factors instead of the full tensor."""
 
     title = "Low-rank fusion"
     formula = "fused = Σ_r a_r · Π_m W_m⁽ʳ⁾ [x_m, 1]"

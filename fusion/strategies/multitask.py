@@ -26,7 +26,7 @@ REGRESSION = ("box",)
 
 
 class Multitask(Strategy):
-    """Answers several questions from one shared trunk and learns how much each of them should count in training."""
+    """Answers several questions from one shared trunk; how much each loss counts is learned."""
 
     title = "Multitask fusion"
     formula = "loss = Σ_q exp(−s_q) · L_q + s_q / 2"

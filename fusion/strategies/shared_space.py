@@ -74,7 +74,7 @@ def contrastive(space: Tensor, content: Tensor, temperature: nn.Module) -> Tenso
 
 
 class SharedSpace(Strategy):
-    """Maps every modality into one space in which things that mean the same lie close together, and compares there."""
+    """Projects every modality into one embedding space, where equal meanings lie close together, and compares by cosine."""
 
     title = "Shared space"
     formula = "z_k = t · cos(Σ_m u_m, c_k),  u_m = W_m x_m / |W_m x_m|"

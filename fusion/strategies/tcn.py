@@ -38,7 +38,7 @@ def align(tokens: Tensor, mask: Tensor, num_steps: int, hold: bool) -> Tensor:
 
 
 class TCN(Strategy):
-    """Lays sound, video and text on one time axis and reads them together, step by step, with convolutions of growing reach."""
+    """Aligns sound, video and text on one time axis and reads them with dilated temporal convolutions."""
 
     title = "Temporal convolution"
     formula = "h′[s] = h[s] + GELU(Σ_j C_j h[s + j·2ˡ])"

@@ -22,7 +22,7 @@ from fusion.types import Features, FusionOutput
 
 
 class TensorFusion(Strategy):
-    """Multiplies a summary of every modality with those of all others, so that each combination gets a number of its own."""
+    """Takes the outer product of a summary of each modality, so that every combination of features has a weight of its own."""
 
     title = "Tensor fusion"
     formula = "fused = MLP([z₁, 1] ⊗ … ⊗ [z_M, 1])"

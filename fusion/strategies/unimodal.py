@@ -12,7 +12,7 @@ from fusion.types import Features, FusionOutput
 
 
 class Unimodal(Strategy):
-    """Looks at one modality and ignores the rest; the baseline that fusion has to beat."""
+    """Uses one modality and ignores the rest: the baseline that fusion has to beat."""
 
     title = "One modality alone"
     formula = "fused = x_m"

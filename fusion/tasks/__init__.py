@@ -12,15 +12,13 @@ from fusion.tasks.scenes.task import LABELS as SCENES
 from fusion.tasks.scenes.task import ScenesTask
 from fusion.types import FusionError
 
-TASKS: dict[str, Task] = {
-    task.name: task
-    for task in (
-        DigitsTask(),
-        DigitsAddTask(),
-        DigitsFindTask(),
-        ScenesTask(),
-    )
-}
+ALL: tuple[Task, ...] = (
+    DigitsTask(),
+    DigitsAddTask(),
+    DigitsFindTask(),
+    ScenesTask(),
+)
+TASKS: dict[str, Task] = {task.name: task for task in ALL}
 DEFAULT = next(iter(TASKS))
 
 

@@ -17,6 +17,7 @@ from typing import Literal, NamedTuple, Protocol
 import numpy as np
 
 from fusion.config import TrainConfig
+from fusion.tasks.steps import Step
 from fusion.types import FusionError, Medium
 
 Interaction = Literal["redundancy", "synergy", "alignment"]
@@ -150,6 +151,7 @@ class Task(Protocol):
     measuring              how much `evaluate` measures
     examples               {name: worked example}; `make_example` makes its media
     downloads              one function for each public data set
+    steps                  commands that make the weights and reports anew, in order; see `fusion.tasks.steps`
     card                   what the model cards say
     """
 
@@ -168,6 +170,7 @@ class Task(Protocol):
     recipes: Mapping[str, TrainConfig] = {}
     measuring: Measuring = Measuring()
     downloads: tuple[Download, ...] = ()
+    steps: tuple[Step, ...] = ()
     card: CardText = CardText()
 
     def __str__(self) -> str:
@@ -222,6 +225,14 @@ class Task(Protocol):
     def data_hash(self, data: Path) -> dict[str, str]:
         """{data set: checksum}, so that a report says what it was measured on."""
         return {}
+
+    def make_voices(self, data: Path) -> None:
+        """Makes synthetic speech for training in the data folder, with the speech synthesisers that are installed."""
+        raise FusionError("The task {name} trains on no synthetic voices.", name=self.name)
+
+    def speak_examples(self) -> None:
+        """Makes the sounds of the page's worked examples anew."""
+        raise FusionError("The examples of the task {name} are not spoken by a synthesiser.", name=self.name)
 
     def groups(self, data: Path) -> dict[str, dict[str, list[tuple[Medium, int]]]]:
         """{modality: {group: its media with labels}}, where training may leave out one group at a time (a speaker, a day)."""

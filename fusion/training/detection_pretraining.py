@@ -21,9 +21,9 @@ from torch.utils.data import Dataset
 from fusion.config import EncoderConfig, TrainConfig
 from fusion.encoders import collate
 from fusion.heads.localization import SUB
+from fusion.media.corruptions import corrupt
 from fusion.model import build_encoder, load_weights, save_encoder
 from fusion.tasks import Task
-from fusion.tasks.corruptions import corrupt
 from fusion.tasks.digits.samples import draw_level
 from fusion.training.loop import StepResult, forget_state, train
 

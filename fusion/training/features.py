@@ -92,7 +92,8 @@ def cache_path(task: Task, data: Path, checkpoints: Path, key: object) -> Path:
     folders = task.sample_code
     samples = [path for name in folders for path in sorted((PACKAGE / "tasks" / name).glob("*.py"))]
     encoders = [PACKAGE / "encoders" / f"{name}.py" for name in task.encoders.values()]
-    digest.update(digest_of([*encoders, PACKAGE / "tasks" / "corruptions.py", *samples]).encode())
+    corruptions = sorted((PACKAGE / "media" / "corruptions").glob("*.py"))
+    digest.update(digest_of([*encoders, *corruptions, *samples]).encode())
     prefix = folders[0] if folders else task.name
     return data / ".features" / f"{prefix}-{digest.hexdigest()[:16]}.safetensors"
 

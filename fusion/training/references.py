@@ -1,6 +1,6 @@
 """Vectors of reference samples of an encoder, and how well a linear probe reads them.
 
-    python -m fusion.training.references DATA --encoder image_lbp [--encoder ...]      all that have weights, if none is named
+    python -m fusion references --data DIR --encoder image_lbp [--encoder ...]      all that have weights, if none is named
 
 For every encoder: one without trained parameters is first fitted (vocabulary, whitening) on training samples; then the vectors of
 `COUNT` training samples at all severities are kept beside it, for heads and for the page's map; then a logistic regression on them is
@@ -9,9 +9,8 @@ measured on test samples (Alain 2017, Understanding Intermediate Layers Using Li
 
 from __future__ import annotations
 
-import argparse
 import sys
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,7 +18,6 @@ import torch
 
 from fusion.cards.encoders import trained_on, write
 from fusion.choice import BACKBONE, References, encoder_folder, names_of
-from fusion.command import end_with_a_sentence
 from fusion.config import CHECKPOINTS, EncoderConfig
 from fusion.encoders import ENCODERS, Encoder, FixedEncoder
 from fusion.files import save_json
@@ -121,7 +119,7 @@ def measure(task: Task, modality: str, name: str, checkpoints: Path, data: Path)
         **probe(train, tests),
         "samples": PROBED,
         "trained_on": trained_on(task, modality, name),
-        "command": "python -m fusion.training.references DIR",
+        "command": "python -m fusion references --data DIR",
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
     }
     path = encoder_folder(checkpoints, task, modality, name) / FACTS
@@ -129,21 +127,21 @@ def measure(task: Task, modality: str, name: str, checkpoints: Path, data: Path)
     return facts
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--task")
-    parser.add_argument("--encoder", action="append", choices=list(ENCODERS))
-    arguments = parser.parse_args()
-    task = find_task(arguments.task)
+def run(task: str | None, data: Path, encoders: Collection[str] = ()) -> dict[str, dict[str, object]]:
+    """{encoder: its facts} of the encoders that are named, or of all that are fitted or have weights; writes their cards.
 
-    for modality in task.modalities:
-        for name in names_of(task.kinds[modality]):
-            here = _fitted(name) or (encoder_folder(CHECKPOINTS, task, modality, name) / "model.safetensors").exists()
-            if here if not arguments.encoder else name in arguments.encoder:
-                print(name, measure(task, modality, name, CHECKPOINTS, arguments.data), flush=True)
+    Raises:
+        FusionError: there is no encoder of one of the names.
+    """
+    asked = find_task(task)
+    if strays := [name for name in encoders if name not in ENCODERS]:
+        raise FusionError(f"There is no encoder named {strays[0]!r}; there are {', '.join(ENCODERS)}.")
+    found = {}
+    for modality in asked.modalities:
+        for name in names_of(asked.kinds[modality]):
+            here = _fitted(name) or (encoder_folder(CHECKPOINTS, asked, modality, name) / "model.safetensors").exists()
+            if name in encoders or here and not encoders:
+                found[name] = measure(asked, modality, name, CHECKPOINTS, data)
+                print(name, found[name], file=sys.stderr, flush=True)
     write()
-
-
-if __name__ == "__main__":
-    end_with_a_sentence(main)
+    return found

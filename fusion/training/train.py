@@ -187,7 +187,7 @@ def trained_encoder(task: Task, name: str) -> tuple[str, str] | None:
     if name not in ENCODERS or not task.encoder_choice:
         return None
     if issubclass(ENCODERS[name], FixedEncoder):
-        raise FusionError(f"The encoder {name} has nothing to train; `python -m fusion.training.references` fits it to samples.")
+        raise FusionError(f"The encoder {name} has nothing to train; `python -m fusion references` fits it to samples.")
     readers = [m for m, kind in task.kinds.items() if kind == ENCODERS[name].modality]
     return (readers[0], name) if readers and task.encoder_tasks[readers[0]] == task.name else None
 
@@ -223,7 +223,7 @@ def fill_cache(task: Task, data: Path, checkpoints: Path, config: TrainConfig) -
 def with_thresholds(folder: Path, config: StrategyConfig) -> StrategyConfig:
     """The configuration with the thresholds for "none of these" that the folder has: weights trained anew do not lose them.
 
-    They were measured on the former weights; `python -m fusion.evaluation.rejection DIR` measures them again.
+    They were measured on the former weights; `python -m fusion calibrate --data DIR` measures them again.
     """
     try:
         former = load_config(folder / "config.json", StrategyConfig)
@@ -232,7 +232,7 @@ def with_thresholds(folder: Path, config: StrategyConfig) -> StrategyConfig:
     if former.thresholds is None or (former.task, former.modalities) != (config.task, config.modalities):
         return config
     print(
-        f"The thresholds of {config.name} are those of its former weights; fusion.evaluation.rejection measures new ones.",
+        f"The thresholds of {config.name} are those of its former weights; `python -m fusion calibrate` measures new ones.",
         file=sys.stderr,
     )
     return replace(config, thresholds=former.thresholds, sure=former.sure)

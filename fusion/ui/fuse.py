@@ -14,6 +14,7 @@ from typing import Any
 
 import gradio as gr
 
+from fusion.choice import is_compact
 from fusion.messages import message
 from fusion.types import FusionError
 from fusion.ui import readers
@@ -161,7 +162,7 @@ class Handlers:
                 return self._failed({"key": "status.empty"}, desk, "empty")
             shown = payload.result(desk, answer, state.strategy, marks_of(held))
             shown["soundtrack"] = state.slots["audio"].source == "clip" and "audio" in answer.media
-            if desk.lab.untrained:
+            if desk.lab.untrained and not is_compact(desk.lab.task, desk.lab.choice):  # others are trained with a data folder only
                 shown["status"] = {"kind": "untrained", "key": "status.untrained_some" if desk.lab.models else "status.untrained"}
             return _json({"id": next(self._count), "lab": about(desk)} | shown)
         except FusionError as error:
@@ -262,22 +263,25 @@ def wire(page: FusePage, handlers: Handlers, blocks: gr.Blocks) -> None:
     heavy |= {"show_progress": "hidden", "api_visibility": "private"}
     light = {**heavy, "concurrency_id": "format", "concurrency_limit": None, "trigger_mode": "always_last"}
 
-    def edited(held: Any, *given: Any) -> str:
+    def edited(*all_values: Any) -> str:
+        *given, held = all_values
         result, pack = handlers.edited(*given, held=held)
         return as_reply(given, result, pack)
 
-    def example(held: Any, name: Any, *given: Any) -> str:
+    def example(name: Any, *all_values: Any) -> str:
+        *given, held = all_values
         *found, result, pack = handlers.example(name, *given, held=held)
         return as_reply(given, result, pack, as_fill(handlers.modalities, found))
 
-    def task(held: Any, *given: Any) -> str:
+    def task(*all_values: Any) -> str:
+        *given, held = all_values
         *found, example, result, pack = handlers.switched(*given, held=held)
         return as_reply(given, result, pack, as_fill(handlers.modalities, found, example=example))
 
     edits = [*(slot.input for slot in slots), page.readers.input]
-    gr.on(edits, edited, [page.held, *values], page.result, trigger_mode="always_last", **heavy)
-    page.examples.input(example, [page.held, page.examples, *values], page.result, trigger_mode="always_last", **heavy)
-    page.task.input(task, [page.held, *values], page.result, trigger_mode="always_last", **heavy)
+    gr.on(edits, edited, [*values, page.held], page.result, trigger_mode="always_last", **heavy)
+    page.examples.input(example, [page.examples, *values, page.held], page.result, trigger_mode="always_last", **heavy)
+    page.task.input(task, [*values, page.held], page.result, trigger_mode="always_last", **heavy)
     page.details.input(handlers.details, [page.details, *values], page.details, trigger_mode="multiple", **heavy)
 
     def looked(*given: Any) -> str:

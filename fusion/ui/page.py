@@ -15,15 +15,16 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 from starlette.middleware import Middleware
 
-from fusion.ui import fuse, inside, theme, training
+from fusion.ui import api, fuse, inside, theme, training
 from fusion.ui.desk import Desks
-from fusion.ui.security import BackbonePolicy, SafeBlocks, SecurityHeaders
+from fusion.ui.memory import limit_records
+from fusion.ui.security import BackbonePolicy, SecurityHeaders
 
 TITLE = "Fusion Lab"
 LARGEST_UPLOAD = "100mb"
 KEEP_UPLOADS = 3600  # seconds
 LONGEST_QUEUE = 200  # waiting events; more are told that the queue is full
-SESSIONS = 250  # whose settings Gradio keeps, about 140 kB each; the page sends all it needs with each event
+SESSIONS = 150  # whose settings Gradio keeps, about 140 kB each; the page sends all it needs with each event
 
 
 def build_page(
@@ -39,29 +40,35 @@ def build_page(
     """
     from fusion.tasks.examples import EXAMPLES_OF
 
+    limit_records()
     desks = Desks(labs, EXAMPLES_OF, Path(get_upload_folder()), library, unavailable, backbones)
     handlers = fuse.Handlers(desks)
-    with SafeBlocks(title=TITLE, analytics_enabled=False, delete_cache=(KEEP_UPLOADS, KEEP_UPLOADS), fill_width=True) as blocks:
+    with api.PublicBlocks(title=TITLE, analytics_enabled=False, delete_cache=(KEEP_UPLOADS, KEEP_UPLOADS), fill_width=True) as blocks:
         page = fuse.layout(handlers)
         with gr.Column(elem_id="fl-page-inside"):
             within = inside.layout()
         fuse.wire(page, handlers, blocks)
         training.wire(page, training.Handlers(desks))
         inside.wire(within, inside.Handlers(desks), page.values)
+        api.register(blocks, desks)
     return blocks.queue(api_open=False, max_size=LONGEST_QUEUE)
 
 
-def launch_options(host: str | None = None, port: int | None = None, share: bool = False) -> dict[str, Any]:
-    """Arguments of `Blocks.launch`. On a Space the host is set by the environment."""
+def launch_options(host: str | None = None, port: int | None = None, share: bool = False, mcp: bool = False) -> dict[str, Any]:
+    """Arguments of `Blocks.launch`; `mcp` needs `mcp_server.prepare`. On a Space the host is set by the environment."""
     return {
         "server_name": host or os.environ.get("GRADIO_SERVER_NAME"),
         "server_port": port,
         "share": share,
+        "mcp_server": mcp,  # False, not None: else a variable of the environment could start gradio's own
         "theme": theme.build_theme(),
         "head": theme.build_head(),
         "max_file_size": LARGEST_UPLOAD,
         "state_session_capacity": SESSIONS,
-        "app_kwargs": {"middleware": [Middleware(SecurityHeaders)]},
+        "app_kwargs": {
+            "middleware": [Middleware(SecurityHeaders), Middleware(api.LimitedBody)],
+            "exception_handlers": dict(api.EXCEPTION_HANDLERS),
+        },
         "enable_monitoring": False,
         "run_history": False,
         "pwa": False,

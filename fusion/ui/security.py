@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
+from gradio.components.api_component import Api
 
 from fusion.choice import BACKBONE
 from fusion.types import FusionError
@@ -29,6 +30,7 @@ CONTENT_POLICY = {
     "base-uri": "'self'",
     "form-action": "'self'",
 }
+OPTIONAL = {"fl-held"}  # elements whose values may be left out at the end: a client without a memory holds nothing
 FRAME_SIZER = "https://cdnjs.cloudflare.com"  # a Space's page loads the script that tells the surrounding page how tall it is
 
 
@@ -69,16 +71,20 @@ class SecurityHeaders:
 
 
 class SafeBlocks(gr.Blocks):
-    """Blocks whose HTML components take text only, and whose events say what is wrong with their number of values.
+    """Blocks whose HTML components take text only, whose endpoints get their JSON as it came, and whose events count their values.
 
     The page's scripts send text. Gradio would look for files in anything else, and answer a wrong path with an error without words.
     """
 
     async def preprocess_data(self, block_fn: Any, inputs: list[Any], state: Any, explicit_call: bool = False) -> list[Any]:
-        if len(inputs) != len(block_fn.inputs):
-            raise gr.Error(f"This event takes {len(block_fn.inputs)} values, not {len(inputs)}.", print_exception=False)
         checked = list(inputs)
-        for index, (block, value) in enumerate(zip(block_fn.inputs, inputs, strict=True)):
+        while len(checked) < len(block_fn.inputs) and block_fn.inputs[len(checked)].elem_id in OPTIONAL:
+            checked.append("")
+        if len(checked) != len(block_fn.inputs):
+            raise gr.Error(f"This event takes {len(block_fn.inputs)} values, not {len(inputs)}.", print_exception=False)
+        if block_fn.inputs and all(isinstance(block, Api) for block in block_fn.inputs):
+            return checked  # an endpoint reads its JSON by itself; gradio would fetch the addresses and copy the files that it names
+        for index, (block, value) in enumerate(zip(block_fn.inputs, checked, strict=True)):
             if isinstance(block, gr.HTML) and not isinstance(value, str):
                 checked[index] = ""
         return await super().preprocess_data(block_fn, checked, state, explicit_call)

@@ -79,6 +79,36 @@ def test_the_middle_of_long_photos_and_frames_is_said() -> None:
         assert frames == ((f"Only the middle {share} % of each frame was read.",) if share else ())
 
 
+@pytest.mark.parametrize(("shape", "bright", "extent", "part"), [
+    ((100, 400), np.s_[:, :100], (0, 0, 0.4, 1), "left"),
+    ((100, 400), np.s_[:, 320:], (0.6, 0, 1, 1), "right"),
+    ((100, 400), np.s_[:, 170:230], (0.3, 0, 0.7, 1), "middle"),
+    ((400, 100), np.s_[:80], (0, 0, 1, 0.4), "upper"),
+    ((400, 100), np.s_[330:], (0, 0.6, 1, 1), "lower"),
+    ((100, 400), np.s_[:0], (0.3, 0, 0.7, 1), "middle"),
+])  # fmt: skip
+def test_the_part_of_a_long_photo_that_shows_most_is_read(
+    shape: tuple[int, int], bright: tuple[slice, ...], extent: tuple[float, ...], part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A trunk that names what is bright."""
+    encoder = ENCODERS["image_efficientnet"](groups=(((0, 0),),)).eval()
+    encoder.concepts.weight[0, 0] = 20.0
+    monkeypatch.setattr(encoder, "hidden", lambda values: values.mean((1, 2, 3))[:, None, None].expand(-1, 49, 1280))
+    picture = np.zeros((*shape, 3), np.uint8)
+    picture[bright] = 255
+    prepared = encoder.prepare(picture)
+    np.testing.assert_allclose(prepared.extent, extent, atol=1e-6)
+    assert prepared.notes == (f"Only the {part} 40 % of the picture was read.",)
+    assert encoder.train().prepare(picture).notes == ("Only the middle 40 % of the picture was read.",)
+
+
+def test_ordinary_photos_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = ENCODERS["image_efficientnet"](groups=(((0, 0),),)).eval()
+    monkeypatch.setattr(encoder, "hidden", lambda values: pytest.fail("a photo up to twice as long as wide is read once"))
+    for shape in ((300, 400, 3), (100, 200, 3), (400, 200, 3), (1, 2, 3)):
+        assert encoder.prepare(np.zeros(shape, np.uint8)).values.shape == (3, 224, 224)
+
+
 def test_image_backbones_say_their_crop(tmp_path: Path) -> None:
     encoder = load_backbone(str(tiny.dinov2(tmp_path)), "image")  # 40 pixels of the shorter side, of which 32
     assert encoder.prepare(np.zeros((80, 80, 3), np.uint8)).notes == ()

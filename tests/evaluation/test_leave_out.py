@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -24,10 +23,9 @@ def test_it_writes_its_figures_into_the_report(tmp_path: Path, measured: bool, m
     monkeypatch.setattr(leave_out, "find_task", lambda name: task)
     monkeypatch.setattr(leave_out, "encoder_recipe", lambda *given: TrainConfig())
     monkeypatch.setattr(leave_out.cards, "write", written.append)
-    monkeypatch.setattr(sys, "argv", ["leave_out", str(tmp_path), "--epochs", "1"])
     if measured:
         save_json(tmp_path / "digits" / "report.json", {"seed": 3, "leave_one_speaker_out": None})
-    leave_out.main()
+    leave_out.run("digits", tmp_path, epochs=1)
     found = load_json(tmp_path / "digits" / "leave_one_speaker_out.json")
     assert found["speakers"]["theo"] == 0.5 and found["mean"] == pytest.approx(5.0 / 6, abs=1e-4) and len(trained) == 6
     assert written == (["digits"] if measured else []), "cards are named by their task"

@@ -47,6 +47,29 @@ def test_cells_of_padding_change_nothing_and_tiny_pictures_have_pixels() -> None
     ).all()
 
 
+def test_a_strip_at_the_border_goes_with_the_outermost_cells() -> None:
+    """Cells are moved to where they answer, by up to half a cell."""
+    picture = np.random.default_rng(0).integers(100, 256, (60, 60, 3), dtype=np.uint8)
+    for shift in ((0.4, 0.4), (-0.3, 0.2), (0.0, 0.0)):
+        layout = grid_layout(WHOLE, 3, 3, shift)
+        covered = np.zeros((60, 60), int)
+        for t in range(9):
+            covered += (occlude(picture, layout, one(9, t)) != picture).any(-1)
+        assert covered.max() == 1 and covered.mean() > 0.98
+    clip = Clip(np.stack([picture, 255 - picture]), np.arange(2, dtype=np.float32))
+    cells = grid_layout(WHOLE, 3, 3, (0.4, 0.4)).places
+    layout = Layout("frames", np.column_stack([np.repeat([0.0, 1.0], 9), np.tile(cells, (2, 1))]).astype(np.float32))
+    assert (occlude(clip, layout, np.arange(18) >= 9).frames[1] == picture).all()
+
+
+def test_keypoints_are_no_grid() -> None:
+    picture = np.full((40, 40, 3), 255, np.uint8)
+    picture[10:20, 10:20] = 0
+    layout = Layout("grid", np.array([[0.25, 0.25, 0.5, 0.5], [0.6, 0.1, 0.7, 0.2], [0.1, 0.6, 0.3, 0.8]], np.float32))
+    changed = (occlude(picture, layout, one(3, 0)) != picture).any(-1)
+    assert changed.sum() == 100
+
+
 def test_a_word_goes_and_the_others_stay_where_they_are() -> None:
     text = "one two  one"
     layout = Layout("characters", np.array([[0, 3], [4, 7], [9, 12]], np.float32))

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from scipy.io import wavfile
 
-from fusion.tasks.corruptions import CORRUPTIONS, SNR_DB, corrupt
+from fusion.media.corruptions import CORRUPTIONS, corrupt
+from fusion.media.corruptions.audio import SNR_DB
 from fusion.tasks.digits import clips, examples, images, pen, sounds, sources, words
 from fusion.tasks.digits.samples import Digits
 from fusion.types import Audio, Clip, FusionError

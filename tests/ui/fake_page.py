@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 
 from fusion.ui.page import build_page, launch_options
+from fusion.ui.security import BackbonePolicy
 from tests.ui.fake_lab import FakeLab
 from tests.ui.fake_library import FakeLibrary
 
@@ -30,6 +31,8 @@ def slow(seconds: float, lab: Callable[[], FakeLab]) -> Callable[[], FakeLab]:
     return opened
 
 
+BACKBONES = ("microsoft/resnet-18", "nobody/<img src=x onerror=window.hacked=1>")  # that visitors may ask for; only the first is there
+
 if __name__ == "__main__":
     seconds = float(sys.argv[1]) if len(sys.argv) > 2 else 0.0
     labs = {
@@ -41,4 +44,4 @@ if __name__ == "__main__":
         ),
     }
     labs = {task: slow(seconds, lab) for task, lab in labs.items()}
-    build_page(labs, FakeLibrary).launch(**launch_options("127.0.0.1", int(sys.argv[-1])))
+    build_page(labs, FakeLibrary, backbones=BackbonePolicy(BACKBONES)).launch(**launch_options("127.0.0.1", int(sys.argv[-1])))

@@ -11,6 +11,7 @@ import pytest
 from fusion.types import Audio, FusionError, Panel, Scatter
 from fusion.ui.desk import Desks
 from fusion.ui.inside import Handlers, beginning, read
+from fusion.ui.security import BackbonePolicy
 from fusion.ui.views import inside as views
 from fusion.ui.views.packed import numbers, unpack_numbers, unpack_shares
 from tests.ui.fake_lab import FakeLab
@@ -27,7 +28,7 @@ def handlers(tmp_path) -> Handlers:
         made.append(FakeLibrary(lab))
         return made[-1]
 
-    found = Handlers(Desks({"digits": FakeLab}, {}, tmp_path, library))
+    found = Handlers(Desks({"digits": FakeLab}, {}, tmp_path, library, backbones=BackbonePolicy("all")))
     found.made = made
     return found
 

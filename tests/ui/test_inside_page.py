@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 
 import pytest
 
-from tests.browser import READY, running
+from tests.browser import READY
 
 pytestmark = pytest.mark.browser
 DONE = """() => document.querySelectorAll('#fl-inside .fl-stats').length === 8 && !document.querySelector('#fl-inside [data-busy=true]')"""
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    yield from running([sys.executable, "-m", "tests.ui.fake_page"], tmp_path_factory.mktemp("inside") / "log.txt")
-
-
 @pytest.fixture(params=["light"])
-def visit(chromium, served: str, request: pytest.FixtureRequest) -> Iterator[object]:
+def visit(chromium, fake_page: str, request: pytest.FixtureRequest) -> Iterator[object]:
     """A visitor's page; at the end the browser must have nothing to complain of."""
     context = chromium.new_context(viewport={"width": 1400, "height": 1000}, locale="en-US", reduced_motion="reduce")
     page = context.new_page()
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.goto(f"{served}/?__theme={request.param}")
+    page.goto(f"{fake_page}/?__theme={request.param}")
     page.wait_for_function(READY)
     yield page
     context.close()

@@ -19,7 +19,7 @@ ACTS = 40
 def page(chromium, fake_page: str, request: pytest.FixtureRequest) -> Iterator[Any]:
     context = chromium.new_context(viewport=request.param, locale="en-US", reduced_motion="reduce")
     page = context.new_page()
-    page.set_default_timeout(10000)
+    page.set_default_timeout(30000)
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))

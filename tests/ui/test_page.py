@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 
 import pytest
 
-from tests.browser import READY, running
+from tests.browser import READY
 from tests.ui.fake_lab import BOX, FUSES, SHARE, FakeLab
 
 pytestmark = pytest.mark.browser
 WORTH = {m: 80 * SHARE[m] / sum(SHARE.values()) for m in SHARE}  # points, of a strategy that is 90 % sure of one label in ten
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    yield from running([sys.executable, "-m", "tests.ui.fake_page"], tmp_path_factory.mktemp("page") / "log.txt")
-
-
 @pytest.fixture
-def visit(chromium, served: str) -> Iterator[object]:
+def visit(chromium, fake_page: str) -> Iterator[object]:
     context = chromium.new_context(viewport={"width": 1400, "height": 1000}, locale="en-US", reduced_motion="reduce")
     page = context.new_page()
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.goto(served)
+    page.goto(fake_page)
     page.wait_for_function(READY)
     yield page
     context.close()
@@ -162,8 +156,8 @@ def test_a_conflict_is_told_in_both_languages(visit) -> None:
     alone += "the clip is not recognised as any of the eleven."
     assert story.inner_text().replace("\u00a0", " ").startswith(alone + " Late says cow (90 %)")
     assert story.inner_text().endswith("10 strategies say dog and 3 cow.")
-    assert visit.locator("#fl-slot-video .fl-alone").inner_text() == "alone: none of these?"
-    assert visit.locator("#fl-slot-image .fl-alone").inner_text() == "alone: dog 70 %"
+    assert visit.locator("#fl-slot-video .fl-alone").inner_text() == "on its own: none of these?"
+    assert visit.locator("#fl-slot-image .fl-alone").inner_text() == "on its own: dog (70 %)"
     assert "shared only the label" in visit.locator("#fl-table .fl-pairs").inner_text()
     visit.get_by_role("button", name="简体中文").click()
     visit.wait_for_function("document.querySelector('#fl-outcome [data-testid=label]').innerText === '牛'")
@@ -286,4 +280,4 @@ def test_one_is_told_from_many_and_no_time_is_below_zero(visit) -> None:
     seen = {"kind": "seconds", "extent": [-0.16, 1], "places": [[-0.16, -0.1], [-0.05, 0.3], [0.9, 1.4]], "array": None}
     seen["array"] = {"width": 1, "height": 1, "data": "AA=="}
     spans = visit.evaluate("seen => FusionLab.medium('audio', seen).says", seen)
-    assert spans == ["0.00–0.00 s", "0.00–0.30 s", "0.90–1.00 s"]
+    assert spans == ["silence added around the sound", "0.00–0.30 s", "0.90–1.00 s"]

@@ -34,8 +34,16 @@ def test_every_english_text_has_a_chinese_one() -> None:
 
 MAKERS = {"message", "FusionError", "MediaError", "OverBudget"}
 SHELL = (  # sentences of these are for programmers and the command line
-    *("__main__.py", "command.py", "benchmark/", "cards/", "distill/", "evaluation/", "explain/", "tasks/", "ui/serving.py"),
-    *("training/data.py", "training/features.py", "training/heads.py", "training/leave_out.py", "training/loop.py", "training/train.py"),
+    *("__main__.py", "benchmark/", "cards/", "cli/", "distill/", "evaluation/", "explain/", "tasks/", "ui/api/", "ui/serving.py"),
+    *(
+        "training/data.py",
+        "training/features.py",
+        "training/heads.py",
+        "training/leave_out.py",
+        "training/loop.py",
+        "training/references.py",
+        "training/train.py",
+    ),
 )
 WORDS = ("image", "text", "audio", "video", "Image", "Text", "Audio", "Video")
 
@@ -101,7 +109,7 @@ def test_nothing_is_fetched_from_elsewhere(name: str) -> None:
 
 
 def test_all_assets_are_used_and_the_head_closes_once() -> None:
-    assert {p.name for p in ASSETS.iterdir()} == {*SCRIPTS, *STYLES, "text.en.json", "text.zh.json"} | PICTURES
+    assert {p.name for p in ASSETS.iterdir()} == {*SCRIPTS, *STYLES, "payload.d.ts", "text.en.json", "text.zh.json"} | PICTURES
     assert build_head().count("</script>") == 1 and "</script>" not in as_script("</script>")
 
 

@@ -7,7 +7,7 @@ from fusion.tasks.base import CardText
 DATA = {
     "image": "MNIST (LeCun, Cortes, Burges; CC BY-SA 3.0), the final picture of Pen-Based Recognition of Handwritten Digits (Alpaydin, Alimoglu; UCI, CC BY 4.0) and printed digits (OpenCV's and Pillow's built-in faces), painted on 64x64 canvases",
     "text": "words and phrases written for this project (`fusion/tasks/digits/words.py`)",
-    "audio": "Free Spoken Digit Dataset, index 10 and up (5-9 are kept for validation; Jackson et al.; CC BY-SA 4.0), and about 200 synthetic voices made with espeak-ng, flite and festival (`fusion/training/voices.py`)",
+    "audio": "Free Spoken Digit Dataset, index 10 and up (5-9 are kept for validation; Jackson et al.; CC BY-SA 4.0), and about 200 synthetic voices made with espeak-ng, flite and festival (`fusion/tasks/digits/voices.py`)",
     "video": "Pen-Based Recognition of Handwritten Digits, original trajectories (Alpaydin, Alimoglu; UCI, CC BY 4.0), drawn in time",
 }
 LIMITS = {
@@ -19,12 +19,12 @@ LIMITS = {
 COMMANDS = {  # a second command that the shipped weights have been through
     "audio": ("    python -m fusion train --task digits --strategy audio_only --data DIR --epochs 8 --lr 8e-4 --seed 1 --warm-start",),
 }
-MILDER = "These weights were trained when the corruptions of this modality were milder than `fusion/tasks/corruptions.py` has them now ({}); every figure here is measured on the present ones."
+MILDER = "These weights were trained when the corruptions of this modality were milder than `fusion/media/corruptions` has them now ({}); every figure here is measured on the present ones."
 NOTES = {  # where the command would not give the very same weights today
     "image": MILDER.format("noise of 9 grey levels per step instead of 18, smaller blocks"),
     "video": MILDER.format("noise of 9 grey levels per step instead of 18, smaller blocks"),
     "text": "Not a blind figure: errors on the test phrases were read once, and filler words and characters (some of them from test phrases, none naming a digit) were then added to training. The templates themselves are still unseen.",
-    "audio": "Not a blind figure: the quiet margin at both ends was chosen with FSDD's validation and official test recordings in view. The first run's noise was 2 dB stronger than `fusion/tasks/corruptions.py` has it now and none of its sounds was studio-clean; the second run saw the present ones.",
+    "audio": "Not a blind figure: the quiet margin at both ends was chosen with FSDD's validation and official test recordings in view. The first run's noise was 2 dB stronger than `fusion/media/corruptions` has it now and none of its sounds was studio-clean; the second run saw the present ones.",
 }
 TEST_SETS = {
     "image_mnist": "plain MNIST, 28x28 as uploaded (shared half of the official test file, or all of it)",

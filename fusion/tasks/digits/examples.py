@@ -1,6 +1,6 @@
 """Worked examples made by this project: hand-set pen strokes, words, synthesised speech. Nothing here comes from a data set.
 
-The ten sounds in `checkpoints/digits/examples/` were spoken by espeak-ng (`python -m fusion.tasks.digits.voices --examples`).
+The ten sounds in `checkpoints/digits/examples/` were spoken by espeak-ng (`python -m fusion voices --examples`).
 """
 
 from __future__ import annotations

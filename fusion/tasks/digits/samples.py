@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+from fusion.media.corruptions import corrupt
 from fusion.tasks.base import Sample
-from fusion.tasks.corruptions import corrupt
 from fusion.tasks.digits import clips, images, sounds, sources, words
 from fusion.types import MODALITIES, Audio, Clip, FusionError, Medium
 

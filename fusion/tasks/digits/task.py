@@ -10,6 +10,7 @@ import numpy as np
 from fusion.config import TrainConfig
 from fusion.tasks.base import Download, Example, Heads, SampleSource, Task, TestSet
 from fusion.tasks.digits.card import CARD
+from fusion.tasks.digits.steps import STEPS
 from fusion.types import MODALITIES, Medium
 
 LABELS = tuple("0123456789")
@@ -47,6 +48,7 @@ class DigitsTask(Task):
     encoder_choice = True
     recipes = RECIPES
     card = CARD
+    steps = STEPS
 
     @property
     def sample_code(self) -> tuple[str, ...]:
@@ -88,6 +90,17 @@ class DigitsTask(Task):
         from fusion.tasks.digits.sources import data_hash
 
         return data_hash(data)
+
+    def make_voices(self, data: Path) -> None:
+        from fusion.tasks.digits.voices import make_voices
+
+        make_voices(data / "voices")
+
+    def speak_examples(self) -> None:
+        from fusion.config import CHECKPOINTS
+        from fusion.tasks.digits.voices import make_examples
+
+        make_examples(CHECKPOINTS / self.name / "examples")
 
     def groups(self, data: Path) -> dict[str, dict[str, list[tuple[Medium, int]]]]:
         """The recordings of each speaker."""

@@ -1,7 +1,7 @@
 """Synthetic voices for training: spoken digits from the speech synthesisers that are installed (espeak-ng, flite, festival).
 
-    python -m fusion.tasks.digits.voices DATA           writes DATA/voices/{digit}_{voice}_{index}.wav, 8 kHz mono
-    python -m fusion.tasks.digits.voices --examples     writes the ten sounds of the page's worked examples
+    python -m fusion voices --data DIR      writes DATA/voices/{digit}_{voice}_{index}.wav, 8 kHz mono
+    python -m fusion voices --examples      writes the ten sounds of the page's worked examples
 
 Six real speakers are too few for a microphone anywhere; hundreds of synthetic ones widen pitch, accent and tempo. The synthesisers
 are tools of training alone: nothing here runs in the app. Which voices exist depends on the installation; training goes on without.
@@ -9,7 +9,6 @@ are tools of training alone: nothing here runs in the app. Which voices exist de
 
 from __future__ import annotations
 
-import argparse
 import io
 import shutil
 import subprocess
@@ -22,7 +21,6 @@ import numpy as np
 import soxr
 from scipy.io import wavfile
 
-from fusion.config import CHECKPOINTS
 from fusion.files import keep_checksum, written_whole
 from fusion.types import FusionError
 
@@ -122,19 +120,3 @@ def make_examples(out: Path) -> None:
         with written_whole(out / f"{digit}.wav") as part:
             wavfile.write(part, RATE, (samples / np.abs(samples).max() * 0.7 * 32767).astype(np.int16))
         keep_checksum(out / f"{digit}.wav")
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=Path, nargs="?")
-    parser.add_argument("--examples", action="store_true")
-    arguments = parser.parse_args()
-    try:
-        if arguments.examples:
-            make_examples(CHECKPOINTS / "digits" / "examples")
-        elif arguments.data:
-            make_voices(arguments.data / "voices")
-        else:
-            parser.error("name the data folder, or --examples")
-    except FusionError as error:
-        sys.exit(str(error))

@@ -12,6 +12,7 @@ from fusion.tasks.base import Example, Heads, Pairing, SampleSource, Task
 from fusion.tasks.digits.task import DigitsTask
 from fusion.tasks.digits_add import pairs
 from fusion.tasks.digits_add.card import CARD
+from fusion.tasks.digits_add.steps import STEPS
 from fusion.tasks.recipes import STRATEGIES
 from fusion.types import Medium
 
@@ -33,6 +34,7 @@ class DigitsAddTask(Task):
     pairing = Pairing(pairs.SAID, pairs.partners)
     recipes = {"dynamic": replace(STRATEGIES, epochs=30)}  # what is weighed and the weights have to find one another
     card = CARD
+    steps = STEPS
 
     @property
     def encoder_tasks(self) -> Mapping[str, str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fusion.tasks.corruptions import corrupt
+from fusion.media.corruptions import corrupt
 from fusion.tasks.digits.images import pen_glyph, printed_glyph
 from fusion.tasks.digits.samples import NOTHING, NOTHING_SHARE, Digits, draw_level
 from fusion.tasks.digits_find.scenes import MASK, Scene, make_scene

@@ -11,6 +11,7 @@ import numpy as np
 from fusion.tasks.base import Example, Heads, Localization, SampleSource, Task
 from fusion.tasks.digits.task import DigitsTask, parity_and_half
 from fusion.tasks.digits_find.card import CARD
+from fusion.tasks.digits_find.steps import STEPS
 from fusion.tasks.recipes import STRATEGIES
 from fusion.types import FusionError, Medium
 
@@ -32,6 +33,7 @@ class DigitsFindTask(Task):
     anchors = ("image",)
     recipes = {"strategies": FEW, "token strategies": replace(FEW, epochs=20)}  # box and mask are learned long after the label
     card = CARD
+    steps = STEPS
 
     @property
     def encoder_tasks(self) -> Mapping[str, str]:

@@ -11,9 +11,9 @@ DATA = {
     "video": "the pictures of the image encoder under a moving camera: pan, zoom, shake, tilt and flicker are synthetic, no real clip was trained on",
 }
 TEACHERS = {
-    "image": "EfficientNet-Lite0 (ImageNet, Apache-2.0): the student starts with its blocks, those of the last two stages made a sixth narrower (`fusion/distill/pruning.py`), keeps its first three stages as they are, and learns its last maps and its ImageNet answers again, after which it is averaged with its start (`python -m fusion.distill.image DIR`). Its thousand ImageNet names are read by the teacher's classifier",
-    "text": "all-MiniLM-L6-v2 (Apache-2.0): word pieces start as the teacher's in fewer dimensions, sentence vectors are learned again while the classes are learned (`python -m fusion.distill.text DIR`)",
-    "audio": "YAMNet (AudioSet, Apache-2.0): the student starts with its layers, the last but one a quarter narrower (`fusion/distill/pruning.py`), and learns its embedding and its AudioSet answers again, after which it is averaged with its start (`python -m fusion.distill.audio DIR YAMNET`). AudioSet's 521 names are read by the teacher's classifier",
+    "image": "EfficientNet-Lite0 (ImageNet, Apache-2.0): the student starts with its blocks, those of the last two stages made a sixth narrower (`fusion/distill/pruning.py`), keeps its first three stages as they are, and learns its last maps and its ImageNet answers again, after which it is averaged with its start (`python -m fusion distill image --data DIR`). Its thousand ImageNet names are read by the teacher's classifier",
+    "text": "all-MiniLM-L6-v2 (Apache-2.0): word pieces start as the teacher's in fewer dimensions, sentence vectors are learned again while the classes are learned (`python -m fusion distill text --data DIR`)",
+    "audio": "YAMNet (AudioSet, Apache-2.0): the student starts with its layers, the last but one a quarter narrower (`fusion/distill/pruning.py`), and learns its embedding and its AudioSet answers again, after which it is averaged with its start (`python -m fusion distill audio --data DIR --yamnet FILE`). AudioSet's 521 names are read by the teacher's classifier",
     "video": "the trunk is the image encoder's",
 }
 LIMITS = {

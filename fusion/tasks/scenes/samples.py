@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from fusion.media.corruptions import corrupt
 from fusion.tasks.base import Sample
-from fusion.tasks.corruptions import corrupt
 from fusion.tasks.digits.samples import draw_level
 from fusion.tasks.scenes import captions, clips, photos, phrases, sounds
 from fusion.tasks.scenes.coco import list_coco

@@ -12,6 +12,7 @@ from fusion.config import TrainConfig
 from fusion.tasks.base import Example, Heads, Measuring, SampleSource, Task, TestSet
 from fusion.tasks.recipes import STRATEGIES
 from fusion.tasks.scenes.card import CARD
+from fusion.tasks.scenes.steps import STEPS
 from fusion.types import MODALITIES, FusionError, Medium
 
 LABELS = ("dog", "cat", "bird", "cow", "sheep", "lion", "frog", "sea", "fire", "clock", "rain")
@@ -41,6 +42,7 @@ class ScenesTask(Task):
     recipes = RECIPES
     measuring = Measuring(samples=400, explained=20, half_precision=True)  # photos and clips take longer
     card = CARD
+    steps = STEPS
 
     @property
     def sample_code(self) -> tuple[str, ...]:

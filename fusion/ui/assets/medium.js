@@ -30,7 +30,11 @@
     });
   const clock = (s) => Math.max(0, s).toFixed(2) + " s";
   // Networks pad a sound at both ends; a time is told within what was given, and never below zero.
-  const within = (s, [from, to]) => Math.min(Math.max(s, from, 0), Math.max(to, 0));
+  FL.span = ([from, to], length = Infinity) => {
+    if (to <= 0 || from >= length) return t("token.padding");
+    const clip = (s) => Math.min(Math.max(s, 0), length).toFixed(2);
+    return t("token.span", { from: clip(from), to: clip(to) });
+  };
 
   // A photo in its own colours and shape, of which a view shows the part x0, y0, x1, y1.
   const photo = (url, label, [x0, y0, x1, y1]) =>
@@ -79,10 +83,7 @@
       const [from, to] = seen.extent;
       const cells = seen.places.map((p) =>
         cell(
-          t("token.span", {
-            from: within(p[0], seen.extent).toFixed(2),
-            to: within(p[1], seen.extent).toFixed(2),
-          }),
+          FL.span(p, to),
           at(Math.max(from, p[0]), from, to),
           "0%",
           at(Math.min(to, p[1]), from, to),

@@ -528,7 +528,7 @@
       `${label}${dot}${t("seen.weight")} ${FL.percent(weights[i])}${dot}${t("seen.norm")} ${side.norms[i].toFixed(2)}`;
     const named = {
       grid: (p) => spot(p),
-      seconds: (p) => t("token.span", { from: p[0].toFixed(2), to: p[1].toFixed(2) }),
+      seconds: (p) => FL.span(p, ctx.about?.seconds),
       frames: (p) => clock(p[0]) + (p[3] - p[1] < 0.99 ? dot + spot(p.slice(1)) : ""),
       characters: (p) =>
         t("token.word", {

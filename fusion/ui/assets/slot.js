@@ -372,7 +372,7 @@
                   ]
                 : FL.guesses(own)
                   ? [t("slot.guesses")]
-                  : [el("b", {}, FL.label(own.label)), " " + FL.percent(own.confidence, 0)]),
+                  : [el("b", {}, FL.label(own.label)), ` (${FL.percent(own.confidence, 0)})`]),
             ],
       );
     };

@@ -1,0 +1,1 @@
+"""The command line, `python -m fusion COMMAND`: one typer app, one file for each group of commands."""

@@ -1,0 +1,122 @@
+"""Commands that make weights: `train`, `distill` and `references`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from fusion.cli.errors import command
+from fusion.cli.options import Data, Device, Encoders, Seed, Task, Yamnet, data_folder, given, positive
+from fusion.cli.output import answer_only, print_json
+from fusion.tasks import DEFAULT, find_task
+from fusion.tasks import Task as TaskOf
+from fusion.types import FusionError
+
+
+def register(app: typer.Typer) -> None:
+    app.command("train")(command(train))
+    app.command("references")(command(references))
+    distill = typer.Typer(help="Distil an encoder from a larger pretrained network.", no_args_is_help=True, rich_markup_mode=None)
+    distill.command("image")(command(distill_image))
+    distill.command("audio")(command(distill_audio))
+    distill.command("text")(command(distill_text))
+    distill.command("video")(command(distill_video))
+    app.add_typer(distill, name="distill")
+
+
+def train(
+    strategy: Annotated[str, typer.Option(metavar="NAME", help="one by name, several with commas between, or all")],
+    task: Task = DEFAULT,
+    data: Data = None,
+    out: Annotated[str | None, typer.Option(metavar="DIR", help="where the checkpoint goes")] = None,
+    epochs: Annotated[int | None, typer.Option(parser=positive, metavar="N")] = None,
+    batch_size: Annotated[int | None, typer.Option(parser=positive, metavar="N")] = None,
+    lr: Annotated[float | None, typer.Option(help="the optimizer's peak learning rate")] = None,
+    optimizer: Annotated[Literal["adamw", "sgd"] | None, typer.Option()] = None,
+    limit: Annotated[int | None, typer.Option(parser=positive, metavar="N", help="use N training samples only, for a trial")] = None,
+    resume: Annotated[bool, typer.Option(help="go on from an interrupted run")] = True,
+    encoders: Encoders = None,
+    warm_start: Annotated[bool, typer.Option("--warm-start", help="baselines: begin with the weights that --out holds")] = False,
+    seed: Seed = None,
+    device: Device = "auto",
+) -> None:
+    """Train strategies, baselines or encoders of a task.
+
+    With --encoders: the strategies that fuse embeddings or logits, on encoders of your choice, within a minute.
+    """
+    if encoders:
+        from fusion.training import heads
+
+        heads.run(task, encoders, data, strategy, anew=True)
+        return
+    options = given(
+        out=out, epochs=epochs, batch_size=batch_size, lr=lr, optimizer=optimizer, limit=limit, warm_start=warm_start or None, seed=seed
+    )
+    folder = str(data_folder(data))
+    from fusion.training import train as training
+
+    training.run(task=task, strategy=strategy, data=folder, resume=resume, device=device, **options)
+
+
+def references(
+    task: Task = DEFAULT,
+    data: Data = None,
+    encoder: Annotated[list[str] | None, typer.Option(metavar="NAME", help="can be given again; all that have weights otherwise")] = None,
+) -> None:
+    """Measure how well a linear probe reads each encoder.
+
+    Encoders without trained parameters are fitted first, and vectors of reference samples are kept for the page.
+    Writes checkpoints/TASK/references/ and the encoders' facts.json.
+    """
+    folder = data_folder(data)
+    with answer_only():
+        found = _references(find_task(task), folder, encoder or [])
+    print_json(found)
+
+
+def _references(task: TaskOf, data: Path, encoders: list[str]) -> Any:
+    """A task with a choice of encoders has several for each modality; any other has those that all its strategies read."""
+    if task.encoder_choice:
+        from fusion.training import references as of_every_encoder
+
+        return of_every_encoder.run(task.name, data, encoders)
+    if encoders:
+        raise FusionError("The encoders of the task {task} are measured together; leave out --encoder.", task=task.name)
+    from fusion.evaluation import scene_references as of_own_encoders
+
+    return of_own_encoders.run(task, data)
+
+
+def distill_image(data: Data = None) -> None:
+    """Distil the image encoder from EfficientNet-Lite0."""
+    folder = data_folder(data)
+    from fusion.distill import image
+
+    image.run(folder)
+
+
+def distill_audio(yamnet: Yamnet, data: Data = None) -> None:
+    """Distil the audio encoder from YAMNet."""
+    folder = data_folder(data)
+    from fusion.distill import audio
+
+    audio.run(folder, yamnet)
+
+
+def distill_text(data: Data = None) -> None:
+    """Distil the text encoder from MiniLM, and teach it the classes at the same time."""
+    folder = data_folder(data)
+    with answer_only():
+        from fusion.distill import text
+
+        found = text.run(folder)
+    print_json(found)
+
+
+def distill_video() -> None:
+    """Start the video encoder with the weights of the image encoder."""
+    from fusion.distill import video
+
+    video.run()

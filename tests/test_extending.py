@@ -1,0 +1,109 @@
+"""The guide in `fusion/README.md`: its files, written into a copy of the package, work, and nothing else is touched."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+BLOCK = re.compile(r"^```\w+\n# (?P<path>[\w/.]+)(?:, in (?P<registry>\S+))?\n(?P<code>.*?)^```$", re.M | re.S)
+USE = """
+import numpy as np, torch
+from fusion.config import EncoderConfig, StrategyConfig
+from fusion.encoders import collate
+from fusion.choice import choose, names_of
+from fusion.lab import Lab
+from fusion.media.corruptions import corrupt
+from fusion.model import FusionModel, build_encoder, build_strategy
+from fusion.tasks import TASKS
+from fusion.types import Features
+
+lab = Lab("digits", "cpu")
+assert "mean" in lab.untrained and "early" in lab.strategies, lab.untrained
+
+model = FusionModel({}, build_strategy(StrategyConfig("mean", "digits", 10)), 0)
+x = torch.randn(4, 1, 96)
+features = {"image": Features(x, torch.ones(4, 1, dtype=torch.bool), x[:, 0], torch.ones(4, 1))}
+present = torch.tensor([[True, False, False, False]] * 4)
+optimizer = torch.optim.Adam(model.parameters(), 1e-2)
+losses = []
+for _ in range(3):
+    loss = torch.nn.functional.cross_entropy(model.fuse(features, present).logits, torch.arange(4))
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    losses.append(loss.item())
+assert losses[-1] < losses[0], losses
+
+assert "image_colours" in names_of("image")
+assert choose(TASKS["digits"], {"image": "image_colours"})["image"] == "image_colours"
+encoder = build_encoder(EncoderConfig("image_colours")).eval()
+picture = np.zeros((40, 60, 3), np.uint8)
+found = encoder(*collate([encoder.prepare(picture)]))
+assert found.tokens.shape == (1, 16, 96) and found.pooled.shape == (1, 96)
+
+assert (corrupt("image", picture, 5, np.random.default_rng(0), "invert") == 255).all()
+loaded = lab.load({"image": picture}, {"image": ("invert", 5)})
+assert (loaded.media["image"] == 255).all()
+
+from fusion.training import train
+train.run("shades", "image_only,text_only,early", "data", epochs=1, batch_size=8, limit=16, device="cpu")
+lab = Lab("shades", "cpu")
+sample = TASKS["shades"].samples("test", None).sample(0, 5)
+assert lab.predict(sample.inputs, "early").label in ("dark", "bright")
+assert "early" in lab.strategies and {"mean", "late"} <= set(lab.untrained)
+assert next(iter(TASKS)) == "digits" and list(TASKS)[-1] == "shades"
+"""
+
+
+def blocks() -> list[re.Match[str]]:
+    return list(BLOCK.finditer((ROOT / "fusion" / "README.md").read_text("utf-8")))
+
+
+def register(file: Path, registry: str, lines: list[str]) -> None:
+    """Puts the imports of a block before the first import of its package, and the rest at the end of the registry."""
+    text = file.read_text("utf-8").splitlines()
+    name, _, key = registry.partition("[")
+    opening = next(i for i, line in enumerate(text) if line.startswith(f"{name}:"))
+    if key:
+        opening = next(i for i in range(opening, len(text)) if text[i].strip().startswith(f"{key[:-1]}: {{"))
+    closing = next(i for i in range(opening + 1, len(text)) if text[i].strip() in ("}", "},", ")"))
+    text[closing:closing] = [line for line in lines if not line.startswith("from ")]
+    first = next(i for i, line in enumerate(text) if line.startswith("from fusion."))
+    text[first:first] = [line for line in lines if line.startswith("from ")]
+    file.write_text("\n".join(text) + "\n", "utf-8")
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the package with the guide's blocks in it."""
+    folder = tmp_path_factory.mktemp("copy")
+    shutil.copytree(ROOT / "fusion", folder / "fusion", ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "checkpoints").mkdir()
+    for task in (ROOT / "checkpoints").iterdir():
+        (folder / "checkpoints" / task.name).symlink_to(task)
+    for block in blocks():
+        file = folder / block["path"]
+        if block["registry"]:
+            register(file, block["registry"], block["code"].splitlines())
+        else:
+            assert not file.exists()
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(block["code"], "utf-8")
+    (folder / "data").mkdir()
+    return folder
+
+
+def test_the_files_are_short() -> None:
+    lengths = {block["path"]: len(block["code"].splitlines()) for block in blocks()}
+    assert len(lengths) >= 8 and max(lengths.values()) <= 60
+
+
+def test_what_the_guide_adds_can_be_used(copy: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", USE], cwd=copy, timeout=300, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
