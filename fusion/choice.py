@@ -23,6 +23,7 @@ from torch import Tensor
 from fusion.config import cache_folder
 from fusion.encoders import CLASSICAL, ENCODERS
 from fusion.files import load_tensors, save_tensors
+from fusion.messages import message, words
 from fusion.tasks import COMPACT, TASKS, Task
 from fusion.types import FusionError
 
@@ -38,18 +39,20 @@ def choose(task: Task, encoders: str | Mapping[str, str] = "compact") -> Choice:
         FusionError: no such set, modality or encoder, an encoder of another modality, or a task that has encoders of its own.
     """
     if isinstance(encoders, str) and encoders not in SETS:
-        raise FusionError(f"There is no set of encoders named {encoders!r}; there are {', '.join(SETS)}.")
+        raise FusionError("There is no set of encoders named {encoders!r}; there are {known}.", encoders=encoders, known=list(SETS))
     wanted = encoders
     if isinstance(encoders, str):  # "compact" are those that the task itself names
         wanted = {} if encoders == "compact" else SETS[encoders]
     for modality, name in wanted.items():
         if modality not in task.modalities:
-            raise FusionError(f"There is no modality named {modality!r}; there are {', '.join(task.modalities)}.")
+            raise FusionError(
+                "There is no modality named {modality!r}; there are {modalities}.", modality=modality, modalities=words(task.modalities)
+            )
         check_name(task.kinds[modality], name)
     choice = {m: wanted.get(m, task.encoders[m]) for m in task.modalities}
     if not task.encoder_choice and not is_compact(task, choice):
         others = ", ".join(name for name, each in TASKS.items() if each.encoder_choice)
-        raise FusionError(f"The task {task.name} needs its own encoders; others can be chosen in: {others}.")
+        raise FusionError("The task {task} needs its own encoders; others can be chosen in: {others}.", task=task.name, others=others)
     return choice
 
 
@@ -58,9 +61,19 @@ def check_name(modality: str, name: str) -> None:
     if name.startswith(BACKBONE):
         return
     if name not in ENCODERS:
-        raise FusionError(f"There is no encoder named {name!r}; there are {', '.join(names_of(modality))} and {BACKBONE}<hub id or path>.")
+        raise FusionError(
+            "There is no encoder named {name!r}; there are {known} and {prefix}<hub id or path>.",
+            name=name,
+            known=list(names_of(modality)),
+            prefix=BACKBONE,
+        )
     if ENCODERS[name].modality != modality:
-        raise FusionError(f"The encoder {name} reads {ENCODERS[name].modality}, not {modality}.")
+        raise FusionError(
+            "The encoder {name} reads {reads}, not {modality}.",
+            name=name,
+            reads=message(ENCODERS[name].modality),
+            modality=message(modality),
+        )
 
 
 def names_of(modality: str) -> list[str]:
@@ -126,7 +139,7 @@ class References:
         labels = next(iter(found.values()), None)  # "labels"; older files call them otherwise
         whole = all(isinstance(x, Tensor) for x in (pooled, labels, content))
         if not whole or pooled.ndim != 2 or not len(pooled) or labels.shape != pooled.shape[:1] or content.shape != labels.shape:
-            raise FusionError(f"{path.parent.name}/{path.name} holds no reference samples.")
+            raise FusionError("{folder}/{file} holds no reference samples.", folder=path.parent.name, file=path.name)
         return cls(pooled, labels.long(), content.long())
 
     def save(self, path: Path) -> None:

@@ -90,16 +90,16 @@ def load_config(path: Path, kind: type[Config]) -> Config:
     path = Path(path)
     data, hints, where = load_json(path), typing.get_type_hints(kind), f"{path.parent.name}/{path.name}"
     if not isinstance(data, dict):
-        raise FusionError(f"The configuration {where} is not a table of entries.")
+        raise FusionError("The configuration {where} is not a table of entries.", where=where)
     if unknown := set(data) - set(hints):
-        raise FusionError(f"The configuration {where} has entries this version does not know: {', '.join(sorted(unknown))}.")
+        raise FusionError("The configuration {where} has entries this version does not know: {known}.", where=where, known=sorted(unknown))
     for name, value in data.items():
         least, most = LIMITS.get(name, (-math.inf, math.inf))
         if not _fits(value, hints[name]) or (isinstance(value, int) and not least <= value <= most):
-            raise FusionError(f"The configuration {where} has a wrong value for {name}.")
+            raise FusionError("The configuration {where} has a wrong value for {name}.", where=where, name=name)
     needed = [f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING]
     if missing := [name for name in needed if name not in data]:
-        raise FusionError(f"The configuration {where} lacks {missing[0]}.")
+        raise FusionError("The configuration {where} lacks {name}.", where=where, name=missing[0])
     return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items()})
 
 

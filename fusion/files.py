@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError
 
+from fusion.messages import Message, message
 from fusion.types import FusionError
 
 if TYPE_CHECKING:  # torch takes seconds to import, and `python -m fusion --help` has no use for it
@@ -47,7 +48,7 @@ def written_whole(path: Path) -> Iterator[Path]:
         yield part
         os.replace(part, path)
     except (OSError, SafetensorError) as error:
-        raise FusionError(f"{_named(path)} cannot be written: {_reason(error)}.") from error
+        raise FusionError("{file} cannot be written: {reason}.", file=_named(path), reason=_reason(error)) from error
     finally:
         with suppress(OSError):
             part.unlink()
@@ -65,7 +66,7 @@ def require_folder(folder: Path) -> None:
         probe.write_bytes(b"")
         probe.unlink()
     except OSError as error:
-        raise FusionError(f"Nothing can be written to {_named(folder)}: {_reason(error)}.") from error
+        raise FusionError("Nothing can be written to {folder}: {reason}.", folder=_named(folder), reason=_reason(error)) from error
 
 
 def save_text(path: Path, text: str) -> None:
@@ -104,9 +105,9 @@ def load_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text("utf-8"), parse_constant=_refuse)
     except OSError as error:
-        raise FusionError(f"{_named(path)} cannot be read: {_reason(error)}.") from error
+        raise FusionError("{file} cannot be read: {reason}.", file=_named(path), reason=_reason(error)) from error
     except (ValueError, RecursionError) as error:
-        raise FusionError(f"{_named(path)} is damaged: it is not JSON.") from error
+        raise FusionError("{file} is damaged: it is not JSON.", file=_named(path)) from error
 
 
 def load_tensors(path: Path) -> dict[str, Tensor]:
@@ -122,11 +123,11 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
     try:
         found = load_file(path)
     except OSError as error:
-        raise FusionError(f"{_named(path)} cannot be read: {_reason(error)}.") from error
+        raise FusionError("{file} cannot be read: {reason}.", file=_named(path), reason=_reason(error)) from error
     except Exception as error:  # safetensors has several errors for what is no such file
-        raise FusionError(f"{_named(path)} is damaged: it is not a whole safetensors file.") from error
+        raise FusionError("{file} is damaged: it is not a whole safetensors file.", file=_named(path)) from error
     if not known and not all(x.isfinite().all() for x in found.values() if x.is_floating_point()):
-        raise FusionError(f"{_named(path)} is damaged: some of its numbers are not finite.")
+        raise FusionError("{file} is damaged: some of its numbers are not finite.", file=_named(path))
     return found
 
 
@@ -138,12 +139,12 @@ def check(path: Path) -> bool:
     """
     try:
         if not path.is_file():
-            raise FusionError(f"{_named(path)} is missing.")
+            raise FusionError("{file} is missing.", file=_named(path))
         wanted = read_checksums(path.parent).get(path.name)
         if wanted is not None and wanted != checksum_of(path):
-            raise FusionError(f"{_named(path)} is damaged: it differs from its checksum in {SUMS}.")
+            raise FusionError("{file} is damaged: it differs from its checksum in {sums}.", file=_named(path), sums=SUMS)
     except OSError as error:
-        raise FusionError(f"{_named(path)} cannot be read: {_reason(error)}.") from error
+        raise FusionError("{file} cannot be read: {reason}.", file=_named(path), reason=_reason(error)) from error
     return wanted is not None
 
 
@@ -215,16 +216,16 @@ def _named(path: Path) -> str:
     return "/".join(path.parts[-3:])
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception) -> Message:
     """Why the system refused, in words without a path."""
     if isinstance(error, FileExistsError | NotADirectoryError):
-        return "there is a file where its folder should be"
+        return message("there is a file where its folder should be")
     number = getattr(error, "errno", None)
     if number is None:  # safetensors puts the system's error into its own text
         found = re.search(r"\(os error (\d+)\)", str(error))
         number = int(found[1]) if found else None
     words = os.strerror(number) if number else type(error).__name__
-    return words[:1].lower() + words[1:]
+    return message(words[:1].lower() + words[1:])
 
 
 def _remove_stale(path: Path) -> None:

@@ -22,6 +22,7 @@ from fusion.encoders import Prepared
 from fusion.library import Library, count, encode
 from fusion.loading import lacks_weights, load_parts
 from fusion.media import corruptions
+from fusion.messages import Message, either, message, words
 from fusion.model import Fused, FusionModel, present_mask
 from fusion.strategies import STRATEGIES, Unimodal
 from fusion.tasks import Task, find_task
@@ -53,7 +54,7 @@ class Encoded:
     """
 
     media: dict[str, Medium]
-    notes: tuple[str, ...]
+    notes: tuple[Message, ...]
     prepared: dict[str, Prepared]
     features: dict[str, Features]  # batch of one, with layouts
     seconds: dict[str, float]
@@ -103,7 +104,7 @@ class Lab:
         """Title, idea in a sentence, formula and paper of a strategy or baseline."""
         self._check(name)
         kind = type(self.models[name].strategy)
-        title = f"{name.removesuffix('_only').capitalize()} alone" if kind is Unimodal else kind.title
+        title = message("{modality} alone", modality=message(name.removesuffix("_only").capitalize())) if kind is Unimodal else kind.title
         return Description(name, title, (kind.__doc__ or "").strip().splitlines()[0], kind.formula, kind.paper, kind.fuses)
 
     def encode(self, inputs: Inputs, severity: Severity | None = None, cache: EncodedCache | None = None) -> Encoded:
@@ -125,7 +126,7 @@ class Lab:
         severity = severity or {}
         self._check_inputs(inputs, severity)
         found = Encoded({}, (), {}, {}, {})
-        notes: list[str] = []
+        notes: list[Message] = []
         for m in self.modalities:
             if inputs.get(m) is None:
                 continue
@@ -158,7 +159,9 @@ class Lab:
         needs = self.models[strategy].strategy.modalities
         given = [m for m in needs if m in encoded.features]
         if not given:
-            raise FusionError(f"{self.describe(strategy).title} needs {' or '.join(needs)}, which is missing.")
+            raise FusionError(
+                "{strategy} needs {modalities}, which is missing.", strategy=self.describe(strategy).title, modalities=either(needs)
+            )
         return self._predict(encoded, strategy, given)
 
     def compare(self, inputs: Inputs | Encoded) -> dict[str, Prediction]:
@@ -175,7 +178,10 @@ class Lab:
         given = [[m for m in model.strategy.modalities if m in media_of] for media_of in loaded]
         if not all(given):
             raise FusionError(
-                f"Input {given.index([]) + 1} has no {' or '.join(model.strategy.modalities)} for {self.describe(strategy).title}."
+                "Input {number} has no {modalities} for {strategy}.",
+                number=given.index([]) + 1,
+                modalities=either(model.strategy.modalities),
+                strategy=self.describe(strategy).title,
             )
         features, prepared_of = {}, [dict[str, Prepared]() for _ in loaded]
         for m in model.strategy.modalities:
@@ -212,13 +218,15 @@ class Lab:
         """Raises a FusionError for an unknown modality, or where nothing is given."""
         unknown = [m for m in (*inputs, *severity) if m not in self.modalities]
         if unknown:
-            raise FusionError(f"There is no modality named {unknown[0]!r}; there are {', '.join(self.modalities)}.")
+            raise FusionError(
+                "There is no modality named {modality!r}; there are {modalities}.", modality=unknown[0], modalities=words(self.modalities)
+            )
         if all(medium is None for medium in inputs.values()):
-            raise FusionError(f"There is nothing to look at yet: give at least one of {', '.join(self.modalities)}.")
+            raise FusionError("There is nothing to look at yet: give at least one of {modalities}.", modalities=words(self.modalities))
 
     def _load(
         self, modality: str, given: Any, choice: tuple[str, int], cache: EncodedCache | None = None, source: str | None = None
-    ) -> tuple[Medium, tuple[str, ...]]:
+    ) -> tuple[Medium, tuple[Message, ...]]:
         """One medium as its encoder gets it, and the notes on it; `source` is what the cache knows the given medium by."""
         kind = self.task.kinds[modality]
         loaded = remember(cache, source and ("loaded", modality, source), lambda: media.load(kind, given))
@@ -306,10 +314,12 @@ class Lab:
         if name in self.unavailable and name not in self.modalities:
             raise FusionError(self.unavailable[name])
         if name in self.untrained or not self.models:
-            which = "No strategy has" if not self.models else f"The strategy {name} has not"
-            raise FusionError(f"{which} been trained on these encoders yet; `python -m fusion train --encoders ...` does it in a minute.")
+            which = message("The strategy {name} has not", name=name) if self.models else message("No strategy has")
+            raise FusionError(
+                "{which} been trained on these encoders yet; `python -m fusion train --encoders ...` does it in a minute.", which=which
+            )
         if name not in self.models:
-            raise FusionError(f"There is no strategy named {name!r}; there are {', '.join(self.models)}.")
+            raise FusionError("There is no strategy named {name!r}; there are {known}.", name=name, known=list(self.models))
 
 
 def remember(cache: EncodedCache | None, key: Hashable, make: Callable[[], Any]) -> Any:
@@ -338,7 +348,9 @@ def pick_device(name: str) -> str:
     if name == "auto":
         return next(d for d, usable in there.items() if usable and _works(d))
     if not there.get(name.split(":")[0], False) or not _works(name):
-        raise FusionError(f"The device {name!r} is not available; there is {', '.join(d for d, usable in there.items() if usable)}.")
+        raise FusionError(
+            "The device {name!r} is not available; there is {known}.", name=name, known=[d for d, usable in there.items() if usable]
+        )
     return name
 
 

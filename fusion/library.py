@@ -22,6 +22,7 @@ from fusion.choice import BACKBONE, References, check_name, encoder_folder, name
 from fusion.config import CHECKPOINTS
 from fusion.encoders import ENCODERS, Encoder, FixedEncoder, Prepared, collate
 from fusion.files import load_json
+from fusion.messages import Message, message
 from fusion.model import load_encoder, load_weights
 from fusion.tasks import Task, find_task
 from fusion.types import Features, FusionError, Inside, Medium, Scatter, Seen
@@ -130,10 +131,10 @@ class Library:
                     logger.warning("What was fitted to %s does not fit it any more: %s", name, error)
             return encoder.eval()
         if not os.path.exists(folder / "model.safetensors"):
-            raise FusionError(f"The encoder {name} has no weights here; `python -m fusion train --strategy {name}` makes them.")
+            raise FusionError("The encoder {name} has no weights here; `python -m fusion train --strategy {name}` makes them.", name=name)
         encoder = load_encoder(folder)
         if not isinstance(encoder, ENCODERS[name]):
-            raise FusionError(f"The weights in {folder.name} are those of another encoder.")
+            raise FusionError("The weights in {folder} are those of another encoder.", folder=folder.name)
         return encoder
 
     def _whitening(self, modality: str, name: str) -> dict[str, torch.Tensor] | None:
@@ -147,29 +148,29 @@ class Library:
         path = self._folder(modality, name) / FACTS
         facts = load_json(path)
         if not isinstance(facts, dict) or not all(isinstance(facts[key], kind) for key, kind in KINDS.items() if key in facts):
-            raise FusionError(f"{path.parent.name}/{path.name} is damaged: it holds no facts about an encoder.")
+            raise FusionError("{folder}/{file} is damaged: it holds no facts about an encoder.", folder=path.parent.name, file=path.name)
         return facts
 
-    def _measured(self, modality: str, name: str, features: Features) -> tuple[dict[str, object], Scatter | None, tuple[str, ...]]:
+    def _measured(self, modality: str, name: str, features: Features) -> tuple[dict[str, object], Scatter | None, tuple[Message, ...]]:
         """Facts, map, and a sentence for each of them that is missing or damaged."""
         notes, facts, scatter = [], {}, None
         if not name.startswith(BACKBONE):
             try:
                 facts = self._read_facts(modality, name)
             except FusionError as error:
-                notes.append(f"How well it was measured is not known here: {error}")
+                notes.append(message("How well it was measured is not known here: {reason}", reason=error))
         try:
             scatter = self._scatter(modality, name, features)
         except FusionError as error:
             if not name.startswith(BACKBONE):
-                notes.append(f"There is no map of reference samples: {error}")
+                notes.append(message("There is no map of reference samples: {reason}", reason=error))
         return facts, scatter, tuple(notes)
 
     def _scatter(self, modality: str, name: str, features: Features) -> Scatter:
         path = References.path(self.checkpoints, self.task, modality, name)
         found = References.read(path)
         if found.pooled.shape[1] != features.pooled.shape[1]:
-            raise FusionError(f"{path.parent.name}/{path.name} is of another encoder.")
+            raise FusionError("{folder}/{file} is of another encoder.", folder=path.parent.name, file=path.name)
         x, encoder = found.pooled.float(), self.load(modality, name)
         scale = torch.ones(x.shape[1])
         if isinstance(encoder, FixedEncoder):  # whitened, all directions are equally wide: back to as wide as they were

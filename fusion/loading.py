@@ -14,6 +14,7 @@ from fusion.choice import Choice, encoder_folder, heads_folder, is_compact
 from fusion.config import CHECKPOINTS, StrategyConfig, load_config
 from fusion.encoders import CLASSICAL, Encoder
 from fusion.library import Library
+from fusion.messages import Message, message
 from fusion.model import FusionModel, grid_of, load_model
 from fusion.strategies import STRATEGIES
 from fusion.tasks import Task
@@ -27,7 +28,7 @@ class Parts:
     encoders: dict[str, Encoder] = field(default_factory=dict)
     models: dict[str, FusionModel] = field(default_factory=dict)
     configs: dict[str, StrategyConfig] = field(default_factory=dict)
-    unavailable: dict[str, str] = field(default_factory=dict)
+    unavailable: dict[str, Message] = field(default_factory=dict)
     untrained: tuple[str, ...] = ()
 
 
@@ -54,10 +55,10 @@ def load_parts(library: Library, choice: Choice) -> Parts:
             if not compact and name.removesuffix("_only") not in parts.unavailable:
                 parts.untrained = (*parts.untrained, name)  # what is damaged is made anew
                 continue
-            kind = "strategy" if name in STRATEGIES else "baseline"
-            parts.unavailable[name] = f"The {kind} {name} cannot be used: {error}"
+            kind = message("strategy") if name in STRATEGIES else message("baseline")
+            parts.unavailable[name] = message("The {kind} {name} cannot be used: {reason}", kind=kind, name=name, reason=error)
     if compact and not parts.models and parts.unavailable:
-        raise FusionError(f"The task {task.name} cannot be used: {next(iter(parts.unavailable.values()))}")
+        raise FusionError("The task {task} cannot be used: {reason}", task=task.name, reason=next(iter(parts.unavailable.values())))
     return parts
 
 
@@ -80,34 +81,40 @@ def load_encoders(library: Library, choice: Choice, parts: Parts) -> None:
         except FusionError as error:
             if by_name and name != library.task.encoders[modality]:
                 raise
-            parts.unavailable[modality] = f"The {modality} encoder cannot be used: {error}"
+            parts.unavailable[modality] = message(
+                "The {modality} encoder cannot be used: {reason}", modality=message(modality), reason=error
+            )
     if not parts.encoders:
-        raise FusionError(f"The task {library.task.name} cannot be used: {next(iter(parts.unavailable.values()))}")
+        raise FusionError("The task {task} cannot be used: {reason}", task=library.task.name, reason=next(iter(parts.unavailable.values())))
 
 
 def load_strategy(name: str, folder: Path, task: Task, parts: Parts, fitted: bool) -> tuple[FusionModel, StrategyConfig]:
     """One strategy or baseline around the encoders that are there; `fitted`: whether they are what it was trained on."""
     alone = name.removesuffix("_only")
     if alone in parts.unavailable:
-        raise FusionError(f"there is no encoder for its {alone}.")
+        raise FusionError("there is no encoder for its {alone}.", alone=message(alone))
     if not fitted:
         raise FusionError("its encoders were not fitted on this machine yet.")
     config = load_config(folder / "config.json", StrategyConfig)
     order = config.modalities
     if (config.name, config.task, config.num_classes) != (name, task.name, len(task.labels)):
-        raise FusionError(f"{name}/config.json is of another strategy or task.")
+        raise FusionError("{name}/config.json is of another strategy or task.", name=name)
     if not order or list(order) != [m for m in task.modalities if m in order] or config.grid not in (0, grid_of(task, tuple(order))):
-        raise FusionError(f"{name}/config.json does not fit the task {task.name}.")
+        raise FusionError("{name}/config.json does not fit the task {task}.", name=name, task=task.name)
     subsets = {"+".join(subset) for size in range(1, len(order) + 1) for subset in combinations(order, size)}
     if config.thresholds is not None and not subsets <= set(config.thresholds):
-        raise FusionError(f"{name}/config.json lacks the threshold of some modalities.")
+        raise FusionError("{name}/config.json lacks the threshold of some modalities.", name=name)
     return load_model(folder, parts.encoders), config
 
 
-def lacks_weights(task: Task, checkpoints: Path = CHECKPOINTS) -> str | None:
+def lacks_weights(task: Task, checkpoints: Path = CHECKPOINTS) -> Message | None:
     """One sentence where a task has no strategy or no encoder at all, which is seen without loading anything; else None."""
     encoders = [encoder_folder(checkpoints, task, m, task.encoders[m]) for m in task.modalities]
     strategies = [checkpoints / task.name / name for name in (*STRATEGIES, *(f"{m}_only" for m in task.modalities))]
     if all(any(os.path.exists(f / "model.safetensors") for f in several) for several in (encoders, strategies)):
         return None
-    return f"The task {task.name} has no trained weights in {checkpoints.name}/{task.name}; `python -m fusion train` makes them."
+    return message(
+        "The task {task} has no trained weights in {folder}/{task}; `python -m fusion train` makes them.",
+        task=task.name,
+        folder=checkpoints.name,
+    )

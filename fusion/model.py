@@ -71,7 +71,7 @@ class FusionModel(nn.Module):
 
 def build_encoder(config: EncoderConfig) -> Encoder:
     if config.name not in ENCODERS:
-        raise FusionError(f"There is no encoder named {config.name!r}; there are {', '.join(ENCODERS)}.")
+        raise FusionError("There is no encoder named {name!r}; there are {known}.", name=config.name, known=list(ENCODERS))
     return ENCODERS[config.name](**config.options)
 
 
@@ -79,7 +79,7 @@ def build_strategy(config: StrategyConfig) -> Strategy:
     """The strategy of a configuration; `image_only` and so on are the unimodal baselines."""
     kind = Unimodal if config.name.endswith("_only") else STRATEGIES.get(config.name)
     if kind is None:
-        raise FusionError(f"There is no strategy named {config.name!r}; there are {', '.join(STRATEGIES)}.")
+        raise FusionError("There is no strategy named {name!r}; there are {known}.", name=config.name, known=list(STRATEGIES))
     return kind(config.modalities, config.embed_dim, config.num_classes, **config.options)
 
 
@@ -128,12 +128,12 @@ def load_encoder(folder: Path) -> Encoder:
         encoder = build_encoder(config)
         encoder.load_state_dict(state)
         if len(config.shift) not in (0, SHIFT_NUMBERS.get(encoder.modality, 0)):
-            raise FusionError(f"The configuration in {folder.name} has a wrong value for shift.")
+            raise FusionError("The configuration in {folder} has a wrong value for shift.", folder=folder.name)
         encoder.shift = tuple(float(value) for value in config.shift)
     except FusionError:
         raise
     except Exception as error:  # options of a wrong kind fail wherever they are first used
-        raise FusionError(f"The weights in {folder.name} do not fit their configuration.") from error
+        raise FusionError("The weights in {folder} do not fit their configuration.", folder=folder.name) from error
     return encoder.eval()
 
 
@@ -160,17 +160,17 @@ def load_model(folder: Path, encoders: Mapping[str, Encoder | None]) -> FusionMo
     own = {m: encoders[m] for m in config.modalities if m in encoders}
     widths = {e.embed_dim for e in own.values() if isinstance(e, Encoder)}
     if widths - {config.embed_dim}:
-        raise FusionError(f"The weights in {folder.name} are for vectors of another width than the encoders give.")
+        raise FusionError("The weights in {folder} are for vectors of another width than the encoders give.", folder=folder.name)
     try:
         model = FusionModel(own, build_strategy(config), config.grid, config.picture)
         missing, unexpected = model.load_state_dict(state, strict=False)
     except FusionError:
         raise
     except Exception as error:  # options of a wrong kind fail wherever they are first used
-        raise FusionError(f"The weights in {folder.name} do not fit their configuration.") from error
+        raise FusionError("The weights in {folder} do not fit their configuration.", folder=folder.name) from error
     strange = [k for k in missing if not k.startswith("encoders.")] + unexpected
     if strange:
-        raise FusionError(f"The weights in {folder.name} do not fit their configuration ({strange[0]}).")
+        raise FusionError("The weights in {folder} do not fit their configuration ({name}).", folder=folder.name, name=strange[0])
     return model.eval()
 
 

@@ -6,9 +6,11 @@ Letters: B batch, M modalities, T tokens, D embedding width, H heads, L layers, 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+
+from fusion.messages import Message, message
 
 if TYPE_CHECKING:  # media are decoded in processes that have no use for torch
     from torch import Tensor
@@ -17,7 +19,11 @@ MODALITIES = ("image", "text", "audio", "video")  # screen order; a task may use
 
 
 class FusionError(ValueError):
-    """Something a person can mend; its message is one sentence and is shown as it is."""
+    """Something a person can mend, in one sentence: `FusionError("{name} is empty.", name=name)`, see `fusion.messages`."""
+
+    def __init__(self, template: str = "", /, **values: Any) -> None:
+        self.message = message(template, **values)
+        super().__init__(self.message)
 
 
 @dataclass(frozen=True)
@@ -234,4 +240,4 @@ class Inside:
     scatter: Scatter | None = None
     probe: float | None = None
     trained_on: str = ""
-    notes: tuple[str, ...] = ()
+    notes: tuple[Message, ...] = ()

@@ -44,7 +44,7 @@ def checksums(
 
     named = folders or [CHECKPOINTS]
     if missing := [folder for folder in named if not folder.is_dir()]:
-        raise FusionError(f"There is no folder {missing[0]}.")
+        raise FusionError("There is no folder {name}.", name=missing[0])
     if not check:
         print(f"{sum(map(write_checksums, named))} checksums are written.")
         return 0

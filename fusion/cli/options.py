@@ -74,9 +74,9 @@ def data_folder(data: str | None) -> Path:
     if not data:
         raise FusionError("Name the folder with the data sets with --data DIR or the variable FUSION_DATA.")
     if os.path.isdir(data) and not os.access(data, os.R_OK | os.X_OK):
-        raise FusionError(f"The folder {data} cannot be read.")
+        raise FusionError("The folder {data} cannot be read.", data=data)
     if not os.path.isdir(data):
-        raise FusionError(f"There is no folder {data}; `python -m fusion download --data {data}` makes and fills it.")
+        raise FusionError("There is no folder {data}; `python -m fusion download --data {data}` makes and fills it.", data=data)
     return Path(data)
 
 

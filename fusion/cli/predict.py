@@ -91,7 +91,7 @@ def make_command(modalities: Sequence[str], kinds: Mapping[str, str]) -> Callabl
         inputs = {name: options.pop(f"medium_{i}") for i, name in enumerate(modalities)}
         inputs = {name: medium for name, medium in inputs.items() if medium is not None}
         if not inputs:
-            raise FusionError(f"Give at least one of {', '.join(map(option_name, modalities))}.")
+            raise FusionError("Give at least one of {known}.", known=list(map(option_name, modalities)))
         predict(inputs, severity=severity or {}, **options)
 
     parameters = inspect.signature(predict, eval_str=True).parameters.values()
@@ -155,12 +155,14 @@ def predict(
     if attention and not as_json:
         raise FusionError("--attention adds to the output of --json; give both.")
     if strays := sorted(severity.keys() - inputs.keys()):
-        raise FusionError(f"--severity names {', '.join(strays)}, but no such medium is given.")
+        raise FusionError("--severity names {known}, but no such medium is given.", known=list(strays))
     with answer_only():
         lab = open_lab(task, strategy, encoders or "compact", device)
         names = (*lab.strategies, *lab.baselines)
         if strategy not in ("all", *names, *lab.unavailable):
-            raise FusionError(f'The task "{task}" has no strategy "{strategy}"; it has: all, {", ".join(names)}.')
+            raise FusionError(
+                'The task "{task}" has no strategy "{strategy}"; it has: all, {known}.', task=task, strategy=strategy, known=list(names)
+            )
         encoded = lab.encode(inputs, severity=severity)
         found = lab.compare(encoded) if strategy == "all" else {strategy: lab.predict(encoded, strategy=strategy)}
     if as_json:

@@ -83,7 +83,7 @@ def _references(task: TaskOf, data: Path, encoders: list[str]) -> Any:
 
         return of_every_encoder.run(task.name, data, encoders)
     if encoders:
-        raise FusionError(f"The encoders of the task {task.name} are measured together; leave out --encoder.")
+        raise FusionError("The encoders of the task {task} are measured together; leave out --encoder.", task=task.name)
     from fusion.evaluation import scene_references as of_own_encoders
 
     return of_own_encoders.run(task, data)

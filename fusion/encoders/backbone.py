@@ -18,6 +18,7 @@ from torch import Tensor
 
 from fusion.encoders.base import Prepared, collate
 from fusion.encoders.fixed import FixedEncoder
+from fusion.messages import words
 from fusion.types import MODALITIES, FusionError, Medium, Panel
 
 
@@ -68,7 +69,9 @@ def load_backbone(source: str, modality: str, embed_dim: int = 96) -> Backbone:
     """
     source = source.strip()
     if modality not in MODALITIES:
-        raise FusionError(f"There is no modality named {modality!r}; there are {', '.join(MODALITIES)}.")
+        raise FusionError(
+            "There is no modality named {modality!r}; there are {modalities}.", modality=modality, modalities=words(MODALITIES)
+        )
     with torch.no_grad():
         tower = _load_tower(source, modality)
         token_dim, pooled_dim = _widths(source, tower)
@@ -102,5 +105,10 @@ def _widths(source: str, tower: Any) -> tuple[int, int]:
             prepared = tower.prepare(medium)
             tokens, real, vector = tower.describe(*collate([prepared]))
             if tokens.ndim != 3 or vector.ndim != 2 or int(real.sum()) != len(prepared.layout.places):
-                raise FusionError(f"{source} gives tokens of shape {tuple(tokens.shape)} for {len(prepared.layout.places)} places.")
+                raise FusionError(
+                    "{source} gives tokens of shape {shape} for {count} places.",
+                    source=source,
+                    shape=tuple(tokens.shape),
+                    count=len(prepared.layout.places),
+                )
     return tokens.shape[2], vector.shape[1]

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from fusion.messages import Message
 from fusion.types import Features, Layout, Medium, Panel
 
 
@@ -24,7 +25,7 @@ class Prepared:
     values: Tensor
     layout: Layout
     extent: tuple[float, ...]
-    notes: tuple[str, ...] = ()
+    notes: tuple[Message, ...] = ()
 
 
 class AttentionPool(nn.Module):

@@ -2,41 +2,47 @@
 
 from __future__ import annotations
 
+from fusion.messages import Message, message
+
 LEAST_SHARE = 0.8  # of the width or height: ordinary crops of a narrow border are not worth a sentence
 
 
-def text_note(read: int, text: str) -> tuple[str, ...]:
+def text_note(read: int, text: str) -> tuple[Message, ...]:
     """Of a text that was cut after `read` characters."""
-    return (f"Only the first {read} of {len(text)} characters of the text were read.",)
+    return (message("Only the first {read} of {count} characters of the text were read.", read=read, count=len(text)),)
 
 
-def sound_note(start: float, end: float, seconds: float) -> tuple[str, ...]:
+def sound_note(start: float, end: float, seconds: float) -> tuple[Message, ...]:
     """Of a sound of which the stretch from `start` to `end` seconds is read; nothing where that is all of it up to a tenth of a second."""
     if end - start > seconds - 0.1:
         return ()
-    return (f"Only the loudest part of the sound was read, from {max(start, 0):.1f} to {min(end, seconds):.1f} s.",)
+    return (
+        message(
+            "Only the loudest part of the sound was read, from {start:.1f} to {end:.1f} s.", start=max(start, 0), end=min(end, seconds)
+        ),
+    )
 
 
-def picture_note(extent: tuple[float, ...]) -> tuple[str, ...]:
+def picture_note(extent: tuple[float, ...]) -> tuple[Message, ...]:
     """Of a picture of which only `extent` x0, y0, x1, y1 is read."""
     percent, (x0, y0, x1, y1) = _percent(extent), extent
     if not percent:
         return ()
     if x0 <= 0 and x1 < LEAST_SHARE:
-        return (f"Only the left {percent} % of the picture was read.",)
+        return (message("Only the left {percent} % of the picture was read.", percent=percent),)
     if x1 >= 1 and x0 > 1 - LEAST_SHARE:
-        return (f"Only the right {percent} % of the picture was read.",)
+        return (message("Only the right {percent} % of the picture was read.", percent=percent),)
     if y0 <= 0 and y1 < LEAST_SHARE:
-        return (f"Only the upper {percent} % of the picture was read.",)
+        return (message("Only the upper {percent} % of the picture was read.", percent=percent),)
     if y1 >= 1 and y0 > 1 - LEAST_SHARE:
-        return (f"Only the lower {percent} % of the picture was read.",)
-    return (f"Only the middle {percent} % of the picture was read.",)
+        return (message("Only the lower {percent} % of the picture was read.", percent=percent),)
+    return (message("Only the middle {percent} % of the picture was read.", percent=percent),)
 
 
-def frame_note(extent: tuple[float, ...]) -> tuple[str, ...]:
+def frame_note(extent: tuple[float, ...]) -> tuple[Message, ...]:
     """Of a clip of whose frames only `extent` x0, y0, x1, y1 is read."""
     percent = _percent(extent)
-    return (f"Only the middle {percent} % of each frame was read.",) if percent else ()
+    return (message("Only the middle {percent} % of each frame was read.", percent=percent),) if percent else ()
 
 
 def _percent(extent: tuple[float, ...]) -> int:

@@ -34,7 +34,7 @@ def peak(attention: Attention, queries: Sequence[str], key: str = "image", layer
     """The token of `key` that gets most attention from the tokens of the modalities `queries`."""
     asking = [q for q in queries if (q, key) in attention]
     if not asking:
-        raise FusionError(f"There is no attention from {' or '.join(queries) or 'nothing'} to {key}.")
+        raise FusionError("There is no attention from {queries} to {key}.", queries=" or ".join(queries) or "nothing", key=key)
     return int(_received(attention, asking, key, layer, head).argmax())
 
 
@@ -44,7 +44,7 @@ def pointing_hits(layout: Layout, box: tuple[float, float, float, float]) -> np.
     A cell hits when its centre lies in the box, or when the box is so small that its centre lies in the cell.
     """
     if layout.kind not in ("grid", "frames"):
-        raise FusionError(f"Only places on a picture can lie in a box, not those of the kind {layout.kind!r}.")
+        raise FusionError("Only places on a picture can lie in a box, not those of the kind {kind!r}.", kind=layout.kind)
     cells = np.asarray(layout.places, np.float64)[:, -4:]
     x0, y0, x1, y1 = box
 
@@ -59,7 +59,7 @@ def pointing_hits(layout: Layout, box: tuple[float, float, float, float]) -> np.
 def pointing_hit(layout: Layout, index: int, box: tuple[float, float, float, float]) -> bool:
     """Whether token `index` points into the box; with `peak`, one round of the pointing game."""
     if not 0 <= index < len(layout.places):
-        raise FusionError(f"There is no token {index}; there are {len(layout.places)}.")
+        raise FusionError("There is no token {index}; there are {count}.", index=index, count=len(layout.places))
     return bool(pointing_hits(layout, box)[index])
 
 
@@ -70,7 +70,7 @@ def _received(attention: Attention, queries: Sequence[str], key: str, layer: int
         a = np.asarray(attention[query, key], np.float64)  # (L, H, Tq, Tk)
         for name, wanted, there in (("layer", layer, a.shape[0]), ("head", head, a.shape[1])):
             if wanted is not None and not 0 <= wanted < there:
-                raise FusionError(f"There is no {name} {wanted}; there are {there}, counted from 0.")
+                raise FusionError("There is no {name} {wanted}; there are {there}, counted from 0.", name=name, wanted=wanted, there=there)
         a = a if layer is None else a[layer : layer + 1]
         a = a if head is None else a[:, head : head + 1]
         total.append(a.mean((0, 1, 2)))

@@ -44,13 +44,15 @@ def without_function(predict: PredictMedia, medium: Medium, layout: Layout) -> C
 def occlude(medium: Medium, layout: Layout, gone: np.ndarray) -> Medium:
     """A copy of the medium without the places where `gone` (T,) bool is True; all else stays as it is, sample by sample."""
     if layout.kind not in OCCLUDERS:
-        raise FusionError(f"There is no layout of the kind {layout.kind!r}; there are {', '.join(OCCLUDERS)}.")
+        raise FusionError("There is no layout of the kind {kind!r}; there are {known}.", kind=layout.kind, known=list(OCCLUDERS))
     kind, hide = OCCLUDERS[layout.kind]
     if not isinstance(medium, kind):
-        raise FusionError(f"A layout of the kind {layout.kind!r} does not lie on a medium of the type {type(medium).__name__}.")
+        raise FusionError(
+            "A layout of the kind {kind!r} does not lie on a medium of the type {type}.", kind=layout.kind, type=type(medium).__name__
+        )
     places, gone = np.asarray(layout.places, np.float64), np.asarray(gone)
     if gone.shape != (len(places),) or gone.dtype != bool:
-        raise FusionError(f"What is hidden must be {len(places)} times true or false, one for each token.")
+        raise FusionError("What is hidden must be {count} times true or false, one for each token.", count=len(places))
     return hide(medium, places, gone)
 
 

@@ -138,7 +138,12 @@ def kept_function(
     @torch.inference_mode()
     def predict(kept: np.ndarray) -> np.ndarray:
         if kept.shape[1] != ends[-1]:
-            raise FusionError(f"There are {ends[-1]} tokens of {' and '.join(modalities)}, but {kept.shape[1]} scores.")
+            raise FusionError(
+                "There are {count} tokens of {modalities}, but {scores} scores.",
+                count=ends[-1],
+                modalities=" and ".join(modalities),
+                scores=kept.shape[1],
+            )
         return np.concatenate([predict_part(kept[n : n + BATCH]) for n in range(0, len(kept), BATCH)])
 
     return predict
@@ -164,27 +169,34 @@ def _given(lab: Lab, encoded: Encoded, strategy: str) -> list[str]:
     title = lab.describe(strategy).title  # says so where there is no such strategy
     given = [m for m in needs if m in encoded.features]
     if not given:
-        raise FusionError(f"{title} needs {' or '.join(needs)}, which is missing.")
+        raise FusionError("{title} needs {modalities}, which is missing.", title=title, modalities=" or ".join(needs))
     return given
 
 
 def _check_given(lab: Lab, strategy: str, modality: str, given: list[str]) -> None:
     if modality not in given:
-        raise FusionError(f"There is no {modality} among what {lab.describe(strategy).title} was given: {', '.join(given)}.")
+        raise FusionError(
+            "There is no {modality} among what {strategy} was given: {known}.",
+            modality=modality,
+            strategy=lab.describe(strategy).title,
+            known=list(given),
+        )
 
 
 def _check_pools(lab: Lab, modalities: Sequence[str]) -> None:
     """Encoders whose vector is no mean of tokens have tokens to look at, not to take away."""
     if own := [m for m in modalities if lab.encoders[m].pool is None]:
-        raise FusionError(f"The {own[0]} encoder makes its vector in a way of its own and not of its tokens, so these cannot be judged.")
+        raise FusionError(
+            "The {modality} encoder makes its vector in a way of its own and not of its tokens, so these cannot be judged.", modality=own[0]
+        )
 
 
 def _measure(lab: Lab, strategy: str, label: str, output: str) -> Callable[[dict[str, Features], Tensor | None], Tensor]:
     """Features of a batch, and which of them are there (B, M'; None: all), to the belief in `label` (B,)."""
     if label not in lab.labels:
-        raise FusionError(f"There is no label named {label!r}; there are {', '.join(lab.labels)}.")
+        raise FusionError("There is no label named {label!r}; there are {known}.", label=label, known=list(lab.labels))
     if output not in OUTPUTS:
-        raise FusionError(f"There is no output named {output!r}; there are {', '.join(OUTPUTS)}.")
+        raise FusionError("There is no output named {output!r}; there are {known}.", output=output, known=list(OUTPUTS))
     model, index = lab.models[strategy], lab.labels.index(label)
 
     def measure(features: dict[str, Features], there: Tensor | None = None) -> Tensor:

@@ -36,7 +36,7 @@ def relevance(predict: PredictTokens, tokens: dict[str, Tensor], method: str = "
         method: "integrated_gradients" or "input_x_gradient".
     """
     if method not in METHODS:
-        raise FusionError(f"There is no gradient method named {method!r}; there are {', '.join(METHODS)}.")
+        raise FusionError("There is no gradient method named {method!r}; there are {known}.", method=method, known=list(METHODS))
     if not tokens or any(x.ndim != 3 or len(x) != 1 for x in tokens.values()):
         raise FusionError("Relevance needs the tokens of one sample, and of at least one modality.")
     names, values = list(tokens), tuple(x.detach().clone() for x in tokens.values())

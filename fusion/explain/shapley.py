@@ -70,16 +70,16 @@ def value_of(prediction: Prediction, label: str | None = None, scale: str = "pro
     """
     labels, name = list(prediction.probs), prediction.label if label is None else label
     if name not in labels:
-        raise FusionError(f"There is no label named {name!r}; there are {', '.join(labels)}.")
+        raise FusionError("There is no label named {name!r}; there are {known}.", name=name, known=list(labels))
     if scale not in SCALES:
-        raise FusionError(f"There is no scale named {scale!r}; there are {', '.join(SCALES)}.")
+        raise FusionError("There is no scale named {scale!r}; there are {known}.", scale=scale, known=list(SCALES))
     index = labels.index(name)
     known = {frozenset(names): float(SCALES[scale](np.asarray(p, np.float64))[index]) for names, p in prediction.subsets.items()}
     known[frozenset()] = float(SCALES[scale](np.full(len(labels), 1 / len(labels)))[index])
 
     def value(given: frozenset[str]) -> float:
         if given not in known:
-            raise FusionError(f"There is no prediction with {' and '.join(sorted(given))} alone.")
+            raise FusionError("There is no prediction with {modalities} alone.", modalities=" and ".join(sorted(given)))
         return known[given]
 
     return value
@@ -97,7 +97,7 @@ def _check(players: Sequence[str]) -> None:
     if not players or len(set(players)) < len(players):
         raise FusionError("A game needs at least one player, and each player only once.")
     if len(players) > MAX_PLAYERS:
-        raise FusionError(f"Exact Shapley values are for at most {MAX_PLAYERS} players, not {len(players)}.")
+        raise FusionError("Exact Shapley values are for at most {most} players, not {count}.", most=MAX_PLAYERS, count=len(players))
 
 
 def _table(value: Value, players: Sequence[str]) -> np.ndarray:

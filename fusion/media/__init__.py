@@ -17,6 +17,7 @@ import unicodedata
 from fusion.media.container import load_audio, load_clip
 from fusion.media.image import load_image
 from fusion.media.source import Loaded, MediaError, is_encoded, name_of, opened
+from fusion.messages import message, words
 from fusion.types import MODALITIES
 
 __all__ = ["Loaded", "MediaError", "load"]
@@ -54,7 +55,7 @@ def load(modality: str, source: object) -> Loaded:
         MediaError: the medium cannot be used; one sentence that names it and says why.
     """
     if modality not in LOADERS:
-        raise MediaError(f"The modality must be one of {', '.join(MODALITIES)}, not {modality!r:.40}.")
+        raise MediaError("The modality must be one of {modalities}, not {modality!r:.40}.", modalities=words(MODALITIES), modality=modality)
     return LOADERS[modality](source)
 
 
@@ -66,16 +67,18 @@ def load_text(source: object) -> Loaded:
     elif is_encoded(source):
         text = _read_text(source, name)
     else:
-        raise MediaError(f"{name} must be a str, the path of a text file or bytes, not {type(source).__name__}.")
+        raise MediaError("{name} must be a str, the path of a text file or bytes, not {kind}.", name=name, kind=type(source).__name__)
     table = dict.fromkeys(map(ord, BREAKS), " ") | dict.fromkeys(map(ord, UNSEEN))
     text = text.replace("\r\n", "\n").translate(table)
     text = "".join(c for c in text if unicodedata.category(c) not in ("Cc", "Cs")).strip()
     text = unicodedata.normalize("NFC", text[: 4 * MAX_CHARACTERS])
     if not any(unicodedata.category(c)[0] not in "ZC" for c in text):
-        raise MediaError(f"{name} is empty.")
+        raise MediaError("{name} is empty.", name=name)
     if len(text) <= MAX_CHARACTERS:
         return Loaded(text)
-    return Loaded(text[:MAX_CHARACTERS].strip(), (f"{name} was trimmed to its first {MAX_CHARACTERS:,} characters.",))
+    return Loaded(
+        text[:MAX_CHARACTERS].strip(), (message("{name} was trimmed to its first {count:,} characters.", name=name, count=MAX_CHARACTERS),)
+    )
 
 
 def _read_text(source: os.PathLike | bytes, name: str) -> str:
@@ -86,9 +89,9 @@ def _read_text(source: os.PathLike | bytes, name: str) -> str:
         # Incremental, because the cut at MAX_TEXT_BYTES may fall inside a character.
         text = codecs.getincrementaldecoder(encoding)().decode(raw, final=len(raw) < MAX_TEXT_BYTES)
     except UnicodeDecodeError as error:
-        raise MediaError(f"{name} is not text in UTF-8 or in UTF-16 with a byte order mark.") from error
+        raise MediaError("{name} is not text in UTF-8 or in UTF-16 with a byte order mark.", name=name) from error
     if "\0" in text:
-        raise MediaError(f"{name} is not a text file.")
+        raise MediaError("{name} is not a text file.", name=name)
     return text
 
 

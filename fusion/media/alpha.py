@@ -7,6 +7,7 @@ from av.video.format import VideoFormat
 from PIL import Image
 
 from fusion.media.pixels import choose_ground
+from fusion.messages import Message, message
 
 SAMPLE_PIXELS = 1 << 18  # looked at to choose the ground
 
@@ -23,7 +24,7 @@ def scaled(picture: np.ndarray, width: int, height: int) -> np.ndarray:
     return np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BOX))
 
 
-def opaque(frames: np.ndarray, name: str) -> tuple[np.ndarray, list[str]]:
+def opaque(frames: np.ndarray, name: str) -> tuple[np.ndarray, list[Message]]:
     """Frames (T, H, W, 4) uint8 on a ground: (T, H, W, 3), and the note where anything shows through."""
     if all(frame[..., 3].min() == 255 for frame in frames):
         return np.ascontiguousarray(frames[..., :3]), []
@@ -33,4 +34,4 @@ def opaque(frames: np.ndarray, name: str) -> tuple[np.ndarray, list[str]]:
     laid = np.empty((*frames.shape[:3], 3), np.uint8)
     for source, target in zip(frames, laid, strict=True):
         target[:] = np.asarray(Image.alpha_composite(base, Image.fromarray(np.ascontiguousarray(source))))[..., :3]
-    return laid, [f"{name} has transparent parts, which were filled with {ground}."]
+    return laid, [message("{name} has transparent parts, which were filled with {ground}.", name=name, ground=ground)]

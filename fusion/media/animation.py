@@ -13,6 +13,7 @@ from PIL import Image
 from fusion.media.budget import Budget, OverBudget
 from fusion.media.frames import FrameKeeper, fitted
 from fusion.media.source import Loaded, MediaError
+from fusion.messages import message
 from fusion.types import Clip
 
 MAX_PIXELS = 20_000_000  # of a frame: Pillow and its decoders hold five of them at a time
@@ -47,7 +48,7 @@ def load_animation(file: BinaryIO, name: str, budget: Budget) -> Loaded:
         except Image.DecompressionBombError as error:
             raise OverBudget from error
         except Exception as error:
-            raise MediaError(f"{name} is an animated picture that is damaged, cut short or of an unknown variant.") from error
+            raise MediaError("{name} is an animated picture that is damaged, cut short or of an unknown variant.", name=name) from error
         with image:
             return _frames(image, name, budget)
 
@@ -82,9 +83,15 @@ def _frames(image: Image.Image, name: str, budget: Budget) -> Loaded:
         raise OverBudget
     frames, times, notes = keeper.finish()
     if stopped:
-        notes.append(f"{name} is too large to decode whole, so only its first {max(keeper.last, 0.1):.1f} seconds were read.")
+        notes.append(
+            message(
+                "{name} is too large to decode whole, so only its first {count:.1f} seconds were read.",
+                name=name,
+                count=max(keeper.last, 0.1),
+            )
+        )
     elif damaged:
-        notes.append(f"{name} is damaged, so the parts that could be read were used.")
+        notes.append(message("{name} is damaged, so the parts that could be read were used.", name=name))
     return Loaded(Clip(frames, times), tuple(notes))
 
 

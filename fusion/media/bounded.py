@@ -26,6 +26,7 @@ import numpy as np
 import psutil
 
 from fusion.media.source import MediaError
+from fusion.messages import Message
 
 SECONDS = 10.0  # processor time one medium may cost
 MEGABYTES = 500.0  # resident memory one medium may cost, in this process and the child together
@@ -49,8 +50,8 @@ def run_bounded(
 
     Args:
         function: at the top level of an importable module.
-        arguments: None, bool, numbers, str, bytes, arrays of numbers, open binary files (at any position: the child begins at 0),
-            and lists or tuples of these.
+        arguments: None, bool, numbers, str, messages, bytes, arrays of numbers, open binary files (at any position: the child begins
+            at 0), and lists or tuples of these.
         name: what a message calls the medium.
         seconds: processor time of the child, its start (about 0.2 s) included.
         megabytes: resident memory of the child and of what this process holds for it.
@@ -63,7 +64,7 @@ def run_bounded(
         MediaError: the function's own, or its process ended in any other way.
     """
     if not sys.executable:
-        raise MediaError(f"{name} is too large to decode here.")
+        raise MediaError("{name} is too large to decode here.", name=name)
     buffers: list[bytes | memoryview] = []
     files: list[int] = []
     packed = [_pack(argument, buffers, files) for argument in arguments]
@@ -82,13 +83,13 @@ def run_bounded(
             if isinstance(buffer, memoryview):
                 buffer.release()  # or an error on its way would keep the caller's file from being closed
     if reason == "memory" or answer.get("error") == "MemoryError":
-        raise OverBudget(f"{name} needs more than {megabytes:g} MB of memory to decode, which is too much.")
+        raise OverBudget("{name} needs more than {limit:g} MB of memory to decode, which is too much.", name=name, limit=megabytes)
     if reason == "time":
-        raise OverBudget(f"{name} needs more than {seconds:g} seconds to decode, which is too long.")
+        raise OverBudget("{name} needs more than {limit:g} seconds to decode, which is too long.", name=name, limit=seconds)
     if answer.get("error") == "MediaError":
-        raise MediaError(str(answer.get("message")))
+        raise MediaError(Message.from_json(answer.get("message")))
     if "value" not in answer:
-        raise MediaError(f"{name} is damaged and could not be decoded.")
+        raise MediaError("{name} is damaged and could not be decoded.", name=name)
     return _unpack(answer["value"], values)
 
 
@@ -151,6 +152,8 @@ class _Watch(threading.Thread):
 
 def _pack(value: object, buffers: list, files: list[int] | None = None) -> object:
     """A value as JSON; the bytes of bytes and arrays go to `buffers`, descriptors to `files`."""
+    if isinstance(value, Message):
+        return {"message": value.to_json()}
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, np.generic):
@@ -186,6 +189,8 @@ def _unpack(value: object, buffers: list[bytes]) -> object:
         return [_unpack(item, buffers) for item in value]
     if not isinstance(value, dict):
         return value
+    if "message" in value:
+        return Message.from_json(value["message"])
     if "array" in value:
         kind = np.dtype(value["dtype"])
         if kind.kind not in "buif":
@@ -238,7 +243,7 @@ def answer_request() -> None:
         arguments = [_unpack(argument, buffers) for argument in request["arguments"]]
         answer = {"value": _pack(getattr(importlib.import_module(module), function)(*arguments), values)}
     except MediaError as error:
-        answer = {"error": "MediaError", "message": str(error)}
+        answer = {"error": "MediaError", "message": error.message.to_json()}
     except BaseException as error:
         answer = {"error": type(error).__name__, "message": str(error)[:1000]}
     _send(output, answer, values if "value" in answer else [])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from fusion.messages import message
+
 MAX_CHANNELS = 16  # those behind are not read
 BROKEN_SHARE = 0.01  # of values that are no numbers
 CLIPPED_SHARE, INTACT_SHARE = 0.05, 0.005  # of samples at full scale: in clipped noise, and in a channel that is not; a sine has 0.03
@@ -35,12 +37,20 @@ def mix(samples: np.ndarray, missing: np.ndarray, name: str) -> tuple[np.ndarray
     usable = np.flatnonzero(~broken) if power[~broken].any() else np.arange(channels)
     left_out = len(usable) < channels
     if left_out:
-        notes.append(f"{name} has no usable sound in some channels, which were left out: {_list(np.flatnonzero(broken))}.")
+        notes.append(
+            message(
+                "{name} has no usable sound in some channels, which were left out: {channels}.",
+                name=name,
+                channels=_list(np.flatnonzero(broken)),
+            )
+        )
     if _cancel(covariance[np.ix_(usable, usable)]):
         usable = _agreeing(covariance, usable)
-        notes.append(f"{name} has channels that cancel each other, so only some were used: {_list(usable)}.")
+        notes.append(
+            message("{name} has channels that cancel each other, so only some were used: {channels}.", name=name, channels=_list(usable))
+        )
     elif channels > 2 and not notes:
-        notes.append(f"{name} has {channels} channels, which were averaged.")
+        notes.append(message("{name} has {count} channels, which were averaged.", name=name, count=channels))
     chosen = samples if len(usable) == channels else samples[:, usable]
     return chosen.mean(axis=1, dtype=np.float32), notes, left_out
 

@@ -13,6 +13,7 @@ from fusion.media.frames import ASSUMED_FPS, MAX_FRAMES, MAX_SECONDS, FrameKeepe
 from fusion.media.image import rgb_array
 from fusion.media.sound import sound_from_array
 from fusion.media.source import Loaded, MediaError
+from fusion.messages import Message, message
 from fusion.types import Audio, Clip
 
 MAX_ALPHA_PIXELS = 2_500_000  # of a transparent frame before it is scaled by its alpha
@@ -76,10 +77,10 @@ class PictureTaker:
     def _scaled(self, frame: av.VideoFrame, width: int, height: int, pixels: str) -> np.ndarray:
         return self.reformatter.reformat(frame, width, height, pixels, interpolation=Interpolation.AREA).to_ndarray()
 
-    def finish(self) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    def finish(self) -> tuple[np.ndarray, np.ndarray, list[Message]]:
         frames, times, notes = self.keeper.finish()
         if self.hdr:
-            notes.append(f"{self.name} is HDR, so its brightness was fitted to an ordinary screen.")
+            notes.append(message("{name} is HDR, so its brightness was fitted to an ordinary screen.", name=self.name))
         return frames, times, notes
 
 
@@ -112,13 +113,13 @@ def _upright(picture: np.ndarray, matrix: tuple[int, int, int, int]) -> np.ndarr
 
 def frame_times(rate: float, frames: object, name: str) -> np.ndarray:
     if not hasattr(frames, "__len__") or isinstance(frames, str | bytes | dict) or (hasattr(frames, "ndim") and frames.ndim == 0):
-        raise MediaError(f"{name} must be a path, bytes, frames T H W 3 or a pair (rate, frames).")
+        raise MediaError("{name} must be a path, bytes, frames T H W 3 or a pair (rate, frames).", name=name)
     try:
         rate = float(rate)
     except (TypeError, ValueError):
         rate = 0.0
     if not 0.01 <= rate <= 10_000:
-        raise MediaError(f"{name} must come with a rate between 0.01 and 10,000 frames per second.")
+        raise MediaError("{name} must come with a rate between 0.01 and 10,000 frames per second.", name=name)
     return np.arange(len(frames), dtype=np.float64) / rate
 
 
@@ -126,24 +127,26 @@ def clip_from_array(frames: object, times: np.ndarray, name: str, audio: Audio |
     try:
         frames, times = np.asarray(frames), np.asarray(times, np.float64)
     except (TypeError, ValueError) as error:
-        raise MediaError(f"{name} must have frames that are all of one size (T H W 3).") from error
+        raise MediaError("{name} must have frames that are all of one size (T H W 3).", name=name) from error
     if frames.ndim == 0 or len(frames) == 0:
-        raise MediaError(f"{name} has no frames.")
+        raise MediaError("{name} has no frames.", name=name)
     if times.shape != frames.shape[:1] or not np.isfinite(times).all() or (np.diff(times) <= 0).any():
-        raise MediaError(f"{name} must have one time per frame, and they must increase.")
+        raise MediaError("{name} must have one time per frame, and they must increase.", name=name)
     times, notes, total = times - times[0], [], len(frames)
     if times[-1] >= MAX_SECONDS:
-        notes.append(f"{name} was trimmed to its first {MAX_SECONDS:g} seconds.")
+        notes.append(message("{name} was trimmed to its first {count:g} seconds.", name=name, count=MAX_SECONDS))
         total = int((times < MAX_SECONDS).sum())
     rows = np.arange(total)
     if total > MAX_FRAMES:
         rows = evenly(times[:total], times[total - 1] * (1 + 1 / total) / MAX_FRAMES)
-        notes.append(f"{name} has {total} frames, of which {len(rows)} were kept, evenly in time.")
+        notes.append(
+            message("{name} has {count} frames, of which {kept} were kept, evenly in time.", name=name, count=total, kept=len(rows))
+        )
     pixels, made = rgb_array(frames[rows], name, ndim=4)
     width, height = fitted(pixels.shape[2], pixels.shape[1])
     if (height, width) != pixels.shape[1:3]:
         pixels = np.stack([cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA) for frame in pixels])
-        notes.append(f"{name} was scaled to {width} x {height} pixels.")
+        notes.append(message("{name} was scaled to {width} x {height} pixels.", name=name, width=width, height=height))
     if audio is not None:
         heard = sound_from_array(audio.rate, audio.samples, name)
         audio, made = heard.medium, [*made, *heard.notes]

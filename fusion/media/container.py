@@ -16,6 +16,7 @@ from fusion.media.frames import ASSUMED_FPS, MAX_SECONDS, SLACK
 from fusion.media.sound import SoundTaker, sound_from_array
 from fusion.media.source import Loaded, MediaError, is_encoded, name_of, opened, refusal
 from fusion.media.tracks import Decoder, candidates, select, too_large
+from fusion.messages import Message, message
 from fusion.types import Audio, Clip
 
 MAX_STREAMS = 200
@@ -47,7 +48,7 @@ def load_audio(source: object) -> Loaded:
     if isinstance(source, Audio):
         source = (source.rate, source.samples)
     if not isinstance(source, tuple | list) or len(source) != 2 or np.ndim(source[0]):
-        raise MediaError(f"{name} must be a path, bytes or a pair (rate, samples).")
+        raise MediaError("{name} must be a path, bytes or a pair (rate, samples).", name=name)
     return sound_from_array(*source, name)
 
 
@@ -66,7 +67,13 @@ def load_clip(source: object) -> Loaded:
         rate, frames = source
         return clip_from_array(frames, frame_times(rate, frames, name), name)
     loaded = clip_from_array(source, frame_times(ASSUMED_FPS, source, name), name)
-    return Loaded(loaded.medium, (f"{name} came without a frame rate, so {ASSUMED_FPS:g} frames per second were assumed.", *loaded.notes))
+    return Loaded(
+        loaded.medium,
+        (
+            message("{name} came without a frame rate, so {count:g} frames per second were assumed.", name=name, count=ASSUMED_FPS),
+            *loaded.notes,
+        ),
+    )
 
 
 def _decode(source: object, name: str, modality: str) -> Loaded:
@@ -81,9 +88,9 @@ def _decode(source: object, name: str, modality: str) -> Loaded:
         except (MediaError, MemoryError):
             raise
         except OverBudget as error:
-            raise MediaError(f"{name} is too large to decode.") from error
+            raise MediaError("{name} is too large to decode.", name=name) from error
         except Exception as error:  # hostile bytes can raise nearly anything
-            raise MediaError(f"{name} is damaged and could not be decoded.") from error
+            raise MediaError("{name} is damaged and could not be decoded.", name=name) from error
 
 
 class _Nameless:
@@ -153,15 +160,17 @@ def _best(file: BinaryIO, name: str, modality: str, budget: Budget) -> Loaded:
 
 def _demand(container: av.container.InputContainer, name: str, modality: str, video: list, audio: list) -> None:
     if modality == "video" and not video:
-        raise _lacking(container.streams.video, name, "moving picture", "sound" if audio else "")
+        raise _lacking(container.streams.video, name, message("moving picture"), message("sound") if audio else None)
     if modality == "audio" and not audio:
-        raise _lacking(container.streams.audio, name, "sound", "moving pictures" if video else "")
+        raise _lacking(container.streams.audio, name, message("sound"), message("moving pictures") if video else None)
 
 
-def _lacking(streams: tuple, name: str, what: str, instead: str) -> MediaError:
+def _lacking(streams: tuple, name: str, what: Message, instead: Message | None) -> MediaError:
     if any(not s.disposition & av.stream.Disposition.attached_pic for s in streams):
-        return MediaError(f"{name} holds {what} in a format that cannot be decoded here.")
-    return MediaError(f"{name} holds only {instead}, no {what}." if instead else f"{name} holds no {what}.")
+        return MediaError("{name} holds {what} in a format that cannot be decoded here.", name=name, what=what)
+    if instead:
+        return MediaError("{name} holds only {instead}, no {what}.", name=name, instead=instead, what=what)
+    return MediaError("{name} holds no {what}.", name=name, what=what)
 
 
 def _read(
@@ -236,7 +245,7 @@ def _finish_sound(reading: _Reading, name: str) -> Loaded:
     if heard is None:
         if reading.stopped:
             raise OverBudget
-        raise MediaError(f"{name} holds no sound that can be decoded.")
+        raise MediaError("{name} holds no sound that can be decoded.", name=name)
     heard = _without_padding(heard, reading.length)
     return Loaded(heard, (*notes, *_ending(reading, name, reading.sound.full, heard.seconds)))
 
@@ -256,14 +265,16 @@ def _finish_clip(reading: _Reading, name: str) -> Loaded:
     return Loaded(Clip(frames, times, heard), (*own, *notes, *_ending(reading, name, keeper.full, seconds)))
 
 
-def _ending(reading: _Reading, name: str, full: bool, got: float) -> list[str]:
+def _ending(reading: _Reading, name: str, full: bool, got: float) -> list[Message]:
     """The note for a file of which not everything was read."""
     if reading.stopped:
-        return [f"{name} is too large to decode whole, so only its first {max(got, 0.1):.1f} seconds were read."]
+        return [
+            message("{name} is too large to decode whole, so only its first {count:.1f} seconds were read.", name=name, count=max(got, 0.1))
+        ]
     length = reading.length
     if length and reading.early and not full and got < 0.9 * min(length, MAX_SECONDS) - 0.2:
-        return [f"{name} is cut short, so only its first {got:.1f} seconds were read."]
-    return [f"{name} is damaged, so the parts that could be read were used."] if reading.damaged else []
+        return [message("{name} is cut short, so only its first {count:.1f} seconds were read.", name=name, count=got)]
+    return [message("{name} is damaged, so the parts that could be read were used.", name=name)] if reading.damaged else []
 
 
 def _without_padding(audio: Audio, length: float | None) -> Audio:

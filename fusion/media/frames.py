@@ -9,6 +9,7 @@ import numpy as np
 
 from fusion.media.alpha import opaque
 from fusion.media.source import MediaError
+from fusion.messages import Message, message
 
 MAX_SECONDS = 30.0  # of clips and of sound
 SLACK = 0.1  # seconds past the limit before it counts as trimmed: codecs round up to whole blocks
@@ -90,19 +91,28 @@ class FrameKeeper:
         self.frames[: len(rows)], self.times[: len(rows)] = self.frames[rows], self.times[rows]
         self.kept = len(rows)
 
-    def finish(self) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    def finish(self) -> tuple[np.ndarray, np.ndarray, list[Message]]:
         """Frames (T, H, W, 3) uint8, their times (T,) float32, and the notes."""
         if not self.kept:
-            raise MediaError(f"{self.name} holds no picture that can be decoded.")
+            raise MediaError("{name} holds no picture that can be decoded.", name=self.name)
         frames, notes = self.frames[: self.kept], []
         if self.full:
-            notes.append(f"{self.name} was trimmed to its first {MAX_SECONDS:g} seconds.")
+            notes.append(message("{name} was trimmed to its first {count:g} seconds.", name=self.name, count=MAX_SECONDS))
         if self.kept < self.offered:
-            notes.append(f"{self.name} has {self.offered} frames, of which {self.kept} were kept, evenly in time.")
+            notes.append(
+                message(
+                    "{name} has {count} frames, of which {kept} were kept, evenly in time.",
+                    name=self.name,
+                    count=self.offered,
+                    kept=self.kept,
+                )
+            )
         if max(self.stored) > MAX_SIDE:
-            notes.append(f"{self.name} was scaled to {frames.shape[2]} x {frames.shape[1]} pixels.")
+            notes.append(
+                message("{name} was scaled to {width} x {height} pixels.", name=self.name, width=frames.shape[2], height=frames.shape[1])
+            )
         if self.mended:
-            notes.append(f"{self.name} has frames without a valid time, which were spaced evenly.")
+            notes.append(message("{name} has frames without a valid time, which were spaced evenly.", name=self.name))
         if frames.shape[3] == 4:
             unused = self.spare_byte and not frames[..., 3].any()
             frames, filled = (frames[..., :3].copy(), []) if unused else opaque(frames, self.name)

@@ -52,6 +52,6 @@ def _from_file(source: object, name: str) -> Loaded:
 def _from_pillow(source: Image.Image, name: str) -> Loaded:
     """A picture that the caller has opened, and may not have decoded; it stays as it is."""
     if source.width * source.height > PILLOW_MEGAPIXELS * 1_000_000:
-        raise MediaError(f"{name} has more than {PILLOW_MEGAPIXELS} megapixels, which is too large.")
+        raise MediaError("{name} has more than {count} megapixels, which is too large.", name=name, count=PILLOW_MEGAPIXELS)
     with quiet():
         return finish(load_small(source, None, name, here=False), name)

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from fusion.media.image_cost import MAX_PROFILE_BYTES
+from fusion.messages import Message, message
 
 SPACES = {"L": "GRAY", "LA": "GRAY", "RGB": "RGB", "RGBA": "RGB", "CMYK": "CMYK", "LAB": "Lab"}  # of a profile for each mode
 CLASSES = ("mntr", "scnr", "prtr", "spac")  # profiles of devices and colour spaces
@@ -67,7 +68,7 @@ def _transform(profile: bytes | None, kind: str, wanted: str) -> ImageCms.ImageC
     return way
 
 
-def apply_gamma(image: Image.Image, gamma: float | None, name: str) -> tuple[Image.Image, list[str]]:
+def apply_gamma(image: Image.Image, gamma: float | None, name: str) -> tuple[Image.Image, list[Message]]:
     """Brightness as a screen shows it, for a PNG that says with which power it was stored.
 
     Args:
@@ -81,4 +82,6 @@ def apply_gamma(image: Image.Image, gamma: float | None, name: str) -> tuple[Ima
     curve = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
     table = np.rint(255 * curve).astype(int).tolist()
     alpha = list(range(256)) if image.mode == "RGBA" else []
-    return image.point(table * 3 + alpha), [f"{name} stores brightness with gamma {gamma:.2f}, which was converted to that of a screen."]
+    return image.point(table * 3 + alpha), [
+        message("{name} stores brightness with gamma {gamma:.2f}, which was converted to that of a screen.", name=name, gamma=gamma)
+    ]

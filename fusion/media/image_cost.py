@@ -16,6 +16,7 @@ from PIL import Image, TiffImagePlugin
 
 from fusion.media.pixels import MAX_PIXELS
 from fusion.media.source import MediaError
+from fusion.messages import Message, message
 
 HERE_BYTES = 100_000_000  # decoded in this process up to here
 MOST_BYTES = 340_000_000  # refused beyond: 500 MB less what the processes need besides
@@ -104,10 +105,16 @@ def plan(image: Image.Image, file: BinaryIO, name: str, here: bool) -> None:
         raise TooCostly
 
 
-def too_large(name: str, pixels: int, peak: float, kind: str) -> str:
+def too_large(name: str, pixels: int, peak: float, kind: str) -> Message:
     """The sentence for a picture that needs `peak` bytes."""
     limit = int(pixels * MOST_BYTES / peak / 1e6)
-    return f"{name} has {math.ceil(pixels / 1e6)} megapixels, but the limit for {kind} files like it is {limit}."
+    return message(
+        "{name} has {count} megapixels, but the limit for {kind} files like it is {limit}.",
+        name=name,
+        count=math.ceil(pixels / 1e6),
+        kind=kind,
+        limit=limit,
+    )
 
 
 def _plain(image: Image.Image, file: BinaryIO) -> Cost:
@@ -169,7 +176,7 @@ def _jpeg(image: Image.Image, file: BinaryIO) -> Cost:
         most = max((h * v for _, h, v, _ in parts), default=1)
         peak += 2 * pixels * sum(h * v for _, h, v, _ in parts) / most
     scans = _count(file, b"\xff\xda") if several else 1
-    return Cost(peak, "progressive JPEG" if progressive else "JPEG", cheap=scans * pixels <= HERE_SCANS)
+    return Cost(peak, message("progressive JPEG") if progressive else "JPEG", cheap=scans * pixels <= HERE_SCANS)
 
 
 def _has_several_scans(image: Image.Image, parts: int) -> bool:

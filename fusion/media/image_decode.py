@@ -28,6 +28,7 @@ from fusion.media.image_tags import has_heavy_tags
 from fusion.media.image_tiff import check_layout, is_unusual, layout_of, read_layout, read_tiff
 from fusion.media.pixels import Scale, flatten, scale_of, shrink
 from fusion.media.source import Loaded, MediaError, refusal
+from fusion.messages import Message, message
 
 # Left out on purpose: EPS runs a program, WMF and FITS and HDF5 need handlers, the rest nobody uploads.
 FORMATS = (
@@ -67,7 +68,7 @@ class Small:
     profile: bytes | None = None
     orientation: int | None = None
     gamma: float | None = None
-    notes: list[str] = field(default_factory=list)
+    notes: list[Message] = field(default_factory=list)
 
 
 def decode(file: BinaryIO, name: str, here: bool) -> Loaded:
@@ -113,7 +114,9 @@ def _open(file: BinaryIO, name: str, here: bool) -> Image.Image | None:
     try:
         image = Image.open(file, formats=[kind for kind in FORMATS if kind in Image.OPEN])
     except Image.DecompressionBombError as error:
-        raise MediaError(f"{name} has more than {PILLOW_MEGAPIXELS} megapixels, which is too large to decode.") from error
+        raise MediaError(
+            "{name} has more than {count} megapixels, which is too large to decode.", name=name, count=PILLOW_MEGAPIXELS
+        ) from error
     except (TooCostly, MemoryError):
         raise
     except Exception as error:  # decoders raise nearly anything on hostile bytes
@@ -145,7 +148,7 @@ def load_small(image: Image.Image, file: BinaryIO | None, name: str, here: bool)
     """
     stored = image.size
     if not image.width or not image.height:
-        raise MediaError(f"{name} has no pixels.")
+        raise MediaError("{name} has no pixels.", name=name)
     try:
         if file is not None:
             plan(image, file, name, here)
@@ -156,20 +159,22 @@ def load_small(image: Image.Image, file: BinaryIO | None, name: str, here: bool)
     except (TooCostly, MediaError, MemoryError):
         raise
     except Image.DecompressionBombError as error:  # of a picture inside an icon
-        raise MediaError(f"{name} holds a picture of more than {PILLOW_MEGAPIXELS} megapixels, which is too large to decode.") from error
+        raise MediaError(
+            "{name} holds a picture of more than {count} megapixels, which is too large to decode.", name=name, count=PILLOW_MEGAPIXELS
+        ) from error
     except Exception as error:
-        raise MediaError(f"{name} is damaged or cut short.") from error
+        raise MediaError("{name} is damaged or cut short.", name=name) from error
     try:
         small, notes = _numbers(image, name) if _is_numeric(image) else (_colours(image), [])
     except (MediaError, MemoryError):
         raise
     except Exception as error:
-        raise MediaError(f"{name} stores its colours in a way that cannot be read ({image.mode}).") from error
+        raise MediaError("{name} stores its colours in a way that cannot be read ({mode}).", name=name, mode=image.mode) from error
     info = image.info
     gamma = info.get("gamma") if image.format == "PNG" and "srgb" not in info and not info.get("icc_profile") else None
     loaded = Small(small, stored, info.get("icc_profile"), _orientation(image), gamma, notes)
     if _has_more(image, own=file is not None):
-        loaded.notes.insert(0, f"{name} has several pictures, so the first was used.")
+        loaded.notes.insert(0, message("{name} has several pictures, so the first was used.", name=name))
     return loaded
 
 
@@ -191,7 +196,7 @@ def _by_opencv(image: Image.Image, file: BinaryIO, name: str) -> Small:
     image.close()  # and with it the canvases of its decoder
     pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED if alpha else cv2.IMREAD_COLOR_RGB)
     if pixels is None:
-        raise MediaError(f"{name} is damaged or cut short.")
+        raise MediaError("{name} is damaged or cut short.", name=name)
     order = [2, 1, 0, 3] if alpha else [0, 1, 2]
     H, W = pixels.shape[:2]
     small.image = shrink(W, H, lambda top, bottom: Image.fromarray(np.ascontiguousarray(pixels[top:bottom][..., order])))
@@ -208,7 +213,7 @@ def finish(small: Small, name: str) -> Loaded:
     turn = TURNS.get(small.orientation)
     image = image if turn is None else image.transpose(turn)
     if small.image.size not in (small.stored, small.stored[::-1]):
-        notes = [f"{name} was scaled to {image.width} x {image.height} pixels.", *notes]
+        notes = [message("{name} was scaled to {width} x {height} pixels.", name=name, width=image.width, height=image.height), *notes]
     return Loaded(np.array(image), (*small.notes, *notes))
 
 
@@ -262,7 +267,7 @@ def _colours(image: Image.Image) -> Image.Image:
     return shrink(image.width, image.height, rows)
 
 
-def _numbers(image: Image.Image, name: str) -> tuple[Image.Image, list[str]]:
+def _numbers(image: Image.Image, name: str) -> tuple[Image.Image, list[Message]]:
     """Grey of more than 8 bits as a small picture of mode L, or LA where one value is transparent."""
     bits = _grey_bits(image)
     step = max(1, 2_000_000 // image.width)

@@ -16,6 +16,7 @@ from PIL import Image, TiffImagePlugin
 from fusion.media.image_cost import MOST_BYTES, Nameless, TooCostly, size_of, too_large
 from fusion.media.pixels import Scale, scale_of, shrink
 from fusion.media.source import MediaError
+from fusion.messages import Message
 
 MIN_IS_WHITE, GREY, RGB, CMYK, YCBCR = 0, 1, 2, 5, 6
 COLOURS = {MIN_IS_WHITE: 1, GREY: 1, RGB: 3, CMYK: 4, YCBCR: 3}  # samples of a pixel, alpha not counted
@@ -99,7 +100,7 @@ class Decoded:
     stored: tuple[int, int]  # width and height in the file
     profile: bytes | None
     orientation: int | None
-    notes: list[str]
+    notes: list[Message]
 
 
 def check_layout(name: str, layout: Layout) -> None:
@@ -110,13 +111,15 @@ def check_layout(name: str, layout: Layout) -> None:
     """
     colours = COLOURS.get(layout.photometric)
     if layout.samples > 4 and (colours is None or layout.samples > colours + len(layout.extra)):
-        raise MediaError(f"{name} has {layout.samples} channels, but an image has 1 (grey), 3 (colour) or 4.")
+        raise MediaError("{name} has {count} channels, but an image has 1 (grey), 3 (colour) or 4.", name=name, count=layout.samples)
     if colours is None or layout.samples < colours or max(layout.bits) > 64 or layout.number not in UNITS:
         raise unreadable(name, layout)
 
 
 def unreadable(name: str, layout: Layout) -> MediaError:
-    return MediaError(f"{name} is a TIFF picture that is damaged or of a kind that cannot be read here ({layout.words}).")
+    return MediaError(
+        "{name} is a TIFF picture that is damaged or of a kind that cannot be read here ({format}).", name=name, format=layout.words
+    )
 
 
 def read_tiff(file: BinaryIO, name: str, layout: Layout) -> Decoded:
@@ -191,7 +194,7 @@ def _opencv_size(file: BinaryIO) -> tuple[int, int, int]:
     return int(tags.get(TiffImagePlugin.IMAGELENGTH, 0)), int(tags.get(TiffImagePlugin.IMAGEWIDTH, 0)), 1
 
 
-def _to_image(pixels: np.ndarray, name: str, layout: Layout) -> tuple[Image.Image, list[str]]:
+def _to_image(pixels: np.ndarray, name: str, layout: Layout) -> tuple[Image.Image, list[Message]]:
     """(H, W, C) of any number type as a small picture."""
     colours = COLOURS[layout.photometric]
     alpha = next((place for place, kind in enumerate(layout.extra) if kind in (ASSOCIATED, UNASSOCIATED)), None)

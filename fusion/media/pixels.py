@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from fusion.media.source import MediaError
+from fusion.messages import Message, message
 
 MAX_PIXELS = 2_500_000  # what is handed on; encoders read 224 pixels
 BAND_PIXELS = 2_000_000  # converted at a time, so that a large picture is never held twice
@@ -21,7 +22,7 @@ class Scale:
 
     low: float = 0.0
     gain: float = 1.0
-    notes: tuple[str, ...] = ()
+    notes: tuple[Message, ...] = ()
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
         """(...) of any number type to uint8."""
@@ -56,21 +57,23 @@ def scale_of(bands: Iterable[np.ndarray], kind: np.dtype, name: str, bits: int |
         finite = band
         if kind.kind == "f" and not np.isfinite(band).all():
             finite = np.where(np.isfinite(band), band, 0)
-            notes = [f"{name} has values that are not numbers, which were taken as black."]
+            notes = [message("{name} has values that are not numbers, which were taken as black.", name=name)]
         low, high = min(low, float(finite.min())), max(high, float(finite.max()))
     if low >= -1e-3 and kind.kind == "f":
         bits = 0 if high <= 1.001 else 8 if high <= 255 else None
     elif low >= 0:
         bits = 8 if high <= 255 else 16 if high <= 65535 else None
     if bits is None:  # no convention fits: keep the order of the values
-        notes.append(f"{name} has values from {low:g} to {high:g}, which were stretched to black and white.")
+        notes.append(
+            message("{name} has values from {low:g} to {high:g}, which were stretched to black and white.", name=name, low=low, high=high)
+        )
         return Scale(low, 255 / (high - low) if high > low else 0.0, tuple(notes))
     if bits == 8 and kind.kind == "f":
-        notes.append(f"{name} has values above 1, so they were taken as 0 to 255.")
+        notes.append(message("{name} has values above 1, so they were taken as 0 to 255.", name=name))
     return Scale(gain=255 / max(1, 2**bits - 1), notes=tuple(notes))
 
 
-def to_uint8(values: np.ndarray, name: str, bits: int | None = None) -> tuple[np.ndarray, list[str]]:
+def to_uint8(values: np.ndarray, name: str, bits: int | None = None) -> tuple[np.ndarray, list[Message]]:
     """Bring pixel values to 0-255.
 
     Args:
@@ -110,26 +113,26 @@ def shrink(width: int, height: int, rows: Callable[[int, int], Image.Image]) -> 
     return small
 
 
-def choose_ground(small: np.ndarray) -> str:
+def choose_ground(small: np.ndarray) -> Message:
     """White, or black where the visible parts of (..., 4) are so light that white would hide them."""
     small = small.astype(np.float32)
     light = (small[..., :3] @ np.float32([0.299, 0.587, 0.114])) / 255
     ink = small[..., 3]
-    return "black" if (light * ink).sum() > 0.8 * ink.sum() else "white"
+    return message("black") if (light * ink).sum() > 0.8 * ink.sum() else message("white")
 
 
-def flatten(image: Image.Image, name: str) -> tuple[Image.Image, list[str]]:
+def flatten(image: Image.Image, name: str) -> tuple[Image.Image, list[Message]]:
     """Put what is transparent on white, or on black where the visible part is so light that white would hide it."""
     low, high = image.getextrema()[3]
     if low == 255:
         return image.convert("RGB"), []
-    ground = choose_ground(np.asarray(image.reduce(max(1, max(image.size) // 256)))) if high else "white"
+    ground = choose_ground(np.asarray(image.reduce(max(1, max(image.size) // 256)))) if high else message("white")
     base = Image.new("RGBA", image.size, ground)
     base.alpha_composite(image)
-    return base.convert("RGB"), [f"{name} has transparent parts, which were filled with {ground}."]
+    return base.convert("RGB"), [message("{name} has transparent parts, which were filled with {ground}.", name=name, ground=ground)]
 
 
-def rgb_array(source: object, name: str, ndim: int) -> tuple[np.ndarray, list[str]]:
+def rgb_array(source: object, name: str, ndim: int) -> tuple[np.ndarray, list[Message]]:
     """Make an array of pixels RGB uint8.
 
     Args:
@@ -145,11 +148,16 @@ def rgb_array(source: object, name: str, ndim: int) -> tuple[np.ndarray, list[st
         array = array[..., None]
     shape = "T H W 3" if ndim == 4 else "H W 3"
     if array.dtype.kind not in "buif":
-        raise MediaError(f"{name} must be a path, bytes or an array of numbers ({shape}).")
+        raise MediaError("{name} must be a path, bytes or an array of numbers ({shape}).", name=name, shape=shape)
     if array.ndim != ndim or array.shape[-1] not in (1, 3, 4):
-        raise MediaError(f"{name} must have the shape {shape}, not {' '.join(map(str, np.shape(source))) or 'a single number'}.")
+        raise MediaError(
+            "{name} must have the shape {shape}, not {found}.",
+            name=name,
+            shape=shape,
+            found=" ".join(map(str, np.shape(source))) or message("a single number"),
+        )
     if array.size == 0:
-        raise MediaError(f"{name} has no pixels.")
+        raise MediaError("{name} has no pixels.", name=name)
     array, notes = to_uint8(array, name)
     if array.shape[-1] == 4:
         flat, H, W = array.reshape(-1, *array.shape[-2:]), array.shape[-3], array.shape[-2]  # frames below one another

@@ -9,6 +9,7 @@ import soxr
 from fusion.media.channels import MAX_CHANNELS, mix
 from fusion.media.frames import MAX_SECONDS, SLACK, FrameKeeper
 from fusion.media.source import UNNAMED, Loaded, MediaError
+from fusion.messages import Message, message
 from fusion.types import Audio
 
 MAX_RATE = 48_000  # Hz; sound above is resampled while decoding
@@ -16,6 +17,7 @@ RATES = (100, 1_000_000)  # Hz; what is believed
 MIN_SECONDS = 0.05  # of sound from a damaged file that is still worth using
 GAP = 0.04  # seconds; times that differ by less are rounded, not gaps
 RESTART = 1.0  # seconds; times that run back by more begin anew
+WITHIN = {"The clip": message("the clip"), "The video file": message("the video file")}  # as in "the sound of the clip"
 
 
 class SoundTaker:
@@ -118,7 +120,7 @@ class SoundTaker:
             self.parts.append(self.resampler.resample_chunk(np.zeros((0, self.width), np.float32), last=True))
             self.resampler = None
 
-    def finish(self, damaged: bool = False) -> tuple[Audio | None, list[str]]:
+    def finish(self, damaged: bool = False) -> tuple[Audio | None, list[Message]]:
         self._flush()
         samples = np.concatenate(self.parts) if self.parts else np.zeros((0, 1), np.float32)
         self.parts.clear()
@@ -127,31 +129,55 @@ class SoundTaker:
         mono, mixed, left_out = mix(samples, self.missing / self.count, _subject(self.name))
         mono, notes = _in_range(mono, self.name)
         if self.missing.any() and not left_out:
-            notes.insert(0, f"{_subject(self.name)} has values that are not numbers, which were taken as silence.")
+            notes.insert(0, message("{name} has values that are not numbers, which were taken as silence.", name=_subject(self.name)))
         if self.full:
-            notes.append(f"{_subject(self.name)} was trimmed to its first {MAX_SECONDS:g} seconds.")
+            notes.append(message("{name} was trimmed to its first {count:g} seconds.", name=_subject(self.name), count=MAX_SECONDS))
         if self.silence:
-            notes.append(f"{_subject(self.name)} has gaps of {self.silence:.1f} seconds in all, which were kept as silence.")
+            notes.append(
+                message(
+                    "{name} has gaps of {count:.1f} seconds in all, which were kept as silence.",
+                    name=_subject(self.name),
+                    count=self.silence,
+                )
+            )
         if self.native > self.rate:
-            notes.append(f"{_subject(self.name)} was resampled from {self.native / 1000:g} to {self.rate / 1000:g} kHz.")
+            notes.append(
+                message(
+                    "{name} was resampled from {from_khz:g} to {to_khz:g} kHz.",
+                    name=_subject(self.name),
+                    from_khz=self.native / 1000,
+                    to_khz=self.rate / 1000,
+                )
+            )
         if self.channels > MAX_CHANNELS:
-            notes.append(f"{_subject(self.name)} has {self.channels} channels, of which the first {MAX_CHANNELS} were read.")
+            notes.append(
+                message(
+                    "{name} has {count} channels, of which the first {read} were read.",
+                    name=_subject(self.name),
+                    count=self.channels,
+                    read=MAX_CHANNELS,
+                )
+            )
         return Audio(self.rate, mono[: int((MAX_SECONDS + self.lead) * self.rate)]), [*notes, *mixed]
 
 
 def _subject(name: str) -> str:
     """What a note about the sound of this medium begins with."""
-    return name if name == UNNAMED["audio"] else f"The sound of {name.lower() if name in UNNAMED.values() else name}"
+    if name == UNNAMED["audio"]:
+        return name
+    return message("The sound of {name}", name=WITHIN.get(name, name))
 
 
-def _in_range(samples: np.ndarray, name: str) -> tuple[np.ndarray, list[str]]:
+def _in_range(samples: np.ndarray, name: str) -> tuple[np.ndarray, list[Message]]:
     """In [-1, 1]."""
     notes = []
     peak = float(np.abs(samples).max(initial=0))
     if peak > 1:
         samples = samples / peak
         if peak > 1.1:  # lossy codecs overshoot a little as a matter of course
-            notes.append(f"{_subject(name)} was {peak:.3g} times louder than full scale, so it was turned down.")
+            notes.append(
+                message("{name} was {times:.3g} times louder than full scale, so it was turned down.", name=_subject(name), times=peak)
+            )
     return np.ascontiguousarray(samples, np.float32), notes
 
 
@@ -159,17 +185,30 @@ def sound_from_array(rate: float, samples: object, name: str) -> Loaded:
     try:
         rate, values = round(float(rate)), np.asarray(samples)
     except (TypeError, ValueError, OverflowError) as error:
-        raise MediaError(f"{name} must be a pair (rate, samples) of numbers.") from error
+        raise MediaError("{name} must be a pair (rate, samples) of numbers.", name=name) from error
     if not RATES[0] <= rate <= RATES[1]:
-        raise MediaError(f"{name} has a rate of {rate} Hz, but it must be between {RATES[0]} and {RATES[1]:,}.")
+        raise MediaError(
+            "{name} has a rate of {rate} Hz, but it must be between {least} and {most:,}.",
+            name=name,
+            rate=rate,
+            least=RATES[0],
+            most=RATES[1],
+        )
     if values.dtype.kind not in "buif" or values.ndim not in (1, 2):
-        raise MediaError(f"{name} must have samples of the shape N or N C.")
+        raise MediaError("{name} must have samples of the shape N or N C.", name=name)
     notes = []
     if values.ndim == 2 and values.shape[0] <= 8 < values.shape[1]:
-        notes.append(f"{name} has the shape {values.shape[0]} {values.shape[1]}, so its rows were taken as channels.")
+        notes.append(
+            message(
+                "{name} has the shape {rows} {columns}, so its rows were taken as channels.",
+                name=name,
+                rows=values.shape[0],
+                columns=values.shape[1],
+            )
+        )
         values = values.T
     if values.size == 0:
-        raise MediaError(f"{name} has no samples.")
+        raise MediaError("{name} has no samples.", name=name)
     columns = values[:, None] if values.ndim == 1 else values
     sound = SoundTaker(name)
     sound.channels = columns.shape[1]

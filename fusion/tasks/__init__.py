@@ -33,7 +33,7 @@ def find_task(task: str | Task | None = None) -> Task:
     if not isinstance(task, str):
         return task
     if task not in TASKS:
-        raise FusionError(f"Unknown task {task!r}. Available: {', '.join(TASKS)}.")
+        raise FusionError("Unknown task {task!r}. Available: {tasks}.", task=task, tasks=list(TASKS))
     return TASKS[task]
 
 

@@ -212,11 +212,11 @@ class Task(Protocol):
 
     def make_example(self, name: str) -> dict[str, Medium]:
         """{modality: medium} of a worked example, uncorrupted."""
-        raise FusionError(f"There is no example named {name!r}; there are {', '.join(self.examples)}.")
+        raise FusionError("There is no example named {name!r}; there are {known}.", name=name, known=list(self.examples))
 
     def unknown_samples(self, split: str, data: Path, unknown: bool) -> SampleSource:
         """Of a task with `heads.open_set`: clean samples of the labels, or samples of none of them."""
-        raise FusionError(f"The task {self.name} has no samples of none of its labels.")
+        raise FusionError("The task {name} has no samples of none of its labels.", name=self.name)
 
     def test_sets(self, data: Path, limit: int | None = None, seed: int = 0) -> dict[str, TestSet]:
         """{name: test set of one modality}, at most `limit` media each."""
@@ -228,11 +228,11 @@ class Task(Protocol):
 
     def make_voices(self, data: Path) -> None:
         """Makes synthetic speech for training in the data folder, with the speech synthesisers that are installed."""
-        raise FusionError(f"The task {self.name} trains on no synthetic voices.")
+        raise FusionError("The task {name} trains on no synthetic voices.", name=self.name)
 
     def speak_examples(self) -> None:
         """Makes the sounds of the page's worked examples anew."""
-        raise FusionError(f"The examples of the task {self.name} are not spoken by a synthesiser.")
+        raise FusionError("The examples of the task {name} are not spoken by a synthesiser.", name=self.name)
 
     def groups(self, data: Path) -> dict[str, dict[str, list[tuple[Medium, int]]]]:
         """{modality: {group: its media with labels}}, where training may leave out one group at a time (a speaker, a day)."""

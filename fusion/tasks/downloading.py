@@ -42,13 +42,13 @@ def run(task: str, data: str | Path, progress: Progress | None = None) -> Iterat
     """
     known = [name for name, each in TASKS.items() if each.downloads]
     if task not in known:
-        raise FusionError(f'There is no data to download for the task "{task}"; there is for: {", ".join(known)}.')
+        raise FusionError('There is no data to download for the task "{task}"; there is for: {known}.', task=task, known=list(known))
     progress = progress or ProgressLine()
     try:
         for get in TASKS[task].downloads:
             yield get(Path(data), progress)
     except OSError as error:  # network errors never come this far
-        raise FusionError(f"Cannot write {error.filename or data}: {error.strerror or error}.") from error
+        raise FusionError("Cannot write {file}: {reason}.", file=error.filename or data, reason=error.strerror or error) from error
 
 
 def fetch(urls: Iterable[str], target: Path, is_whole: Callable[[Path], bool], progress: Progress) -> Path:
@@ -77,8 +77,9 @@ def fetch(urls: Iterable[str], target: Path, is_whole: Callable[[Path], bool], p
             return target
         failures.append(failure)
     raise FusionError(
-        f"{target.name} could not be downloaded ({'; '.join(failures)}): check the network and run the same command again, "
-        "it goes on where it stopped."
+        "{name} could not be downloaded ({failures}): check the network and run the same command again, it goes on where it stopped.",
+        name=target.name,
+        failures="; ".join(failures),
     )
 
 
@@ -166,15 +167,23 @@ def unpack(archive: Path, names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
             for entry in entries:
                 path = PurePosixPath(entry.filename.replace("\\", "/"))
                 if path.is_absolute() or ".." in path.parts or ":" in entry.filename:
-                    raise FusionError(f'{archive.name} holds an entry with an unsafe path ("{entry.filename}") and was not unpacked.')
+                    raise FusionError(
+                        '{archive} holds an entry with an unsafe path ("{entry}") and was not unpacked.',
+                        archive=archive.name,
+                        entry=entry.filename,
+                    )
             if sum(entry.file_size for entry in entries) > LARGEST_UNPACKED:
-                raise FusionError(f"{archive.name} would unpack to more than {LARGEST_UNPACKED // 1_000_000} MB and was not unpacked.")
+                raise FusionError(
+                    "{archive} would unpack to more than {limit} MB and was not unpacked.",
+                    archive=archive.name,
+                    limit=LARGEST_UNPACKED // 1_000_000,
+                )
             for entry in entries:
                 name = PurePosixPath(entry.filename).name
                 if name in wanted and not entry.is_dir():
                     yield name, file.read(entry)
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
-        raise FusionError(f"{archive.name} is not a readable zip archive: {error}.") from error
+        raise FusionError("{archive} is not a readable zip archive: {reason}.", archive=archive.name, reason=error) from error
 
 
 class ProgressLine:

@@ -52,7 +52,7 @@ def main() -> int:
         try:
             train(json.loads(sys.argv[1]), out)
         except FusionError as error:
-            write(out, {"error": str(error)})
+            write(out, {"error": error.message.to_json()})
             return 1
         except Exception:
             traceback.print_exc()

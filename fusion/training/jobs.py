@@ -5,7 +5,7 @@
     jobs.poll(ticket)       Standing(state="running", what="late", share=0.4, left=12.0)
     jobs.leave(ticket)      the job ends when nobody has a ticket for it any more
 
-The process writes one JSON object per line to stdout: {"what", "share"} while it works, and {"done": true} or {"error": sentence} at the
+The process writes one JSON object per line to stdout: {"what", "share"} while it works, and {"done": true} or {"error": message} at the
 end. Its stdin is a pipe that closes when this process ends, however it ends; `prepare_worker` makes it end then, too.
 """
 
@@ -26,6 +26,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fusion.messages import Message, message
 from fusion.types import FusionError
 
 logger = logging.getLogger(__name__)
@@ -33,7 +34,8 @@ MOST_WAITING = 10  # jobs, beside the one that runs
 PATIENCE = 15.0  # seconds without a poll, after which an owner counts as gone
 TICK = 0.2  # seconds between two looks at a running process
 GRACE = 3.0  # seconds that a process has to end by itself
-CRASHED = "The training stopped unexpectedly; please try again."
+NOTHING = message("")
+CRASHED = message("The training stopped unexpectedly; please try again.")
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
 
@@ -50,7 +52,7 @@ class Standing:
     what: str = ""
     share: float = 0.0
     left: float | None = None
-    error: str = ""
+    error: Message = NOTHING
 
 
 @dataclass(eq=False)
@@ -63,7 +65,7 @@ class Job:
     state: str = "waiting"
     what: str = ""
     share: float = 0.0
-    error: str = ""
+    error: Message = NOTHING
     finished: bool = False  # the process said so itself
     began: tuple[float, float] | None = None  # time and share of the first progress
 
@@ -73,7 +75,7 @@ class Job:
             said: Any = json.loads(line)
             if not isinstance(said, dict):
                 return
-            self.error = str(said.get("error", ""))
+            self.error = Message.from_json(said.get("error", ""))
             self.finished = said.get("done") is True
             if "share" in said:
                 self.what, self.share = str(said.get("what", "")), min(1.0, max(0.0, float(said["share"])))
@@ -141,7 +143,7 @@ class JobQueue:
             if job.state == "waiting":
                 position = self._waiting.index(job) + (self._running is not None) if job in self._waiting else 0
                 return Standing("waiting", position)
-            return Standing(job.state, 0, job.what, job.share, job.left(), job.error if job.state == "failed" else "")
+            return Standing(job.state, 0, job.what, job.share, job.left(), job.error if job.state == "failed" else NOTHING)
 
     def leave(self, ticket: Ticket) -> None:
         """The owner no longer wants the job; nothing happens where the owner has another ticket by now."""

@@ -16,6 +16,7 @@ from fusion.choice import choose
 from fusion.config import CHECKPOINTS
 from fusion.encoded_cache import EncodedCache, fingerprint
 from fusion.loading import lacks_weights
+from fusion.messages import Message, message
 from fusion.tasks import TASKS
 from fusion.types import MODALITIES, FusionError, Prediction, Seen
 from fusion.ui.security import BackbonePolicy
@@ -36,7 +37,7 @@ class Answer:
     """All a result shows of one input."""
 
     media: dict[str, Any]
-    notes: tuple[str, ...]
+    notes: tuple[Message, ...]
     predictions: dict[str, Prediction]
     seen: dict[str, Seen]
     marks: dict[str, str]  # {modality: a name that no other medium, corruption or encoder has}
@@ -144,7 +145,7 @@ class Desks:
             FusionError: there is no such task, or none at all that can be used.
         """
         if name and name not in self._labs:
-            raise FusionError(f"There is no task named {name!r}; there is {', '.join(self._labs)}.")
+            raise FusionError("There is no task named {name!r}; there is {tasks}.", name=name, tasks=list(self._labs))
         return name or self.first()
 
     def first(self) -> str:
@@ -155,9 +156,9 @@ class Desks:
                 self._first = task
                 break
             except FusionError as error:
-                self.unavailable[task] = str(error)
+                self.unavailable[task] = error.message
         if not self._first:
-            raise FusionError(next(iter(self.unavailable.values()), "There is no task."))
+            raise FusionError(next(iter(self.unavailable.values()), message("There is no task.")))
         return self._first
 
     def loaded(self, task: str) -> bool:

@@ -15,6 +15,7 @@ from typing import Any
 import gradio as gr
 
 from fusion.choice import is_compact
+from fusion.messages import message
 from fusion.types import FusionError
 from fusion.ui import readers
 from fusion.ui.desk import AT_ONCE, FIRST_STRATEGY, Desk, Desks
@@ -103,7 +104,7 @@ class Handlers:
         try:
             state = self._with_example(PageState.read(self.modalities, values), plain(name, MAX_NAME))
         except FusionError as error:
-            return *(SKIP for _ in self.modalities), self._failed({"text": str(error)}), SKIP
+            return *(SKIP for _ in self.modalities), self._failed({"text": error.message.to_json()}), SKIP
         return *(state.slots[m].json() for m in self.modalities), self.result(state, held), self.pack(state)
 
     def switched(self, *values: Any, held: Any = "") -> tuple[Any, ...]:
@@ -111,7 +112,7 @@ class Handlers:
         try:
             state, example = self._at_task(PageState.read(self.modalities, values))
         except FusionError as error:
-            return *(SKIP for _ in self.modalities), SKIP, self._failed({"text": str(error)}), SKIP
+            return *(SKIP for _ in self.modalities), SKIP, self._failed({"text": error.message.to_json()}), SKIP
         except Exception:
             logger.exception("The task %s cannot be opened", values[len(self.modalities)])
             return *(SKIP for _ in self.modalities), SKIP, self._failed({"key": "status.unexpected"}), SKIP
@@ -132,7 +133,7 @@ class Handlers:
         try:
             state = replace(state, task=self.desks.task(state.task))
         except FusionError as error:  # of another version, or misspelt: what is shown stays, with a word
-            return *(SKIP for _ in range(len(self.modalities) + 6)), self._failed({"text": str(error)}), SKIP
+            return *(SKIP for _ in range(len(self.modalities) + 6)), self._failed({"text": error.message.to_json()}), SKIP
         result = self.result(state)  # says why, should its lab not load
         if self.desks.loaded(state.task):
             state = replace(state, strategy=self.desks[state.task].strategy(state.strategy))
@@ -165,7 +166,7 @@ class Handlers:
                 shown["status"] = {"kind": "untrained", "key": "status.untrained_some" if desk.lab.models else "status.untrained"}
             return _json({"id": next(self._count), "lab": about(desk)} | shown)
         except FusionError as error:
-            return self._failed({"text": str(error)}, desk)
+            return self._failed({"text": error.message.to_json()}, desk)
         except Exception:
             logger.exception("An input of %s could not be answered", {m: s.source for m, s in state.slots.items()})
             return self._failed({"key": "status.unexpected"}, desk)
@@ -230,7 +231,8 @@ def layout(handlers: Handlers) -> FusePage:
     held, details = view("held"), view("details")
     language = view("header", state.language)
     tabs = view("tabs", state.view())
-    task = view("tasks", state.task, tasks=_json({"tasks": strategies.describe_tasks(desks), "unavailable": desks.unavailable}))
+    unavailable = {name: message(reason).to_json() for name, reason in desks.unavailable.items()}
+    task = view("tasks", state.task, tasks=_json({"tasks": strategies.describe_tasks(desks), "unavailable": unavailable}))
     examples = view("examples", next((slot.example for slot in state.slots.values() if slot.example), ""))
     view("status")
     with gr.Column(elem_id="fl-page-fuse"):

@@ -56,7 +56,7 @@ class Handlers:
             state = PageState.read(self.desks.modalities, values)
             said |= self._modality(self.desks.open(self.desks.task(state.task), state.readers), state, ask)
         except FusionError as error:
-            said |= {"sides": [], "error": {"text": str(error)}}
+            said |= {"sides": [], "error": {"text": error.message.to_json()}}
         except Exception:
             logger.exception("Nobody can look inside the encoders of %s", ask["modality"])
             said |= {"sides": [], "error": {"key": "status.unexpected"}}
@@ -82,7 +82,7 @@ class Handlers:
             shown = self._look(desk, modality, name, medium, mark)
             return {"name": name, "mark": mark, "told": desk.library.describe(name)} | shown
         except FusionError as error:
-            return {"name": name, "error": {"text": str(error)}}
+            return {"name": name, "error": {"text": error.message.to_json()}}
         except Exception:
             logger.exception("The encoder %s could not look at its %s", name, modality)
             return {"name": name, "error": {"key": "status.unexpected"}}

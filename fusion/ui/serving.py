@@ -16,11 +16,11 @@ def check_address(host: str | None, port: int | None) -> None:
     """Raises `FusionError` where the page could not be served there; of a port that is not named the server looks for a free one itself."""
     host = host or os.environ.get("GRADIO_SERVER_NAME") or HOST
     if not (named := os.environ.get("GRADIO_SERVER_PORT", "0")).isdecimal():  # Gradio reads it when it is imported
-        raise FusionError(f"The variable GRADIO_SERVER_PORT is {named!r}, which is no port.")
+        raise FusionError("The variable GRADIO_SERVER_PORT is {named!r}, which is no port.", named=named)
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port or 0, type=socket.SOCK_STREAM)[0]
     except (OSError, UnicodeError) as error:
-        raise FusionError(f"There is no host named {host!r}; --host takes a name or an address of this machine.") from error
+        raise FusionError("There is no host named {host!r}; --host takes a name or an address of this machine.", host=host) from error
     with socket.socket(family, kind, protocol) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -28,7 +28,7 @@ def check_address(host: str | None, port: int | None) -> None:
             probe.listen()  # with addresses that may be used again, only this notices who listens already
         except OSError as error:
             where, why = f"{host}, port {port}" if port else host, (error.strerror or "refused").lower()
-            raise FusionError(f"The page cannot be served at {where}: {why}.") from error
+            raise FusionError("The page cannot be served at {where}: {reason}.", where=where, reason=why) from error
 
 
 def check_uploads(folder: Path) -> None:
@@ -36,7 +36,7 @@ def check_uploads(folder: Path) -> None:
     try:
         require_folder(folder)
     except FusionError as error:
-        raise FusionError(f"There is no place for uploads, which the variable GRADIO_TEMP_DIR names: {error}") from error
+        raise FusionError("There is no place for uploads, which the variable GRADIO_TEMP_DIR names: {reason}", reason=error) from error
 
 
 def upload_folder() -> Path:

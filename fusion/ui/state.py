@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from fusion.messages import message
 from fusion.types import Clip, FusionError
 from fusion.ui.text import LANGUAGES
 
@@ -224,7 +225,7 @@ def uploaded(path: str, name: str, uploads: Path) -> Path:
     except (OSError, ValueError):  # a name that is too long, or with a null character
         there = False
     if not there:
-        raise FusionError(f"{name or 'The file'} is no longer on the server; please choose it again.")
+        raise FusionError("{name} is no longer on the server; please choose it again.", name=name or message("The file"))
     return file
 
 

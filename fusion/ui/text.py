@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-LANGUAGES = ("en", "zh")
 ASSETS = Path(__file__).with_name("assets")
+LANGUAGES = tuple(sorted(path.name.split(".")[1] for path in ASSETS.glob("text.*.json")))
 
 
 def load_text() -> dict[str, dict[str, str]]:

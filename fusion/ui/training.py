@@ -54,7 +54,7 @@ class Handlers:
             async for said in self._train(session, *self._wanted(values)):
                 yield _json(said)
         except FusionError as error:
-            yield _json({"kind": "error", "text": str(error)})
+            yield _json({"kind": "error", "text": error.message.to_json()})
         except Exception:
             logger.exception("A training could not be started")
             yield _json({"kind": "error", "key": "status.unexpected"})
@@ -96,7 +96,7 @@ def _told(standing: Standing) -> dict[str, Any]:
     if standing.state == "running":
         return {"kind": "training", "what": standing.what, "share": standing.share, "left": standing.left}
     if standing.state == "failed":
-        return {"kind": "error", "text": standing.error}
+        return {"kind": "error", "text": standing.error.to_json()}
     return {"kind": "trained" if standing.state == "done" else "cancelled"}
 
 

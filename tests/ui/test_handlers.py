@@ -30,6 +30,11 @@ MODALITIES = FakeLab.modalities
 EXAMPLES = {"three": SimpleNamespace(title="Three", story="Says three.", severity={"text": 2})}
 
 
+def plain(sentence: str) -> dict[str, object]:
+    """A sentence without values, as the browser gets it."""
+    return {"template": sentence, "values": {}}
+
+
 def at_work(tmp_path, make=None, **labs: FakeLab) -> Handlers:
     """The page's handlers around labs by task, `digits_find` for digits-find; without any, around one of digits."""
     media = {"three": {"text": "three", "image": np.full((64, 64, 3), 255, np.uint8)}}
@@ -211,14 +216,15 @@ def test_a_task_that_cannot_be_opened_is_one_sentence(tmp_path) -> None:
     handlers = Handlers(Desks({"digits": FakeLab, "digits-add": broken}, {}, tmp_path))
     *rest, result, pack = handlers.switched(*values(task="digits-add"))
     assert (*rest, pack) == (SKIP,) * 6
-    assert json.loads(result)["status"] == {"kind": "error", "text": "The weights of late are missing or broken."}
+    assert json.loads(result)["status"] == {"kind": "error", "text": plain("The weights of late are missing or broken.")}
     query = PageState.read(MODALITIES, values(task="digits-add")).query()
     assert json.loads(handlers.opened(query, "", *values())[-2])["status"]["kind"] == "error"
 
 
 def test_an_unknown_task_is_answered_by_no_other(handlers: Handlers) -> None:
     """In a link, from the page and from the page inside: one sentence, and what is shown stays."""
-    said = {"kind": "error", "text": "There is no task named 'moods'; there is digits."}
+    sentence = {"template": "There is no task named {name}; there is {tasks}.", "values": {"name": "'moods'", "tasks": ["digits"]}}
+    said = {"kind": "error", "text": sentence}
     query = PageState.read(MODALITIES, values(task="moods", text=text("five"))).query()
     *rest, result, pack = handlers.opened(query, "en", *values())
     assert (*rest, pack) == (SKIP,) * 11 and json.loads(result)["status"] == said
@@ -237,7 +243,7 @@ def test_visitors_find_the_first_task_that_can_be_used(tmp_path) -> None:
     assert state.task == "digits-add" and json.loads(result)["lab"]["task"]["name"] == "digits-add"
     assert handlers.desks.unavailable == {"digits": "The task digits cannot be used."}
     result = json.loads(handlers.edited(*values(text=text("five")))[0])
-    assert result["status"] == {"kind": "error", "text": "The task digits cannot be used."}
+    assert result["status"] == {"kind": "error", "text": plain("The task digits cannot be used.")}
     with pytest.raises(FusionError, match="The task digits cannot be used"):
         Handlers(Desks({"digits": broken}, {}, tmp_path)).first()
 
@@ -245,7 +251,9 @@ def test_visitors_find_the_first_task_that_can_be_used(tmp_path) -> None:
 def test_what_is_out_reaches_the_browser(tmp_path) -> None:
     lab = FakeLab()
     lab.unavailable = {"early": "The strategy early cannot be used: early/model.safetensors is missing."}
-    assert json.loads(at_work(tmp_path, digits=lab).edited(*values(text=text("five")))[0])["lab"]["unavailable"] == lab.unavailable
+    assert json.loads(at_work(tmp_path, digits=lab).edited(*values(text=text("five")))[0])["lab"]["unavailable"] == {
+        "early": plain(lab.unavailable["early"])
+    }
 
 
 def test_an_example_that_cannot_be_made_leaves_the_first_screen_to_another(tmp_path) -> None:
@@ -331,7 +339,7 @@ def test_a_sound_is_played_as_it_was_heard() -> None:
 
 def test_a_bad_input_is_one_sentence_and_the_next_one_works(handlers: Handlers) -> None:
     result = json.loads(handlers.edited(*values(text=text("bad")))[0])
-    assert result["status"] == {"kind": "error", "text": "The text is bad."} and "strategies" not in result
+    assert result["status"] == {"kind": "error", "text": plain("The text is bad.")} and "strategies" not in result
     assert json.loads(handlers.edited(*values(text=text("two")))[0])["strategies"][0]["label"] == "2"
 
 
@@ -347,7 +355,7 @@ def test_no_input_is_said_in_words(handlers: Handlers) -> None:
 
 
 def test_notes_are_shown(handlers: Handlers) -> None:
-    assert json.loads(handlers.edited(*values(text=text("one " * 40)))[0])["status"]["notes"] == ["text was trimmed."]
+    assert json.loads(handlers.edited(*values(text=text("one " * 40)))[0])["status"]["notes"] == [plain("text was trimmed.")]
 
 
 def test_the_same_input_is_answered_once(handlers: Handlers) -> None:
@@ -398,7 +406,7 @@ def test_an_example_that_cannot_be_made_is_one_sentence(tmp_path) -> None:
     handlers = at_work(tmp_path, broken)
     *slots, result, pack = handlers.example("three", *values())
     assert (*slots, pack) == (SKIP,) * 5
-    assert json.loads(result)["status"] == {"kind": "error", "text": "The example sound is missing."}
+    assert json.loads(result)["status"] == {"kind": "error", "text": plain("The example sound is missing.")}
     assert json.loads(handlers.first()[1])["status"]["kind"] == "empty"
 
 

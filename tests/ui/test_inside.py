@@ -77,10 +77,10 @@ def test_what_the_browser_holds_is_not_sent_again_and_nothing_is_computed_twice(
 
 def test_an_encoder_that_is_not_there_is_one_sentence_and_the_other_side_goes_on(handlers: Handlers) -> None:
     left, right = ask(handlers, text=["backbone:nobody/nothing", "text_lda"])["sides"]
-    assert left["name"] == "backbone:nobody/nothing" and "'nobody/nothing' is not on this machine" in left["error"]["text"]
+    assert left["name"] == "backbone:nobody/nothing" and "'nobody/nothing' is not on this machine" in left["error"]["text"]["template"]
     assert "panels" not in left and right["panels"]
     assert ask(handlers, text=[THERE, ""])["sides"][0]["told"]["title"] == "microsoft/resnet-18"
-    assert "no encoder named" in ask(handlers, "image", image=["text_bow", ""])["sides"][0]["error"]["text"]
+    assert "no encoder named" in ask(handlers, "image", image=["text_bow", ""])["sides"][0]["error"]["text"]["template"]
 
 
 def test_the_unexpected_is_logged_and_not_shown(handlers: Handlers, caplog: pytest.LogCaptureFixture) -> None:
@@ -92,7 +92,12 @@ def test_the_unexpected_is_logged_and_not_shown(handlers: Handlers, caplog: pyte
 
 def test_what_is_not_given_or_cannot_be_used_has_no_sides(handlers: Handlers) -> None:
     assert ask(handlers, "audio")["missing"] and ask(handlers, "audio")["sides"] == []
-    assert ask(handlers, words="bad") == {"number": 5, "modality": "text", "sides": [], "error": {"text": "The text is bad."}}
+    assert ask(handlers, words="bad") == {
+        "number": 5,
+        "modality": "text",
+        "sides": [],
+        "error": {"text": {"template": "The text is bad.", "values": {}}},
+    }
 
 
 @pytest.mark.parametrize("value", [None, "", "no json", "[1]", 7, '{"number": "x", "modality": null, "held": 3}'])

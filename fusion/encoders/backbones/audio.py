@@ -62,7 +62,9 @@ class AudioTower(Tower):
         hidden = self._run(features[None]).last_hidden_state
         self.clock, self.before, self.lengths = _clock(model, self.rate, self.room, hidden.shape)
         if _flat(hidden).shape[1] != self.before + self.clock.rows * self.lengths(len(features)):
-            raise FusionError(f"{model.source} gives {hidden.shape[1]} tokens, and where they lie in time is not known.")
+            raise FusionError(
+                "{source} gives {count} tokens, and where they lie in time is not known.", source=model.source, count=hidden.shape[1]
+            )
 
     def trials(self) -> list[Medium]:
         return [Audio(self.rate, np.zeros(1, np.float32))]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from fusion.messages import message
 from fusion.types import FusionError
 
 REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?", re.ASCII)
@@ -25,10 +26,12 @@ def find_folder(source: str) -> Path:
     """
     local = _local(source)
     if local is None and not is_repository(source):
-        raise FusionError(f"{source!r} is neither a folder on this machine nor the id of a model such as microsoft/resnet-18.")
+        raise FusionError(
+            "{source!r} is neither a folder on this machine nor the id of a model such as microsoft/resnet-18.", source=source
+        )
     folder = local or _fetch(source)
     if not (folder / "config.json").is_file():
-        raise FusionError(f"{source} has no config.json, so it is no model that transformers can load.")
+        raise FusionError("{source} has no config.json, so it is no model that transformers can load.", source=source)
     sizes = {file.name: file.stat().st_size for file in folder.iterdir() if file.is_file()}
     _check_weights(source, sizes)
     return folder
@@ -59,22 +62,32 @@ def _fetch(source: str) -> Path:
     except FusionError:
         raise
     except GatedRepoError as error:
-        raise FusionError(f"{source} is gated: accept its terms on huggingface.co and log in with `hf auth login`.") from error
+        raise FusionError(
+            "{source} is gated: accept its terms on huggingface.co and log in with `hf auth login`.", source=source
+        ) from error
     except RepositoryNotFoundError as error:
-        raise FusionError(f"There is no model {source} on huggingface.co, or it is private.") from error
+        raise FusionError("There is no model {source} on huggingface.co, or it is private.", source=source) from error
     except Exception as error:  # whatever HTTP library the hub's client stands on has errors of its own
         reason = error
     try:
         return Path(snapshot_download(source, allow_patterns=FILES, local_files_only=True))
     except (LocalEntryNotFoundError, OSError) as error:
-        why = "the hub must not be asked (HF_HUB_OFFLINE)" if isinstance(reason, OfflineModeIsEnabled) else "huggingface.co does not answer"
-        raise FusionError(f"{source} is not on this machine and {why}.") from error
+        offline = isinstance(reason, OfflineModeIsEnabled)
+        why = message("the hub must not be asked (HF_HUB_OFFLINE)") if offline else message("huggingface.co does not answer")
+        raise FusionError("{source} is not on this machine and {reason}.", source=source, reason=why) from error
 
 
 def _check_weights(source: str, sizes: dict[str, int]) -> None:
     """`sizes`: {name of a file at the top: bytes}."""
     weights = [size for name, size in sizes.items() if WEIGHTS.fullmatch(name)]
     if not weights:
-        raise FusionError(f"{source} has no weights in the safetensors format (model.safetensors), the only one that is read here.")
+        raise FusionError(
+            "{source} has no weights in the safetensors format (model.safetensors), the only one that is read here.", source=source
+        )
     if sum(weights) > LARGEST:
-        raise FusionError(f"{source} has {sum(weights) / 1e9:.1f} GB of weights, more than the {LARGEST / 1e9:.0f} GB that are read here.")
+        raise FusionError(
+            "{source} has {size:.1f} GB of weights, more than the {limit:.0f} GB that are read here.",
+            source=source,
+            size=sum(weights) / 1e9,
+            limit=LARGEST / 1e9,
+        )

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from fusion.messages import Message, both, message
 from fusion.types import FusionError
 
 SAFE = {"trust_remote_code": False, "local_files_only": True}
@@ -27,10 +28,10 @@ OTHERS = {  # parts of a model with several towers that one modality does not ne
 }
 TOWER = {"image": "vision_config", "text": "text_config", "audio": "audio_config", "video": "vision_config"}
 PREPARER = {  # what makes the network's input, and one of the files it is read from
-    "image": ("image processor", ("preprocessor_config.json", "processor_config.json")),
-    "text": ("tokenizer", ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json", "*.model")),
-    "audio": ("feature extractor", ("preprocessor_config.json", "processor_config.json")),
-    "video": ("video processor", ("video_preprocessor_config.json", "preprocessor_config.json", "processor_config.json")),
+    "image": (message("image processor"), ("preprocessor_config.json", "processor_config.json")),
+    "text": (message("tokenizer"), ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json", "*.model")),
+    "audio": (message("feature extractor"), ("preprocessor_config.json", "processor_config.json")),
+    "video": (message("video processor"), ("video_preprocessor_config.json", "preprocessor_config.json", "processor_config.json")),
 }
 MOST_MISSING = 0.1  # share of the network's numbers that its file may lack: poolers, which are not used then
 
@@ -55,7 +56,7 @@ class Pretrained:
 
 
 @contextlib.contextmanager
-def one_sentence(source: str, what: str) -> Iterator[None]:
+def one_sentence(source: str, what: Message) -> Iterator[None]:
     """Anything that goes wrong inside becomes "<source> <what> (<first line of the reason>)."."""
     try:
         yield
@@ -63,7 +64,7 @@ def one_sentence(source: str, what: str) -> Iterator[None]:
         raise
     except Exception as error:  # a stranger's model in a large library: no list of errors would be whole
         reason = (str(error).strip().splitlines() or [""])[0][:160].rstrip(" .:") or type(error).__name__
-        raise FusionError(f"{source} {what} ({reason}).") from error
+        raise FusionError("{source} {what} ({reason}).", source=source, what=what, reason=reason) from error
 
 
 def load_pretrained(source: str, folder: Path, modality: str) -> Pretrained:
@@ -77,13 +78,14 @@ def load_pretrained(source: str, folder: Path, modality: str) -> Pretrained:
 
     logging.set_verbosity_error()  # its reports are for programmers; what matters here becomes a sentence
     logging.disable_progress_bar()
-    with one_sentence(source, "is of a kind that this version of transformers does not know, or needs code of its own, which is not run"):
+    unknown = message("is of a kind that this version of transformers does not know, or needs code of its own, which is not run")
+    with one_sentence(source, unknown):
         config = transformers.AutoConfig.from_pretrained(folder, **SAFE)
         kind = transformers.AutoModel._model_mapping[type(config)]
     kind = kind[0] if isinstance(kind, tuple) else kind
     _check_modality(source, config, kind, modality)
     preparer = _load_preparer(source, folder, modality)
-    with one_sentence(source, "cannot be loaded"):
+    with one_sentence(source, message("cannot be loaded")):
         network, found = transformers.AutoModel.from_pretrained(
             folder, config=config, use_safetensors=True, dtype=torch.float32, output_loading_info=True,
             attn_implementation="eager" if modality == "image" else None, **SAFE,
@@ -91,7 +93,12 @@ def load_pretrained(source: str, folder: Path, modality: str) -> Pretrained:
     missing = set(found["missing_keys"])
     sizes = {name: tensor.numel() for name, tensor in network.state_dict().items()}
     if sum(sizes.get(name, 0) for name in missing if "pooler" not in name) > MOST_MISSING * sum(sizes.values()):
-        raise FusionError(f"{source} has weights that do not belong to its config.json ({len(missing)} of {len(sizes)} are missing).")
+        raise FusionError(
+            "{source} has weights that do not belong to its config.json ({missing} of {count} are missing).",
+            source=source,
+            missing=len(missing),
+            count=len(sizes),
+        )
     run, network = _tower(network.requires_grad_(False).eval(), modality)
     entry = kind.main_input_name if modality != "image" else "pixel_values"
     return Pretrained(
@@ -107,7 +114,12 @@ def _check_modality(source: str, config: Any, kind: type, modality: str) -> None
         reads = (ENTRIES[kind.main_input_name],)
     speaks = config.is_encoder_decoder and modality == "text" and kind.main_input_name != "input_ids"  # text comes out, not in
     if modality not in reads or speaks:
-        raise FusionError(f"{source} reads {' and '.join(m for m in reads if not (speaks and m == 'text'))}, not {modality}.")
+        raise FusionError(
+            "{source} reads {reads}, not {modality}.",
+            source=source,
+            reads=both(m for m in reads if not (speaks and m == "text")),
+            modality=message(modality),
+        )
 
 
 def _tower(network: nn.Module, modality: str) -> tuple[Callable[..., Any], nn.Module]:
@@ -128,8 +140,8 @@ def _load_preparer(source: str, folder: Path, modality: str) -> Any:
 
     name, files = PREPARER[modality]
     if not any(True for pattern in files for _ in folder.glob(pattern)):
-        raise FusionError(f"{source} has no {name} ({files[0]}), which says how its input is prepared.")
-    with one_sentence(source, f"has no {name} that can be loaded"):
+        raise FusionError("{source} has no {name} ({file}), which says how its input is prepared.", source=source, name=name, file=files[0])
+    with one_sentence(source, message("has no {name} that can be loaded", name=name)):
         if modality == "image":
             return transformers.AutoImageProcessor.from_pretrained(folder, **SAFE)
         if modality == "text":

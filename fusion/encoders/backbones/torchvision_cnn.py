@@ -32,6 +32,7 @@ from fusion.encoders.centring import picture_shift
 from fusion.encoders.image_cnn import grid_layout
 from fusion.encoders.unread import frame_note, picture_note
 from fusion.encoders.video_tcn import sample_times
+from fusion.messages import message
 from fusion.types import Clip, FusionError, Medium, Panel
 
 PREFIX = "torchvision:"
@@ -55,14 +56,14 @@ def load_torchvision(source: str, modality: str) -> Tower:
     """
     name = source.removeprefix(PREFIX)
     if name not in MODELS:
-        raise FusionError(f"There is no {source!r}; there are {', '.join(PREFIX + name for name in MODELS)}.")
+        raise FusionError("There is no {source!r}; there are {known}.", source=source, known=[PREFIX + name for name in MODELS])
     reads, weights_name, _ = MODELS[name]
     if reads != modality:
-        raise FusionError(f"{source} reads {reads}, not {modality}.")
+        raise FusionError("{source} reads {reads}, not {modality}.", source=source, reads=message(reads), modality=message(modality))
     from torchvision.models import get_model, get_weight
 
     path, network = find_weights(source), get_model(name, weights=None)
-    with one_sentence(source, f"has weights that cannot be read ({path.name})"):
+    with one_sentence(source, message("has weights that cannot be read ({file})", file=path.name)):
         network.load_state_dict(load_file(path))
     transforms = get_weight(weights_name).transforms()
     return (ConvImage if reads == "image" else ConvVideo)(network.requires_grad_(False).eval(), transforms)
@@ -77,7 +78,8 @@ def find_weights(source: str) -> Path:
     if repository:
         return find_folder(repository) / "model.safetensors"
     raise FusionError(
-        f"The weights of {source} are published as a pickle only, which is not read here; the README says how to save them as safetensors."
+        "The weights of {source} are published as a pickle only, which is not read here; the README says how to save them as safetensors.",
+        source=source,
     )
 
 

@@ -64,7 +64,9 @@ class VideoTower(Tower):
         found = self.run(**{self.entry: values[None]}).last_hidden_state
         self.before = found.shape[1] - int(np.prod(self.shape)) if found.ndim == 3 else -1
         if not 0 <= self.before <= 1:
-            raise FusionError(f"{model.source} gives tokens {tuple(found.shape[1:])}, which are no grid over the frames.")
+            raise FusionError(
+                "{source} gives tokens {shape}, which are no grid over the frames.", source=model.source, shape=tuple(found.shape[1:])
+            )
 
     def trials(self) -> list[Medium]:
         return [Clip(np.zeros((1, 64, 64, 3), np.uint8), np.zeros(1, np.float32))]

@@ -37,7 +37,7 @@ class VisionTower(Tower):
         self.processor, self.window = model.preparer, Window(self._process, getattr(model.preparer, "backend", "") == "torchvision")
         sizes = {tuple(self.window(np.zeros((1, *shape), np.uint8))[0].shape[1:]) for shape in TRIED}
         if len(sizes) > 1 or len(next(iter(sizes))) != 3:
-            raise FusionError(f"{model.source} gives every picture another size, so pictures cannot be put in one batch.")
+            raise FusionError("{source} gives every picture another size, so pictures cannot be put in one batch.", source=model.source)
         size = sizes.pop()
         shape = self.run(pixel_values=torch.zeros(1, *size)).last_hidden_state.shape
         self.grid, self.before = _grid(model, shape, *size[1:])
@@ -104,4 +104,4 @@ def _grid(model: Pretrained, hidden: torch.Size, height: int, width: int) -> tup
         rows = round(math.sqrt((hidden[1] - before) * height / width))
         if rows and rows * round(rows * width / height) == hidden[1] - before:
             return (rows, round(rows * width / height)), before
-    raise FusionError(f"{model.source} gives {hidden[1]} tokens, which are no grid over the picture.")
+    raise FusionError("{source} gives {count} tokens, which are no grid over the picture.", source=model.source, count=hidden[1])

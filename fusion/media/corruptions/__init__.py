@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from fusion.media.corruptions import audio, image, text, video
+from fusion.messages import message
 from fusion.types import FusionError, Medium
 
 SEVERITIES = (0, 1, 2, 3, 4, 5)
@@ -80,9 +81,11 @@ def read_choice(kind: str, value: Any) -> tuple[str, int]:
     """
     name, severity = value if isinstance(value, tuple | list) and len(value) == 2 else (MIX, value)
     if isinstance(severity, bool) or not isinstance(severity, int | np.integer) or severity not in SEVERITIES:
-        raise FusionError(f"Severity is a whole number from 0 to 5, not {severity!r}.")
+        raise FusionError("Severity is a whole number from 0 to 5, not {severity!r}.", severity=severity)
     if not isinstance(name, str) or name not in CORRUPTIONS[kind]:
-        raise FusionError(f"There is no {kind} corruption named {name!r}; there are {', '.join(CORRUPTIONS[kind])}.")
+        raise FusionError(
+            "There is no {kind} corruption named {name!r}; there are {known}.", kind=message(kind), name=name, known=list(CORRUPTIONS[kind])
+        )
     return name, int(severity)
 
 
@@ -95,7 +98,9 @@ def parse_choice(kind: str, text: str) -> Choice:
     name, colon, level = text.rpartition(":")
     example = next(known for known in CORRUPTIONS[kind] if known != MIX)
     if not (level.isascii() and level.isdecimal()):
-        raise FusionError(f"{text!r} is not a severity from 0 to 5, or a corruption and its severity, such as {example}:3.")
+        raise FusionError(
+            "{text!r} is not a severity from 0 to 5, or a corruption and its severity, such as {example}:3.", text=text, example=example
+        )
     choice: Choice = (name, int(level)) if colon else int(level)
     read_choice(kind, choice)
     return choice

@@ -65,7 +65,9 @@ def get_pendigits(data: Path, progress: Progress) -> Path:
         write(folder / name.removesuffix(".Z"), unlzw(compressed))
     if not _has_pendigits(folder):
         raise FusionError(
-            f"{archive} was unpacked, but its files are not the training and the {PENDIGITS_TES_DIGITS} test digits known here."
+            "{archive} was unpacked, but its files are not the training and the {count} test digits known here.",
+            archive=archive,
+            count=PENDIGITS_TES_DIGITS,
         )
     archive.unlink()
     return folder

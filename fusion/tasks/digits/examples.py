@@ -62,9 +62,9 @@ def spoken(digit: int) -> Audio:
         check(path)
         rate, samples = wavfile.read(path)
     except FusionError as error:
-        raise FusionError(f"The example has no sound: {error}") from error
+        raise FusionError("The example has no sound: {reason}", reason=error) from error
     except (OSError, ValueError) as error:
-        raise FusionError(f"The example has no sound: {path.parent.name}/{path.name} is damaged.") from error
+        raise FusionError("The example has no sound: {folder}/{file} is damaged.", folder=path.parent.name, file=path.name) from error
     return Audio(rate, samples.astype(np.float32) / 32768.0)
 
 
@@ -103,7 +103,7 @@ EXAMPLES: dict[str, Example] = {
 def make_example(name: str) -> dict[str, Medium]:
     """{modality: medium} of a named example, uncorrupted."""
     if name not in EXAMPLES:
-        raise FusionError(f"There is no example named {name!r}; there are {', '.join(EXAMPLES)}.")
+        raise FusionError("There is no example named {name!r}; there are {known}.", name=name, known=list(EXAMPLES))
     example = EXAMPLES[name]
     return {m: (example.text or ENGLISH[d]) if m == "text" else make_medium(m, d) for m, d in example.digits.items()}
 

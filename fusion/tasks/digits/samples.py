@@ -41,7 +41,9 @@ class Digits:
     def __post_init__(self) -> None:
         self.data = Path(self.data)
         if not self.data.is_dir():
-            raise FusionError(f"The data folder {self.data.name or self.data} does not exist; name it with --data or FUSION_DATA.")
+            raise FusionError(
+                "The data folder {folder} does not exist; name it with --data or FUSION_DATA.", folder=self.data.name or self.data
+            )
         if {"image", "video"} & set(self.modalities):
             self.drawings = sources.load_pendigits(self.data, self.split)
             self.pools["drawings"] = _by_label(self.drawings.labels)

@@ -54,7 +54,9 @@ class Recordings:
 def _need(path: Path, what: str) -> Path:
     if not path.exists():
         raise FusionError(
-            f"{what} is not in the data folder ({path.name} is missing); `python -m fusion download --task digits` fetches it."
+            "{what} is not in the data folder ({file} is missing); `python -m fusion download --task digits` fetches it.",
+            what=what,
+            file=path.name,
         )
     return path
 

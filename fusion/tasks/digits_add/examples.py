@@ -37,7 +37,7 @@ EXAMPLES: dict[str, Example] = {
 def make_example(name: str) -> dict[str, Medium]:
     """{modality: medium} of a named example, uncorrupted."""
     if name not in EXAMPLES:
-        raise FusionError(f"There is no example named {name!r}; there are {', '.join(EXAMPLES)}.")
+        raise FusionError("There is no example named {name!r}; there are {known}.", name=name, known=list(EXAMPLES))
     example = EXAMPLES[name]
     digits = {m: example.seen if m in SEEN else example.said for m in example.modalities}
     return {m: (example.text or ENGLISH[d]) if m == "text" else make_medium(m, d) for m, d in digits.items()}

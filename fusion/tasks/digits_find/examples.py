@@ -65,7 +65,7 @@ def make_picture(shown: tuple[tuple[int, float, float, float], ...]) -> np.ndarr
 def make_example(name: str) -> dict[str, Medium]:
     """{modality: medium} of a named example, uncorrupted."""
     if name not in EXAMPLES:
-        raise FusionError(f"There is no example named {name!r}; there are {', '.join(EXAMPLES)}.")
+        raise FusionError("There is no example named {name!r}; there are {known}.", name=name, known=list(EXAMPLES))
     example = EXAMPLES[name]
     asked = {m: make_medium(m, example.asked) for m in example.questions}
     if example.text and "text" in asked:

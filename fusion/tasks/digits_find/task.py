@@ -60,7 +60,7 @@ class DigitsFindTask(Task):
         from fusion.tasks.digits_find.samples import FindDigits
 
         if data is None:
-            raise FusionError(f"The task {self.name} has no samples without a data folder.")
+            raise FusionError("The task {name} has no samples without a data folder.", name=self.name)
         return FindDigits(data, split, modalities or self.modalities)
 
     def data_hash(self, data: Path) -> dict[str, str]:

@@ -106,7 +106,7 @@ EXAMPLES: dict[str, Example] = {name: example for name, example in WRITTEN.items
 def make_example(name: str) -> dict[str, Medium]:
     """{modality: medium} of a named example, uncorrupted."""
     if name not in WRITTEN:
-        raise FusionError(f"There is no example named {name!r}; there are {', '.join(EXAMPLES)}.")
+        raise FusionError("There is no example named {name!r}; there are {known}.", name=name, known=list(EXAMPLES))
     example = WRITTEN[name]
     media: dict[str, Medium] = {}
     for m in example.modalities:
@@ -164,5 +164,7 @@ def _installed(name: str) -> Path:
     package, inside = PACKAGED[name]
     path = path_of(name)
     if path is None:
-        raise FusionError(f"The example needs {Path(inside).name} of the package {package}, which is not installed here.")
+        raise FusionError(
+            "The example needs {file} of the package {package}, which is not installed here.", file=Path(inside).name, package=package
+        )
     return path

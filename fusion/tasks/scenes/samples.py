@@ -50,7 +50,9 @@ class Scenes:
     def __post_init__(self) -> None:
         self.data = Path(self.data)
         if not self.data.is_dir():
-            raise FusionError(f"The data folder {self.data.name or self.data} does not exist; name it with --data or FUSION_DATA.")
+            raise FusionError(
+                "The data folder {folder} does not exist; name it with --data or FUSION_DATA.", folder=self.data.name or self.data
+            )
         outside = self.split == "test"
         if {"image", "video"} & set(self.modalities):
             more = list_outside(self.data, "photos") if outside else list_coco(self.data) if self.split == "train" else []

@@ -114,7 +114,7 @@ def outlier_classes(data: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 def _need(path: Path) -> Path:
     if not path.exists():
-        raise FusionError(f"The task scenes needs {path.parent.name}/{path.name} in the data folder.")
+        raise FusionError("The task scenes needs {folder}/{file} in the data folder.", folder=path.parent.name, file=path.name)
     return path
 
 

@@ -65,7 +65,7 @@ class ScenesTask(Task):
         from fusion.tasks.scenes.samples import Scenes
 
         if data is None:
-            raise FusionError(f"The task {self.name} has no samples without a data folder.")
+            raise FusionError("The task {name} has no samples without a data folder.", name=self.name)
         return Scenes(data, split, modalities or self.modalities)
 
     def unknown_samples(self, split: str, data: Path, unknown: bool) -> SampleSource:

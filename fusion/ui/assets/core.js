@@ -42,38 +42,14 @@ window.FusionLab = (() => {
   const has = (key) => key in (TEXT[store.lang] || {});
   const t = (key, values = {}) =>
     fill((TEXT[store.lang] || {})[key] ?? TEXT.en[key] ?? key, values);
-  // Sentences about a visitor's files come from the server in English; a language may hold them as patterns: "said.{name} is empty.",
-  // and what stands in their braces as "part.The sound of {name}".
-  const patterns = {};
-  const within = (prefix, text) => {
-    const key = store.lang + prefix,
-      plain = (word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
-    patterns[key] =
-      patterns[key] ||
-      Object.entries(TEXT[store.lang] || {})
-        .filter(([name]) => name.startsWith(prefix))
-        .map(([name, other]) => {
-          const pieces = name.slice(prefix.length).split(/\{(\w+)\}/);
-          return {
-            other,
-            names: pieces.filter((_, i) => i % 2),
-            match: new RegExp(
-              "^" + pieces.map((piece, i) => (i % 2 ? "(.+?)" : plain(piece))).join("") + "$",
-              "s",
-            ),
-          };
-        });
-    for (const { other, names, match } of patterns[key]) {
-      const found = text.match(match);
-      if (found)
-        return fill(
-          other,
-          Object.fromEntries(names.map((name, i) => [name, within("part.", found[i + 1])])),
-        );
-    }
-    return text;
+  // A sentence of the server, {template, values}: the English template is looked up as it stands. Values may be sentences or lists.
+  const said = (message) => {
+    if (Array.isArray(message)) return message.map(said).join(t("list.comma"));
+    if (typeof message?.template !== "string") return String(message ?? "");
+    const values = Object.entries(message.values || {}).map(([key, value]) => [key, said(value)]);
+    const key = "said." + message.template;
+    return fill(has(key) ? t(key) : message.template, Object.fromEntries(values));
   };
-  const said = (sentence) => within("said.", sentence);
   // English descriptions come from the strategies themselves; another language may override them.
   const told = (name, field) => {
     const key = `strategy.${name}.${field}`;

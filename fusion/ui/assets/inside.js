@@ -240,7 +240,7 @@
                   el(
                     "span",
                     { class: "fl-muted" },
-                    [about.paper, side.trained_on].filter(Boolean).join(" · "),
+                    [about.paper, FL.said(side.trained_on)].filter(Boolean).join(" · "),
                   ),
                 ),
                 facts(side),

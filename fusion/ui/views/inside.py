@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from fusion.messages import message
 from fusion.types import Audio, Clip, Inside, Medium, Panel, Scatter
 from fusion.ui.views.packed import averaged, numbers, places, shares
 
@@ -30,8 +31,8 @@ def side(inside: Inside) -> dict[str, Any]:
         "prepare": inside.prepare_seconds,
         "forward": inside.forward_seconds,
         "probe": inside.probe,
-        "trained_on": inside.trained_on,
-        "notes": list(inside.notes),
+        "trained_on": message(inside.trained_on).to_json() if inside.trained_on else None,
+        "notes": [message(note).to_json() for note in inside.notes],
         "panels": [panel(p) | {"grey": p.kind == "maps"} for p in entered(inside)] + [panel(p) for p in inside.panels if np.size(p.values)],
         "scatter": None if inside.scatter is None else scatter(inside.scatter),
     }

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+from fusion.messages import message
 from fusion.types import Prediction
 from fusion.ui.desk import Answer, Desk
 from fusion.ui.views import export, media, seen, strategies
@@ -27,7 +28,7 @@ def result(desk: Desk, answer: Answer, strategy: str, held: Collection[str] = ()
             row["place"] = place(answer.predictions[chosen])
     new = [m for m in answer.media if answer.marks.get(m) not in held]
     return {
-        "status": {"kind": "ok", "notes": list(answer.notes)},
+        "status": {"kind": "ok", "notes": [message(note).to_json() for note in answer.notes]},
         "labels": list(lab.labels),
         "strategies": rows,
         "tally": strategies.tally(rows),

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fusion.explain import interaction_share, shapley_values, value_of
+from fusion.messages import message
 from fusion.tasks import DIGITS, TASKS, Task
 from fusion.types import Prediction, Seen
 from fusion.ui.views.place import found
@@ -123,6 +124,6 @@ def describe_lab(lab: Any, examples: Mapping[str, Any], pen: float) -> dict[str,
         "modalities": list(lab.modalities),
         "labels": list(lab.labels),
         "strategies": strategies,
-        "unavailable": dict(lab.unavailable),
+        "unavailable": {name: message(reason).to_json() for name, reason in lab.unavailable.items()},
         "examples": [{"name": name, "title": e.title, "hint": e.story} for name, e in examples.items()],
     }
