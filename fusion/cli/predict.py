@@ -16,7 +16,6 @@ import fusion
 from fusion.cli.errors import command
 from fusion.cli.options import Device, Encoders, Json, Task
 from fusion.cli.output import answer_only, print_json
-from fusion.media.corruptions import CORRUPTIONS, MIX, Choice, parse_choice
 from fusion.tables import aligned
 from fusion.tasks import DEFAULT, find_task
 from fusion.types import FusionError, Prediction
@@ -87,7 +86,7 @@ def make_command(modalities: Sequence[str], kinds: Mapping[str, str]) -> Callabl
         kinds: {modality: "image", "text", "audio" or "video"}.
     """
 
-    def run(severity: dict[str, int] | None = None, **options: Any) -> None:
+    def run(severity: dict[str, int | tuple[str, int]] | None = None, **options: Any) -> None:
         inputs = {name: options.pop(f"medium_{i}") for i, name in enumerate(modalities)}
         inputs = {name: medium for name, medium in inputs.items() if medium is not None}
         if not inputs:
@@ -113,18 +112,19 @@ def _severity_option(modalities: Sequence[str], kinds: Mapping[str, str]) -> ins
         return parse_severity(text, kinds)
 
     first = modalities[0]
-    alone = [name for name in CORRUPTIONS[kinds[first]] if name != MIX]
-    told = f"corrupt the input first: {first}=3 by a mix of corruptions, {first}={alone[0]}:3 by one ({', '.join(alone)})"
+    told = f"corrupt the input first: {first}=3 by a mix of corruptions, {first}=noise:3 by one of them; a wrong name lists all"
     option = typer.Option("--severity", parser=parse, metavar="NAME=0-5,...", help=told)
     return inspect.Parameter("severity", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[Any, option])
 
 
-def parse_severity(text: str, kinds: Mapping[str, str]) -> dict[str, Choice]:
+def parse_severity(text: str, kinds: Mapping[str, str]) -> dict[str, int | tuple[str, int]]:
     """Reads "image=3,audio=noise:2"; a modality may be written like its option, too.
 
     Args:
         kinds: {modality: "image", "text", "audio" or "video"}.
     """
+    from fusion.media.corruptions import parse_choice  # imports what --help does not need
+
     names = {option_name(name)[2:]: name for name in kinds} | {name: name for name in kinds}
     severity = {}
     for pair in text.split(","):
@@ -140,7 +140,7 @@ def parse_severity(text: str, kinds: Mapping[str, str]) -> dict[str, Choice]:
 
 def predict(
     inputs: dict[str, str],
-    severity: dict[str, Choice],
+    severity: dict[str, int | tuple[str, int]],
     task: Task = DEFAULT,
     strategy: Annotated[str, typer.Option(metavar="NAME", help="all, or one by name")] = "all",
     encoders: Encoders = None,

@@ -262,7 +262,7 @@ def test_wrong_severity(capsys: pytest.CaptureFixture[str], severity: str) -> No
 
 def test_one_corruption_by_name(lab: FakeLab, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["predict", "--text", "a", "--image", "a.png", "--severity", "image=blur:3,text=2"]) == 0
-    assert lab.asked[0][1] == {"image": ("blur", 3), "text": 2}
+    assert lab.asked[1][1] == {"image": ("blur", 3), "text": 2}
     assert main(["predict", "--text", "a", "--severity", "text=blur:3"]) == 2
     assert "There is no text corruption named 'blur'; there are mix, drop" in " ".join(capsys.readouterr().err.split())
 
