@@ -172,6 +172,12 @@ def test_cells_of_torchvision_lie_where_they_answer() -> None:
     assert np.abs(found).max() < CELL and np.abs(tower.shift).max() > 0.2
 
 
+def test_cells_of_efficientnet_lie_where_they_answer(tmp_path: Path) -> None:
+    """With random weights it answers to dark spots on one side and to light ones on the other, so both are asked."""
+    encoder = load_backbone(str(tiny.align(tmp_path)), "image")
+    assert np.abs(picture_shift(encoder.prepare, tokens_of(encoder), 48)).max() < CELL
+
+
 def test_keypoints_lie_on_what_they_describe() -> None:
     encoder, side = ENCODERS["image_sift"](), 240
     rows, columns = np.mgrid[:side, :side]

@@ -168,17 +168,6 @@ def mobilenet(folder: Path) -> Path:
     return save(folder, "MobileNetV1Model", t.MobileNetV1Config(depth_multiplier=0.25, min_depth=4, image_size=128))
 
 
-def efficientnet(folder: Path) -> Path:
-    import transformers as t
-
-    pictures(folder, "EfficientNetImageProcessor", size={"height": 64, "width": 64})
-    config = t.EfficientNetConfig(
-        image_size=64, width_coefficient=1.0, depth_coefficient=1.0, kernel_sizes=[3, 5], in_channels=[32, 8], out_channels=[8, 12],
-        strides=[1, 2], num_block_repeats=[1, 1], expand_ratios=[1, 2], depthwise_padding=[], hidden_dim=16,
-    )  # fmt: skip
-    return save(folder, "EfficientNetModel", config, positive=True)  # else dark and light spots are answered on different sides
-
-
 def bert(folder: Path) -> Path:
     import transformers as t
 
@@ -315,7 +304,7 @@ def vivit(folder: Path) -> Path:
 
 
 Maker = Callable[[Path], Path]
-IMAGE: dict[str, Maker] = {f.__name__: f for f in (resnet, vit, deit, dinov2, swin, clip, siglip, align, convnext, mobilenet, efficientnet)}
+IMAGE: dict[str, Maker] = {f.__name__: f for f in (resnet, vit, deit, dinov2, swin, clip, siglip, align, convnext, mobilenet)}
 TEXT: dict[str, Maker] = {f.__name__: f for f in (bert, sentence, distilbert, roberta, byt5, clip, siglip, align, clap)}
 AUDIO: dict[str, Maker] = {f.__name__: f for f in (wav2vec2, hubert, wavlm, ast, whisper, clap)}
 VIDEO: dict[str, Maker] = {f.__name__: f for f in (videomae, timesformer, vivit)}
