@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from fusion.messages import message, words
 from tests.browser import READY
 from tests.ui.fake_lab import BOX, FUSES, SHARE, FakeLab
 
@@ -264,13 +265,20 @@ def test_where_modalities_need_one_another_the_example_stays_on(visit) -> None:
 
 
 def test_sentences_about_files_are_told_in_the_language_of_the_page(visit) -> None:
-    sentence, unknown = "The sound of a (1).mp3 was trimmed to its first 30 seconds.", "Nobody has translated this {name}."
-    assert visit.evaluate("s => FusionLab.said(s)", sentence) == sentence
+    says = "m => FusionLab.said(m)"
+    sound = message("The sound of {name}", name="a (1).mp3")
+    trimmed = message("{name} was trimmed to its first {count:g} seconds.", name=sound, count=30.0)
+    wrong = message("{name} is {kind}, not {wanted}.", name="{kind}.png", kind=message("a ZIP archive"), wanted=message("an image"))
+    known = message("There is nothing to look at yet: give at least one of {modalities}.", modalities=words(["image", "text"]))
+    unknown = message("Nobody has translated this {name}.", name="sentence")
+    for said in (trimmed, wrong, known, unknown):
+        assert visit.evaluate(says, said.to_json()) == said
     visit.get_by_role("button", name="简体中文").click()
     visit.wait_for_function("FusionLab.get('lang') === 'zh'")
-    assert visit.evaluate("s => FusionLab.said(s)", sentence) == "a (1).mp3 的声音已截取前 30 秒。"
-    assert visit.evaluate("s => FusionLab.said(s)", "x.png is a ZIP archive, not an image.") == "x.png是 ZIP 压缩包，不是图片。"
-    assert visit.evaluate("s => FusionLab.said(s)", unknown) == unknown
+    assert visit.evaluate(says, trimmed.to_json()) == "a (1).mp3 的声音已截取前 30 秒。"
+    assert visit.evaluate(says, wrong.to_json()) == "{kind}.png是 ZIP 压缩包，不是图片。"
+    assert visit.evaluate(says, known.to_json()) == "还没有输入：请至少给出一种：图像、文字。"
+    assert visit.evaluate(says, unknown.to_json()) == unknown
 
 
 def test_one_is_told_from_many_and_no_time_is_below_zero(visit) -> None:
