@@ -181,7 +181,7 @@ class Handlers:
         code = export.snippet(replace(state, task=task), desk.lab.modalities, desk.pen) if desk else ""
         return _json({"query": state.query(), "snippet": code, "touched": touched})
 
-    def _failed(self, said: dict[str, str], desk: Desk | None = None, kind: str = "error") -> str:
+    def _failed(self, said: dict[str, Any], desk: Desk | None = None, kind: str = "error") -> str:
         """Only a status; its number makes two equal ones differ, so that the browser notices the second."""
         where = {"lab": about(desk)} if desk else {}
         return _json({"id": next(self._count), "status": {"kind": kind} | said} | where)

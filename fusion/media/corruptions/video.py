@@ -17,7 +17,8 @@ FREEZE = (0.2, 0.35, 0.5, 0.65, 0.8)  # share of the clip that stands still
 
 def mix(clip: Clip, severity: int, rng: np.random.Generator) -> Clip:
     """Noise, blur, blocks that stay in place, and dropped frames; the clip may break off before its end."""
-    blocks = [image.block(*clip.frames.shape[1:3], severity, rng) for _ in range(severity)]
+    height, width = clip.frames.shape[1:3]
+    blocks = [image.block(height, width, severity, rng) for _ in range(severity)]
     kept = _kept(len(clip.frames), severity, rng)
     shown, kept = np.unique(kept, return_inverse=True)  # what is dropped need not be blurred
     frames = _blurred(clip.frames[shown], severity)
@@ -39,8 +40,9 @@ def blur(clip: Clip, severity: int, rng: np.random.Generator) -> Clip:
 def occlusion(clip: Clip, severity: int, rng: np.random.Generator) -> Clip:
     """Blocks that stay in place."""
     frames = clip.frames.copy()
+    height, width = frames.shape[1:3]
     for _ in range(severity):
-        rows, columns, level = image.block(*frames.shape[1:3], severity, rng)
+        rows, columns, level = image.block(height, width, severity, rng)
         frames[:, rows, columns] = level
     return replace(clip, frames=frames)
 
