@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from fusion.choice import choose
+from fusion.messages import Message
 from fusion.tasks import COMPACT, TASKS
 from fusion.training.jobs import JobQueue
 from fusion.types import MODALITIES
@@ -102,14 +103,17 @@ def test_naming_the_compact_ones_is_choosing_nothing(handlers: Handlers) -> None
 
 def test_an_unknown_encoder_is_one_sentence(handlers: Handlers) -> None:
     result, _ = handlers.edited(*values({"text": "text_nose"}))
-    assert "no encoder named 'text_nose'" in json.loads(result)["status"]["text"]
+    assert "no encoder named 'text_nose'" in Message.from_json(json.loads(result)["status"]["text"])
 
 
 def test_training_that_fails_is_one_sentence(handlers: Handlers, jobs: JobQueue) -> None:
     broken = trainer(handlers, jobs, 'print(\'{"error": "There is no network."}\'); exit(1)')
-    assert asyncio.run(collected(broken, TRAIN, *values(OWN)))[-1] == {"kind": "error", "text": "There is no network."}
+    assert asyncio.run(collected(broken, TRAIN, *values(OWN)))[-1] == {
+        "kind": "error",
+        "text": Message("There is no network.", {}).to_json(),
+    }
     [said] = asyncio.run(collected(broken, TRAIN, *values({"text": "text_nose"})))
-    assert said["kind"] == "error" and "no encoder named 'text_nose'" in said["text"]
+    assert said["kind"] == "error" and "no encoder named 'text_nose'" in Message.from_json(said["text"])
 
 
 def test_what_is_trained_already_is_not_trained_again(handlers: Handlers, jobs: JobQueue) -> None:

@@ -123,7 +123,7 @@ def test_a_backbone_of_a_stranger_is_not_looked_for(server: httpx.Client, tmp_pa
     refused = []
     for folder in (tmp_path, tmp_path / "missing"):
         chosen = json.dumps({"choice": {"image": f"{BACKBONE}{folder}"}})
-        refused.append(result(ask(server, [*values(text=TEXT)[:-1], chosen]))["status"]["text"])
+        refused.append(result(ask(server, [*values(text=TEXT)[:-1], chosen]))["status"]["text"]["template"])
     assert refused == ["This server does not load this pretrained backbone; its owner can allow it with --backbones."] * 2
 
 

@@ -176,6 +176,12 @@ export interface Said {
   values: Record<string, unknown>;
 }
 
+/** A sentence of the server, which the page looks up in its language by the template; see `fusion.messages`. */
+export interface Sentence {
+  template: string;
+  values: Record<string, unknown>;
+}
+
 /** A sound as it is played. */
 export interface Sound {
   /** 16-bit WAV in base64. */
@@ -188,11 +194,11 @@ export interface Sound {
 /** How it went: an answer with notes, or why there is none. */
 export interface Status {
   kind: "ok" | "empty" | "error" | "untrained";
-  notes?: string[] | null;
+  notes?: Sentence[] | null;
   /** Key of the page's texts. */
   key?: string | null;
   /** A sentence of the server. */
-  text?: string | null;
+  text?: Sentence | null;
 }
 
 /** What one strategy says. */

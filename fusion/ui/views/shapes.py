@@ -18,13 +18,20 @@ class Shape(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
+class Sentence(Shape):
+    """A sentence of the server, which the page looks up in its language by the template; see `fusion.messages`."""
+
+    template: str
+    values: dict[str, Any]
+
+
 class Status(Shape):
     """How it went: an answer with notes, or why there is none."""
 
     kind: Literal["ok", "empty", "error", "untrained"]
-    notes: list[str] | None = None
+    notes: list[Sentence] | None = None
     key: str | None = Field(None, description="Key of the page's texts.")
-    text: str | None = Field(None, description="A sentence of the server.")
+    text: Sentence | None = Field(None, description="A sentence of the server.")
 
 
 class Said(Shape):
