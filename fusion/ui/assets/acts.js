@@ -1,5 +1,7 @@
-// The visitor's last act decides what the page shows. Every act has a number. A request carries the number of the last act it knows and the
-// number of the last fill (example, task, link) that its slots hold; the reply names both again, so that what is out of date is recognised.
+// The visitor's last act decides what the page shows. Every act has a number. A request carries the
+// number of the last act it knows and the
+// number of the last fill (example, task, link) that its slots hold; the reply names both again, so
+// that what is out of date is recognised.
 // Edits made while a fill is on its way are kept and made again on what comes.
 (() => {
   const FL = window.FusionLab,
@@ -29,7 +31,8 @@
 
   const apply = ({ modality, patch, drawn }) => {
     if (drawn) FL.emit("drawn");
-    // The first medium of one's own is asked about alone; what the example says to it can be switched on again.
+    // The first medium of one's own is asked about alone; what the example says to it can be
+    // switched on again.
     if (OWN_SOURCES.includes(patch.source) && !FL.get("own")) {
       FL.set("own", true);
       if (FL.get("lab")?.task.interaction === "redundancy") FL.emit("own", modality);
@@ -100,7 +103,8 @@
     }, 0); // after all views have drawn what came
   };
 
-  // What to do with a reply: "drop" it, "show" it, or take its "lab" and wait for the answer that knows the later acts.
+  // What to do with a reply: "drop" it, "show" it, or take its "lab" and wait for the answer that
+  // knows the later acts.
   // `enter` sets the reply's lab, which later acts may need.
   const receive = (reply, enter) => {
     if (!("act" in reply)) return "show"; // came with the page

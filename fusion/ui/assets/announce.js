@@ -1,4 +1,5 @@
-// For screen readers and the keyboard: a link past the inputs to the prediction, and each new prediction in one sentence.
+// For screen readers and the keyboard: a link past the inputs to the prediction, and each new
+// prediction in one sentence.
 // Both nodes stay for as long as the page does: a live region that is replaced is not announced.
 (() => {
   const FL = window.FusionLab,

@@ -1,4 +1,5 @@
-// Attention between modalities: pick a token anywhere and see what it reads in the other media, or who reads it. No round trip.
+// Attention between modalities: pick a token anywhere and see what it reads in the other media, or
+// who reads it. No round trip.
 (() => {
   const FL = window.FusionLab,
     { el, svg, t, told } = FL;
@@ -23,7 +24,8 @@
     return out;
   };
 
-  // Layer by head, with their means first: each button picks a map and is tinted by how strongly that map points at single tokens.
+  // Layer by head, with their means first: each button picks a map and is tinted by how strongly
+  // that map points at single tokens.
   const selector = (layers, heads, state, redraw) => {
     const name = (i, word) => (i < 0 ? t("attention.mean") : `${t(word)} ${i + 1}`),
       range = (n) => Array.from({ length: n + 1 }, (_, i) => i - 1);
@@ -127,7 +129,8 @@
     };
   };
 
-  // A line from the picked token to the token of each other medium that holds most of its attention, drawn over the panels.
+  // A line from the picked token to the token of each other medium that holds most of its
+  // attention, drawn over the panels.
   const threads = (panels, picked, ends) => {
     panels.querySelector(".fl-threads")?.remove();
     if (!panels.isConnected) return;
@@ -333,7 +336,8 @@
       const single =
         result.modalities.filter((m) => m.present).length < 2 && about.fuses === "tokens";
       const coming = result.attention[chosen.name] && !FL.maps(result, chosen.name);
-      if (coming && result.answer === drawn) return; // the maps are on their way; until then those of the last strategy stay
+      // the maps are on their way; until then those of the last strategy stay
+      if (coming && result.answer === drawn) return;
       drawn = result.answer;
       const body = FL.maps(result, chosen.name)
         ? stage(result, chosen.name)

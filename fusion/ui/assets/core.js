@@ -1,5 +1,7 @@
-// What all views share: a store, texts, DOM builders that can only write text, and decoding of packed numbers.
-// Views never build HTML from strings: gr.HTML runs ${...} inside a value as code, even through {{ }}, so every
+// What all views share: a store, texts, DOM builders that can only write text, and decoding of
+// packed numbers.
+// Views never build HTML from strings: gr.HTML runs ${...} inside a value as code, even through {{
+// }}, so every
 // template of ours is constant and everything a visitor typed goes through textContent.
 window.FusionLab = (() => {
   const store = {},
@@ -32,7 +34,8 @@ window.FusionLab = (() => {
   const hear = (name, listener) =>
     document.addEventListener("fl-" + name, (event) => listener(event.detail));
 
-  // {name} is a value; {name|one|many} the word that goes with a number, for languages that tell one from many.
+  // {name} is a value; {name|one|many} the word that goes with a number, for languages that tell
+  // one from many.
   const fill = (text, values) =>
     text
       .replace(/\{(\w+)\|([^|{}]*)\|([^|{}]*)\}/g, (all, key, one, many) =>
@@ -42,7 +45,8 @@ window.FusionLab = (() => {
   const has = (key) => key in (TEXT[store.lang] || {});
   const t = (key, values = {}) =>
     fill((TEXT[store.lang] || {})[key] ?? TEXT.en[key] ?? key, values);
-  // A sentence of the server, {template, values}: the English template is looked up as it stands. Values may be sentences or lists.
+  // A sentence of the server, {template, values}: the English template is looked up as it stands.
+  // Values may be sentences or lists.
   const said = (message) => {
     if (Array.isArray(message)) return message.map(said).join(t("list.comma"));
     if (typeof message?.template !== "string") return String(message ?? "");
@@ -70,7 +74,8 @@ window.FusionLab = (() => {
   const numbered = (n) => named("number.")(String(n)); // small numbers as words
 
   const short = (name) =>
-    has(`strategy.${name}.short`) ? t(`strategy.${name}.short`) : told(name, "title"); // where there is little room
+    // where there is little room
+    has(`strategy.${name}.short`) ? t(`strategy.${name}.short`) : told(name, "title");
 
   const build = (node, attributes, children) => {
     for (const [key, value] of Object.entries(attributes || {})) {
@@ -87,7 +92,8 @@ window.FusionLab = (() => {
     build(document.createElement(tag), attributes, children);
   const svg = (tag, attributes, ...children) =>
     build(document.createElementNS(SVG, tag), attributes, children);
-  // Draws anew without taking away what a visitor holds: the focus stays in its place and open details stay open.
+  // Draws anew without taking away what a visitor holds: the focus stays in its place and open
+  // details stay open.
   const replace = (parent, ...children) => {
     const focusable = () => [
         ...parent.querySelectorAll("button, input, select, summary, [tabindex]"),

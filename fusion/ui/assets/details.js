@@ -1,11 +1,13 @@
-// What the page holds of results, and what it asks for when somebody looks: another strategy's attention and place, files to take along.
+// What the page holds of results, and what it asks for when somebody looks: another strategy's
+// attention and place, files to take along.
 (() => {
   const FL = window.FusionLab,
     KEPT = 16; // media with their panels, some tens to hundreds of kilobytes each
 
   // {mark: {media, seen}}: a medium that did not change is not sent again.
   const held = new Map();
-  // Media and panels that came with a result, or that are held since an earlier one, in the order of the modalities.
+  // Media and panels that came with a result, or that are held since an earlier one, in the order
+  // of the modalities.
   FL.completed = (result) => {
     const media = {},
       seen = {};
@@ -59,7 +61,8 @@
       asked.add(result.answer + name);
       const said = await FL.ask({ strategy: name });
       asked.delete(result.answer + name);
-      if (said.answer !== result.answer || !said.details) return; // of other inputs, whose result is on its way
+      // of other inputs, whose result is on its way
+      if (said.answer !== result.answer || !said.details) return;
       if (said.details.attention) result.attention[name] = said.details.attention;
       const row = result.strategies.find((s) => s.name === name);
       if (said.details.place) row.place = said.details.place;

@@ -1,4 +1,5 @@
-// How the chosen strategy fuses, drawn from what its row holds: weights, votes, attention, further answers, a place. The blocks switch modalities.
+// How the chosen strategy fuses, drawn from what its row holds: weights, votes, attention, further
+// answers, a place. The blocks switch modalities.
 (() => {
   const FL = window.FusionLab,
     { el, svg, t, told } = FL;
@@ -62,7 +63,8 @@
     );
   };
 
-  // The middle of the picture, by where the strategy acts. Returns the x from which each modality's edge to the fused vector starts.
+  // The middle of the picture, by where the strategy acts. Returns the x from which each modality's
+  // edge to the fused vector starts.
   const middles = {
     tokens: (live, mid, strategy, pairs) => {
       if (!pairs.length) {

@@ -6,7 +6,8 @@
   // Receives every result as one JSON string, so that all views change together.
   FL.view("result", (root, { props, watch }) => {
     const NOTHING = { strategies: [], tally: [], attention: {}, modalities: [] };
-    // A failed input keeps the previous result of its task on the page, marked as such. A task brings its lab.
+    // A failed input keeps the previous result of its task on the page, marked as such. A task
+    // brings its lab.
     const about = (lab) =>
       lab && JSON.stringify([lab.task.name, lab.readers?.choice, lab.strategies.length]);
     const receive = () => {

@@ -1,5 +1,7 @@
-// The address bar and the browser's history: the link holds what the page shows; an example or a task is an entry of its own, so that
-// Back returns to what was there before. Entries of this visit are kept whole, with uploads and drawings; others are opened by their link.
+// The address bar and the browser's history: the link holds what the page shows; an example or a
+// task is an entry of its own, so that
+// Back returns to what was there before. Entries of this visit are kept whole, with uploads and
+// drawings; others are opened by their link.
 (() => {
   const FL = window.FusionLab,
     visit = String(Date.now()),
@@ -36,7 +38,8 @@
   window.addEventListener("popstate", (event) => {
     const to = event.state?.fusionLab;
     if (to === entry) return;
-    if (!to && new URL(location.href).searchParams.get("s") === FL.get("pack")?.query) return; // only the place on the page changed
+    // only the place on the page changed
+    if (!to && new URL(location.href).searchParams.get("s") === FL.get("pack")?.query) return;
     if (!FL.acts.waiting()) FL.history.keep();
     const state = kept.get(to);
     if (!state) {

@@ -1,4 +1,5 @@
-// The page "Inside the encoders": asks for one modality at a time while it is open, keeps what it has until something better comes.
+// The page "Inside the encoders": asks for one modality at a time while it is open, keeps what it
+// has until something better comes.
 (() => {
   const FL = window.FusionLab,
     { el, t } = FL,

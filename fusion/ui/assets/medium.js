@@ -1,4 +1,5 @@
-// A medium with its tokens on it, drawn from the layout alone: picture grid, words, time spans or frames. Used by two views.
+// A medium with its tokens on it, drawn from the layout alone: picture grid, words, time spans or
+// frames. Used by two views.
 (() => {
   const FL = window.FusionLab,
     { el, t } = FL;
@@ -231,7 +232,8 @@
     };
   };
 
-  // Sound and frames of one clip have the same seconds: what is pointed at in one is marked in the other. `media` {modality: [drawn, places]}.
+  // Sound and frames of one clip have the same seconds: what is pointed at in one is marked in the
+  // other. `media` {modality: [drawn, places]}.
   FL.oneClock = (media) => {
     if (!FL.get("result").soundtrack || !media.audio || !media.video) return;
     const [sound, spans] = media.audio,
@@ -264,7 +266,8 @@
     tie(film, sound, (i) => heard(times[i][0]));
   };
 
-  // Returns the drawn medium, its cells in token order, and `tint(values)` which colours them by share of the largest;
+  // Returns the drawn medium, its cells in token order, and `tint(values)` which colours them by
+  // share of the largest;
   // full colour takes at least four times an even share, so that even attention looks even and pale.
   FL.medium = (name, seen) => {
     const drawn = kinds[seen.kind](name, { ...seen, media: FL.get("result")?.media?.[name] }),

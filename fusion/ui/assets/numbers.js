@@ -1,4 +1,5 @@
-// Packed numbers: reading them, their colours on one scale, and saying them. One hue for amounts; orange and blue only for signed values.
+// Packed numbers: reading them, their colours on one scale, and saying them. One hue for amounts;
+// orange and blue only for signed values.
 (() => {
   const FL = window.FusionLab,
     { el, t } = FL;
@@ -68,7 +69,8 @@
             : size.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3);
     return (v < 0 ? "−" : "") + text;
   };
-  // Map n of an array (N, H, W) on a canvas of its own size; `flip` puts row 0 at the bottom, as frequencies are read.
+  // Map n of an array (N, H, W) on a canvas of its own size; `flip` puts row 0 at the bottom, as
+  // frequencies are read.
   FL.paint = (numbers, label, n = 0, flip = false) => {
     const [height, width] = numbers.shape.slice(-2),
       canvas = el("canvas", { width, height, role: "img", "aria-label": label, class: "fl-array" });

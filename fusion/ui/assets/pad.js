@@ -1,4 +1,5 @@
-// The drawing pad: strokes with times in seconds, from mouse, touch or pen. Drawn here, rendered again by the server from the strokes.
+// The drawing pad: strokes with times in seconds, from mouse, touch or pen. Drawn here, rendered
+// again by the server from the strokes.
 // In tasks of photos it is a frame that opens a file, until the pen is taken up.
 (() => {
   const FL = window.FusionLab,

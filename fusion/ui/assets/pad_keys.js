@@ -1,4 +1,5 @@
-// Drawing with the keyboard: arrow keys move a pen, Space or Enter puts it down and lifts it, Backspace takes the last stroke back.
+// Drawing with the keyboard: arrow keys move a pen, Space or Enter puts it down and lifts it,
+// Backspace takes the last stroke back.
 (() => {
   const FL = window.FusionLab,
     { t } = FL;

@@ -1,4 +1,5 @@
-// What an encoder computed on its way, one drawing per kind of panel. Drawn from the numbers alone: no view asks which encoder it was.
+// What an encoder computed on its way, one drawing per kind of panel. Drawn from the numbers alone:
+// no view asks which encoder it was.
 (() => {
   const FL = window.FusionLab,
     { el, svg, t, tell } = FL;
@@ -36,7 +37,8 @@
   const shown = (p, drawn) =>
     p.total > drawn ? t("inside.shown", { shown: drawn, total: p.total }) : "";
   const table = (header, rows) => FL.twin(t("seen.twin"), header, rows);
-  // Calls tell(x, y) with the place in [0, 1] of the node that the pointer is over, and tell() when it leaves.
+  // Calls tell(x, y) with the place in [0, 1] of the node that the pointer is over, and tell() when
+  // it leaves.
   const point = (node, tell) => {
     node.addEventListener("pointermove", (event) => {
       const b = node.getBoundingClientRect();
@@ -77,7 +79,8 @@
       }),
     );
   };
-  // A strip of the clip's frames with something over each; all strips of a clip light up at the time that is pointed at.
+  // A strip of the clip's frames with something over each; all strips of a clip light up at the
+  // time that is pointed at.
   const strip = (ctx, times, over_, tell) => {
     const still = times.length > 1 && times.every((time) => time === times[0]); // many maps of one frame
     const { frames, times: known } = ctx.media,

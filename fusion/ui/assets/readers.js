@@ -1,4 +1,5 @@
-// Which encoders the strategies read with: a set, or one by one; and a button where nothing is trained on a choice yet.
+// Which encoders the strategies read with: a set, or one by one; and a button where nothing is
+// trained on a choice yet.
 (() => {
   const FL = window.FusionLab,
     { el, t } = FL,
@@ -25,7 +26,8 @@
       if (!about) return;
       const { choice, offers, sets } = about,
         set = Object.keys(sets).find((name) => same(choice, sets[name]));
-      if (status === "error" && !FL.get("busy")) props.value = JSON.stringify({ choice }); // what could not be had gives way to what is there
+      // what could not be had gives way to what is there
+      if (status === "error" && !FL.get("busy")) props.value = JSON.stringify({ choice });
       const title = (name, other) =>
         FL.has(`encoder.${name}.title`) ? t(`encoder.${name}.title`) : other;
       const button = (name) =>

@@ -1,4 +1,5 @@
-// Camera and microphone. Nothing is kept in the browser: a recording is a file like any other and goes to our own server.
+// Camera and microphone. Nothing is kept in the browser: a recording is a file like any other and
+// goes to our own server.
 (() => {
   const FL = window.FusionLab,
     { el, t } = FL;

@@ -1,4 +1,5 @@
-// What each encoder saw: the medium as it entered the network, tinted by how much each token carries, with its embedding beneath.
+// What each encoder saw: the medium as it entered the network, tinted by how much each token
+// carries, with its embedding beneath.
 (() => {
   const FL = window.FusionLab,
     { el, svg, t } = FL;

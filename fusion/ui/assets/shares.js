@@ -1,9 +1,11 @@
-// What each modality did: the weight the strategy learned beside what was measured, Shapley value and leave-one-out, on one axis.
+// What each modality did: the weight the strategy learned beside what was measured, Shapley value
+// and leave-one-out, on one axis.
 (() => {
   const FL = window.FusionLab,
     { el, t } = FL;
 
-  // A bar on the axis from -1 to 1; `kind` modality draws in the modality's colour, signed in those of signed values.
+  // A bar on the axis from -1 to 1; `kind` modality draws in the modality's colour, signed in those
+  // of signed values.
   const bar = (value, kind) =>
     el("span", {
       class: "fl-axis-bar",

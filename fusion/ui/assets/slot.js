@@ -8,7 +8,8 @@
     video: "video/*,image/gif,.webm,.mp4,.avi,.mov,.mkv,.gif",
   };
   const PAUSE = 300; // ms in which somebody who types has probably not finished
-  const HELD = { source: "none", path: "", name: "", example: "", text: "" }; // an example's name stays while it holds the example's medium
+  // an example's name stays while it holds the example's medium
+  const HELD = { source: "none", path: "", name: "", example: "", text: "" };
 
   const kinds = {
     image: (api) => {
@@ -42,7 +43,8 @@
       };
       area.addEventListener("focus", selectExample);
       area.addEventListener("click", () => {
-        if (fresh && area.selectionStart === area.selectionEnd) area.select(); // the click that gave the focus ended the selection
+        // the click that gave the focus ended the selection
+        if (fresh && area.selectionStart === area.selectionEnd) area.select();
         fresh = false;
       });
       area.addEventListener("input", () => {
@@ -394,7 +396,8 @@
     });
     if (modality === "video")
       FL.hear("drawn", () => {
-        if (value.source === "file" || FL.get("lab").task.places || !FL.draws()) return; // a picture of several things is not the clip that asks for one
+        // a picture of several things is not the clip that asks for one
+        if (value.source === "file" || FL.get("lab").task.places || !FL.draws()) return;
         write({ ...value, ...HELD, source: "drawing" });
       });
     if (modality === "image")

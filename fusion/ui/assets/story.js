@@ -1,4 +1,5 @@
-// What happened, in sentences: the server names texts with values of a kind (see views/story.py), and here they are said in the visitor's language.
+// What happened, in sentences: the server names texts with values of a kind (see views/story.py),
+// and here they are said in the visitor's language.
 (() => {
   const FL = window.FusionLab,
     { el, t } = FL;
@@ -29,7 +30,8 @@
       .map((s) => capital(say(s)))
       .join(join())
       .replaceAll(" %", "\u00a0%");
-  // The stories of all strategies lie on top of one another and one is seen: nothing below moves when another is chosen.
+  // The stories of all strategies lie on top of one another and one is seen: nothing below moves
+  // when another is chosen.
   FL.story = (result, chosen) => {
     const told = result.strategies.filter((s) => s.story?.length);
     if (!chosen.story?.length) return null;

@@ -1,4 +1,5 @@
-// Which strategy is looked at, as chips in three groups by where they act; below them the chosen one in a sentence.
+// Which strategy is looked at, as chips in three groups by where they act; below them the chosen
+// one in a sentence.
 (() => {
   const FL = window.FusionLab,
     { el, t, told } = FL;

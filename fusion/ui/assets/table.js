@@ -1,10 +1,12 @@
-// All strategies and baselines on this input, one row each: every column sorts, a mark says who disagrees, a row opens its inside.
+// All strategies and baselines on this input, one row each: every column sorts, a mark says who
+// disagrees, a row opens its inside.
 (() => {
   const FL = window.FusionLab,
     { el, svg, t, told } = FL;
   const most = (values) =>
     values && Object.keys(values).length ? Math.max(...Object.values(values).map(Math.abs)) : null;
-  // `value` is what a column sorts by (null is last, always), `down` whether the first press puts the largest on top.
+  // `value` is what a column sorts by (null is last, always), `down` whether the first press puts
+  // the largest on top.
   const COLUMNS = [
     { key: "strategy", value: (s) => FL.short(s.name) },
     { key: "label", value: (s, result) => result.labels.indexOf(s.label) },
@@ -26,7 +28,8 @@
   const sorted = (result) => {
     const column = COLUMNS.find((c) => c.key === sorting.key);
     if (!column) return result.strategies;
-    const keyed = result.strategies.map((s) => [column.value(s, result), s]); // sort() is stable: equal ones keep their order
+    // sort() is stable: equal ones keep their order
+    const keyed = result.strategies.map((s) => [column.value(s, result), s]);
     const known = keyed
       .filter(([v]) => v !== null)
       .sort(([a], [b]) => (sorting.down ? compare(b, a) : compare(a, b)));

@@ -1,4 +1,5 @@
-// The pages as tabs. Both stay in the document and one is hidden, so that turning a page costs nothing and nothing is lost.
+// The pages as tabs. Both stay in the document and one is hidden, so that turning a page costs
+// nothing and nothing is lost.
 (() => {
   const FL = window.FusionLab,
     { el, t } = FL,

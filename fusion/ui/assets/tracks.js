@@ -1,4 +1,5 @@
-// Everything that runs in time under one another on one axis: waveform, tokens, features of both encoders; one cursor through all of them.
+// Everything that runs in time under one another on one axis: waveform, tokens, features of both
+// encoders; one cursor through all of them.
 (() => {
   const FL = window.FusionLab,
     { el, svg, t, tell } = FL;
@@ -39,7 +40,8 @@
       );
   };
 
-  // A row is {title, height, names, rows, draw (nodes in the plot), read(time, y)}; y in [0, 1] from the bottom, or null where another row is pointed at.
+  // A row is {title, height, names, rows, draw (nodes in the plot), read(time, y)}; y in [0, 1]
+  // from the bottom, or null where another row is pointed at.
   const wave = (packed, seconds, range) => {
     const numbers = FL.numbers({ ...packed, signed: true }),
       count = packed.shape[0],
@@ -220,7 +222,8 @@
     plot.addEventListener("blur", () => bus.set(null));
   };
 
-  // `groups` [{title, side, panels}]; `bare` leaves out titles that stand elsewhere; `about` brings the waveform.
+  // `groups` [{title, side, panels}]; `bare` leaves out titles that stand elsewhere; `about` brings
+  // the waveform.
   FL.tracks = ({ range, groups, bus, about = null }) => {
     const [from, to] = range,
       plots = [];
