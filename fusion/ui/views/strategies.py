@@ -9,6 +9,7 @@ from typing import Any
 from fusion.explain import interaction_share, shapley_values, value_of
 from fusion.messages import message
 from fusion.tasks import DIGITS, TASKS, Task
+from fusion.tasks.texts import text_of
 from fusion.types import Prediction, Seen
 from fusion.ui.views.place import found
 from fusion.ui.views.story import stories
@@ -109,6 +110,7 @@ def describe_lab(lab: Any, examples: Mapping[str, Any], pen: float) -> dict[str,
         texts = {key: getattr(about, key) for key in ("title", "idea", "formula", "paper", "fuses")}
         only = name.removesuffix("_only") if name in lab.baselines else None
         strategies.append({"name": name, "baseline": only is not None, "only": only, "parameters": lab.parameters[name], **texts})
+    texts = lab.task.texts
     return {
         "task": {
             "name": lab.task.name,
@@ -125,5 +127,8 @@ def describe_lab(lab: Any, examples: Mapping[str, Any], pen: float) -> dict[str,
         "labels": list(lab.labels),
         "strategies": strategies,
         "unavailable": {name: message(reason).to_json() for name, reason in lab.unavailable.items()},
-        "examples": [{"name": name, "title": e.title, "hint": e.story} for name, e in examples.items()],
+        "examples": [
+            {"name": name, "title": text_of(texts, f"example.{name}", default=name), "hint": text_of(texts, f"example.{name}.hint")}
+            for name in examples
+        ],
     }
