@@ -25,7 +25,7 @@ EXAMPLES: dict[str, Example] = {
     "carry": Example(8, 7, ("image", "audio")),
     "unseen-pair": Example(2, 3),
     "one-side": Example(6, 0, ("image", "video")),
-    "noisy": Example(4, 9, severity=dict.fromkeys(MODALITIES, 3)),
+    "noisy": Example(5, 9, severity=dict.fromkeys(MODALITIES, 3)),
     "written": Example(1, 6, ("text", "video"), "and then six more"),
 }
 
