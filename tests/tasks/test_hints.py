@@ -61,7 +61,7 @@ def answer(task: str, predictions: dict[str, Prediction]) -> str | None:
     return most if count > len(said) / 2 else "undecided"
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", NAMES)
 def test_the_words_of_a_hint_are_understood(task: str) -> None:
     assert words(task, "text.hint") and words(task, "text.hint") <= set(NAMES[task])
     for word in words(task, "text.hint"):
@@ -81,7 +81,7 @@ def test_the_sounds_of_a_hint_are_understood() -> None:
         assert lab("scenes").predict({"audio": make_sound(SOUNDS[word])}, "audio_only").label == SOUNDS[word], word
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", NAMES)
 def test_an_example_is_answered_as_its_title_says(task: str) -> None:
     assert set(TASKS[task].examples) == UNDECIDED[task] | set(ANSWERS[task])
     for name, wanted in ANSWERS[task].items():
