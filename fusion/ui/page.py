@@ -15,10 +15,14 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 from starlette.middleware import Middleware
 
-from fusion.ui import api, fuse, inside, theme, training
-from fusion.ui.desk import Desks
+from fusion.ui import api, theme
 from fusion.ui.memory import limit_records
+from fusion.ui.pages.activations import page as activations
+from fusion.ui.pages.fuse import page as fuse
+from fusion.ui.pages.fuse import training
+from fusion.ui.pages.fuse.handlers import Handlers
 from fusion.ui.security import BackbonePolicy, SecurityHeaders
+from fusion.ui.service import TaskServices
 
 TITLE = "Fusion Lab"
 LARGEST_UPLOAD = "100mb"
@@ -41,16 +45,16 @@ def build_page(
     from fusion.tasks.examples import EXAMPLES_OF
 
     limit_records()
-    desks = Desks(labs, EXAMPLES_OF, Path(get_upload_folder()), library, unavailable, backbones)
-    handlers = fuse.Handlers(desks)
+    services = TaskServices(labs, EXAMPLES_OF, Path(get_upload_folder()), library, unavailable, backbones)
+    handlers = Handlers(services)
     with api.PublicBlocks(title=TITLE, analytics_enabled=False, delete_cache=(KEEP_UPLOADS, KEEP_UPLOADS), fill_width=True) as blocks:
         page = fuse.layout(handlers)
-        with gr.Column(elem_id="fl-page-inside"):
-            within = inside.layout()
+        with gr.Column(elem_id="fl-page-activations"):
+            within = activations.layout()
         fuse.wire(page, handlers, blocks)
-        training.wire(page, training.Handlers(desks))
-        inside.wire(within, inside.Handlers(desks), page.values)
-        api.register(blocks, desks)
+        training.wire(page, training.Handlers(services))
+        activations.wire(within, activations.Handlers(services), page.values)
+        api.register(blocks, services)
     return blocks.queue(api_open=False, max_size=LONGEST_QUEUE)
 
 

@@ -1,4 +1,4 @@
-"""What a public page must not do: response headers, which values events accept, and which pretrained backbones strangers may load."""
+"""What a public page must not do: response headers, which values events accept, and which pretrained backbones visitors may load."""
 
 from __future__ import annotations
 

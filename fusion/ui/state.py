@@ -17,11 +17,12 @@ import numpy as np
 
 from fusion.messages import message
 from fusion.types import Clip, FusionError
-from fusion.ui.text import LANGUAGES
+from fusion.ui.i18n import LANGUAGES
+from fusion.ui.pages import NAMES as PAGES
+from fusion.ui.pages import OLD_NAMES
 
 SOURCES = ("none", "example", "text", "drawing", "file", "clip")  # "clip": the sound of the clip that is there
 WORST = 5  # corruption severities are 0 to WORST
-PAGES = ("fuse", "inside")
 LONGEST = {"example": 80, "text": 4000, "path": 1000, "name": 300}  # characters
 MAX_POINTS, MAX_LINK, MAX_ENCODER, MAX_NAME = 20000, 60000, 300, 80
 LINK_PARTS = 7  # slots, strategy, language, task, view, encoders, modalities whose media stayed with the visitor
@@ -86,13 +87,14 @@ class Slot:
 def _view(modalities: Iterable[str], value: Any) -> tuple[str, dict[str, tuple[str, str]]]:
     """The open page, and the two encoders of each modality that were chosen to be looked into; anything else becomes the first page."""
     value = from_browser(value)
-    page, chosen = value.get("page"), from_browser(value.get("encoders"))
+    page, chosen = plain(value.get("page"), MAX_NAME), from_browser(value.get("encoders"))
+    page = OLD_NAMES.get(page, page)
     pairs = {m: chosen[m] for m in modalities if isinstance(chosen.get(m), list | tuple) and len(chosen[m]) == 2}
     encoders = {m: (plain(left, MAX_ENCODER), plain(right, MAX_ENCODER)) for m, (left, right) in pairs.items()}
     return page if page in PAGES else PAGES[0], {m: pair for m, pair in encoders.items() if any(pair)}
 
 
-def _readers(modalities: Iterable[str], value: Any) -> dict[str, str]:
+def _encoder_choice(modalities: Iterable[str], value: Any) -> dict[str, str]:
     """{modality: encoder} that strategies are to read with, of those that are not left as they are."""
     chosen = from_browser(from_browser(value).get("choice"))
     return {m: plain(chosen[m], MAX_ENCODER) for m in modalities if chosen.get(m)}
@@ -108,17 +110,17 @@ class PageState:
     language: str = "en"
     page: str = PAGES[0]
     encoders: dict[str, tuple[str, str]] = field(default_factory=dict)
-    readers: dict[str, str] = field(default_factory=dict)
+    encoder_choice: dict[str, str] = field(default_factory=dict)
     lost: tuple[str, ...] = ()  # of a link: modalities whose upload or drawing stayed with the visitor
 
     @classmethod
     def read(cls, modalities: Iterable[str], values: Iterable[Any]) -> PageState:
         """From component values: one per modality, then task, strategy, language, view and what the strategies read with."""
-        *slots, task, strategy, language, shown, readers = values
+        *slots, task, strategy, language, shown, encoder_choice = values
         named = {m: Slot.read(v) for m, v in zip(modalities, slots, strict=True)}
         task, strategy = plain(task, MAX_NAME), plain(strategy, MAX_NAME)
         language = language if language in LANGUAGES else "en"
-        return cls(named, task, strategy, language, *_view(named, shown), _readers(named, readers))
+        return cls(named, task, strategy, language, *_view(named, shown), _encoder_choice(named, encoder_choice))
 
     def view(self) -> str:
         """JSON for the browser: the open page and the encoders that are looked into."""
@@ -144,7 +146,7 @@ class PageState:
             kept = asdict(replace(kept, path="", name="", strokes=()))
             slots[m] = {key: value for key, value in kept.items() if value != default[key]}
         shown = [] if (self.page, self.encoders) == (PAGES[0], {}) else [{"page": self.page, "encoders": self.encoders}]
-        shown = [*(shown or [""]), {"choice": self.readers}] if self.readers else shown
+        shown = [*(shown or [""]), {"choice": self.encoder_choice}] if self.encoder_choice else shown
         lost = [m for m, slot in self.slots.items() if m in self.lost or slot.source in ("file", "drawing")]
         if lost:
             shown = [*shown, *[""] * (2 - len(shown)), lost]
@@ -157,8 +159,8 @@ class PageState:
         try:
             slots, strategy, language, *rest = _link_parts(query)
             kept = {m: {k: v for k, v in slots.get(m, {}).items() if k not in ("path", "name", "strokes")} for m in modalities}
-            task, shown, readers, lost, *_ = [*rest, "", "", "", ""]
-            state = cls.read(kept, [*kept.values(), task, strategy, language, shown, readers])
+            task, shown, encoder_choice, lost, *_ = [*rest, "", "", "", ""]
+            state = cls.read(kept, [*kept.values(), task, strategy, language, shown, encoder_choice])
             return replace(state, lost=tuple(m for m in kept if isinstance(lost, list) and m in lost))
         except (ValueError, TypeError, AttributeError, RecursionError, binascii.Error):
             return None

@@ -15,14 +15,14 @@ import pytest
 
 from fusion.encoded_cache import fingerprint
 from fusion.types import Audio, Clip, FusionError, Layout
-from fusion.ui.desk import Desks, shipped_tasks
-from fusion.ui.fuse import SKIP, Handlers, as_reply
-from fusion.ui.inside import Handlers as InsideHandlers
+from fusion.ui.pages.activations.page import Handlers as InsideHandlers
+from fusion.ui.pages.fuse import encoder_view
+from fusion.ui.pages.fuse.handlers import SKIP, Handlers, as_reply
+from fusion.ui.pages.fuse.previews import sound
+from fusion.ui.pages.fuse.strategy_rows import describe_tasks
+from fusion.ui.serialize import grey, shares, unpack_shares
+from fusion.ui.service import TaskServices, shipped_tasks
 from fusion.ui.state import PageState
-from fusion.ui.views import seen as seen_view
-from fusion.ui.views.media import sound
-from fusion.ui.views.packed import grey, shares, unpack_shares
-from fusion.ui.views.strategies import describe_tasks
 from tests.tiny import make_checkpoints
 from tests.ui.fake_lab import ATTENDING, BOX, FUSES, LABELS, SHARE, FakeLab
 
@@ -40,7 +40,7 @@ def at_work(tmp_path, make=None, **labs: FakeLab) -> Handlers:
     media = {"three": {"text": "three", "image": np.full((64, 64, 3), 255, np.uint8)}}
     examples = SimpleNamespace(EXAMPLES=EXAMPLES, make_example=make or media.__getitem__)
     named = {name.replace("_", "-"): lab for name, lab in (labs or {"digits": FakeLab()}).items()}
-    return Handlers(Desks({name: lambda lab=lab: lab for name, lab in named.items()}, dict.fromkeys(named, examples), tmp_path))
+    return Handlers(TaskServices({name: lambda lab=lab: lab for name, lab in named.items()}, dict.fromkeys(named, examples), tmp_path))
 
 
 @pytest.fixture
@@ -71,8 +71,8 @@ def text(words: str) -> dict[str, str]:
 
 def test_the_result_is_the_prediction(handlers: Handlers) -> None:
     result = json.loads(handlers.edited(*values(text=text("five")))[0])
-    encoding = handlers.desks["digits"].lab.encode({"text": "five"})
-    predictions = handlers.desks["digits"].lab.compare(encoding)
+    encoding = handlers.services["digits"].lab.encode({"text": "five"})
+    predictions = handlers.services["digits"].lab.compare(encoding)
     assert [s["name"] for s in result["strategies"]] == [*FUSES, "text_only"]
     for shown in result["strategies"]:
         p = predictions[shown["name"]]
@@ -98,14 +98,15 @@ def test_shapley_values_stand_beside_weight_and_leave_one_out(handlers: Handlers
     result = json.loads(handlers.edited(*values(image=STROKE, text=text("seven")))[0])
     late = next(s for s in result["strategies"] if s["name"] == "late")
     whole = SHARE["image"] + SHARE["text"]
-    assert late["worth"]["shapley"] == pytest.approx({m: 0.8 * SHARE[m] / whole for m in ("image", "text")})
+    assert late["shapley"]["values"] == pytest.approx({m: 0.8 * SHARE[m] / whole for m in ("image", "text")})
     assert (
-        sum(late["worth"]["shapley"].values()) == pytest.approx(late["confidence"] - late["worth"]["none"]) and late["worth"]["none"] == 0.1
+        sum(late["shapley"]["values"].values()) == pytest.approx(late["confidence"] - late["shapley"]["none"])
+        and late["shapley"]["none"] == 0.1
     )
     assert late["weights"] == {"image": 0.5, "text": 0.5} and late["contributions"] == {"image": 0.2, "text": 0.2}
-    assert 0 < late["worth"]["interaction"] < 1
+    assert 0 < late["shapley"]["interaction"] < 1
     alone = result["strategies"][-1]
-    assert alone["worth"]["shapley"] == pytest.approx({"text": 0.6}) and alone["worth"]["interaction"] is None
+    assert alone["shapley"]["values"] == pytest.approx({"text": 0.6}) and alone["shapley"]["interaction"] is None
     assert next(s["auxiliary"] for s in result["strategies"] if s["name"] == "multitask") == {"parity": {"even": 0.25, "odd": 0.75}}
 
 
@@ -115,7 +116,7 @@ def test_who_recognises_nothing_reaches_the_browser_and_the_files(tmp_path) -> N
     result = json.loads(handlers.edited(*given)[0])
     known = {s["name"]: s["known"] for s in result["strategies"]}
     assert known == dict.fromkeys(FUSES, True) | {"tensor": False, "image_only": False, "text_only": True}
-    assert result["strangers"] == 1 and sum(count for _, count in result["tally"]) == 13  # their best guess counts all the same
+    assert result["out_of_distribution"] == 1 and sum(count for _, count in result["tally"]) == 13  # their best guess counts all the same
     lines = {line["strategy"]: line["known"] for line in csv.DictReader(io.StringIO(exported(handlers, "csv", *given)))}
     assert lines["tensor"] == "False" and lines["late"] == "True"
     assert json.loads(exported(handlers, "json", *given))["strategies"]["tensor"]["known"] is False
@@ -124,11 +125,11 @@ def test_who_recognises_nothing_reaches_the_browser_and_the_files(tmp_path) -> N
 def test_stories_are_told_where_any_modality_suffices(handlers: Handlers, tmp_path) -> None:
     given = values(image=STROKE, text=text("seven"))
     digits = json.loads(handlers.edited(*given)[0])
-    assert digits["strategies"][0]["known"] is None and digits["strangers"] == 0
+    assert digits["strategies"][0]["known"] is None and digits["out_of_distribution"] == 0
     assert "known" not in exported(handlers, "csv", *given).splitlines()[0]
-    assert digits["strategies"][0]["story"][0]["key"] == "story.agree"
+    assert digits["strategies"][0]["explanation"][0]["key"] == "explanation.agree"
     added = json.loads(at_work(tmp_path, digits_add=FakeLab(task="digits-add")).edited(*values(task="digits-add", text=text("one")))[0])
-    assert all(s["story"] == [] for s in added["strategies"])
+    assert all(s["explanation"] == [] for s in added["strategies"])
 
 
 def test_photos_and_clips_are_drawn_from_the_media(tmp_path) -> None:
@@ -139,7 +140,7 @@ def test_photos_and_clips_are_drawn_from_the_media(tmp_path) -> None:
     slots = {m: {"source": "example", "example": "three"} for m in ("image", "video")} | {"audio": {"source": "clip"}}
     result = json.loads(handlers.edited(*values(task="scenes", **slots))[0])
     assert result["lab"]["task"]["draws"] is False and result["soundtrack"] is True
-    assert {m: s["array"] is None for m, s in result["seen"].items()} == {"image": True, "audio": False, "video": True}
+    assert {m: s["array"] is None for m, s in result["encoder_views"].items()} == {"image": True, "audio": False, "video": True}
     assert (result["media"]["image"]["width"], result["media"]["image"]["height"]) == (400, 300)
     assert result["media"]["image"]["url"].startswith("data:image/jpeg") and len(result["media"]["image"]["url"]) < 150_000
     apart = json.loads(handlers.edited(*values(task="scenes", **slots | {"audio": {}}))[0])
@@ -149,13 +150,13 @@ def test_photos_and_clips_are_drawn_from_the_media(tmp_path) -> None:
 def test_what_is_sent_of_an_array_is_no_larger_than_a_screen_shows() -> None:
     picture, frames = np.zeros((224, 224), np.float32), np.zeros((8, 160, 160), np.float32)
     picture[:, 112:] = 1
-    shown = seen_view.small(picture, np.zeros((9, 9, 3), np.uint8))
+    shown = encoder_view.small(picture, np.zeros((9, 9, 3), np.uint8))
     assert shown.shape == (96, 96) and shown[:, :48].max() == 0 and shown[:, 48:].min() == 1
-    assert seen_view.small(frames, Clip(np.zeros((8, 9, 9, 3), np.uint8), np.arange(8))).shape == (8, 96, 96)
+    assert encoder_view.small(frames, Clip(np.zeros((8, 9, 9, 3), np.uint8), np.arange(8))).shape == (8, 96, 96)
     sound = np.tile(np.arange(3000, dtype=np.float32), (64, 1))
-    heard = seen_view.small(sound, Audio(16000, np.zeros(480000, np.float32)))
+    heard = encoder_view.small(sound, Audio(16000, np.zeros(480000, np.float32)))
     assert heard.shape == (64, 400) and heard[0, 0] == np.arange(7).mean() and (np.diff(heard[0]) > 0).all()
-    assert seen_view.small(picture[:64, :64], np.zeros((9, 9, 3), np.uint8)).shape == (64, 64)
+    assert encoder_view.small(picture[:64, :64], np.zeros((9, 9, 3), np.uint8)).shape == (64, 64)
 
 
 def test_a_place_reaches_the_browser_as_it_was(tmp_path) -> None:
@@ -195,7 +196,7 @@ def test_each_task_has_its_lab_which_is_loaded_when_it_is_first_chosen(tmp_path)
     examples = {"digits": SimpleNamespace(EXAMPLES=EXAMPLES, make_example=lambda name: {"text": "three"}),
                 "digits-add": SimpleNamespace(EXAMPLES={"sum": EXAMPLES["three"]}, make_example=lambda name: {"text": "nine"})}  # fmt: skip
     labs = {task: lambda task=task: loaded.append(task) or FakeLab(task=task) for task in ("digits", "digits-add")}
-    handlers = Handlers(Desks(labs, examples, tmp_path))
+    handlers = Handlers(TaskServices(labs, examples, tmp_path))
     assert json.loads(handlers.first()[1])["lab"]["task"]["name"] == "digits" and loaded == ["digits"]
     *slots, example, result, pack = handlers.switched(*values("tcn", task="digits-add", text=text("one")))
     assert loaded == ["digits", "digits-add"] and example == "sum" and json.loads(slots[1])["text"] == "nine"
@@ -206,14 +207,14 @@ def test_each_task_has_its_lab_which_is_loaded_when_it_is_first_chosen(tmp_path)
     handlers.switched(*values())
     handlers.switched(*values(task="digits-add"))
     assert loaded == ["digits", "digits-add"]
-    assert [t["interaction"] for t in describe_tasks(handlers.desks)] == ["redundancy", "synergy"]
+    assert [t["interaction"] for t in describe_tasks(handlers.services)] == ["redundancy", "synergy"]
 
 
 def test_a_task_that_cannot_be_opened_is_one_sentence(tmp_path) -> None:
     def broken() -> FakeLab:
         raise FusionError("The weights of late are missing or broken.")
 
-    handlers = Handlers(Desks({"digits": FakeLab, "digits-add": broken}, {}, tmp_path))
+    handlers = Handlers(TaskServices({"digits": FakeLab, "digits-add": broken}, {}, tmp_path))
     *rest, result, pack = handlers.switched(*values(task="digits-add"))
     assert (*rest, pack) == (SKIP,) * 6
     assert json.loads(result)["status"] == {"kind": "error", "text": plain("The weights of late are missing or broken.")}
@@ -230,7 +231,7 @@ def test_an_unknown_task_is_answered_by_no_other(handlers: Handlers) -> None:
     assert (*rest, pack) == (SKIP,) * 11 and json.loads(result)["status"] == said
     for result in (handlers.edited(*values(task="moods", text=text("five")))[0], handlers.switched(*values(task="moods"))[-2]):
         assert json.loads(result)["status"] == said and "strategies" not in json.loads(result)
-    inside = InsideHandlers(handlers.desks).asked(json.dumps({"modality": "text"}), *values(task="moods", text=text("five")))
+    inside = InsideHandlers(handlers.services).asked(json.dumps({"modality": "text"}), *values(task="moods", text=text("five")))
     assert json.loads(inside)["error"] == {"text": said["text"]}
 
 
@@ -238,14 +239,14 @@ def test_visitors_find_the_first_task_that_can_be_used(tmp_path) -> None:
     def broken() -> FakeLab:
         raise FusionError("The task digits cannot be used.")
 
-    handlers = Handlers(Desks({"digits": broken, "digits-add": lambda: FakeLab(task="digits-add")}, {}, tmp_path))
+    handlers = Handlers(TaskServices({"digits": broken, "digits-add": lambda: FakeLab(task="digits-add")}, {}, tmp_path))
     state, result = handlers.first()
     assert state.task == "digits-add" and json.loads(result)["lab"]["task"]["name"] == "digits-add"
-    assert handlers.desks.unavailable == {"digits": "The task digits cannot be used."}
+    assert handlers.services.unavailable == {"digits": "The task digits cannot be used."}
     result = json.loads(handlers.edited(*values(text=text("five")))[0])
     assert result["status"] == {"kind": "error", "text": plain("The task digits cannot be used.")}
     with pytest.raises(FusionError, match="The task digits cannot be used"):
-        Handlers(Desks({"digits": broken}, {}, tmp_path)).first()
+        Handlers(TaskServices({"digits": broken}, {}, tmp_path)).first()
 
 
 def test_what_is_out_reaches_the_browser(tmp_path) -> None:
@@ -263,7 +264,7 @@ def test_an_example_that_cannot_be_made_leaves_the_first_screen_to_another(tmp_p
         return {"text": "three"}
 
     examples = SimpleNamespace(EXAMPLES={"voice": EXAMPLES["three"]} | EXAMPLES, make_example=make)
-    state, result = Handlers(Desks({"digits": FakeLab}, {"digits": examples}, tmp_path)).first()
+    state, result = Handlers(TaskServices({"digits": FakeLab}, {"digits": examples}, tmp_path)).first()
     assert state.slots["text"].example == "three" and json.loads(result)["strategies"][0]["label"] == "3"
 
 
@@ -288,14 +289,14 @@ def test_maps_of_other_strategies_are_sent_when_they_are_looked_at(handlers: Han
     result = json.loads(handlers.edited(*given)[0])
     other = result["attention"]["bottleneck"]["pairs"]["text>image"]
     assert other == {"layers": 2, "heads": 4, "queries": 2, "keys": 64}
-    compared = handlers.desks["digits"].lab.compared
+    compared = handlers.services["digits"].lab.compared
     said = json.loads(handlers.details(json.dumps({"ask": True, "number": 7, "strategy": "bottleneck"}), *given))
     assert said["answer"] == result["answer"] and said["number"] == 7 and said["details"]["place"] is None
     assert (
         said["details"]["attention"]["pairs"]["text>image"]["data"] == result["attention"]["cross_attention"]["pairs"]["text>image"]["data"]
     )
     assert detailed(handlers, "late", *given) == {"attention": None, "place": None}
-    assert handlers.desks["digits"].lab.compared == compared
+    assert handlers.services["digits"].lab.compared == compared
 
 
 @pytest.mark.parametrize("ask", ["", "{", "[]", '{"number": "x", "strategy": ["late"]}', '{"strategy": "gone"}', '{"export": "exe"}'])
@@ -313,7 +314,7 @@ def test_what_the_browser_holds_is_not_sent_again(handlers: Handlers) -> None:
     first = json.loads(handlers.edited(*values(image=STROKE, text=text("two")))[0])
     held = json.dumps(list(first["marks"].values()))
     second = json.loads(handlers.edited(*values(image=STROKE, text=text("four")), held=held)[0])
-    assert list(second["media"]) == list(second["seen"]) == ["text"] and second["marks"]["image"] == first["marks"]["image"]
+    assert list(second["media"]) == list(second["encoder_views"]) == ["text"] and second["marks"]["image"] == first["marks"]["image"]
     assert second["marks"]["text"] != first["marks"]["text"]
     for odd in ("", "{", "{}", "[[]]", '["unknown"]', "[" * 100_000):
         whole = json.loads(handlers.edited(*values(image=STROKE, text=text("four")), held=odd)[0])
@@ -359,7 +360,7 @@ def test_notes_are_shown(handlers: Handlers) -> None:
 
 
 def test_the_same_input_is_answered_once(handlers: Handlers) -> None:
-    lab, warm = handlers.desks["digits"].lab, handlers.desks["digits"].lab.compared
+    lab, warm = handlers.services["digits"].lab, handlers.services["digits"].lab.compared
     for strategy in ("early", "late"):
         handlers.edited(*values(strategy, text=text("six")))
     handlers.looked(*values("dynamic", text=text("six")))
@@ -467,7 +468,7 @@ def test_the_snippet_makes_the_same_call(handlers: Handlers, monkeypatch: pytest
     slots["text"] = text('it\'s "five"') | {"severity": 2}
     exec(json.loads(handlers.edited(*values("late", **slots))[1])["snippet"], {})
     state = PageState.read(MODALITIES, values("late", **slots))
-    assert fingerprint(seen[0][0]) == fingerprint(state.media(lambda name: {}, handlers.desks["digits"].uploads))
+    assert fingerprint(seen[0][0]) == fingerprint(state.media(lambda name: {}, handlers.services["digits"].uploads))
     assert seen[0][1] == {"text": 2} and seen[1] == ("encoding", "late")
 
 
@@ -475,13 +476,13 @@ def test_an_encoder_without_a_picture_shows_the_medium_itself() -> None:
     """Grey squares, frames at the tokens' times, loudness over time: with the extent that places are drawn by."""
     image = np.zeros((20, 40, 3), np.uint8)
     image[:, 20:] = 255
-    square, extent = seen_view.itself(image, SimpleNamespace(extent=()))
+    square, extent = encoder_view.itself(image, SimpleNamespace(extent=()))
     assert square.shape == (64, 64) and extent == (0.0, -0.5, 1.0, 1.5) and square[32, 5] < 10 and square[32, 60] > 245
     frames = np.repeat(np.arange(5, dtype=np.uint8)[:, None] * 50, 48, 1).reshape(5, 4, 4, 3)
     layout = Layout("frames", np.array([[0.0, 0, 0, 1, 1], [0.4, 0, 0, 1, 1]], np.float32))
-    film, _ = seen_view.itself(Clip(frames, np.arange(5, dtype=np.float32) / 10), SimpleNamespace(layout=layout))
+    film, _ = encoder_view.itself(Clip(frames, np.arange(5, dtype=np.float32) / 10), SimpleNamespace(layout=layout))
     assert film.mean((1, 2)).tolist() == [0, 200]
-    loud, extent = seen_view.itself(Audio(100, np.repeat([0.0, 0.5], 200).astype(np.float32)), SimpleNamespace())
+    loud, extent = encoder_view.itself(Audio(100, np.repeat([0.0, 0.5], 200).astype(np.float32)), SimpleNamespace())
     assert loud.shape == (1, 200) and loud[0, :100].max() == 0 and loud[0, 101:].min() == 0.5 and extent == (0.0, 4.0)
 
 

@@ -13,10 +13,10 @@ import pytest
 from pydantic import ValidationError
 
 from fusion.types import Audio, Clip
-from fusion.ui.desk import Desks
-from fusion.ui.fuse import Handlers
-from fusion.ui.views.shapes import Details, Result
-from fusion.ui.views.typescript import FILE, declarations, type_of
+from fusion.ui.pages.fuse.handlers import Handlers
+from fusion.ui.pages.fuse.shapes import Details, Result
+from fusion.ui.service import TaskServices
+from fusion.ui.typescript import FILE, declarations, type_of
 from tests.ui.fake_lab import FUSES, FakeLab
 
 SOUND = Audio(8000, np.sin(np.arange(4000, dtype=np.float32) / 9))
@@ -37,7 +37,7 @@ ALL = {"source": "example", "example": "all"}
 @pytest.fixture
 def handlers(tmp_path: Path) -> Handlers:
     examples = SimpleNamespace(EXAMPLES={"all": SimpleNamespace(title="All", story="All.", severity={})}, make_example=lambda name: MEDIA)
-    return Handlers(Desks(LABS, dict.fromkeys(LABS, examples), tmp_path))
+    return Handlers(TaskServices(LABS, dict.fromkeys(LABS, examples), tmp_path))
 
 
 def values(task: str, strategy: str, **slots: dict[str, str]) -> list[str]:

@@ -10,8 +10,8 @@ import pytest
 
 from fusion.messages import bare
 from fusion.tasks import TASKS
-from fusion.ui.text import ASSETS, load_text
-from fusion.ui.theme import SCRIPTS, STYLES, as_script, build_head
+from fusion.ui.i18n import load_text
+from fusion.ui.theme import as_script, assets, build_head
 from tests.browser import ROOT
 
 TEXT = load_text()
@@ -22,8 +22,8 @@ PANELS = sorted(
         for title in re.findall(r'Panel\("\w+", "([\w.]+)"', path.read_text("utf-8"))
     }
 )
-PICTURES = {p.name for p in ASSETS.glob("*.png")}  # of the README
-CODE = {name: (ASSETS / name).read_text("utf-8") for name in SCRIPTS}
+CODE = {path.name: path.read_text("utf-8") for path in assets(".js")}
+STYLES = {path.name: path.read_text("utf-8") for path in assets(".css")}
 
 
 def test_every_english_text_has_a_chinese_one() -> None:
@@ -97,19 +97,23 @@ def test_every_text_a_script_asks_for_exists() -> None:
     assert len(asked) > 60 and asked <= set(TEXT["en"]), asked - set(TEXT["en"])
 
 
-@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize("name", CODE)
 def test_scripts_never_build_markup_from_text(name: str) -> None:
     assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function", CODE[name])
 
 
-@pytest.mark.parametrize("name", (*SCRIPTS, *STYLES))
+@pytest.mark.parametrize("name", (*CODE, *STYLES))
 def test_nothing_is_fetched_from_elsewhere(name: str) -> None:
-    text = (ASSETS / name).read_text("utf-8").replace("http://www.w3.org/2000/svg", "")
+    text = (CODE | STYLES)[name].replace("http://www.w3.org/2000/svg", "")
     assert "http://" not in text and "https://" not in text and "@import" not in text
 
 
-def test_all_assets_are_used_and_the_head_closes_once() -> None:
-    assert {p.name for p in ASSETS.iterdir()} == {*SCRIPTS, *STYLES, "payload.d.ts", "text.en.json", "text.zh.json"} | PICTURES
+def test_every_script_and_style_is_sent_once_and_the_head_closes_once() -> None:
+    ui = ROOT / "fusion" / "ui"
+    for ending in (".js", ".css"):
+        sent = list(assets(ending))
+        assert sorted(sent) == sorted(path for path in ui.rglob(f"*{ending}")) and len(sent) > 3
+    assert next(assets(".js")).name == "core.js"
     assert build_head().count("</script>") == 1 and "</script>" not in as_script("</script>")
 
 

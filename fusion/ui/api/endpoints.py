@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 
 from fusion.types import FusionError
 from fusion.ui.api.functions import Functions
-from fusion.ui.desk import AT_ONCE, Desks
+from fusion.ui.service import AT_ONCE, TaskServices
 
 logger = logging.getLogger(__name__)
 UNEXPECTED = "Something unexpected happened on the server; its log says what."
@@ -26,9 +26,9 @@ QUEUES: dict[str, dict[str, Any]] = {
 MODEL: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": AT_ONCE}
 
 
-def register(blocks: gr.Blocks, desks: Desks) -> None:
+def register(blocks: gr.Blocks, services: TaskServices) -> None:
     """Adds all endpoints to blocks that are being built."""
-    functions = Functions(desks)
+    functions = Functions(services)
     for function in (functions.tasks, functions.describe, functions.predict, functions.compare, functions.explain, functions.encoders):
         name = function.__name__
         dependency = api(answered(function), api_name=name, **QUEUES.get(name, MODEL))

@@ -30,7 +30,7 @@ from fusion.ui.api.answers import (
     answer_of,
 )
 from fusion.ui.api.inputs import FileInput, Input, Request, Severity, checked, media_of, merged
-from fusion.ui.desk import Desk, Desks
+from fusion.ui.service import TaskService, TaskServices
 
 AT_A_TIME = 8  # media of an occlusion; then others may compute
 UNITS: dict[Method, str] = {
@@ -44,12 +44,12 @@ UNITS: dict[Method, str] = {
 class Functions:
     """The endpoints around the labs of the page."""
 
-    def __init__(self, desks: Desks) -> None:
-        self.desks = desks
+    def __init__(self, services: TaskServices) -> None:
+        self.services = services
 
     def tasks(self) -> list[TaskInfo]:
         """List the tasks of this server: what each asks, its labels, and the names and kinds of its modalities."""
-        return [TaskInfo(**self._task_fields(self._task(name))) for name in self.desks]
+        return [TaskInfo(**self._task_fields(self._task(name))) for name in self.services]
 
     def describe(self, task: str | None = None, strategy: str | None = None) -> TaskDescription:
         """Describe a task: its labels, modalities, encoders and fusion strategies with their idea, formula and paper.
@@ -59,13 +59,13 @@ class Functions:
             strategy: Name of a strategy, to describe only this one.
         """
         request = checked(task=task, strategy=strategy)
-        desk = self.desks[self.desks.task(request.task)]
-        lab = desk.lab
+        service = self.services[self.services.task(request.task)]
+        lab = service.lab
         names = [request.strategy] if request.strategy else [*lab.strategies, *lab.baselines]
         return TaskDescription(
             **self._task_fields(lab.task),
             encoders=dict(lab.task.encoders),
-            strategies=[self._strategy(desk, name) for name in names],
+            strategies=[self._strategy(service, name) for name in names],
             faults=dict(lab.unavailable),
         )
 
@@ -95,11 +95,11 @@ class Functions:
             inputs: Inputs by the name of their modality: text, an uploaded file, or a small array. For modalities of any name.
         """
         request = checked(task=task, strategy=strategy, severity=severity, encoders=encoders)
-        desk, encoded = self._encoded(request, {"image": image, "text": text, "audio": audio, "video": video}, inputs)
-        name = chosen(desk, request)
-        with desk.computing:
-            prediction = desk.lab.predict(encoded, name)
-        return PredictAnswer(task=desk.lab.task.name, notes=list(encoded.notes), **answer_of(name, prediction).model_dump())
+        service, encoded = self._encoded(request, {"image": image, "text": text, "audio": audio, "video": video}, inputs)
+        name = chosen(service, request)
+        with service.computing:
+            prediction = service.lab.predict(encoded, name)
+        return PredictAnswer(task=service.lab.task.name, notes=list(encoded.notes), **answer_of(name, prediction).model_dump())
 
     def compare(
         self,
@@ -125,11 +125,11 @@ class Functions:
             inputs: Inputs by the name of their modality: text, an uploaded file, or a small array. For modalities of any name.
         """
         request = checked(task=task, severity=severity, encoders=encoders)
-        desk, encoded = self._encoded(request, {"image": image, "text": text, "audio": audio, "video": video}, inputs)
-        with desk.computing:
-            found = desk.lab.compare(encoded)
+        service, encoded = self._encoded(request, {"image": image, "text": text, "audio": audio, "video": video}, inputs)
+        with service.computing:
+            found = service.lab.compare(encoded)
         answers = [answer_of(name, prediction) for name, prediction in found.items()]
-        return CompareAnswer(task=desk.lab.task.name, answers=answers, notes=list(encoded.notes))
+        return CompareAnswer(task=service.lab.task.name, answers=answers, notes=list(encoded.notes))
 
     def explain(
         self,
@@ -161,9 +161,9 @@ class Functions:
             inputs: Inputs by the name of their modality: text, an uploaded file, or a small array. For modalities of any name.
         """
         request = checked(task=task, strategy=strategy, method=method, label=label, severity=severity, encoders=encoders)
-        desk, encoded = self._encoded(request, {"image": image, "text": text, "audio": audio, "video": video}, inputs)
-        lab, name = desk.lab, chosen(desk, request)
-        with desk.computing:
+        service, encoded = self._encoded(request, {"image": image, "text": text, "audio": audio, "video": video}, inputs)
+        lab, name = service.lab, chosen(service, request)
+        with service.computing:
             prediction = lab.predict(encoded, name)
         explained = request.label or prediction.label
         if explained not in lab.labels:
@@ -176,7 +176,7 @@ class Functions:
             label=explained,
             unit=UNITS[request.method],
             modalities=values,
-            tokens=None if values else self._tokens(desk, encoded, name, prediction, explained, request.method),
+            tokens=None if values else self._tokens(service, encoded, name, prediction, explained, request.method),
             notes=list(encoded.notes),
         )
 
@@ -186,63 +186,63 @@ class Functions:
         Args:
             task: Name of a task; the first one if it is left out. "tasks" lists them.
         """
-        desk = self.desks[self.desks.task(checked(task=task).task)]
-        own = desk.lab.task
+        service = self.services[self.services.task(checked(task=task).task)]
+        own = service.lab.task
         found = {
-            m: [EncoderInfo(name=n, shipped=n == own.encoders[m], **desk.library.describe(n)) for n in desk.library.names(m)]
-            for m in desk.lab.modalities
+            m: [EncoderInfo(name=n, shipped=n == own.encoders[m], **service.library.describe(n)) for n in service.library.names(m)]
+            for m in service.lab.modalities
         }
-        allowed: list[str] | Literal["all"] = "all" if self.desks.backbones.all else sorted(self.desks.backbones.names)
+        allowed: list[str] | Literal["all"] = "all" if self.services.backbones.all else sorted(self.services.backbones.names)
         return EncodersAnswer(task=own.name, choice=own.encoder_choice, modalities=found, backbones=allowed)
 
     def _task(self, name: str) -> Task:
-        return TASKS[name] if name in TASKS else self.desks[name].lab.task
+        return TASKS[name] if name in TASKS else self.services[name].lab.task
 
     def _task_fields(self, task: Task) -> dict[str, Any]:
         same = {key: getattr(task, key) for key in ("name", "title", "question", "interaction")}
         names = {"labels": list(task.labels), "modalities": {m: task.kinds[m] for m in task.modalities}}
-        return same | names | {"unavailable": self.desks.unavailable.get(task.name)}
+        return same | names | {"unavailable": self.services.unavailable.get(task.name)}
 
-    def _strategy(self, desk: Desk, name: str) -> StrategyInfo:
-        about = desk.lab.describe(name)
+    def _strategy(self, service: TaskService, name: str) -> StrategyInfo:
+        about = service.lab.describe(name)
         same = {key: getattr(about, key) for key in ("title", "idea", "formula", "paper", "fuses")}
-        return StrategyInfo(name=name, baseline=name in desk.lab.baselines, parameters=desk.lab.parameters[name], **same)
+        return StrategyInfo(name=name, baseline=name in service.lab.baselines, parameters=service.lab.parameters[name], **same)
 
-    def _encoded(self, request: Request, named: dict[str, Any], others: Any) -> tuple[Desk, Any]:
-        """The desk of a request, and its inputs after the encoders."""
-        desk = self.desks.open(self.desks.task(request.task), request.encoders or {})
-        inputs = media_of(merged(named, others), desk.lab.task.kinds, desk.uploads)
+    def _encoded(self, request: Request, named: dict[str, Any], others: Any) -> tuple[TaskService, Any]:
+        """The service of a request, and its inputs after the encoders."""
+        service = self.services.open(self.services.task(request.task), request.encoders or {})
+        inputs = media_of(merged(named, others), service.lab.task.kinds, service.uploads)
         if not inputs:
-            raise FusionError(f"Nothing is given: give at least one of {', '.join(desk.lab.modalities)}.")
-        chosen(desk, request)  # before anything is computed
-        loaded = desk.lab.load(inputs, request.severity or {}, desk.cache)
-        with desk.computing:
-            return desk, desk.lab.encode_media(loaded, desk.cache)
+            raise FusionError(f"Nothing is given: give at least one of {', '.join(service.lab.modalities)}.")
+        chosen(service, request)  # before anything is computed
+        loaded = service.lab.load(inputs, request.severity or {}, service.cache)
+        with service.computing:
+            return service, service.lab.encode_media(loaded, service.cache)
 
     def _tokens(
-        self, desk: Desk, encoded: Any, strategy: str, prediction: Prediction, label: str, method: Method
+        self, service: TaskService, encoded: Any, strategy: str, prediction: Prediction, label: str, method: Method
     ) -> dict[str, TokenScores]:
         """{modality: scores of its tokens} by a method that explains tokens."""
-        scores = TOKENS[method](desk, encoded, strategy, prediction, label)
+        scores = TOKENS[method](service, encoded, strategy, prediction, label)
         if not scores:
-            title = desk.lab.describe(strategy).title
+            title = service.lab.describe(strategy).title
             raise FusionError(f"{title} has no attention here; relevance, occlusion and shapley explain it.")
         layouts = prediction.layouts
         places = {m: np.asarray(layouts[m].places, np.float64).round(4).tolist() for m in scores}
         return {m: TokenScores(kind=layouts[m].kind, places=places[m], scores=np.asarray(s).tolist()) for m, s in scores.items()}
 
 
-def chosen(desk: Desk, request: Request) -> str:
+def chosen(service: TaskService, request: Request) -> str:
     """The strategy that was asked for, or the one a visitor finds first.
 
     Raises:
         FusionError: there is none of this name here, or it cannot be used, in one sentence.
     """
-    known = (*desk.lab.strategies, *desk.lab.baselines)
+    known = (*service.lab.strategies, *service.lab.baselines)
     if request.strategy and request.strategy not in known:
-        desk.lab.describe(request.strategy)  # says why it cannot be used, if there is a reason
+        service.lab.describe(request.strategy)  # says why it cannot be used, if there is a reason
         raise FusionError(f"There is no strategy named {request.strategy!r}; there are {', '.join(known)}.")
-    return request.strategy or desk.strategy("")
+    return request.strategy or service.strategy("")
 
 
 Scores = dict[str, np.ndarray]  # {modality: (T,)}
@@ -253,24 +253,24 @@ def shapley(prediction: Prediction, label: str) -> dict[str, float]:
     return shapley_values(value_of(prediction, label), tuple(prediction.contributions))
 
 
-def by_attention(desk: Desk, encoded: Any, strategy: str, prediction: Prediction, label: str) -> Scores:
+def by_attention(service: TaskService, encoded: Any, strategy: str, prediction: Prediction, label: str) -> Scores:
     return attention_scores(prediction.attention) if prediction.attention else {}
 
 
-def by_relevance(desk: Desk, encoded: Any, strategy: str, prediction: Prediction, label: str) -> Scores:
-    with desk.computing:
-        return relevance(*token_function(desk.lab, encoded, strategy, label))
+def by_relevance(service: TaskService, encoded: Any, strategy: str, prediction: Prediction, label: str) -> Scores:
+    with service.computing:
+        return relevance(*token_function(service.lab, encoded, strategy, label))
 
 
-def by_occlusion(desk: Desk, encoded: Any, strategy: str, prediction: Prediction, label: str) -> Scores:
+def by_occlusion(service: TaskService, encoded: Any, strategy: str, prediction: Prediction, label: str) -> Scores:
     found = {}
     for m, layout in prediction.layouts.items():
-        predict = in_turns(medium_function(desk.lab, encoded, strategy, label, m), desk.computing)
+        predict = in_turns(medium_function(service.lab, encoded, strategy, label, m), service.computing)
         found[m] = occlusion(predict, encoded.media[m], layout)
     return found
 
 
-TOKENS: dict[Method, Callable[[Desk, Any, str, Prediction, str], Scores]] = {
+TOKENS: dict[Method, Callable[[TaskService, Any, str, Prediction, str], Scores]] = {
     "attention": by_attention,
     "relevance": by_relevance,
     "occlusion": by_occlusion,
