@@ -17,7 +17,7 @@ import numpy as np
 
 from fusion.messages import message
 from fusion.types import Clip, FusionError
-from fusion.ui.i18n import LANGUAGES
+from fusion.ui.i18n import DEFAULT_LANGUAGE, LANGUAGES
 from fusion.ui.pages import NAMES as PAGES
 from fusion.ui.pages import OLD_NAMES
 
@@ -107,7 +107,7 @@ class PageState:
     slots: dict[str, Slot]
     task: str
     strategy: str
-    language: str = "en"
+    language: str = DEFAULT_LANGUAGE
     page: str = PAGES[0]
     encoders: dict[str, tuple[str, str]] = field(default_factory=dict)
     encoder_choice: dict[str, str] = field(default_factory=dict)
@@ -119,7 +119,7 @@ class PageState:
         *slots, task, strategy, language, shown, encoder_choice = values
         named = {m: Slot.read(v) for m, v in zip(modalities, slots, strict=True)}
         task, strategy = plain(task, MAX_NAME), plain(strategy, MAX_NAME)
-        language = language if language in LANGUAGES else "en"
+        language = language if language in LANGUAGES else DEFAULT_LANGUAGE
         return cls(named, task, strategy, language, *_view(named, shown), _encoder_choice(named, encoder_choice))
 
     def view(self) -> str:

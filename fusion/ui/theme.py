@@ -8,7 +8,7 @@ from pathlib import Path
 
 import gradio as gr
 
-from fusion.ui.i18n import load_text
+from fusion.ui.i18n import DEFAULT_LANGUAGE, load_text
 from fusion.ui.pages import NAMES
 
 FOLDER = Path(__file__).parent
@@ -39,4 +39,5 @@ def build_head() -> str:
     """Styles and scripts for the page's head; they are there before any view starts, so nothing flashes."""
     style = "\n".join(path.read_text("utf-8") for path in assets(".css"))
     script = "\n".join(path.read_text("utf-8") for path in assets(".js"))
-    return f"<style>{style}</style><script>(() => {{ const TEXT = {as_script(load_text())};\n{script}\n}})();</script>"
+    text = f"const TEXT = {as_script(load_text())}, ENGLISH = {as_script(DEFAULT_LANGUAGE)};"
+    return f"<style>{style}</style><script>(() => {{ {text}\n{script}\n}})();</script>"

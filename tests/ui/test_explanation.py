@@ -15,6 +15,7 @@ from tests.browser import ROOT
 
 TEXT, LABELS = load_text(), TASKS["scenes"].labels
 KEYS = {k for k in TEXT["en"] if k.startswith("explanation.")}
+SCENES = "task.scenes."
 THE = "explanation.the."  # keys of "the picture" and the like
 
 
@@ -38,9 +39,17 @@ def spoken(explanation: list[dict[str, Any]], language: str = "en") -> str:
         if isinstance(v, list):
             return "+".join(map(value, v))
         ((kind, x),) = v.items()
-        known = {"sentence": say, "label": lambda x: texts["label." + x], "strategy": str, "share": "{:.0%}".format, "number": str,
-                 "points": lambda x: f"{100 * x:+.1f}", "size": lambda x: f"{100 * x:.1f}", "spelled": lambda x: texts[f"number.{x}"],
-                 "modalities": lambda x: "+".join(texts.get(f"{THE}{m}.scenes", texts[f"{THE}{m}"]) for m in x)}  # fmt: skip
+        known = {
+            "sentence": say,
+            "label": lambda x: texts.get(f"{SCENES}label.{x}", x),
+            "strategy": str,
+            "share": "{:.0%}".format,
+            "number": str,
+            "points": lambda x: f"{100 * x:+.1f}",
+            "size": lambda x: f"{100 * x:.1f}",
+            "spelled": lambda x: texts[f"number.{x}"],
+            "modalities": lambda x: "+".join(texts.get(f"{SCENES}{THE}{m}") or texts[f"{THE}{m}"] for m in x),
+        }
         return known[kind](x)
 
     said = [say(s) for s in explanation]
@@ -136,9 +145,9 @@ def test_every_text_of_an_explanation_exists_and_is_used() -> None:
     assert asked <= KEYS
     counted = [f"{k}.{n}" for k in ("says", "unknown", "guesses", "contribution") for n in ("one", "many")]
     counted += [f"votes.{n}" for n in ("one", "many", "next")] + [f"doubts.{n}" for n in ("all", "one", "many")]
-    rest = KEYS - asked - {f"explanation.{k}" for k in counted} - {k for k in KEYS if k.startswith((THE, "explanation.inputs."))}
+    rest = KEYS - asked - {f"explanation.{k}" for k in counted} - {k for k in KEYS if k.startswith((THE.rstrip("."), "explanation.inputs"))}
     assert rest <= {f"explanation.{k}" for k in re.findall(r'"(\w+)"', source)}
-    assert module.PLURAL == ("text",) and {f"explanation.inputs.{n}" for n in (2, 3, 4)} <= KEYS
+    assert module.PLURAL == ("text",) and {f"explanation.inputs.{n}" for n in module.COUNTED} <= KEYS
 
 
 @pytest.mark.parametrize("number", [2, 3, 4, 10, 11])

@@ -42,9 +42,18 @@ window.FusionLab = (() => {
         String(values[key]) === "1" ? one : many,
       )
       .replace(/\{(\w+)\}/g, (all, key) => (key in values ? values[key] : all));
-  const has = (key) => key in (TEXT[store.lang] || {});
-  const t = (key, values = {}) =>
-    fill((TEXT[store.lang] || {})[key] ?? TEXT.en[key] ?? key, values);
+  // What a language lacks is shown in English.
+  const text = (key) => TEXT[store.lang]?.[key] ?? TEXT[ENGLISH][key];
+  const has = (key) => text(key) !== undefined;
+  const t = (key, values = {}) => fill(text(key) ?? key, values);
+  const languages = () =>
+    Object.entries(TEXT).map(([code, texts]) => ({
+      code,
+      name: texts["language.name"] ?? code,
+      tag: texts["language.tag"] ?? code, // BCP 47, for the browser
+    }));
+  const locale = () => languages().find((l) => l.code === store.lang)?.tag ?? ENGLISH;
+  const list = (words) => new Intl.ListFormat(locale(), { type: "conjunction" }).format(words);
   // A sentence of the server, {template, values}: the English template is looked up as it stands.
   // Values may be sentences or lists.
   const said = (message) => {
@@ -54,23 +63,35 @@ window.FusionLab = (() => {
     const key = "said." + message.template;
     return fill(has(key) ? t(key) : message.template, Object.fromEntries(values));
   };
-  // English descriptions come from the strategies themselves; another language may override them.
+  const capital = (words) => words.charAt(0).toUpperCase() + words.slice(1);
+  // English descriptions come from the strategies themselves; a language may override them.
   const told = (name, field) => {
-    const key = `strategy.${name}.${field}`;
+    const key = `strategy.${name}.${field}`,
+      alone = `strategy.alone.${field}`,
+      known = store.lab.strategies.find((s) => s.name === name) || {};
     if (has(key)) return t(key);
-    const known = (store.lab.strategies.find((s) => s.name === name) || {})[field];
-    return known ?? name;
+    if (name.endsWith("_only") && has(alone))
+      return capital(t(alone, { modality: modality(name.slice(0, -"_only".length)) }));
+    return known[field] ?? name;
   };
 
-  // Texts of the task that is open, and of further questions; what no language names is shown as it is.
-  const ofTask = (field) => `task.${store.lab?.task.name}.${field}`;
-  const named = (prefix) => (word) => (has(prefix + word) ? t(prefix + word) : word);
+  // The open task's own words for a key ("task.scenes.pad.hint"), else the page's ("pad.hint").
+  const ofTask = (key) => `task.${store.lab?.task.name}.${key}`;
+  const own = (key) => (has(ofTask(key)) ? ofTask(key) : key);
+  const fit = (key, values) => t(own(key), values);
+  // Names of labels, questions and modalities; what no language names is shown as it is.
+  const named = (prefix) => (word) => (has(own(prefix + word)) ? fit(prefix + word) : word);
   const question = named("question."),
     reply = named("reply."),
-    label = named("label.");
-  // A text that the open task has its own words for: "pad.hint.scenes" instead of "pad.hint".
-  const fit = (key, values) =>
-    t(has(`${key}.${store.lab?.task.name}`) ? `${key}.${store.lab.task.name}` : key, values);
+    label = named("label."),
+    modality = (name) => named("modality.")(name).replaceAll("_", " ");
+  // A modality within a sentence: "the words".
+  const the = (name) =>
+    has(own("explanation.the." + name))
+      ? fit("explanation.the." + name)
+      : t("explanation.the", { modality: modality(name) });
+  // What a modality holds: "image", "text", "audio" or "video"; its colour and its views follow.
+  const kind = (name) => store.lab?.kinds[name] ?? name;
   const numbered = (n) => named("number.")(String(n)); // small numbers as words
 
   const short = (name) =>
@@ -264,7 +285,7 @@ window.FusionLab = (() => {
   };
 
   on("lang", () => {
-    document.documentElement.lang = store.lang === "zh" ? "zh-CN" : "en";
+    document.documentElement.lang = locale();
   });
   return {
     set,
@@ -277,7 +298,13 @@ window.FusionLab = (() => {
     told,
     short,
     has,
+    languages,
+    list,
+    capital,
     ofTask,
+    modality,
+    the,
+    kind,
     question,
     reply,
     label,

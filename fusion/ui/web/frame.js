@@ -63,16 +63,16 @@
     FL.on("lang lab", () => {
       const lab = FL.get("lab");
       if (!lab) return;
-      const option = (lang, label) =>
+      const option = ({ code, name, tag }) =>
         el(
           "button",
           {
             type: "button",
-            lang: lang === "zh" ? "zh-CN" : "en",
-            "aria-pressed": String(FL.get("lang") === lang),
-            onclick: () => change(lang),
+            lang: tag,
+            "aria-pressed": String(FL.get("lang") === code),
+            onclick: () => change(code),
           },
-          label,
+          name,
         );
       FL.replace(
         root,
@@ -83,8 +83,7 @@
           el(
             "div",
             { class: "fl-languages", role: "group", "aria-label": t("language") },
-            option("en", "English"),
-            option("zh", "简体中文"),
+            FL.languages().map(option),
           ),
           el(
             "p",
@@ -178,11 +177,9 @@
 
   // What a link could not bring, in one sentence.
   const notice = ({ key, modalities, ...values }) => {
-    const list = (words) =>
-      new Intl.ListFormat(FL.get("lang"), { type: "conjunction" }).format(words);
-    const names = (modalities || []).map((m) => t("modality." + m));
+    const names = (modalities || []).map(FL.modality);
     const strategy = values.strategy ? FL.told(values.strategy, "title") : "";
-    return t(key, { ...values, strategy, modalities: list(names) });
+    return t(key, { ...values, strategy, modalities: FL.list(names) });
   };
 
   FL.view("status", (root) => {
@@ -243,7 +240,7 @@
           "div",
           { class: "fl-chips", role: "group", "aria-labelledby": "fl-examples-label" },
           (FL.get("lab")?.examples || []).map(({ name, title, hint }) => {
-            const key = `example.${FL.get("lab").task.name}.${name}`;
+            const key = FL.ofTask("example." + name);
             return el(
               "button",
               {

@@ -4,17 +4,17 @@
   const FL = window.FusionLab,
     { el, t } = FL;
 
-  const list = (words) =>
-    new Intl.ListFormat(FL.get("lang"), { type: "conjunction" }).format(words);
+  // Clauses are joined like words, but for languages that have a sign of their own for it.
+  const CLAUSES = "sentence.clauses";
   const value = (v) => {
     if (Array.isArray(v))
-      return FL.get("lang") === "zh" && "sentence" in v[0]
-        ? v.map(value).join("，")
-        : list(v.map(value)); // 、 and 和 join words only
+      return FL.has(CLAUSES) && "sentence" in v[0]
+        ? v.map(value).join(t(CLAUSES))
+        : FL.list(v.map(value));
     if ("sentence" in v) return say(v.sentence);
     if ("label" in v) return FL.label(v.label);
     if ("strategy" in v) return FL.told(v.strategy, "title");
-    if ("modalities" in v) return list(v.modalities.map((m) => FL.fit("explanation.the." + m)));
+    if ("modalities" in v) return FL.list(v.modalities.map(FL.the));
     if ("share" in v) return FL.percent(v.share, 0);
     if ("points" in v) return FL.signed(v.points);
     if ("size" in v) return (v.size * 100).toFixed(1);
@@ -22,13 +22,11 @@
   };
   const say = ({ key, values }) =>
     t(key, Object.fromEntries(Object.entries(values).map(([name, v]) => [name, value(v)])));
-  const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
-  const join = () => (FL.get("lang") === "zh" ? "" : " ");
 
   FL.narrate = (explanation) =>
     explanation
-      .map((s) => capital(say(s)))
-      .join(join())
+      .map((s) => FL.capital(say(s)))
+      .join(t("sentence.space"))
       .replaceAll(" %", "\u00a0%");
   // The explanations of all strategies lie on top of one another and one is seen: nothing below moves
   // when another is chosen.

@@ -17,6 +17,7 @@ Said = dict[str, Any]
 GUESS = 1.5  # of 1/K: who is less sure than this says nothing (the browser's `FL.guesses`)
 CLEAR_CONTRIBUTION, CLEAR_WEIGHT = 0.01, 0.02  # smaller differences are not spoken of
 NO_LOSS = 0.02  # of probability: what less is lost by can be spared
+COUNTED = (2, 3, 4)  # "both inputs", "all three inputs", "all four inputs"
 PLURAL = ("text",)  # "the words"
 
 
@@ -58,7 +59,7 @@ def speaks(row: Row) -> bool:
 
 
 def agreement(row: Row, label: str, count: int) -> list[Said]:
-    inputs = {"sentence": {"key": f"explanation.inputs.{count}", "values": {}}}
+    inputs = {"sentence": say(f"inputs.{count}") if count in COUNTED else say("inputs", count={"number": count})}
     named = {"inputs": inputs, "label": {"label": label}, "strategy": {"strategy": row["name"]}}
     if row["known"] is False:
         return [say("agree_only", inputs=inputs, label=named["label"])]

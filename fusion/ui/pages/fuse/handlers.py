@@ -11,6 +11,7 @@ from typing import Any
 
 from fusion.choice import is_compact
 from fusion.types import FusionError
+from fusion.ui.i18n import DEFAULT_LANGUAGE, pick_language
 from fusion.ui.links import read_link
 from fusion.ui.pages.fuse import encoder_choice, export, payload, strategy_rows
 from fusion.ui.service import FIRST_STRATEGY, TaskService, TaskServices
@@ -29,7 +30,7 @@ class Handlers:
 
     def first(self) -> tuple[PageState, str]:
         """The worked example a visitor finds, and its result."""
-        state = PageState.read(self.modalities, [*("" for _ in self.modalities), "", FIRST_STRATEGY, "en", "", ""])
+        state = PageState.read(self.modalities, [*("" for _ in self.modalities), "", FIRST_STRATEGY, DEFAULT_LANGUAGE, "", ""])
         state, _ = self._at_task(state)
         return state, self.result(state)
 
@@ -95,9 +96,10 @@ class Handlers:
         """The page was opened, perhaps by a link: slots, task, strategy, language, tabs, encoder choice, example, result, export."""
         state = read_link(self.services, query)[0] if query else None
         if state is None:
-            if not languages.strip().lower().startswith("zh"):
+            language = pick_language(languages)
+            if language == DEFAULT_LANGUAGE:
                 return (SKIP,) * (len(self.modalities) + 8)
-            state = replace(PageState.read(self.modalities, values), language="zh")
+            state = replace(PageState.read(self.modalities, values), language=language)
             return *(SKIP for _ in self.modalities), SKIP, SKIP, state.language, SKIP, SKIP, SKIP, SKIP, self.pack(state, touched=False)
         try:
             state = replace(state, task=self.services.task(state.task))

@@ -89,7 +89,7 @@
             )
           : null,
         task.places ? FL.where(root, result, chosen) : null,
-        task.places ? el("h3", {}, t("place.asked_for")) : null,
+        task.places ? el("h3", {}, FL.fit("place.asked_for")) : null,
         el(
           "ol",
           {

@@ -329,7 +329,7 @@
     const refresh = () => {
       const { on, range, level, kind, alone, role, name } = parts,
         result = FL.get("result"),
-        key = FL.ofTask(modality);
+        key = FL.ofTask("role." + modality);
       root.hidden = !!FL.get("lab") && !FL.get("lab").modalities.includes(modality);
       role.textContent = FL.has(key) ? t(key) : "";
       on.checked = value.on;

@@ -22,7 +22,7 @@
         : t("training.minutes", { count: Math.round(seconds / 60) });
     const running = ({ what, share, left }) => {
       if (!what) return t("training.starting");
-      const name = FL.has(`strategy.${what}.title`) ? t(`strategy.${what}.title`) : what;
+      const name = FL.told(what, "title");
       const done = t("training.running", { what: name, share: FL.percent(share, 0) });
       return typeof left === "number"
         ? done + " " + t("training.left", { time: duration(left) })
