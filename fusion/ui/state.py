@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from fusion.messages import message
+from fusion.messages import DEFAULT_LANGUAGE, message
 from fusion.types import Clip, FusionError
-from fusion.ui.i18n import DEFAULT_LANGUAGE, LANGUAGES
+from fusion.ui.i18n import LANGUAGES
 from fusion.ui.pages import NAMES as PAGES
 from fusion.ui.pages import OLD_NAMES
 
