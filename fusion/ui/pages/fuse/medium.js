@@ -242,7 +242,7 @@
   FL.oneClock = (media) => {
     if (!FL.get("result").soundtrack || !media.audio || !media.video) return;
     const [sound, spans] = media.audio,
-      [film, times] = media.video;
+      [clip, times] = media.video;
     const heard = (time) => [
       FL.nearest(
         spans.map(([a, b]) => (a + b) / 2),
@@ -267,8 +267,8 @@
         for (const name of ["pointerenter", "focus"]) c.addEventListener(name, () => mark(true));
         for (const name of ["pointerleave", "blur"]) c.addEventListener(name, () => mark(false));
       });
-    tie(sound, film, (i) => shown(spans[i]));
-    tie(film, sound, (i) => heard(times[i][0]));
+    tie(sound, clip, (i) => shown(spans[i]));
+    tie(clip, sound, (i) => heard(times[i][0]));
   };
 
   // Returns the drawn medium, its cells in token order, and `tint(values)` which colours them by
