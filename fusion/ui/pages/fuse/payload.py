@@ -52,7 +52,10 @@ def panel(service: TaskService, answer: Answer, modality: str) -> dict[str, Any]
     """What its encoder saw, made once."""
     colour = modality in ("image", "video") and not strategy_rows.draws(service.lab.task)
     key = ("panel", answer.marks[modality])
-    return service.cache.remember(key, lambda: encoder_view.panel(answer.encoder_views[modality], answer.media[modality], colour))
+    made: dict[str, Any] = service.cache.remember(
+        key, lambda: encoder_view.panel(answer.encoder_views[modality], answer.media[modality], colour)
+    )
+    return made
 
 
 def details(prediction: Prediction) -> dict[str, Any]:

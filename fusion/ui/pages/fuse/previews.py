@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import wave
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -57,7 +58,7 @@ def film(clip: Clip) -> dict[str, Any]:
             "width": clip.frames.shape[2], "height": clip.frames.shape[1]}  # fmt: skip
 
 
-PREVIEWS = {"image": picture, "text": str, "audio": sound, "video": film}
+PREVIEWS: dict[str, Callable[[Any], Any]] = {"image": picture, "text": str, "audio": sound, "video": film}
 
 
 def preview(modality: str, medium: Any) -> Any:

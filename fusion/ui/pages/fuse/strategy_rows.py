@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fusion.explain import interaction_share, shapley_values, value_of
 from fusion.messages import message
@@ -14,8 +14,11 @@ from fusion.types import Prediction, Seen
 from fusion.ui.pages.fuse.explanation import explanations
 from fusion.ui.pages.fuse.localization import found
 
+if TYPE_CHECKING:
+    from fusion.lab import Lab
 
-def rows(lab: Any, predictions: dict[str, Prediction]) -> list[dict[str, Any]]:
+
+def rows(lab: Lab, predictions: dict[str, Prediction]) -> list[dict[str, Any]]:
     """One row per strategy in the lab's order, baselines last."""
     names = [n for n in (*lab.strategies, *lab.baselines) if n in predictions]
     if not names:
@@ -32,7 +35,7 @@ def majority(predictions: dict[str, Prediction]) -> str:
     return max(votes, key=lambda label: (votes[label], sum(p.confidence for p in predictions.values() if p.label == label)))
 
 
-def row(lab: Any, name: str, prediction: Prediction, favourite: str) -> dict[str, Any]:
+def row(lab: Lab, name: str, prediction: Prediction, favourite: str) -> dict[str, Any]:
     votes = prediction.votes and {m: vote(probs) for m, probs in prediction.votes.items()}
     return {
         "name": name,
@@ -83,7 +86,7 @@ def vote(probs: dict[str, float]) -> dict[str, Any]:
     return {"label": label, "confidence": probs[label]}
 
 
-def modalities(lab: Any, encoder_views: dict[str, Seen]) -> list[dict[str, Any]]:
+def modalities(lab: Lab, encoder_views: dict[str, Seen]) -> list[dict[str, Any]]:
     """The blocks of the diagram: which modality is there, with how many tokens of what width."""
     return [{"name": m, "present": m in encoder_views} | (size(encoder_views[m]) if m in encoder_views else {}) for m in lab.modalities]
 
@@ -102,7 +105,7 @@ def draws(task: Task) -> bool:
     return task.labels == DIGITS
 
 
-def describe_lab(lab: Any, examples: Mapping[str, Any], pen: float) -> dict[str, Any]:
+def describe_lab(lab: Lab, examples: Mapping[str, Any], pen: float) -> dict[str, Any]:
     """What does not change while a task is open."""
     parameters = sum(lab.parameters.values()) + sum(lab.encoder_parameters.values())
     strategies = []
@@ -111,7 +114,7 @@ def describe_lab(lab: Any, examples: Mapping[str, Any], pen: float) -> dict[str,
         texts = {key: getattr(about, key) for key in ("title", "idea", "formula", "paper", "fuses")}
         only = name.removesuffix("_only") if name in lab.baselines else None
         strategies.append({"name": name, "baseline": only is not None, "only": only, "parameters": lab.parameters[name], **texts})
-    texts = lab.task.texts
+    words = lab.task.texts
     return {
         "task": {
             "name": lab.task.name,
@@ -129,7 +132,7 @@ def describe_lab(lab: Any, examples: Mapping[str, Any], pen: float) -> dict[str,
         "strategies": strategies,
         "unavailable": {name: message(reason).to_json() for name, reason in lab.unavailable.items()},
         "examples": [
-            {"name": name, "title": text_of(texts, f"example.{name}", default=name), "hint": text_of(texts, f"example.{name}.hint")}
+            {"name": name, "title": text_of(words, f"example.{name}", default=name), "hint": text_of(words, f"example.{name}.hint")}
             for name in examples
         ],
     }
