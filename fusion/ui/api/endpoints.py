@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from functools import wraps
+from inspect import signature
 from typing import Any, get_type_hints
 
 import gradio as gr
@@ -50,6 +51,7 @@ def answered(function: Callable[..., Any]) -> Callable[..., Any]:
             raise gr.Error(UNEXPECTED, print_exception=False) from None
         return TypeAdapter(get_type_hints(function)["return"]).dump_python(found, mode="json")
 
+    answer.__signature__ = signature(function)  # type: ignore[attr-defined]  # of a method: without self
     return answer
 
 
