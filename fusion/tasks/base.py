@@ -18,6 +18,7 @@ import numpy as np
 
 from fusion.config import TrainConfig
 from fusion.tasks.steps import Step
+from fusion.tasks.texts import Texts, text_of, texts_beside
 from fusion.types import FusionError, Medium
 
 Interaction = Literal["redundancy", "synergy", "alignment"]
@@ -51,10 +52,8 @@ class TestSet(NamedTuple):
 
 
 class Example(Protocol):
-    """A worked example that the page offers: a title, what it shows, and severities for the sliders."""
+    """A worked example that the page offers, with severities for the sliders; its title and hint are texts of the task."""
 
-    title: str
-    story: str
     severity: dict[str, int]
 
 
@@ -136,9 +135,11 @@ Download = Callable[[Path, Progress], Path]  # fetches one data set into the dat
 
 
 class Task(Protocol):
-    """One task. Derive from it and give at least `name`, `title`, `question`, `interaction`, `labels`, `modalities`, `encoders`, `samples`.
+    """One task. Derive from it and give at least `name`, `interaction`, `labels`, `modalities`, `encoders`, `samples`, and texts.
 
-    name, title, question  for the shell and for people
+    name                   for the shell
+    title, question        for people, in English: from the texts, where a class does not give them itself
+    texts                  {language: {key: text}}, by default what lies beside the class, see `fusion.tasks.texts`
     interaction            how the modalities depend on one another
     labels                 text of each class
     modalities             names, in screen order
@@ -156,8 +157,6 @@ class Task(Protocol):
     """
 
     name: str
-    title: str
-    question: str
     interaction: Interaction
     labels: tuple[str, ...]
     modalities: tuple[str, ...]
@@ -190,6 +189,18 @@ class Task(Protocol):
             FusionError: the data is not there.
         """
         ...
+
+    @property
+    def texts(self) -> Texts:
+        return texts_beside(type(self))
+
+    @property
+    def title(self) -> str:
+        return text_of(self.texts, "title", default=self.name)
+
+    @property
+    def question(self) -> str:
+        return text_of(self.texts, "question")
 
     @property
     def kinds(self) -> Mapping[str, str]:

@@ -14,6 +14,7 @@ from fusion.tasks.digits_add import pairs
 from fusion.tasks.digits_add.card import CARD
 from fusion.tasks.digits_add.steps import STEPS
 from fusion.tasks.recipes import STRATEGIES
+from fusion.tasks.texts import Texts, over
 from fusion.types import Medium
 
 DIGITS = DigitsTask()
@@ -23,8 +24,6 @@ class DigitsAddTask(Task):
     """What is the last digit of the sum of the digit that is seen and the one that is said?"""
 
     name = "digits-add"
-    title = "Add two digits"
-    question = "What is the last digit of the sum of the seen digit and the said digit?"
     interaction = "synergy"
     labels = DIGITS.labels
     modalities = DIGITS.modalities
@@ -35,6 +34,10 @@ class DigitsAddTask(Task):
     recipes = {"dynamic": replace(STRATEGIES, epochs=30)}  # what is weighed and the weights have to find one another
     card = CARD
     steps = STEPS
+
+    @property
+    def texts(self) -> Texts:
+        return over(DIGITS.texts, super().texts)
 
     @property
     def encoder_tasks(self) -> Mapping[str, str]:

@@ -13,6 +13,7 @@ from fusion.tasks.digits.task import DigitsTask, parity_and_half
 from fusion.tasks.digits_find.card import CARD
 from fusion.tasks.digits_find.steps import STEPS
 from fusion.tasks.recipes import STRATEGIES
+from fusion.tasks.texts import Texts, over
 from fusion.types import FusionError, Medium
 
 DIGITS = DigitsTask()
@@ -23,8 +24,6 @@ class DigitsFindTask(Task):
     """Where in a picture of several digits is the one that is asked for, and is it there at all?"""
 
     name = "digits-find"
-    title = "Find the digit"
-    question = "Where is the digit that is asked for?"
     interaction = "alignment"
     labels = DIGITS.labels
     modalities = DIGITS.modalities
@@ -34,6 +33,10 @@ class DigitsFindTask(Task):
     recipes = {"strategies": FEW, "token strategies": replace(FEW, epochs=20)}  # box and mask are learned long after the label
     card = CARD
     steps = STEPS
+
+    @property
+    def texts(self) -> Texts:
+        return over(DIGITS.texts, super().texts)
 
     @property
     def encoder_tasks(self) -> Mapping[str, str]:
