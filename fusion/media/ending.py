@@ -1,4 +1,4 @@
-"""Whether a file ends before its own structure says it does, which a length in its header alone cannot tell."""
+"""Detects truncated sound and video files by their own structure: the sizes of chunks, boxes and streams."""
 
 from __future__ import annotations
 
@@ -96,7 +96,8 @@ def _mp3(file: BinaryIO, size: int) -> int | None:
     if not flags & 2:
         return None
     place = mark + 8 + 4 * (flags & 1)
-    return start + struct.unpack(">I", head[place : place + 4])[0]
+    size_of_stream: int = struct.unpack(">I", head[place : place + 4])[0]
+    return start + size_of_stream
 
 
 def _caf(file: BinaryIO, size: int) -> int | None:
