@@ -41,7 +41,7 @@ def row_of(part: str, rows: int) -> int:
     return zlib.crc32(part.encode("utf-8", "surrogatepass")) % rows + 1
 
 
-class TextEmbedding(Encoder):
+class TextEmbedding(Encoder[str]):
     """Every word is the mean of learned vectors of the word and its letter triples, as if it stood alone.
 
     Text of any length to tokens (W, D), one per word.
@@ -73,7 +73,7 @@ class TextEmbedding(Encoder):
     @torch.no_grad()
     def inside(self, medium: str, prepared: Prepared) -> list[Panel]:
         """Cosine of every word with the words that the pooled vector is mostly made of."""
-        features = self(*(x.to(self.table.weight.device) for x in collate([prepared])))
+        features = self(*(x.to(self.device) for x in collate([prepared])))
         words = nn.functional.normalize(features.tokens[0], dim=-1)
         main, names = main_words(medium, prepared, features.weights[0])
         return [Panel("words", "text_embedding.similar", (words @ words[main].T).cpu().numpy(), names=names, signed=True)]
