@@ -1,7 +1,7 @@
-"""Fetches the public data of a task: `python -m fusion download --task NAME --data DIR`.
+"""Downloads the public data of a task: `python -m fusion download --task NAME --data DIR`.
 
-What is already there and whole is left alone. A transfer that stops goes on from its `.part` file, and a file gets its name only after
-its checksum agrees. Nothing of this is needed by the page.
+Files that exist and match their checksum are kept. An interrupted transfer resumes from its `.part` file, which is renamed only after its
+checksum is verified. The page needs none of this.
 """
 
 from __future__ import annotations
@@ -132,7 +132,8 @@ def _open(url: str, offset: int) -> HTTPResponse:
     if offset:
         headers["Range"] = f"bytes={offset}-"
     try:
-        return urlopen(Request(url, headers=headers), timeout=TIMEOUT)
+        response: HTTPResponse = urlopen(Request(url, headers=headers), timeout=TIMEOUT)
+        return response
     except HTTPError as error:
         error.close()
         if error.code == 416 and offset:  # nothing after what is here, and that was not whole: start over
@@ -187,19 +188,21 @@ def unpack(archive: Path, names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
 
 
 class ProgressLine:
-    """Says on stderr how far a file is: a line that moves on a terminal, one line per tenth in a log."""
+    """Prints the progress of a file to stderr: a line that is updated on a terminal, one line per tenth in a log."""
 
     def __init__(self) -> None:
         self.last: tuple[str, int] | None = None
 
     def __call__(self, name: str, done: int, total: int | None) -> None:
         live = sys.stderr.isatty()
-        step = done * (100 if live else 10) // max(total, 1) if total else done // (1 << 20)
+        steps = 100 if live else 10
+        step = done * steps // total if total else done // (1 << 20)
         if (name, step) == self.last:
             return
-        self.last = name, step
+        self.last = (name, step)
         share = f"{done / total:4.0%} of {total / 1e6:.1f} MB" if total else f"{done / 1e6:.1f} MB"
-        start, end = ("\r", "\n" if done == total else "") if live else ("", "\n")
+        start = "\r" if live else ""
+        end = "" if live and done != total else "\n"
         print(f"{start}{name}  {share}", end=end, file=sys.stderr, flush=True)
 
 

@@ -16,7 +16,7 @@ LIMITS = {
     "audio": "English words zero to nine. Six real speakers, most of them not native: strong accents, children and whispering were not heard in training. Above 4 kHz nothing is used.",
     "video": "The pen or its ink must be seen from about the start to the end; a hand that covers the ink was not in training.",
 }
-COMMANDS = {  # a second command that the shipped weights have been through
+COMMANDS: dict[str, tuple[str, ...]] = {  # a second command that the shipped weights have been through
     "audio": ("    python -m fusion train --task digits --strategy audio_only --data DIR --epochs 8 --lr 8e-4 --seed 1 --warm-start",),
 }
 MILDER = "These weights were trained when the corruptions of this modality were milder than `fusion/media/corruptions` has them now ({}); every figure here is measured on the present ones."

@@ -1,4 +1,4 @@
-"""The task `digits`: what it asks, its encoders, recipes and test sets."""
+"""The task `digits`: labels, encoders, recipes and test sets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fusion.types import MODALITIES, Medium
 
 LABELS = tuple("0123456789")
 ENCODERS = {"image": "image_cnn", "text": "text_transformer", "audio": "audio_cnn", "video": "video_tcn"}
-QUESTIONS = {"parity": ("even", "odd"), "half": ("below five", "five or more")}
+QUESTIONS: dict[str, tuple[str, ...]] = {"parity": ("even", "odd"), "half": ("below five", "five or more")}
 RECIPES = {  # found by a few short runs; samples are per epoch
     "image_only": TrainConfig(epochs=18, samples=40000, lr=2e-3),
     "text_only": TrainConfig(epochs=12, samples=40000, lr=1e-3),
@@ -30,7 +30,7 @@ RECIPES = {  # found by a few short runs; samples are per epoch
 
 
 def parity_and_half(label: np.ndarray) -> dict[str, np.ndarray]:
-    """Even or odd, below five or not, of labels (N,); -1 where the label is."""
+    """Even or odd, below five or not, of labels (N,); -1 where the label is -1."""
     return {"parity": np.where(label < 0, -1, label % 2), "half": np.where(label < 0, -1, label // 5)}
 
 
@@ -106,11 +106,11 @@ class DigitsTask(Task):
         """The recordings of each speaker."""
         from fusion.tasks.digits.sources import SPEAKERS, load_fsdd
 
-        found = {}
+        recordings: dict[str, list[tuple[Medium, int]]] = {}
         for speaker in SPEAKERS:
             speech = load_fsdd(data, "test", leave_out=speaker)
-            found[speaker] = list(zip(speech.sounds, map(int, speech.labels), strict=True))
-        return {"audio": found}
+            recordings[speaker] = list(zip(speech.sounds, map(int, speech.labels), strict=True))
+        return {"audio": recordings}
 
     def answers(self, label: np.ndarray, content: np.ndarray) -> dict[str, np.ndarray]:
         return parity_and_half(label)

@@ -56,7 +56,9 @@ def make_picture(shown: tuple[tuple[int, float, float, float], ...]) -> np.ndarr
     """(288, 288, 3) uint8, dark ink on white."""
     canvas = np.full((CANVAS, CANVAS, 3), 255, np.uint8)
     for digit, x, y, size in shown:
-        side, left, top = round(size * CANVAS), round(x * CANVAS), round(y * CANVAS)
+        side = round(size * CANVAS)
+        left = round(x * CANVAS)
+        top = round(y * CANVAS)
         part = pen.draw_picture(strokes_of(digit), side)
         canvas[top : top + side, left : left + side] = np.minimum(canvas[top : top + side, left : left + side], part)
     return canvas

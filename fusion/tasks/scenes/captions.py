@@ -4,9 +4,10 @@ Flickr8k    captions/flickr8k/{Flickr8k.token.txt, Flickr_8k.*Images.txt}      r
 AudioCaps   captions/audiocaps/dataset/{train,val,test}.csv                     MIT
 Clotho      captions/clotho/clotho_captions_{development,evaluation}.csv        non-commercial
 
-What tells of a class is its name or a clue without the name ("a puppy", "barking in the distance"). A sentence that denies it ("no dog
-in sight") or uses the word for something else ("a hot dog", "a fire truck", "the crowd roars") tells of none: hard negatives, of which the
-sets have few, so templates make more. Lions, frogs, cows and cats are rare in the sets: in training other animals of a caption become them.
+A caption is assigned to a class by its name or by a clue without the name ("a puppy", "barking in the distance"). A sentence that denies
+it ("no dog in sight") or uses the word for something else ("a hot dog", "a fire truck", "the crowd roars") belongs to none: these are hard
+negatives, of which the sets have few, so templates add more. Lions, frogs, cows and cats are rare in the sets: in training, other animals
+in a caption are replaced by them.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fusion.tasks.scenes.sources import LABELS, NONE
+from fusion.tasks.scenes.sources import NONE
+from fusion.tasks.scenes.task import LABELS
 from fusion.types import FusionError
 
 NAMES = {  # the class's own word
@@ -85,7 +87,8 @@ def _words(pattern: str) -> re.Pattern[str]:
 
 TELLS = {name: _words(f"{NAMES[name]}|{CLUES[name]}") for name in LABELS}
 NAMED = {name: _words(NAMES[name]) for name in LABELS}
-OTHER, DENIED = _words(ELSEWHERE), re.compile(DENIAL, re.I)
+OTHER = _words(ELSEWHERE)
+DENIED = re.compile(DENIAL, re.I)
 
 
 def label_of(caption: str) -> int | None:
@@ -126,8 +129,8 @@ def _clotho(folder: Path, split: str) -> list[str]:
     with (folder / f"clotho_captions_{name}.csv").open(encoding="latin-1") as file:
         rows = list(csv.DictReader(file))
     cut = len(rows) * 9 // 10
-    rows = {"train": rows[:cut], "val": rows[cut:], "test": rows}[split]
-    return [row[f"caption_{i}"] for row in rows for i in range(1, 6)]
+    part = {"train": rows[:cut], "val": rows[cut:], "test": rows}[split]
+    return [row[f"caption_{i}"] for row in part for i in range(1, 6)]
 
 
 @cache

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from fusion.tasks.scenes.sources import LABELS, NONE
+from fusion.tasks.scenes.sources import NONE
+from fusion.tasks.scenes.task import LABELS
 
 THINGS = {  # what a short query may call it, in a few languages
     "dog": "dog|puppy|hound|terrier|poodle|labrador|golden retriever|german shepherd|chihuahua|mutt|doggo|canine|beagle|bulldog|dachshund|husky|collie|boxer dog|rottweiler|spaniel|pug|corgi|greyhound|mastiff|setter|dalmatian|doberman|pit bull|guide dog|lapdog|狗|小狗|Hund|perro|chien",
