@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
@@ -156,7 +157,7 @@ class Task(Protocol):
     encoder_choice         whether other encoders than `encoders` can be chosen
     recipes                {strategy or encoder: training configuration}; "strategies" and "token strategies" are the defaults of all others
     measuring              the size of an evaluation
-    examples               {name: worked example}; `make_example` makes its media
+    examples_module        module with `EXAMPLES` {name: worked example} and `make_example(name)`, imported when first needed
     downloads              one function for each public data set
     steps                  commands that reproduce the weights and reports, in order; see `fusion.tasks.steps`
     card                   the text of the model cards
@@ -176,6 +177,7 @@ class Task(Protocol):
     encoder_choice: bool = False
     recipes: Mapping[str, TrainConfig] = {}
     measuring: Measuring = Measuring()
+    examples_module: str = ""
     steps: tuple[Step, ...] = ()
     card: CardText = CardText()
 
@@ -213,7 +215,10 @@ class Task(Protocol):
 
     @property
     def examples(self) -> Mapping[str, Example]:
-        return {}
+        if not self.examples_module:
+            return {}
+        examples: Mapping[str, Example] = import_module(self.examples_module).EXAMPLES
+        return examples
 
     @property
     def sample_code(self) -> tuple[str, ...]:
@@ -221,7 +226,14 @@ class Task(Protocol):
         return ()
 
     def make_example(self, name: str) -> dict[str, Medium]:
-        """{modality: medium} of a worked example, uncorrupted."""
+        """{modality: medium} of a worked example, uncorrupted.
+
+        Raises:
+            FusionError: there is no example of this name, or a file it needs is missing.
+        """
+        if self.examples_module:
+            media: dict[str, Medium] = import_module(self.examples_module).make_example(name)
+            return media
         raise FusionError("There is no example named {name!r}; there are {known}.", name=name, known=list(self.examples))
 
     def unknown_samples(self, split: str, data: Path, unknown: bool) -> SampleSource:

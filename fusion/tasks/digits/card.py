@@ -1,6 +1,8 @@
-"""What the model cards of the task `digits` say beside the figures."""
+"""The text of the model cards of the task `digits`, besides the figures."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from fusion.tasks.base import CardText
 
@@ -38,13 +40,13 @@ LICENCE = "The weights are derived from CC BY-SA data and are shared under CC BY
 ABOUT = (
     "The parts of one sample come from different people and share the label alone: that fusion gains is expected, and no proof of synergy."
 )
-CARD = CardText(
+SHARED = CardText(data=DATA, licence=LICENCE)  # by all tasks on the media of `digits`
+CARD = replace(
+    SHARED,
     about=ABOUT,
-    data=DATA,
     limits=LIMITS,
     test_sets=TEST_SETS,
     notes=NOTES,
     commands=COMMANDS,
-    licence=LICENCE,
     columns={"all-3": "redundancy: severity 3"},
 )

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from fusion.config import TrainConfig
-from fusion.tasks.base import Download, Example, Heads, SampleSource, Task, TestSet
+from fusion.tasks.base import Download, Heads, SampleSource, Task, TestSet
 from fusion.tasks.digits.card import CARD
 from fusion.tasks.digits.steps import STEPS
 from fusion.types import MODALITIES, Medium
@@ -48,6 +47,7 @@ class DigitsTask(Task):
     encoder_choice = True
     recipes = RECIPES
     card = CARD
+    examples_module = "fusion.tasks.digits.examples"
     steps = STEPS
 
     @property
@@ -55,21 +55,10 @@ class DigitsTask(Task):
         return ("digits",)
 
     @property
-    def examples(self) -> Mapping[str, Example]:
-        from fusion.tasks.digits.examples import EXAMPLES
-
-        return EXAMPLES
-
-    @property
     def downloads(self) -> tuple[Download, ...]:
         from fusion.tasks.digits.download import get_fsdd, get_mnist, get_pendigits
 
         return get_mnist, get_fsdd, get_pendigits
-
-    def make_example(self, name: str) -> dict[str, Medium]:
-        from fusion.tasks.digits.examples import make_example
-
-        return make_example(name)
 
     def samples(
         self, split: str, data: Path | None, modalities: tuple[str, ...] | None = None, leave_out: str | None = None

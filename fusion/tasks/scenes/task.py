@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from fusion.config import TrainConfig
-from fusion.tasks.base import Example, Heads, Measuring, SampleSource, Task, TestSet
+from fusion.tasks.base import Heads, Measuring, SampleSource, Task, TestSet
 from fusion.tasks.recipes import STRATEGIES
 from fusion.tasks.scenes.card import CARD
 from fusion.tasks.scenes.steps import STEPS
-from fusion.types import MODALITIES, FusionError, Medium
+from fusion.types import MODALITIES, FusionError
 
 LABELS = ("dog", "cat", "bird", "cow", "sheep", "lion", "frog", "sea", "fire", "clock", "rain")
 ANIMALS = ("dog", "cat", "bird", "cow", "sheep", "lion", "frog")
@@ -42,22 +41,12 @@ class ScenesTask(Task):
     recipes = RECIPES
     measuring = Measuring(samples=400, explained=20, half_precision=True)  # photos and clips take longer
     card = CARD
+    examples_module = "fusion.tasks.scenes.examples"
     steps = STEPS
 
     @property
     def sample_code(self) -> tuple[str, ...]:
         return ("scenes", "digits")
-
-    @property
-    def examples(self) -> Mapping[str, Example]:
-        from fusion.tasks.scenes.examples import EXAMPLES
-
-        return EXAMPLES
-
-    def make_example(self, name: str) -> dict[str, Medium]:
-        from fusion.tasks.scenes.examples import make_example
-
-        return make_example(name)
 
     def samples(
         self, split: str, data: Path | None, modalities: tuple[str, ...] | None = None, leave_out: str | None = None
