@@ -70,8 +70,10 @@ class ImageLBP(FixedEncoder[np.ndarray]):
         layers = np.zeros((CODES, SIZE, SIZE), np.float32)
         np.put_along_axis(layers, codes[None], weight[None], 0)
         cell = np.repeat(np.eye(GRID, dtype=np.float32), SIZE // GRID, 1)  # (8, 64)
-        rows, cols = shares(y0, y1, BOX, SIZE), shares(x0, x1, BOX, SIZE)
-        cells, box = cell @ layers @ cell.T, rows @ layers @ cols.T  # (59, 8, 8), (59, 4, 4)
+        rows = shares(y0, y1, BOX, SIZE)  # (4, 64)
+        cols = shares(x0, x1, BOX, SIZE)
+        cells = cell @ layers @ cell.T  # (59, 8, 8)
+        box = rows @ layers @ cols.T  # (59, 4, 4)
         used = weight * np.outer(rows.sum(0), cols.sum(0))
         used = cell @ (used if used.any() else np.ones_like(weight)) @ cell.T
         values = np.zeros((1, GRID**2 + BOX**2, CODES + 1), np.float32)

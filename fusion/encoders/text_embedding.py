@@ -21,7 +21,8 @@ from fusion.encoders.base import Encoder, Prepared, collate
 from fusion.encoders.text_transformer import LETTERS, main_words, words_of
 from fusion.types import Layout, Panel
 
-ROWS, PARTS = 4093, LETTERS + 1  # a prime; a word of so many letters has as many trigrams with its marks
+ROWS = 4093  # a prime
+PARTS = LETTERS + 1  # the word and the trigrams of its longest form with marks
 
 
 def plain(word: str) -> str:
@@ -31,13 +32,13 @@ def plain(word: str) -> str:
 
 
 def parts_of(word: str) -> list[str]:
-    """The word between marks of its ends, then its trigrams, marks included."""
+    """The word between end marks, then its trigrams, marks included."""
     marked = f"<{plain(word)}>"
     return [marked, *(marked[i : i + 3] for i in range(len(marked) - 2) if len(marked) > 3)][:PARTS]
 
 
 def row_of(part: str, rows: int) -> int:
-    """Its row, from 1 on; 0 pads. Python's own hash differs from run to run."""
+    """The row of a part, counted from 1; 0 is padding. Python's own hash differs between runs."""
     return zlib.crc32(part.encode("utf-8", "surrogatepass")) % rows + 1
 
 

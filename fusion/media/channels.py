@@ -8,7 +8,8 @@ from fusion.messages import Message, message
 
 MAX_CHANNELS = 16  # those behind are not read
 BROKEN_SHARE = 0.01  # of values that are not finite
-CLIPPED_SHARE, INTACT_SHARE = 0.05, 0.005  # of samples at full scale: in clipped noise, and in a channel that is not; a sine has 0.03
+CLIPPED_SHARE = 0.05  # of samples at full scale, in clipped noise; a sine has 0.03
+INTACT_SHARE = 0.005  # of samples at full scale, in a channel that is not clipped
 TOO_LOUD = 4.0  # times full scale
 STEADY = 0.1  # root mean square around the mean, as a share of the mean: a channel below that holds a constant voltage and no sound
 CANCELLED = 0.5  # the mean of independent channels has 1 / C of their power; below half of that, they work against each other

@@ -138,7 +138,8 @@ def frame_times(rate: Any, frames: Any, name: str) -> np.ndarray:
 def clip_from_array(frames: Any, times: np.ndarray, name: str, audio: Audio | None = None) -> Loaded[Clip]:
     """A clip of at most 256 small frames from an array (T, H, W, 3), `times` (T,) in seconds, and the sound that belongs to it."""
     try:
-        frames, times = np.asarray(frames), np.asarray(times, np.float64)
+        frames = np.asarray(frames)
+        times = np.asarray(times, np.float64)
     except (TypeError, ValueError) as error:
         raise MediaError("{name} must have frames that are all of one size (T H W 3).", name=name) from error
     if frames.ndim == 0 or len(frames) == 0:

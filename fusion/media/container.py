@@ -163,7 +163,8 @@ def _best(file: BinaryIO, name: str, modality: str, budget: Budget) -> _Reading:
     if is_picture(file):
         raise refusal(file, name, modality)
     reading, empty = _attempt(file, name, modality, budget, set())
-    best, passed = reading, empty
+    best = reading
+    passed = empty
     for _ in range(MAX_ATTEMPTS - 1):
         if reading.stopped or not empty or (modality == "audio" and best.has_sound):
             break

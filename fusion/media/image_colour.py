@@ -42,9 +42,8 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
         return image if kind == wanted else image.convert(wanted)
     if wanted == "RGB":
         return _converted(image, transform)
-    plain, alpha = image.convert(kind.removesuffix("A")), image.getchannel("A")
-    colour = _converted(plain, transform)
-    colour.putalpha(alpha)
+    colour = _converted(image.convert(kind.removesuffix("A")), transform)
+    colour.putalpha(image.getchannel("A"))
     return colour
 
 

@@ -41,7 +41,8 @@ class Layout:
     @property
     def words(self) -> str:
         bits = "/".join(map(str, sorted(set(self.bits))))
-        number, colours = UNITS.get(self.number, "complex "), WORDS.get(self.photometric, "unknown colours")
+        number = UNITS.get(self.number, "complex ")
+        colours = WORDS.get(self.photometric, "unknown colours")
         return f"{bits}-bit {number}{colours}{', planar' if self.planar else ''}"
 
 

@@ -174,7 +174,8 @@ def rgb_array(source: object, name: str, ndim: int) -> tuple[np.ndarray, list[Me
         raise MediaError("{name} has no pixels.", name=name)
     array, notes = to_uint8(array, name)
     if array.shape[-1] == 4:
-        flat, H, W = array.reshape(-1, *array.shape[-2:]), array.shape[-3], array.shape[-2]  # frames below one another
+        *frames, H, W, _ = array.shape
+        flat = array.reshape(-1, W, 4)  # all frames below one another
         colour, filled = flatten(Image.fromarray(np.ascontiguousarray(flat)), name)
-        return np.array(colour).reshape(*array.shape[: ndim - 3], H, W, 3), notes + filled
-    return np.array(np.broadcast_to(array, (*array.shape[:-1], 3)), order="C"), notes  # a copy: the caller keeps what is theirs
+        return np.array(colour).reshape(*frames, H, W, 3), notes + filled
+    return np.array(np.broadcast_to(array, (*array.shape[:-1], 3)), order="C"), notes  # a copy: not the array of the caller

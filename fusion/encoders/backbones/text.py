@@ -44,7 +44,9 @@ class TextTower(Tower[str]):
     def prepare(self, medium: str) -> Prepared:
         ids, special, spans, cut = self._fast(medium) if self.tokenizer.is_fast else self._slow(medium)
         if not ids:  # an empty text where the tokenizer adds nothing
-            ids, special, spans = [self.tokenizer.eos_token_id or 0], [0], [(0, 0)]
+            ids = [self.tokenizer.eos_token_id or 0]
+            special = [0]
+            spans = [(0, 0)]
         if all(special):
             special = [0, *special[1:]]
         places = [(0, 0) if a is None else (a, b) for (a, b), s in zip(spans, special, strict=True) if not s]

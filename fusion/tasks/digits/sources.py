@@ -133,7 +133,9 @@ def load_fsdd(data: Path, split: str, leave_out: str | None = None) -> Recording
     `leave_out` names a speaker: then train and val are the others and test is all of that speaker.
     """
     folder = _need(Path(data) / "fsdd" / "recordings", "The spoken digits data set (FSDD)")
-    sounds, labels, speakers = [], [], []
+    sounds: list[Audio] = []
+    labels: list[int] = []
+    speakers: list[str] = []
     for path in sorted(folder.glob("*.wav")):
         digit, speaker, index = path.stem.split("_")
         if _part_of(speaker, int(index), leave_out) != split:
@@ -161,7 +163,9 @@ def load_voices(data: Path, split: str) -> Recordings:
     paths = sorted((Path(data) / "voices").glob("*.wav"))
     names = sorted({p.stem.split("_")[1] for p in paths})
     held = set(names[8::9])
-    sounds, labels, speakers = [], [], []
+    sounds: list[Audio] = []
+    labels: list[int] = []
+    speakers: list[str] = []
     for path in paths:
         digit, voice, _ = path.stem.split("_")
         if (voice in held) == (split != "train"):
@@ -173,7 +177,7 @@ def load_voices(data: Path, split: str) -> Recordings:
 
 
 def data_hash(data: Path) -> dict[str, str]:
-    """SHA-256 over names and bytes of the files of each source, so that a report says what it was measured on."""
+    """SHA-256 over names and bytes of the files of each source, which identifies the data of a report."""
     hashes = {}
     for name, pattern in {
         "mnist": "mnist/MNIST/raw/*-ubyte*",

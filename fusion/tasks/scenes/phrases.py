@@ -1,7 +1,7 @@
 """Sentences this project wrote for the task `scenes`: templates for training, and a test set of its own.
 
-The templates give what the caption sets lack: denials, words in another sense, short queries, other languages, rare classes.
-`WRITTEN` was written by hand, is used for measuring only, and half of it does without the class's word.
+The templates add what the caption sets lack: denials, words in another sense, short queries, other languages, rare classes.
+`WRITTEN` was written by hand, is used for evaluation only, and half of it does not contain the class's word.
 """
 
 from __future__ import annotations
@@ -120,7 +120,8 @@ WRITTEN_NONE = (
 
 def make_phrase(label: int, rng: np.random.Generator) -> str:
     """A short query of a class, as it is named or heard, or one class denied and this one meant."""
-    name, kind = LABELS[label], rng.random()
+    name = LABELS[label]
+    kind = rng.random()
     if kind < 0.25:
         return _pick(SOUNDS[name], rng)
     if kind < 0.32:
@@ -131,7 +132,8 @@ def make_phrase(label: int, rng: np.random.Generator) -> str:
 
 def make_nothing(rng: np.random.Generator) -> str:
     """A sentence of no class: a denial, a word in another sense, or something else altogether."""
-    name, kind = LABELS[int(rng.integers(len(LABELS)))], rng.random()
+    name = LABELS[int(rng.integers(len(LABELS)))]
+    kind = rng.random()
     if kind < 0.4:
         return str(rng.choice(DENIALS)).format(_pick(THINGS[name], rng))
     if kind < 0.7:
@@ -140,7 +142,7 @@ def make_nothing(rng: np.random.Generator) -> str:
 
 
 def prototypes() -> tuple[list[list[str]], list[str]]:
-    """English phrases of each class, and phrases of none: what a sentence is compared with by the teacher's measure of meaning."""
+    """English phrases of each class, and phrases of none, with which a sentence is compared in the teacher's embedding space."""
     told = [[f"a {t}" for t in THINGS[name].split("|") if t.isascii()] + SOUNDS[name].split("|") for name in LABELS]
     return told, [t for t in NOTHING.split("|") if t.isascii()] + [t for name in LABELS for t in ELSEWHERE[name].split("|")]
 
