@@ -27,8 +27,8 @@ INNER = 768  # channels of the last layer but one (1,024 in the teacher)
 WIDTH = 1024  # channels of the last layer
 CLASSES = 521  # of AudioSet
 LEVEL = 0.1  # root mean square that every sound is brought to
-# Where the three tokens of a second end, in frames. Each token reads the whole second, and the zero padding at both ends of it makes the
-# outer two answer most: measured with bursts, the first token is the strongest up to about 0.55 s and the last one from there on. The
+# Ends of the three tokens of a second, in frames. Each token reads the whole second, and the zero padding at both ends makes the outer two
+# respond most: measured with bursts, the first token is the strongest up to about 0.55 s and the last one from there on. The
 # middle one never is, so its span is short. With these spans it is right on average (within 16 ms) and holds nine bursts in ten.
 SPANS = (55, 63, LEAST)
 
@@ -67,7 +67,7 @@ def starts_of(frames: int) -> list[int]:
 
 
 def token_places(frames: int) -> np.ndarray:
-    """Where the tokens of a sound of `frames` lie, in seconds: (frames / 32, 2) begin and end, without gaps or overlap."""
+    """Begin and end in seconds of the tokens of a sound of `frames`: (frames / 32, 2), without gaps or overlap."""
     ends = np.add.outer(starts_of(frames), SPANS)  # (P, 3)
     whole, rest = divmod(frames, LEAST)
     kept = np.concatenate([ends[:whole].ravel(), ends[-1, len(SPANS) - rest // STRIDE :]]) if rest else ends.ravel()
@@ -109,7 +109,7 @@ class AudioMobileNet(TrunkEncoder[Audio]):
         """Builds it without weights.
 
         Args:
-            names: of AudioSet's classes, for people.
+            names: of AudioSet's classes, for the view.
             groups: of AudioSet's classes, one per label, as (first, last) indices.
             neutral: classes that are evidence neither for nor against the groups.
         """

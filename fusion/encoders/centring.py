@@ -106,7 +106,7 @@ def clip_shift(prepare: Prepare[Clip], tokens: Tokens, count: int = 12) -> tuple
 def flashes(count: int, step: float) -> np.ndarray:
     """First frames (count,) of flashes, evenly over about the middle half of a clip: a whole number of tokens, `step` frames apart.
 
-    So they lie in every part of a token equally often.
+    So all positions within a token are equally frequent.
     """
     span = max(1, round(FRAMES / 2 / step)) * step
     return np.round((FRAMES - FLASH - span) / 2 + span * (np.arange(count) + 0.5) / count).astype(int)
@@ -115,7 +115,7 @@ def flashes(count: int, step: float) -> np.ndarray:
 def spots(count: int) -> np.ndarray:
     """Left and upper ends (count, 2) of spots in the middle half of the picture: evenly along it and along its height, in another order.
 
-    So they lie in every part of a cell, whatever the grid, and no side is preferred.
+    So all positions within a cell are covered for any grid, and no side is preferred.
     """
     ends = np.round(SIDE / 4 + (SIDE / 2 - SPOT) * (np.arange(count) + 0.5) / count).astype(int)
     return np.stack([ends, np.random.default_rng(0).permutation(ends)], 1)

@@ -71,7 +71,7 @@ class NamedConcepts(nn.Module):
         return each.clamp_min(LEAST).log()
 
     def forward(self, vector: Tensor, learned: Tensor) -> Tensor:
-        """The sum of `learned` (..., D) and the embedded concepts, gated: small where the concepts say that it is none of the groups."""
+        """The sum of `learned` (..., D) and the embedded concepts, gated: small where the concepts indicate none of the groups."""
         groups = self.groups(vector)
         named: Tensor = self.embed((groups - LOWEST) / 2)  # zero for a group of negligible probability
         gate: Tensor = self.gate(groups).sigmoid()

@@ -8,12 +8,12 @@ LEAST_SHARE = 0.8  # of the width or height: smaller crops are not mentioned
 
 
 def text_note(read: int, text: str) -> tuple[Message, ...]:
-    """Of a text that was cut after `read` characters."""
+    """For a text that was cut after `read` characters."""
     return (message("Only the first {read} of {count} characters of the text were read.", read=read, count=len(text)),)
 
 
 def sound_note(start: float, end: float, seconds: float) -> tuple[Message, ...]:
-    """Of a sound of which the stretch from `start` to `end` seconds is read; nothing where that is all of it up to a tenth of a second."""
+    """For a sound that is read from `start` to `end` seconds; none where less than a tenth of a second is left out."""
     if end - start > seconds - 0.1:
         return ()
     return (
@@ -24,7 +24,7 @@ def sound_note(start: float, end: float, seconds: float) -> tuple[Message, ...]:
 
 
 def picture_note(extent: tuple[float, ...]) -> tuple[Message, ...]:
-    """Of a picture of which only `extent` x0, y0, x1, y1 is read."""
+    """For a picture of which only `extent` x0, y0, x1, y1 is read."""
     x0, y0, x1, y1 = extent
     percent = _percent(extent)
     if not percent:
@@ -41,7 +41,7 @@ def picture_note(extent: tuple[float, ...]) -> tuple[Message, ...]:
 
 
 def frame_note(extent: tuple[float, ...]) -> tuple[Message, ...]:
-    """Of a clip of whose frames only `extent` x0, y0, x1, y1 is read."""
+    """For a clip of whose frames only `extent` x0, y0, x1, y1 is read."""
     percent = _percent(extent)
     return (message("Only the middle {percent} % of each frame was read.", percent=percent),) if percent else ()
 

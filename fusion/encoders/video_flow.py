@@ -55,7 +55,7 @@ def flow_between(frames: np.ndarray) -> np.ndarray:
 
 
 def span(mass: np.ndarray) -> tuple[int, int]:
-    """First and last + 1 of the indices that hold the middle 96 in 100 of `mass` (S,); all where there is none."""
+    """First index and last index + 1 of the middle 96 % of `mass` (S,); all indices where it is zero."""
     if not mass.sum():
         return 0, len(mass)
     share = mass.cumsum() / mass.sum()
@@ -102,7 +102,7 @@ class VideoFlow(FixedEncoder[Clip]):
         return flow_between(frames), weight, medium.times[index], extent
 
     def prepare(self, medium: Clip) -> Prepared:
-        """Values (T, 82): 81 shares of the clip's whole histogram, and when: the share of all change that came before, in [0, 1]."""
+        """Values (T, 82): 81 shares of the histogram of the clip, and the time: the share of all change before it, in [0, 1]."""
         flow, weight, times, extent = self.read(medium)
         y0, y1 = span(weight.sum((0, 2)))
         x0, x1 = span(weight.sum((0, 1)))

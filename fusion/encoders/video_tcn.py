@@ -59,7 +59,7 @@ class VideoTCN(Encoder[Clip]):
     modality = "video"
     title = "Frame CNN + TCN"
     paper = "Bai et al. 2018"
-    shifts = True  # in time alone: a token is of a whole frame
+    shifts = True  # in time only: a token covers a whole frame
 
     def __init__(self, embed_dim: int = 96, width: int = 16) -> None:
         super().__init__(embed_dim)

@@ -34,7 +34,7 @@ def plain(text: str) -> str:
 
 
 def terms_of(word: str, longest: int) -> list[str]:
-    """The word and its runs of 1 to `longest` letters, as often as they occur; none where there is neither letter nor digit."""
+    """The word and its runs of 1 to `longest` letters, with repetitions; none for a word without letters and digits."""
     letters = plain(word)[:LETTERS]
     if not letters:
         return []
@@ -44,7 +44,7 @@ def terms_of(word: str, longest: int) -> list[str]:
 
 
 def show(term: str) -> str:
-    """A term in readable form: a whole word without marks, a run of letters with a dash where the word goes on."""
+    """A term in readable form: a whole word without marks, a run of letters with a dash where the word continues."""
     before = "" if term.startswith("<") else "-"
     after = "" if term.endswith(">") else "-"
     return before + term.strip("<>") + after

@@ -139,7 +139,7 @@ def localization_losses(
 
     Args:
         box: (B, 4); mask: (B, S, S) in [0, 1]; found: (B,) bool, the object is in the picture. Where it is not, only `found` has a loss.
-        asked: (B,) bool, picture and question are both present; where not, there is no loss.
+        asked: (B,) bool, picture and question are both present; otherwise there is no loss.
         attention: (B, T), see `question_attention`.
     """
     visible = (found & asked).float()

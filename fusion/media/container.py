@@ -150,7 +150,7 @@ class _Reading:
 
     @property
     def has_sound(self) -> bool:
-        return self.sound is not None and self.sound.heard > 0
+        return self.sound is not None and self.sound.seconds > 0
 
     @property
     def rank(self) -> tuple[bool, bool, int]:

@@ -30,7 +30,7 @@ class FrameKeeper:
         self.last = 0.0  # time of the latest frame in seconds, from the first one
         self.offered = 0
         self.kept = 0
-        self.mended = False  # whether a time was missing or not increasing
+        self.irregular = False  # whether a time was missing or not increasing
         self.stored = (0, 0)  # width and height in the file
         self.passed = 0.0  # seconds of frames after the limit, counted since their times may be missing
         self.spare_byte = False  # whether the fourth byte of a pixel may be unused instead of alpha
@@ -73,7 +73,7 @@ class FrameKeeper:
             return 0.0
         now = time - self.start if time is not None and self.start is not None else None
         if now is None or now <= self.last:
-            self.mended = True
+            self.irregular = True
             return self.last + self.gap
         return now
 
@@ -92,7 +92,7 @@ class FrameKeeper:
         self.kept += 1
 
     def _thin(self, now: float) -> None:
-        """Drop about half of the kept frames: there are more frames than the file said."""
+        """Drop about half of the kept frames: there are more frames than expected."""
         assert self.frames is not None
         self.step = max(2 * self.step, 2 * now / MAX_FRAMES)
         rows = evenly(self.times[: self.kept], self.step)
@@ -121,7 +121,7 @@ class FrameKeeper:
             notes.append(
                 message("{name} was scaled to {width} x {height} pixels.", name=self.name, width=frames.shape[2], height=frames.shape[1])
             )
-        if self.mended:
+        if self.irregular:
             notes.append(message("{name} has frames without a valid time, which were spaced evenly.", name=self.name))
         if frames.shape[3] == 4:
             if self.spare_byte and not frames[..., 3].any():

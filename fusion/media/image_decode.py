@@ -290,7 +290,7 @@ def _numbers(image: Image.Image, name: str) -> tuple[Image.Image, list[Message]]
 
 
 def _grey_bits(image: Image.Image) -> int | None:
-    """How many bits of a grey value are used: Pillow keeps 12-bit TIFF in 16 bits as it is, and widens PGM to 16."""
+    """Bits in use of a grey value: Pillow keeps the values of 12-bit TIFF in 16 bits, and scales PGM to 16 bits."""
     if image.mode.startswith("I;16"):
         bits = getattr(image, "tag_v2", {}).get(TiffImagePlugin.BITSPERSAMPLE, (16,))
         return int(bits[0] if isinstance(bits, tuple) else bits)

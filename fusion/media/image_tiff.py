@@ -134,7 +134,7 @@ def read_tiff(file: BinaryIO, name: str, layout: Layout) -> Decoded:
         pixels, profile, orientation = _by_tifffile(file, name, layout)
     except (MediaError, MemoryError):
         raise
-    except Exception:  # a codec or a layout that it does not know, or damage
+    except Exception:  # an unsupported codec or layout, or damage
         profile = orientation = None
         pixels = _by_opencv(file, name, layout)
     if pixels is None:

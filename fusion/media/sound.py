@@ -16,7 +16,7 @@ from fusion.types import Audio
 
 MAX_RATE = 48_000  # Hz; sound above is resampled while decoding
 RATES = (100, 1_000_000)  # Hz; what is believed
-MIN_SECONDS = 0.05  # of sound from a damaged file that is still worth using
+MIN_SECONDS = 0.05  # the least that is used of a damaged file
 GAP = 0.04  # seconds; times that differ by less are rounded, not gaps
 RESTART = 1.0  # seconds; times that run back by more begin anew
 WITHIN = {"The clip": message("the clip"), "The video file": message("the video file")}  # as in "the sound of the clip"
@@ -36,7 +36,7 @@ class SoundTaker:
         self.width = 0  # channels that are kept
         self.start: float | None = None  # timestamp of the first sample
         self.origin: float | None = None  # timestamp of the first sample on the current clock, which may be reset within a file
-        self.heard = 0.0  # seconds taken
+        self.seconds = 0.0  # seconds taken
         self.silence = 0.0  # seconds of gaps
         self.parts: list[np.ndarray] = []
         self.missing = np.zeros(0)  # (C,) samples that were not finite
@@ -56,7 +56,7 @@ class SoundTaker:
 
     @property
     def full(self) -> bool:
-        return self.heard > MAX_SECONDS + SLACK + self.lead
+        return self.seconds > MAX_SECONDS + SLACK + self.lead
 
     def add(self, frame: av.AudioFrame) -> None:
         if not RATES[0] <= frame.sample_rate <= RATES[1]:
@@ -75,8 +75,8 @@ class SoundTaker:
         if now is None:
             return 0.0
         if self.origin is None:
-            self.start = self.origin = now - self.heard
-        late = now - self.origin - self.heard
+            self.start = self.origin = now - self.seconds
+        late = now - self.origin - self.seconds
         if -RESTART <= late <= GAP:
             return 0.0
         believed = late < MAX_SECONDS if self.end is None else now <= self.end + 1
@@ -118,7 +118,7 @@ class SoundTaker:
             self.missing += broken.sum(axis=0)
             samples = np.where(broken, np.float32(0), samples)
         self.count += len(samples)
-        self.heard += len(samples) / rate
+        self.seconds += len(samples) / rate
         if rate != self.source_rate:
             self._flush()
             self.resampler = soxr.ResampleStream(rate, self.rate, self.width, dtype="float32") if rate != self.rate else None

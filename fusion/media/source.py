@@ -35,7 +35,7 @@ UNNAMED_FILES = {
     "video": message("The video file"),
 }
 
-# A pipe without a writer is not waited for, and a terminal does not become this process's own; Windows knows other flags.
+# Do not block on a pipe without a writer, do not acquire a controlling terminal; Windows has other flags.
 OPEN_FLAGS = sum(getattr(os, flag, 0) for flag in ("O_NONBLOCK", "O_CLOEXEC", "O_NOCTTY", "O_BINARY"))
 
 # Formats by their first bytes, for a helpful error on a wrong or renamed file: (offset, bytes, format).

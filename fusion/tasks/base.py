@@ -139,7 +139,7 @@ class CardText:
     columns: dict[str, str] = field(default_factory=dict)
 
 
-Progress = Callable[[str, int, int | None], None]  # file name, bytes so far, bytes in all where the server says so
+Progress = Callable[[str, int, int | None], None]  # file name, bytes so far, bytes in all if the server states them
 Download = Callable[[Path, Progress], Path]  # downloads one data set into the data folder and returns its own folder
 
 
@@ -195,7 +195,7 @@ class Task(Protocol):
             leave_out: a group of `groups` that is held out from training.
 
         Raises:
-            FusionError: the data is not there.
+            FusionError: the data set is missing.
         """
         ...
 

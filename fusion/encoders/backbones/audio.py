@@ -123,7 +123,7 @@ class AudioTower(Tower[Audio]):
 
 
 def _flat(hidden: Tensor) -> Tensor:
-    """Tokens (B, T, F) as they are; a map (B, F, rows, steps) row by row."""
+    """Tokens (B, T, F) unchanged; a map (B, F, rows, steps) as tokens, row by row."""
     return hidden.flatten(2).transpose(1, 2) if hidden.ndim == 4 else hidden
 
 
@@ -137,7 +137,7 @@ def _room(extractor: Any) -> float:
 
 
 def _clock(model: Pretrained, rate: int, room: float, hidden: torch.Size) -> tuple[Clock, int, Callable[[int], int]]:
-    """The steps of a network in time, how many tokens come before them, and how many steps there are for a length of its input."""
+    """The steps of a network in time, the number of tokens before them, and the number of steps as a function of the input length."""
     config = model.config
     if hasattr(config, "conv_stride"):  # wav2vec 2.0 and its successors
         layers = list(zip(config.conv_kernel, config.conv_stride, strict=True))

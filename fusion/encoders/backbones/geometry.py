@@ -75,7 +75,7 @@ def line(values: np.ndarray, visible: np.ndarray) -> tuple[float, float]:
 
 
 def inner(outer: tuple[float, ...], part: tuple[float, ...]) -> tuple[float, float, float, float]:
-    """`part` in [0, 1] of a box, as a part of what that box `outer` lies in."""
+    """`part` in coordinates of the box `outer`, converted to those of the frame in which `outer` is given."""
     w, h = outer[2] - outer[0], outer[3] - outer[1]
     return outer[0] + part[0] * w, outer[1] + part[1] * h, outer[0] + part[2] * w, outer[1] + part[3] * h
 

@@ -1,4 +1,4 @@
-"""Where a pretrained model's files come from: a folder, or the Hugging Face hub through its own cache.
+"""Finds the files of a pretrained model: a folder, or the Hugging Face hub with its own cache.
 
 Only data is fetched: JSON, vocabularies and safetensors weights. Code of a repository is neither fetched nor run, nothing is unpickled.
 """
@@ -22,7 +22,7 @@ def find_folder(source: str) -> Path:
     """The folder of a model: `source` itself where it is one, else what the hub gives for this id.
 
     Raises:
-        FusionError: why there is none, in one sentence.
+        FusionError: there is none.
     """
     local = _local(source)
     if local is None and not is_repository(source):

@@ -1,4 +1,4 @@
-"""The text tower of a pretrained model: a token for every subword, in the characters of the text that it stands for.
+"""The text tower of a pretrained model: one token per subword, placed at its characters in the text.
 
 Separators and class tokens are dropped. The vector is what the family was trained to give: the projected end-of-text token of a model of
 pictures and texts; what a repository of sentence-transformers says (1_Pooling/config.json); else the mean over all tokens, separators
@@ -68,7 +68,7 @@ class TextTower(Tower[str]):
         return stack(found)
 
     def _fast(self, text: str) -> tuple[list[int], list[int], list[tuple[int, int]], bool]:
-        """Subwords, which of them are special, where they lie, and whether the text is longer than what is read."""
+        """Subword ids, their special-token mask, their character spans, and whether the text was truncated."""
         found = self.tokenizer(
             text, truncation=True, max_length=self.length, padding="max_length" if self.full else False,
             return_offsets_mapping=True, return_special_tokens_mask=True,

@@ -55,7 +55,7 @@ MODELS = {
 FRAMES = 16  # of a clip
 SPOTS = 16  # with which a network for pictures is measured on loading
 # of r3d_18 and r2plus1d_18, later in moments, to the right and down in cells: measured with untrained weights as `clip_shift` does, which
-# takes half a minute. Three strides of two in time and four in space alone would give 0.4375 and 0.47.
+# takes half a minute. From three strides of two in time and four in space one would expect 0.4375 and 0.47.
 CLIP_SHIFT = (0.4375, 0.43, 0.43)
 
 
@@ -83,7 +83,7 @@ def load_torchvision(source: str, modality: str) -> Tower[Any]:
 
 
 def find_weights(source: str) -> Path:
-    """The safetensors file of a model's weights: one that its user put into the cache, else the hub's copy where there is one."""
+    """The safetensors file of a model's weights: the user's own in the cache folder, else the hub's copy if it has one."""
     name = source.removeprefix(PREFIX)
     path = cache_folder() / "torchvision" / f"{name}.safetensors"
     if path.is_file():

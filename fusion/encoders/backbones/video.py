@@ -21,9 +21,9 @@ from fusion.encoders.unread import frame_note
 from fusion.encoders.video_tcn import sample_times
 from fusion.types import Clip, FusionError, Layout, Panel
 
-FRAMES = 16  # where a configuration does not say; and at most so many of a network that takes any number
+FRAMES = 16  # default, and the limit for networks that take any number of frames
 PATCHES_FIRST = ("timesformer",)
-BY_CLASS = ("timesformer",)  # classifies from its class token, but has no pooler that would say so
+BY_CLASS = ("timesformer",)  # families that classify from the class token without a pooler
 
 
 def tubes(

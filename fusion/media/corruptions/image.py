@@ -45,7 +45,7 @@ def motion_blur(picture: np.ndarray, severity: int, rng: np.random.Generator) ->
 
 
 def occlusion(picture: np.ndarray, severity: int, rng: np.random.Generator) -> np.ndarray:
-    """As many blocks of a grey level each as the severity says."""
+    """Blocks of random grey levels, as many as the severity."""
     covered = picture.copy()
     cover(covered, severity, rng)
     return covered

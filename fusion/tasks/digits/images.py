@@ -123,7 +123,7 @@ def make_canvas(
     """One digit on one canvas.
 
     Args:
-        cover: (h, w) uint8, how much ink lies where; any size.
+        cover: (h, w) uint8, ink cover of any size.
         low, high: longer side of the digit in pixels of the canvas.
         plain: no clutter or texture, high contrast (a drawing on a page, a scanned digit).
 

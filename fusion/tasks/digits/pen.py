@@ -19,7 +19,7 @@ Strokes = list[np.ndarray]
 
 @dataclass(frozen=True)
 class Look:
-    """How a drawing is rendered: pen and ground are grey levels in [0, 255], thickness is a share of the canvas."""
+    """Rendering of a drawing: pen and ground are grey levels in [0, 255], thickness is a share of the canvas."""
 
     thickness: float = 0.06
     pen: float = 20.0
@@ -64,7 +64,7 @@ def _segments(strokes: Strokes, size: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def ink(strokes: Strokes, size: int, thickness: float, times: np.ndarray) -> np.ndarray:
-    """How much ink lies on each pixel at each time: (T, size, size) uint8, 255 where the pen has been."""
+    """Ink cover of each pixel at each time: (T, size, size) uint8, 255 where the pen has been."""
     pieces, finished = _segments(strokes, size)
     width = max(1, round(thickness * size))
     canvas = np.zeros((size, size), np.uint8)
@@ -86,13 +86,13 @@ def colour(cover: np.ndarray, look: Look) -> np.ndarray:
 
 
 def draw_picture(strokes: Strokes, size: int = 256, thickness: float = 0.06, look: Look | None = None) -> np.ndarray:
-    """The finished drawing: (size, size, 3) uint8, dark ink on a light ground unless `look` says otherwise."""
+    """The finished drawing: (size, size, 3) uint8, dark ink on a light ground unless given by `look`."""
     look = look or Look(thickness)
     return colour(ink(strokes, size, look.thickness, np.array([np.inf]))[0], look)
 
 
 def draw_clip(strokes: Strokes, size: int = 96, fps: float = 25.0, thickness: float = 0.06, look: Look | None = None) -> Clip:
-    """The drawing as it is made, in its own tempo, holding the last picture for a moment; at most 30 seconds."""
+    """A clip of the drawing being made, at its own speed, the last picture held for a moment; at most 30 seconds."""
     look = look or Look(thickness)
     start = min((s[0, 2] for s in strokes if len(s)), default=0.0)
     seconds = min(duration(strokes) + 0.3, 30.0)

@@ -1,4 +1,4 @@
-"""Task `digits`: which digit is drawn, typed, said and being written? Four modalities that say the same (redundancy).
+"""Task `digits`: which digit is drawn, typed, said and being written? Four redundant modalities.
 
 Image: 64x64 canvas, MNIST or the end of a pen drawing, any place and size. Text: numerals, words in eight languages or spellings,
 phrases, typos. Audio: a spoken digit. Video: the pen drawing it. The parts of one sample share the label alone: they come from
@@ -71,7 +71,7 @@ class Digits:
         if kind < 0.72:
             cover = self.pictures.images[self.pick("pictures", digit, rng)]
             if rng.random() < 0.06 and self.split != "train" or rng.random() < 0.12 and self.split == "train":
-                return np.repeat(cover[..., None], 3, -1)  # the data set's own 28x28 picture, as people will upload it
+                return np.repeat(cover[..., None], 3, -1)  # the 28x28 picture of the data set, as users may upload it
         elif kind < 0.93 or self.split == "test":
             cover = images.pen_glyph(self.drawings.strokes[self.pick("drawings", digit, rng)], rng)
         else:

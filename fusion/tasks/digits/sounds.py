@@ -32,7 +32,7 @@ def tempo(samples: np.ndarray, factor: float, rng: np.random.Generator, grain: i
     previous: int | None = None
     for i in range(count):
         at = int(i * hop * factor) + reach
-        if previous is not None:  # where the next grain fits what is already there
+        if previous is not None:  # align the next grain with the output so far
             wanted = samples[previous + hop : previous + hop + grain]
             area = samples[at - reach : at + reach + len(wanted)]
             if len(wanted) == grain and len(area) >= grain:

@@ -15,7 +15,7 @@ CANVAS = 288  # pixels; three times what the encoder reads
 
 @dataclass(frozen=True)
 class Example:
-    """What lies where, as (digit, x, y, size), upper left corner and size in [0, 1]; which digit is asked for, how, in which words."""
+    """The digits shown as (digit, x, y, size), upper left corner and size in [0, 1]; the digit asked for, in which modalities and words."""
 
     title: str
     story: str

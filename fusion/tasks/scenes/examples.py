@@ -1,4 +1,4 @@
-"""Worked examples of `scenes`: photos from installed packages, read where they lie, a drawn clock, and sounds this project synthesises.
+"""Worked examples of `scenes`: photos read from installed packages, a drawn clock, and sounds this project synthesises.
 
     cat         skimage/data/chelsea.png               CC0, Stefan van der Walt
     coffee      skimage/data/coffee.png                CC0, Rachel Michetti
@@ -95,7 +95,7 @@ def path_of(name: str) -> Path | None:
 
 
 def can_make(example: Example) -> bool:
-    """Whether everything an example needs is installed."""
+    """Whether all files of an example are installed."""
     pictures = {example.image, example.video}
     recordings = {example.audio} - set(SOUNDS)
     return all(path_of(name) is not None for name in PACKAGED if name in pictures | recordings)
@@ -124,17 +124,17 @@ def make_example(name: str) -> dict[str, Medium]:
 
 
 def make_picture(name: str) -> np.ndarray:
-    """A picture of a thing, (H, W, 3) uint8."""
+    """The picture of a name in the examples, (H, W, 3) uint8."""
     return draw_clock() if name == "clock" else read_photo(_installed(name))
 
 
 def make_audio(name: str) -> Audio:
-    """The sound of a thing."""
+    """The sound of a name in the examples."""
     return make_sound(name) if name in SOUNDS else read_packaged_sound(name)
 
 
 def make_video(name: str) -> Clip:
-    """A clip of a thing: its picture under a moving camera, 240 pixels wide, always the same."""
+    """The clip of a name in the examples: its picture under a moving camera, 240 pixels wide, always the same."""
     return make_clip(make_picture(name), np.random.default_rng(CAMERA), side=240)
 
 

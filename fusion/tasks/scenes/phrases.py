@@ -11,7 +11,7 @@ import numpy as np
 from fusion.tasks.scenes.sources import NONE
 from fusion.tasks.scenes.task import LABELS
 
-THINGS = {  # what a short query may call it, in a few languages
+THINGS = {  # names in short queries, in a few languages
     "dog": "dog|puppy|hound|terrier|poodle|labrador|golden retriever|german shepherd|chihuahua|mutt|doggo|canine|beagle|bulldog|dachshund|husky|collie|boxer dog|rottweiler|spaniel|pug|corgi|greyhound|mastiff|setter|dalmatian|doberman|pit bull|guide dog|lapdog|狗|小狗|Hund|perro|chien",
     "cat": "cat|kitten|tabby|persian cat|siamese|kitty|tomcat|feline|ginger cat|stray cat|house cat|maine coon|alley cat|mouser|猫|小猫|Katze|gato|chat",
     "bird": "bird|songbird|sparrow|robin|parrot|pigeon|goose|duck|seagull|owl|eagle|finch|blackbird|stork|albatross|swan|heron|canary|crow|raven|hawk|falcon|pelican|flamingo|hummingbird|woodpecker|kingfisher|magpie|nightingale|dove|peacock|swallow|thrush|budgie|cockatoo|crane|puffin|鸟|小鸟|Vogel"
@@ -25,7 +25,7 @@ THINGS = {  # what a short query may call it, in a few languages
     "clock": "clock|wall clock|stopwatch|wristwatch|alarm clock|watch|grandfather clock|ticking clock|pocket watch|timepiece|timer|chronometer|cuckoo clock|clock tower|digital clock|clock face|hourglass|pendulum clock|钟|时钟|Uhr|reloj|horloge",
     "rain": "rain|rainstorm|drizzle|downpour|umbrella|raindrops|rainy street|shower of rain|wet weather|monsoon|thunderstorm|cloudburst|rain shower|puddles in the rain|parasol in a storm|雨|下雨|Regen|lluvia|pluie",
 }
-SOUNDS = {  # as it is heard
+SOUNDS = {  # descriptions of the sound
     "dog": "barking in the distance|a bark|woof woof|growling at the mailman|howling at night|something yaps at the postman|bow wow",
     "cat": "meow|purring on a lap|hissing and meowing|a long miaow at the door|purring softly",
     "bird": "chirping at dawn|tweeting in a tree|cooing on the roof|honking overhead in a V|singing from the hedge|tweet tweet|quacking on a pond",
@@ -143,8 +143,8 @@ def make_nothing(rng: np.random.Generator) -> str:
 
 def prototypes() -> tuple[list[list[str]], list[str]]:
     """English phrases of each class, and phrases of none, with which a sentence is compared in the teacher's embedding space."""
-    told = [[f"a {t}" for t in THINGS[name].split("|") if t.isascii()] + SOUNDS[name].split("|") for name in LABELS]
-    return told, [t for t in NOTHING.split("|") if t.isascii()] + [t for name in LABELS for t in ELSEWHERE[name].split("|")]
+    phrases = [[f"a {t}" for t in THINGS[name].split("|") if t.isascii()] + SOUNDS[name].split("|") for name in LABELS]
+    return phrases, [t for t in NOTHING.split("|") if t.isascii()] + [t for name in LABELS for t in ELSEWHERE[name].split("|")]
 
 
 def written() -> list[tuple[str, int]]:

@@ -114,11 +114,11 @@ class Scenes:
         if few and 0 <= label < len(captions.ANIMALS):
             for _ in range(20):
                 source = self.texts[int(rng.integers(3))]
-                told = captions.recast(source[int(rng.integers(len(source)))], label, rng)
-                if told:
-                    return told
-        own = self.texts[label] or [t for t, k in phrases.written() if k == label]  # the caption sets' test parts tell of no lion
-        if self.split != "train" and rng.random() < 0.5:  # at least half of what is measured does without the class's word
+                rewritten = captions.recast(source[int(rng.integers(len(source)))], label, rng)
+                if rewritten:
+                    return rewritten
+        own = self.texts[label] or [t for t, k in phrases.written() if k == label]  # the test parts of the caption sets mention no lion
+        if self.split != "train" and rng.random() < 0.5:  # at least half of the test captions do not contain the class's word
             own = self.blind.get(label) or own
         return own[int(rng.integers(len(own)))]
 

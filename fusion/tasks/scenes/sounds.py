@@ -44,7 +44,7 @@ def change_speed(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def cut_band(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Without what lies above a random 2.5 to 7.9 kHz, and now and then below up to 400 Hz, as in telephones and small microphones."""
+    """Low-pass at a random 2.5 to 7.9 kHz, sometimes also high-pass at up to 400 Hz, as in telephones and small microphones."""
     top = np.exp(rng.uniform(np.log(2500), np.log(7900)))
     filtered: np.ndarray = signal.sosfilt(signal.butter(6, top, fs=RATE, output="sos"), samples)
     if rng.random() < 0.3:

@@ -25,7 +25,7 @@ from fusion.tasks.scenes.task import LABELS
 from fusion.types import FusionError
 
 SPLITS = ("train", "val", "test")
-WNIDS = {  # what stands for a class in pictures: bighorns for sheep, bison and oxen for cow, umbrellas for rain, torches, candles for fire
+WNIDS = {  # the pictures of a class: bighorns for sheep, bison and oxen for cow, umbrellas for rain, torches, candles for fire
     "dog": ("n02085620", "n02094433", "n02099601", "n02099712", "n02106662", "n02113799"),
     "cat": ("n02123045", "n02123394", "n02124075"),
     "bird": ("n01855672", "n02002724", "n02058221"),
@@ -46,7 +46,7 @@ ESC_LABELS = {"dog": 0, "sea_waves": 7, "crackling_fire": 8, "clock_tick": 9, "r
 ESC_HELD_OUT = ("helicopter", "crying_baby")
 SPECIES_HELD_OUT = ("donkey",)
 ROOSTERS = ("chicken", "rooster")  # birds, but of another voice than the class: neither a class nor an outlier
-# Read on spectrograms after the audio teacher had doubted them: another sound, and nothing of the animal to be heard.
+# Mislabelled files, found by low confidence of the audio teacher and checked on spectrograms: the animal is not audible.
 NOT_THE_ANIMAL = {
     "cat_121": "dance music",
     "cat_036": "bangs and crackles",

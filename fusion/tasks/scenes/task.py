@@ -1,4 +1,4 @@
-"""The task `scenes`: what it asks, its labels in order, its encoders, recipes and test sets."""
+"""The task `scenes`: labels in order, encoders, recipes and test sets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fusion.types import MODALITIES, FusionError
 LABELS = ("dog", "cat", "bird", "cow", "sheep", "lion", "frog", "sea", "fire", "clock", "rain")
 ANIMALS = ("dog", "cat", "bird", "cow", "sheep", "lion", "frog")
 ENCODERS = {"image": "image_efficientnet", "text": "text_bert", "audio": "audio_mobilenet", "video": "video_frames"}
-HEAD = TrainConfig(epochs=2, samples=10000, batch_size=32, lr=1e-3, weight_decay=0.05)  # what lies on a distilled trunk
+HEAD = TrainConfig(epochs=2, samples=10000, batch_size=32, lr=1e-3, weight_decay=0.05)  # for the layers on a distilled trunk
 RECIPES = {
     "image_only": HEAD,
     "text_only": replace(HEAD, epochs=5, samples=16000, batch_size=64),
@@ -58,7 +58,7 @@ class ScenesTask(Task):
         return Scenes(data, split, modalities or self.modalities)
 
     def unknown_samples(self, split: str, data: Path, unknown: bool) -> SampleSource:
-        """Clean samples with photos of the size that people send."""
+        """Clean samples without the small photos of CIFAR-10."""
         from fusion.tasks.scenes.samples import Scenes, without_small
 
         found = Scenes(data, split, empty=unknown)

@@ -33,7 +33,7 @@ def single_sets(data: Path, limit: int | None, seed: int) -> dict[str, TestSet]:
     small = capped([i for i in list_small(data, "test") if i.label != NONE], EACH)
     mined = {k: texts for k, texts in captions.mine(data, "test").items() if k != NONE}
     blind = [(text, k) for k, texts in mined.items() for text in texts if not captions.leaks(text, k)]
-    told = blind + [(t, k) for k, texts in mined.items() for t in named(texts, k)]
+    mined_captions = blind + [(t, k) for k, texts in mined.items() for t in named(texts, k)]
     own = phrases.written()
     sets: dict[str, TestSet] = {f"image_{side}": TestSet("image", scaled(photos[:n], side)) for side in SIDES}
     sets |= {
@@ -43,7 +43,7 @@ def single_sets(data: Path, limit: int | None, seed: int) -> dict[str, TestSet]:
         "audio_test": TestSet("audio", sounds_of(recordings[:n])),
         "audio_dog_of_the_other_collection": TestSet("audio", sounds_of(other_dogs[:n])),
         "audio_none": TestSet("audio", sounds_of(other_sounds[:n])),
-        "text_captions": TestSet("text", iter(told[:n])),
+        "text_captions": TestSet("text", iter(mined_captions[:n])),
         "text_captions_without_the_word": TestSet("text", iter(blind[:n])),
         "text_own_sentences": TestSet("text", ((t, k) for t, k in own[:n] if k != NONE)),
         "text_none": TestSet("text", ((t, NONE) for t, k in own if k == NONE)),
