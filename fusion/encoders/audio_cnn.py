@@ -68,7 +68,7 @@ def mel_filters() -> torchaudio.transforms.MelSpectrogram:
 
 
 class AudioCNN(Encoder[Audio]):
-    """Turns sound into a picture of its pitch bands over time and reads that with learned filters.
+    """Learned filters on the log-mel spectrogram of the sound.
 
     Sound of any rate and length (the loudest 2.56 s of it) to one token per 64 ms.
     """

@@ -95,7 +95,7 @@ def build_trunk(inner: int = INNER) -> nn.ModuleList:
 
 
 class AudioMobileNet(TrunkEncoder[Audio]):
-    """Knows sounds of every kind: learned from a network that had heard two million of them, one token for each third of a second.
+    """A small network distilled from one trained on two million sounds: one token for each third of a second.
 
     Sound of any rate and length to three tokens for every 960 ms; sounds shorter than a second are repeated.
     """

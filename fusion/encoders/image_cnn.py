@@ -76,7 +76,7 @@ class Block(nn.Module):
 
 
 class ImageCNN(Encoder[np.ndarray]):
-    """Looks through small learned filters, layer upon layer, and keeps one token for each cell of the picture.
+    """Learned 3x3 filters in several layers, one token for each cell of the picture.
 
     Picture (H, W, 3) uint8 of any size to one token per 8x8 pixels of the letterboxed canvas: 64 tokens where `size` is 64.
     """

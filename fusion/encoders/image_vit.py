@@ -1,4 +1,4 @@
-"""A small Vision Transformer: a picture is a sentence of 64 patches, and every patch may look at every other one from the first layer on.
+"""A small Vision Transformer: a picture is a sequence of 64 patches, and every patch attends to all others from the first layer on.
 
     x = patches(picture) + position        x = x + attention(norm(x))        x = x + mlp(norm(x))        (the last two `depth` times)
 
@@ -36,7 +36,7 @@ def read_attention(context: nn.TransformerEncoder, x: Tensor, padding: Tensor | 
 
 
 class ImageViT(Encoder[np.ndarray]):
-    """64 patches of a picture, each of which looks at all others: one token per 8x8 pixels of the letterboxed 64x64 canvas.
+    """64 patches of a picture, each of which attends to all others: one token per 8x8 pixels of the letterboxed 64x64 canvas.
 
     Picture (H, W, 3) uint8 of any size to values (1, 64, 64), zero median and unit spread, and tokens (64, D).
     """

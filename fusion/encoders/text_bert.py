@@ -24,7 +24,7 @@ LONGEST = 128  # word pieces that are read of a text
 
 
 class TextBERT(TrunkEncoder[str]):
-    """Reads whole words and pieces of words it knows, and lets all of them look at one another.
+    """Words and pieces of words from a vocabulary, each of which attends to all others.
 
     Text of any length (its first 128 word pieces) to one token per word piece.
     """

@@ -25,7 +25,7 @@ SHOWN = 12  # terms
 
 
 class TextBagOfWords(TermEncoder):
-    """Text to TF-IDF weights of its words and their runs of letters, whatever their order.
+    """Text to TF-IDF weights of its words and their runs of letters, regardless of their order.
 
     Text of any length to raw tokens (W, V), one per word, and a raw vector (V): shares of the V terms of the vocabulary, which sum to 1.
     """

@@ -43,7 +43,7 @@ def row_of(part: str, rows: int) -> int:
 
 
 class TextEmbedding(Encoder[str]):
-    """Every word is the mean of learned vectors of the word and its letter triples, as if it stood alone.
+    """Every word is the mean of learned vectors of the word and its letter triples, without context.
 
     Text of any length to tokens (W, D), one per word.
     """

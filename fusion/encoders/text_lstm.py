@@ -1,9 +1,9 @@
-"""Words spelled out by characters, then read by a long short-term memory from both ends: one token per word, which knows what is around it.
+"""Words encoded by their characters, then read by a bidirectional long short-term memory: one token per word, with its context.
 
     i, f, o = sigmoid(W x_t + U h_t-1 + b)     c_t = f c_t-1 + i tanh(W_c x_t + U_c h_t-1 + b_c)     h_t = o tanh(c_t)
     token of word t = [h_t reading to the right, h_t reading to the left]
 
-The memory c is added to and not overwritten, so that a gradient gets through long texts; the gates decide what is kept. Words are spelled
+The memory c is added to and not overwritten, so that gradients survive long texts; the gates decide what is kept. Words are spelled
 as in `TextTransformer`, so the two differ only in how words learn of each other.
 
 Reference: Hochreiter & Schmidhuber 1997, Long Short-Term Memory; Graves & Schmidhuber 2005 (bidirectional).
@@ -43,7 +43,7 @@ class Recurrence(nn.Module):
 
 
 class TextLSTM(TextTransformer):
-    """Words spelled out letter by letter, then read one after the other from both ends, with a memory.
+    """Each word is encoded letter by letter, then the words are read in both directions with a memory.
 
     Text of any length to tokens (W, D), one per word: the first half read to the right, the second to the left.
     """

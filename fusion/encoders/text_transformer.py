@@ -56,7 +56,7 @@ def main_words(text: str, prepared: Prepared, score: Tensor, count: int = 12) ->
 
 
 class TextTransformer(Encoder[str]):
-    """Spells every word letter by letter, then lets all words look at one another.
+    """Each word is encoded letter by letter, then every word attends to all others.
 
     Text of any length to one token per word.
     """

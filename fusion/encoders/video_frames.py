@@ -23,7 +23,7 @@ FRAMES = 8
 
 
 class VideoFrames(TrunkEncoder[Clip]):
-    """Knows photographs, looks at eight frames of a clip with that knowledge, and then reads the frames in order.
+    """The image encoder on eight frames of a clip, then convolutions over time.
 
     Clip of any length and size to eight tokens, one per frame sampled evenly over its time.
     """

@@ -1,4 +1,4 @@
-"""A frame CNN followed by temporal convolutions: one token per sampled frame, each knowing its neighbours in time.
+"""A frame CNN followed by temporal convolutions: one token per sampled frame, with the context of its neighbours.
 
 Reference: Bai 2018, An Empirical Evaluation of Generic Convolutional and Recurrent Networks (dilated temporal convolutions,
 here centred: the whole clip is there before the question is asked).
@@ -51,7 +51,7 @@ class TemporalBlock(nn.Module):
 
 
 class VideoTCN(Encoder[Clip]):
-    """Looks at each of twelve frames, and at what changed since the last, then reads the frames in order.
+    """Convolutions on each of twelve frames and its change from the last one, then convolutions over time.
 
     Clip of any length and size to 12 tokens, one per frame sampled evenly over its time.
     """
