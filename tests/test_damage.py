@@ -13,13 +13,13 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import fusion
-from fusion.choice import References
 from fusion.cli.app import main
 from fusion.config import CHECKPOINTS, EncoderConfig, StrategyConfig, load_config
+from fusion.encoder_choice import ReferenceVectors
+from fusion.encoder_registry import FACTS, EncoderRegistry
 from fusion.encoders import ENCODERS
 from fusion.files import SUMS, differences, forget_checksum, save_json
 from fusion.lab import Lab
-from fusion.library import FACTS, Library
 from fusion.loading import Parts, load_strategy
 from fusion.model import load_encoder
 from fusion.tasks import COMPACT, TASKS
@@ -44,7 +44,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for modality in ("text", "image"):
         make_strategy(home, DIGITS, f"{modality}_only", (modality,))
     labels = torch.arange(40) % 10
-    References(torch.randn(40, 96), labels, labels).save(References.path(home, DIGITS, "text", COMPACT["text"]))
+    ReferenceVectors(torch.randn(40, 96), labels, labels).save(ReferenceVectors.path(home, DIGITS, "text", COMPACT["text"]))
     save_json(home / "digits" / "encoders" / "text" / FACTS, {"probe": 0.5, "trained_on": "Nothing."})
     return home
 
@@ -230,8 +230,8 @@ def test_weights_of_another_encoder_are_not_taken_for_it(home: Path) -> None:
 @pytest.mark.parametrize(("kind", "said"), [("facts", "How well it was measured"), ("references", "There is no map of reference samples")])
 def test_what_is_only_shown(home: Path, kind: str, said: str, damage: str) -> None:
     folder = home / "digits" / "encoders" / "text"
-    DAMAGES[damage](folder / FACTS if kind == "facts" else References.path(home, DIGITS, "text", COMPACT["text"]))
-    inside = Library("digits", "cpu", home).inside("text", COMPACT["text"], "seven")
+    DAMAGES[damage](folder / FACTS if kind == "facts" else ReferenceVectors.path(home, DIGITS, "text", COMPACT["text"]))
+    inside = EncoderRegistry("digits", "cpu", home).inside("text", COMPACT["text"], "seven")
     [note] = inside.notes
     assert note.startswith(said) and one_sentence(note)
     assert (inside.probe is None) == (kind == "facts") and (inside.scatter is None) == (kind == "references")
@@ -241,7 +241,7 @@ def test_what_is_only_shown(home: Path, kind: str, said: str, damage: str) -> No
 def test_facts_of_wrong_types(home: Path, facts: object) -> None:
     folder = home / "digits" / "encoders" / "text"
     save_json(folder / FACTS, facts)
-    library = Library("digits", "cpu", home)
+    library = EncoderRegistry("digits", "cpu", home)
     assert library.facts("text", COMPACT["text"]) == {} and len(library.inside("text", COMPACT["text"], "seven").notes) == 1
 
 

@@ -16,7 +16,7 @@ USE = """
 import numpy as np, torch
 from fusion.config import EncoderConfig, StrategyConfig
 from fusion.encoders import collate
-from fusion.choice import choose, names_of
+from fusion.encoder_choice import choose, names_of
 from fusion.lab import Lab
 from fusion.media.corruptions import corrupt
 from fusion.model import FusionModel, build_encoder, build_strategy

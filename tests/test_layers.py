@@ -7,7 +7,7 @@
     level 5  fusion/distill/
     level 4  fusion/training/
     level 3  fusion/explain/, fusion/cards/, fusion/convert/
-    level 2  fusion/model.py, choice.py, library.py, loading.py, lab.py, encoded_cache.py; fusion/__init__.py, which reaches lab late
+    level 2  fusion/model.py, encoder_choice.py, encoder_registry.py, loading.py, lab.py, encoded_cache.py; fusion/__init__.py, which reaches lab late
     level 1  fusion/encoders/, fusion/strategies/, fusion/heads/, fusion/tasks/
     level 0  fusion/messages.py, types.py, fusion/tables.py, files.py, fusion/config.py, fusion/media/
 
@@ -38,8 +38,8 @@ LEVELS = {
     "tasks": 1,
     "model": 2,
     "lab": 2,
-    "choice": 2,
-    "library": 2,
+    "encoder_choice": 2,
+    "encoder_registry": 2,
     "loading": 2,
     "encoded_cache": 2,
     "__init__": 2,

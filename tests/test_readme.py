@@ -20,7 +20,7 @@ from fusion.cards.strategies import (
     overview_table,
     results_table,
 )
-from fusion.library import Library
+from fusion.encoder_registry import EncoderRegistry
 from fusion.strategies import STRATEGIES
 from fusion.tasks import TASKS
 
@@ -69,7 +69,7 @@ def test_table_of_scenes_is_the_report() -> None:
 
 
 def test_table_of_encoders_is_their_facts() -> None:
-    library = Library("digits", "cpu")
+    library = EncoderRegistry("digits", "cpu")
     assert between(RESULTS, encoder_cards.START, encoder_cards.END) == encoder_cards.table(library, TASKS["digits"])
     for modality in library.task.modalities:
         for name in library.names(modality):

@@ -35,10 +35,10 @@ from fusion.benchmark.machine import describe_machine
 from fusion.benchmark.mult_reference import PlainMulT
 from fusion.benchmark.recorded import recorded
 from fusion.config import CHECKPOINTS
+from fusion.encoder_registry import count
 from fusion.encoders import collate
 from fusion.files import save_json
 from fusion.lab import Lab
-from fusion.library import count
 from fusion.model import strategy_options
 from fusion.strategies import STRATEGIES, Strategy
 from fusion.tasks import DEFAULT, TASKS

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from fusion.cards.strategies import fill, percent
-from fusion.choice import encoder_folder, names_of
 from fusion.config import CHECKPOINTS
+from fusion.encoder_choice import encoder_folder, names_of
+from fusion.encoder_registry import EncoderRegistry
 from fusion.encoders import ENCODERS, FixedEncoder
-from fusion.library import Library
 from fusion.tasks import DEFAULT, TASKS, Task
 
 START, END = "<!-- encoders: python -m fusion cards -->", "<!-- /encoders -->"
@@ -96,7 +96,7 @@ def heads_card(task: Task, report: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def table(library: Library, task: Task) -> str:
+def table(library: EncoderRegistry, task: Task) -> str:
     """One row per encoder that has facts, modality after modality."""
     lines = ["| modality | encoder | idea | paper | file | probe, clean | probe, severity 3 |", "|---|---|---|---|---|---|---|"]
     for modality in task.modalities:
@@ -113,7 +113,7 @@ def table(library: Library, task: Task) -> str:
 def write(checkpoints: Path = CHECKPOINTS) -> None:
     """All cards, and the table in `checkpoints/README.md` where that has a place for it."""
     task = TASKS[DEFAULT]
-    library = Library(task.name, "cpu", checkpoints)
+    library = EncoderRegistry(task.name, "cpu", checkpoints)
     for modality in task.modalities:
         for name in (n for n in names_of(modality) if n != task.encoders[modality]):
             if facts := library.facts(modality, name):

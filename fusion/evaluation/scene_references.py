@@ -8,11 +8,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from fusion.choice import References
 from fusion.config import CHECKPOINTS
+from fusion.encoder_choice import ReferenceVectors
+from fusion.encoder_registry import FACTS
 from fusion.evaluation.evaluate import SEED, make_test_caches
 from fusion.files import save_json
-from fusion.library import FACTS
 from fusion.tasks import Task
 from fusion.training.features import FeatureCache
 from fusion.training.references import probe
@@ -21,10 +21,10 @@ from fusion.training.train import fill_cache, recipe_of
 KEPT = 2000  # vectors of each encoder
 
 
-def vectors(cache: FeatureCache, column: int, count: int | None = None) -> References:
+def vectors(cache: FeatureCache, column: int, count: int | None = None) -> ReferenceVectors:
     """One modality of a cache."""
     modality = cache.modalities[column]
-    return References(cache.pooled[modality][:count], cache.labels[:count], cache.content[:count, column])
+    return ReferenceVectors(cache.pooled[modality][:count], cache.labels[:count], cache.content[:count, column])
 
 
 def run(task: Task, data: Path, checkpoints: Path = CHECKPOINTS) -> dict[str, dict[str, float]]:
@@ -34,7 +34,7 @@ def run(task: Task, data: Path, checkpoints: Path = CHECKPOINTS) -> dict[str, di
     tests = make_test_caches(task, data, checkpoints, task.measuring.samples, SEED)
     for i, m in enumerate(task.modalities):
         found[m] = probe(vectors(cache, i), {key: vectors(tests[s], i) for key, s in (("probe", "all-0"), ("probe_severity_3", "all-3"))})
-        vectors(cache, i, KEPT).save(References.path(checkpoints, task, m, task.encoders[m]))
+        vectors(cache, i, KEPT).save(ReferenceVectors.path(checkpoints, task, m, task.encoders[m]))
         facts = found[m] | {
             "samples": task.measuring.samples,
             "trained_on": f"Trained on {task.card.data[m]}.",

@@ -18,11 +18,11 @@ from pathlib import Path
 import torch
 
 from fusion.cards.encoders import heads_card
-from fusion.choice import References, choose, heads_folder, is_compact
 from fusion.config import CHECKPOINTS, TrainConfig
+from fusion.encoder_choice import ReferenceVectors, choose, heads_folder, is_compact
+from fusion.encoder_registry import EncoderRegistry
 from fusion.files import save_json
 from fusion.lab import Lab
-from fusion.library import Library
 from fusion.loading import Parts, load_strategy
 from fusion.strategies import STRATEGIES
 from fusion.tasks import Task, find_task
@@ -44,7 +44,7 @@ class Progress:
     share: float
 
 
-def join(found: Mapping[str, References], count: int, seed: int = 0, classes: int = 10) -> FeatureCache:
+def join(found: Mapping[str, ReferenceVectors], count: int, seed: int = 0, classes: int = 10) -> FeatureCache:
     """`count` samples, each of parts that share a label and are otherwise drawn anew from each modality's references."""
     generator = torch.Generator().manual_seed(seed)
     labels = torch.randint(0, classes, (count,), generator=generator)
@@ -83,16 +83,16 @@ def train_heads(
         raise FusionError(f"{strays[0]} reads tokens, of which none are kept; it can be trained on the compact encoders only.")
     if is_compact(task, choice):
         raise FusionError("The compact encoders come with all strategies; `python -m fusion train --data DIR` trains those anew.")
-    found: dict[str, References] = {}
-    library = Library(task, "cpu", checkpoints)
-    paths = {m: References.path(checkpoints, task, m, choice[m]) for m in choice}
-    missing = [m for m, path in paths.items() if References.load(path) is None or not library.fitted(m, choice[m])]
+    found: dict[str, ReferenceVectors] = {}
+    registry = EncoderRegistry(task, "cpu", checkpoints)
+    paths = {m: ReferenceVectors.path(checkpoints, task, m, choice[m]) for m in choice}
+    missing = [m for m, path in paths.items() if ReferenceVectors.load(path) is None or not registry.fitted(m, choice[m])]
     for m in (m for m in task.modalities if m in choice):
         made = None
         if m in missing:
             steps = make_references(task, m, choice[m], checkpoints, data)
             made = yield from told(steps, f"vectors of {choice[m]}", 0.9 * missing.index(m) / len(missing), 0.9 / len(missing))
-        found[m] = References.load(paths[m]) or made
+        found[m] = ReferenceVectors.load(paths[m]) or made
     cache, home = join(found, config.samples, config.seed, len(task.labels)), heads_folder(checkpoints, task, choice)
     every, began = (*names, *(f"{m}_only" for m in found)), 0.9 if missing else 0.0
     for i, name in enumerate(every):
@@ -103,7 +103,7 @@ def train_heads(
             yield Progress(name, began + (1 - began) * done)
 
 
-def told(steps: Steps, what: str, began: float, width: float) -> Generator[Progress, None, References]:
+def told(steps: Steps, what: str, began: float, width: float) -> Generator[Progress, None, ReferenceVectors]:
     """The same steps as progress from `began` to `began` + `width`; returns the vectors."""
     while True:
         try:
@@ -130,7 +130,7 @@ def measure(lab: Lab, data: Path) -> dict[str, dict[str, float]]:
     """{strategy: accuracy on `PROBED` test samples, clean and with every modality at severity 3}."""
     rows: dict[str, dict[str, float]] = {name: {} for name in (*lab.strategies, *lab.baselines)}
     for key, level in (("clean", 0), ("severity_3", 3)):
-        found: dict[str, References] = {}
+        found: dict[str, ReferenceVectors] = {}
         for m in lab.modalities:
             samples = sampled(lab.task.samples("test", data, (m,)), m, PROBED, SEED + 2, {m: level}, False)
             found[m] = finish(vectors(lab.encoders[m], samples, PROBED))
@@ -147,7 +147,7 @@ def measure(lab: Lab, data: Path) -> dict[str, dict[str, float]]:
 
 
 def run(task: str, encoders: str | Mapping[str, str], data: str | None = None, strategy: str = "all", anew: bool = False) -> None:
-    """What the command line calls: trains on a choice of encoders (see `fusion.choice`) and says on stderr how far it is.
+    """What the command line calls: trains on a choice of encoders (see `fusion.encoder_choice`) and says on stderr how far it is.
 
     With a data folder the strategies are measured, too, where all media of a sample share its label; `report.json` beside them says how
     good they are.

@@ -17,11 +17,11 @@ from pathlib import Path
 import torch
 
 from fusion.cards.encoders import trained_on, write
-from fusion.choice import BACKBONE, References, encoder_folder, names_of
 from fusion.config import CHECKPOINTS, EncoderConfig
+from fusion.encoder_choice import BACKBONE, ReferenceVectors, encoder_folder, names_of
+from fusion.encoder_registry import FACTS, EncoderRegistry, encode
 from fusion.encoders import ENCODERS, Encoder, FixedEncoder
 from fusion.files import save_json
-from fusion.library import FACTS, Library, encode
 from fusion.model import save_weights
 from fusion.tasks import Task, find_task
 from fusion.tasks.base import SampleSource
@@ -29,7 +29,7 @@ from fusion.types import FusionError, Medium
 
 COUNT, FITTED, PROBED, SEED = 4000, 2000, 2000, 77
 COUNT_LARGE, FITTED_LARGE = 400, 150  # where every sample costs a pass through a large network
-Steps = Generator[float, None, References]  # says how far it is, in [0, 1], and returns the vectors
+Steps = Generator[float, None, ReferenceVectors]  # says how far it is, in [0, 1], and returns the vectors
 
 
 def sampled(source: SampleSource, modality: str, count: int, seed: int, severity: dict[str, int] | str = "train",
@@ -51,7 +51,7 @@ def vectors(encoder: Encoder, samples: Iterable[tuple[Medium, int, int]], count:
             pooled.append(encode(encoder, waiting).pooled.cpu())
             waiting = []
             yield len(labels) / count
-    return References(torch.cat(pooled), torch.tensor(labels), torch.tensor(content))
+    return ReferenceVectors(torch.cat(pooled), torch.tensor(labels), torch.tensor(content))
 
 
 def make_references(task: Task, modality: str, name: str, checkpoints: Path, data: Path | None) -> Steps:
@@ -59,7 +59,7 @@ def make_references(task: Task, modality: str, name: str, checkpoints: Path, dat
     source, large = task.samples("train", data, (modality,)), name.startswith(BACKBONE)
     count, fitted = (COUNT_LARGE, FITTED_LARGE) if large else (COUNT, FITTED)
     fresh = not large and _fitted(name)
-    encoder = ENCODERS[name]() if fresh else Library(task, "cpu", checkpoints).load(modality, name)
+    encoder = ENCODERS[name]() if fresh else EncoderRegistry(task, "cpu", checkpoints).load(modality, name)
     if isinstance(encoder, FixedEncoder):
         media = [medium for medium, _, _ in sampled(source, modality, fitted, SEED + 1)]
         yield from (share * fitted / (fitted + count) for share in encoder.fitting(media))
@@ -68,7 +68,7 @@ def make_references(task: Task, modality: str, name: str, checkpoints: Path, dat
     began = fitted / (fitted + count) if isinstance(encoder, FixedEncoder) else 0.0
     found = yield from shifted(vectors(encoder.eval(), sampled(source, modality, count, SEED), count, 10 if large else 50), began)
     try:
-        found.save(References.path(checkpoints, task, modality, name))
+        found.save(ReferenceVectors.path(checkpoints, task, modality, name))
     except FusionError as error:  # they serve once, and are made again the next time
         print(error, file=sys.stderr)
     return found
@@ -83,7 +83,7 @@ def shifted(steps: Steps, began: float) -> Steps:
             return end.value
 
 
-def finish(steps: Steps) -> References:
+def finish(steps: Steps) -> ReferenceVectors:
     """Runs to the end."""
     while True:
         try:
@@ -96,7 +96,7 @@ def _fitted(name: str) -> bool:
     return issubclass(ENCODERS[name], FixedEncoder)
 
 
-def probe(train: References, tests: dict[str, References]) -> dict[str, float]:
+def probe(train: ReferenceVectors, tests: dict[str, ReferenceVectors]) -> dict[str, float]:
     """Accuracy of a logistic regression on the vectors of each test set."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -108,9 +108,9 @@ def probe(train: References, tests: dict[str, References]) -> dict[str, float]:
 
 
 def measure(task: Task, modality: str, name: str, checkpoints: Path, data: Path) -> dict[str, object]:
-    """References and probe of an encoder; writes and returns its facts."""
+    """ReferenceVectors and probe of an encoder; writes and returns its facts."""
     train = finish(make_references(task, modality, name, checkpoints, data))
-    encoder, source = Library(task, "cpu", checkpoints).load(modality, name), task.samples("test", data, (modality,))
+    encoder, source = EncoderRegistry(task, "cpu", checkpoints).load(modality, name), task.samples("test", data, (modality,))
     tests = {
         key: finish(vectors(encoder, sampled(source, modality, PROBED, SEED + 2, {modality: level}, False), PROBED))
         for key, level in (("probe", 0), ("probe_severity_3", 3))

@@ -12,9 +12,9 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-from fusion.choice import choose
 from fusion.config import CHECKPOINTS
 from fusion.encoded_cache import EncodedCache, fingerprint
+from fusion.encoder_choice import choose
 from fusion.loading import lacks_weights
 from fusion.messages import Message, message
 from fusion.tasks import TASKS

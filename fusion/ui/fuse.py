@@ -14,7 +14,7 @@ from typing import Any
 
 import gradio as gr
 
-from fusion.choice import is_compact
+from fusion.encoder_choice import is_compact
 from fusion.messages import message
 from fusion.types import FusionError
 from fusion.ui import readers

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from fusion.choice import References, choose, heads_folder
 from fusion.config import EncoderConfig, StrategyConfig, TrainConfig
+from fusion.encoder_choice import ReferenceVectors, choose, heads_folder
 from fusion.encoders import ENCODERS
 from fusion.lab import Lab
 from fusion.model import FusionModel, build_strategy, fuser_state, save_weights
@@ -24,7 +24,7 @@ OWN = {"text": "text_lstm"}
 QUICK = TrainConfig(epochs=2, samples=1000, batch_size=100, lr=1e-2, precision="fp32", workers=0)
 
 
-def planted(seed: int, count: int = 300) -> References:
+def planted(seed: int, count: int = 300) -> ReferenceVectors:
     """Vectors that lie at their digit's own axis; every tenth names none and lies anywhere."""
     generator = torch.Generator().manual_seed(seed)
     digits = torch.arange(count) // 3 % 10
@@ -33,7 +33,7 @@ def planted(seed: int, count: int = 300) -> References:
     content = digits.clone()
     content[::10] = -1
     pooled[::10] = torch.randn(len(pooled[::10]), 96, generator=generator) * 0.1
-    return References(pooled, digits, content)
+    return ReferenceVectors(pooled, digits, content)
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     save_weights(tmp_path / "digits" / "encoders" / "text_lstm", ENCODERS["text_lstm"]().state_dict(), EncoderConfig("text_lstm"))
     for i, m in enumerate(MODALITIES):
         name = OWN.get(m, COMPACT[m])
-        planted(i).save(References.path(tmp_path, TASKS["digits"], m, name))
+        planted(i).save(ReferenceVectors.path(tmp_path, TASKS["digits"], m, name))
     return tmp_path
 
 
@@ -123,9 +123,9 @@ def test_what_cannot_be_trained_is_one_sentence(home: Path) -> None:
 def test_a_probe_reads_what_is_planted_and_not_what_is_not() -> None:
     other = planted(1)
     named = other.content >= 0
-    tests = {"planted": References(other.pooled[named], other.labels[named], other.content[named])}
+    tests = {"planted": ReferenceVectors(other.pooled[named], other.labels[named], other.content[named])}
     noise = torch.randn(200, 96, generator=torch.Generator().manual_seed(99))
-    tests["noise"] = References(noise, torch.arange(200) % 10, torch.arange(200) % 10)
+    tests["noise"] = ReferenceVectors(noise, torch.arange(200) % 10, torch.arange(200) % 10)
     found = probe(planted(0), tests)
     assert found["planted"] == 1.0 and found["noise"] < 0.3
 

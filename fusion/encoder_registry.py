@@ -1,9 +1,9 @@
 """All encoders that can be chosen for a task: their names, loading one, and looking inside it.
 
-library = Library("digits")
-library.names("image")                                     ("image_cnn", "image_lbp", ...)
-library.load("image", "backbone:/models/vit-tiny")         any pretrained backbone, too
-library.inside("image", "image_lbp", medium) -> Inside
+registry = EncoderRegistry("digits")
+registry.names("image")                                     ("image_cnn", "image_lbp", ...)
+registry.load("image", "backbone:/models/vit-tiny")         any pretrained backbone, too
+registry.inside("image", "image_lbp", medium) -> Inside
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from fusion.choice import BACKBONE, References, check_name, encoder_folder, names_of
 from fusion.config import CHECKPOINTS
+from fusion.encoder_choice import BACKBONE, ReferenceVectors, check_name, encoder_folder, names_of
 from fusion.encoders import ENCODERS, Encoder, FixedEncoder, Prepared, collate
 from fusion.files import load_json
 from fusion.messages import Message, message
@@ -33,7 +33,7 @@ KINDS = {"probe": int | float, "trained_on": str}  # of the entries that are sho
 SHOWN, BACKBONES_KEPT = 400, 2
 
 
-class Library:
+class EncoderRegistry:
     """The encoders of one task on one device; each is loaded when it is first asked for."""
 
     def __init__(self, task: str | Task | None = None, device: str = "cpu", checkpoints: Path = CHECKPOINTS) -> None:
@@ -84,8 +84,8 @@ class Library:
         )  # fmt: skip
         return Inside(name, modality, medium, seen, panels, *seconds, scatter, facts.get("probe"), facts.get("trained_on", ""), notes)
 
-    def references(self, modality: str, name: str) -> References | None:
-        return References.load(References.path(self.checkpoints, self.task, modality, name))
+    def references(self, modality: str, name: str) -> ReferenceVectors | None:
+        return ReferenceVectors.load(ReferenceVectors.path(self.checkpoints, self.task, modality, name))
 
     def facts(self, modality: str, name: str) -> dict[str, object]:
         """What was written down about an encoder when it was measured; nothing where it was not, or where that is damaged."""
@@ -167,8 +167,8 @@ class Library:
         return facts, scatter, tuple(notes)
 
     def _scatter(self, modality: str, name: str, features: Features) -> Scatter:
-        path = References.path(self.checkpoints, self.task, modality, name)
-        found = References.read(path)
+        path = ReferenceVectors.path(self.checkpoints, self.task, modality, name)
+        found = ReferenceVectors.read(path)
         if found.pooled.shape[1] != features.pooled.shape[1]:
             raise FusionError("{folder}/{file} is of another encoder.", folder=path.parent.name, file=path.name)
         x, encoder = found.pooled.float(), self.load(modality, name)

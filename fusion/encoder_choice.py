@@ -103,7 +103,7 @@ def heads_folder(checkpoints: Path, task: Task, choice: Mapping[str, str]) -> Pa
 
 
 @dataclass(frozen=True)
-class References:
+class ReferenceVectors:
     """Vectors of reference samples: what heads are trained on, and among which an input is shown.
 
     pooled (N, D) float16; labels (N,) the label of each sample; content (N,) the same where the medium names it, else -1.
@@ -120,7 +120,7 @@ class References:
         return checkpoints / task.encoder_tasks[modality] / "references" / f"{name}.safetensors"
 
     @classmethod
-    def load(cls, path: Path) -> References | None:
+    def load(cls, path: Path) -> ReferenceVectors | None:
         """None where there are none, or where the file cannot be used."""
         try:
             return cls.read(path)
@@ -128,7 +128,7 @@ class References:
             return None
 
     @classmethod
-    def read(cls, path: Path) -> References:
+    def read(cls, path: Path) -> ReferenceVectors:
         """What `save` wrote.
 
         Raises:
