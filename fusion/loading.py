@@ -11,11 +11,12 @@ from itertools import combinations
 from pathlib import Path
 
 from fusion.config import CHECKPOINTS, StrategyConfig, load_config
-from fusion.encoder_choice import Choice, encoder_folder, heads_folder, is_compact
+from fusion.encoder_choice import Choice, heads_folder, is_compact
 from fusion.encoder_registry import EncoderRegistry
 from fusion.encoders import CLASSICAL, Encoder
 from fusion.messages import Message, message
 from fusion.model import FusionModel, grid_of, load_model
+from fusion.paths import encoder_folder
 from fusion.strategies import STRATEGIES
 from fusion.tasks import Task
 from fusion.types import FusionError

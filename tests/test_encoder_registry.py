@@ -8,10 +8,11 @@ import pytest
 import torch
 
 from fusion.config import EncoderConfig
-from fusion.encoder_choice import ReferenceVectors, encoder_folder
-from fusion.encoder_registry import FACTS, EncoderRegistry
+from fusion.encoder_registry import EncoderRegistry
 from fusion.encoders import ENCODERS
 from fusion.model import save_weights
+from fusion.paths import METRICS, encoder_folder, references_file
+from fusion.reference_vectors import ReferenceVectors
 from fusion.tasks import TASKS
 from fusion.tasks.digits.examples import make_example
 from fusion.types import FusionError
@@ -27,11 +28,11 @@ def registry(tmp_path: Path) -> EncoderRegistry:
     make_checkpoints(tmp_path)
     folder = encoder_folder(tmp_path, DIGITS, "text", "text_lstm")
     save_weights(folder, ENCODERS["text_lstm"]().state_dict(), EncoderConfig("text_lstm"))
-    (folder / FACTS).write_text(json.dumps({"probe": 0.5, "trained_on": "Nothing."}))
+    (folder / METRICS).write_text(json.dumps({"probe": 0.5, "trained_on": "Nothing."}))
     spread = torch.zeros(300, 96)
     spread[:, 3], spread[:, 5] = torch.linspace(-9, 9, 300), torch.cos(torch.arange(300.0))
     labels = torch.arange(300) % 10
-    ReferenceVectors(spread, labels, labels).save(ReferenceVectors.path(tmp_path, DIGITS, "text", "text_lstm"))
+    ReferenceVectors(spread, labels, labels).save(references_file(tmp_path, DIGITS, "text", "text_lstm"))
     return EncoderRegistry("digits", "cpu", tmp_path)
 
 
@@ -72,7 +73,7 @@ def test_whitened_vectors_are_shown_as_wide_as_they_were(registry: EncoderRegist
     encoder.pooled_map.fit(raw)
     save_weights(encoder_folder(tmp_path, DIGITS, "text", "text_bow"), encoder.state_dict(), EncoderConfig("text_bow", encoder.options()))
     labels = torch.arange(400) % 10
-    ReferenceVectors(encoder.pooled_map(raw), labels, labels).save(ReferenceVectors.path(tmp_path, DIGITS, "text", "text_bow"))
+    ReferenceVectors(encoder.pooled_map(raw), labels, labels).save(references_file(tmp_path, DIGITS, "text", "text_bow"))
     found = registry.inside("text", "text_bow", "seven").scatter
     np.testing.assert_allclose(np.abs(found.points[:, 0]), (raw[:, 0] - raw[:, 0].mean()).abs().numpy(), atol=1.5)
     variance = torch.linalg.eigvalsh(torch.cov(raw.T)).flip(0)[:96]

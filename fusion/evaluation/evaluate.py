@@ -29,8 +29,9 @@ from typing import Any
 
 import torch
 
-from fusion.cards import strategies as cards
+from fusion.cards.write import Described, write_task
 from fusion.config import CHECKPOINTS
+from fusion.describe import describe_encoders, describe_strategies
 from fusion.evaluation import rejection
 from fusion.evaluation.conflict import measure_conflict
 from fusion.evaluation.faithfulness import judge, make_inputs
@@ -43,8 +44,7 @@ from fusion.media.corruptions import SEVERITIES
 from fusion.model import FusionModel
 from fusion.strategies import STRATEGIES
 from fusion.tasks import Task
-from fusion.training.features import FeatureCache, PreparedSamples, cache_path, fill
-from fusion.training.train import load_encoders
+from fusion.training.features import FeatureCache, PreparedSamples, cache_path, fill, load_encoders
 from fusion.types import FusionError
 
 SEED = 2026
@@ -222,5 +222,5 @@ def run(
     path = (Path(out) if out else CHECKPOINTS / task) / "report.json"
     save_json(path, report)
     if out is None:
-        cards.write(task)
+        write_task(task, Described(describe_strategies(), describe_encoders()))
     return report

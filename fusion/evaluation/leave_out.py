@@ -16,13 +16,15 @@ from pathlib import Path
 
 import torch
 
-from fusion.cards import strategies as cards
+from fusion.cards.write import Described, write_task
 from fusion.config import CHECKPOINTS, StrategyConfig
+from fusion.describe import describe_encoders, describe_strategies
 from fusion.encoders import collate
 from fusion.files import load_json, save_json
 from fusion.model import FusionModel, build_strategy, load_encoder, load_weights
 from fusion.tasks import Task, find_task
-from fusion.training.train import encoder_recipe, report, train_encoder
+from fusion.training.encoder import EncoderRun, encoder_recipe, train_encoder
+from fusion.training.progress import report
 from fusion.types import FusionError, Medium
 
 
@@ -59,7 +61,8 @@ def run(task_name: str, data: Path, epochs: int = 12, samples: int | None = None
         for group, media in groups.items():
             folder = (work or Path(scratch)) / group
             if not (folder / f"{modality}_only" / "model.safetensors").exists():
-                report(train_encoder(task, modality, data, folder, config, leave_out=group, fresh=False), f"without {group}")
+                training = train_encoder(task, modality, data, folder, config, EncoderRun(leave_out=group, fresh=False))
+                report(training, f"without {group}")
             result[group] = round(measure(task, modality, folder, media), 4)
             print(group, result[group], file=sys.stderr, flush=True)
     mean = round(sum(result.values()) / len(result), 4)
@@ -68,5 +71,5 @@ def run(task_name: str, data: Path, epochs: int = 12, samples: int | None = None
     save_json(home / "leave_one_speaker_out.json", found)
     if (home / "report.json").exists():  # the report says the newest figure without being measured anew
         save_json(home / "report.json", load_json(home / "report.json") | {"leave_one_speaker_out": found})
-        cards.write(task.name)
+        write_task(task.name, Described(describe_strategies(), describe_encoders()))
     return found

@@ -16,7 +16,8 @@ from torchmetrics.functional.classification import multiclass_accuracy, multicla
 from fusion.heads.localization import Placed, box_iou, inside_box, questions_look
 from fusion.model import FusionModel
 from fusion.tasks import Task
-from fusion.training.features import FeatureCache, make_batch
+from fusion.training.batches import make_batch
+from fusion.training.features import FeatureCache
 from fusion.types import Features
 
 BATCH = 250

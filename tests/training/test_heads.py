@@ -8,13 +8,15 @@ import pytest
 import torch
 
 from fusion.config import EncoderConfig, StrategyConfig, TrainConfig
-from fusion.encoder_choice import ReferenceVectors, choose, heads_folder
+from fusion.encoder_choice import choose, heads_folder
 from fusion.encoders import ENCODERS
 from fusion.lab import Lab
 from fusion.model import FusionModel, build_strategy, fuser_state, save_weights
+from fusion.paths import references_file
+from fusion.reference_vectors import ReferenceVectors
 from fusion.tasks import COMPACT, TASKS, Task
 from fusion.training import heads
-from fusion.training.heads import WITHOUT_TOKENS, join, train_heads
+from fusion.training.heads import WITHOUT_TOKENS, Progress, join, train_heads
 from fusion.training.loop import StepResult
 from fusion.training.references import probe, sampled
 from fusion.types import MODALITIES, FusionError
@@ -45,7 +47,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     save_weights(tmp_path / "digits" / "encoders" / "text_lstm", ENCODERS["text_lstm"]().state_dict(), EncoderConfig("text_lstm"))
     for i, m in enumerate(MODALITIES):
         name = OWN.get(m, COMPACT[m])
-        planted(i).save(ReferenceVectors.path(tmp_path, TASKS["digits"], m, name))
+        planted(i).save(references_file(tmp_path, TASKS["digits"], m, name))
     return tmp_path
 
 
@@ -63,7 +65,8 @@ def test_joined_parts_share_their_digit() -> None:
 def test_trained_heads_are_found_and_right(home: Path) -> None:
     choice = choose(TASKS["digits"], OWN)
     assert Lab("digits", "cpu", home, OWN).strategies == ()
-    steps = list(train_heads(TASKS["digits"], choice, home, names=("late", "early"), config=QUICK))
+    steps: list[Progress] = []
+    train_heads(TASKS["digits"], choice, home, names=("late", "early"), config=QUICK, on_progress=steps.append)
     shares = [s.share for s in steps]
     assert shares == sorted(shares) and shares[0] > 0 and shares[-1] == pytest.approx(1)
     assert [*dict.fromkeys(s.what for s in steps)] == ["late", "early", *(f"{m}_only" for m in MODALITIES)]
@@ -89,7 +92,9 @@ def test_what_an_interrupted_training_finished_is_kept_and_the_rest_made(home: P
     choice, few = choose(TASKS["digits"], OWN), {"names": ("late", "early"), "config": QUICK}
 
     def trained(**options: bool) -> list[str]:
-        return [*dict.fromkeys(s.what for s in train_heads(TASKS["digits"], choice, home, **few, **options))]
+        steps: list[Progress] = []
+        train_heads(TASKS["digits"], choice, home, **few, **options, on_progress=steps.append)
+        return [*dict.fromkeys(s.what for s in steps)]
 
     folder = heads_folder(home, TASKS["digits"], choice)
     for name in trained():
@@ -114,9 +119,9 @@ def test_without_heads_a_lab_says_how_to_get_them(home: Path) -> None:
 
 def test_what_cannot_be_trained_is_one_sentence(home: Path) -> None:
     with pytest.raises(FusionError, match="cross_attention reads tokens"):
-        next(train_heads(TASKS["digits"], choose(TASKS["digits"], OWN), home, names=("cross_attention",)))
+        train_heads(TASKS["digits"], choose(TASKS["digits"], OWN), home, names=("cross_attention",))
     with pytest.raises(FusionError, match="come with all strategies"):
-        next(train_heads(TASKS["digits"], choose(TASKS["digits"]), home))
+        train_heads(TASKS["digits"], choose(TASKS["digits"]), home)
     assert "cross_attention" not in WITHOUT_TOKENS and "late" in WITHOUT_TOKENS
 
 
