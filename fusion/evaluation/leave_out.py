@@ -1,4 +1,4 @@
-"""Leave one group out: how well does an encoder read media of somebody it never met?
+"""Leave one group out: how well does an encoder read media of a group (a speaker) that it was not trained on?
 
     python -m fusion leave-out --data DIR        writes checkpoints/<task>/leave_one_speaker_out.json
 
@@ -30,7 +30,8 @@ from fusion.types import FusionError, Medium
 
 def measure(task: Task, modality: str, folder: Path, media: list[tuple[Medium, int]]) -> float:
     """Accuracy of a checkpoint folder on the media of one group."""
-    encoder, name = load_encoder(folder / "encoders" / modality), f"{modality}_only"
+    encoder = load_encoder(folder / "encoders" / modality)
+    name = f"{modality}_only"
     model = FusionModel({modality: encoder}, build_strategy(StrategyConfig(name, task.name, len(task.labels), (modality,))))
     model.load_state_dict(load_weights(folder / name), strict=False)
     present = torch.ones(len(media), 1, dtype=torch.bool)
@@ -67,7 +68,8 @@ def run(task_name: str, data: Path, epochs: int = 12, samples: int | None = None
             print(group, result[group], file=sys.stderr, flush=True)
     mean = round(sum(result.values()) / len(result), 4)
     command = f"python -m fusion leave-out --task {task.name} --data DIR --epochs {config.epochs} --samples {config.samples}"
-    home, found = CHECKPOINTS / task.name, {"speakers": result, "mean": mean, "command": command}
+    home = CHECKPOINTS / task.name
+    found: dict[str, object] = {"speakers": result, "mean": mean, "command": command}
     save_json(home / "leave_one_speaker_out.json", found)
     if (home / "report.json").exists():  # the report says the newest figure without being measured anew
         save_json(home / "report.json", load_json(home / "report.json") | {"leave_one_speaker_out": found})

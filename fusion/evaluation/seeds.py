@@ -1,9 +1,9 @@
-"""Five trainings of every strategy that reads one vector per modality, measured on the same test samples: what a seed is worth.
+"""Several trainings of every strategy that reads one vector per modality, measured on the same test samples: the effect of the seed.
 
     python -m fusion seeds --task digits --data DIR [--seeds 5] [--strategies early,late]
 
-Writes `checkpoints/<task>/seeds.json`: mean and deviation for every figure. Seed 0 is the shipped checkpoint's. Strategies on tokens are
-left to those who have the hours: name them with --strategies.
+Writes `checkpoints/<task>/seeds.json`: mean and deviation for every figure. Seed 0 is the shipped checkpoint. Strategies on tokens take
+hours and are trained only where --strategies names them.
 """
 
 from __future__ import annotations
