@@ -22,7 +22,7 @@ def load(task: str | None = None, device: str = "auto", encoders: str | Mapping[
     Args:
         task: a name of `fusion.tasks.TASKS`; the first of them if not given.
         device: "auto" (cuda, mps, cpu in this order), or one of them.
-        encoders: "compact", "classical", or {modality: name of an encoder or "backbone:<hub id or path>"}; see `fusion.choice`.
+        encoders: "compact", "classical", or {modality: name of an encoder or "backbone:<hub id or path>"}; see `fusion.encoder_choice`.
     """
     from fusion.lab import Lab  # torch is imported when somebody needs it, not by `import fusion`
 

@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 
 from fusion import media
-from fusion.choice import choose
 from fusion.config import CHECKPOINTS
 from fusion.encoded_cache import EncodedCache, fingerprint
+from fusion.encoder_choice import choose
+from fusion.encoder_registry import EncoderRegistry, count_parameters, encode
 from fusion.encoders import Prepared
-from fusion.library import Library, count, encode
 from fusion.loading import lacks_weights, load_parts
 from fusion.media import corruptions
 from fusion.messages import Message, either, message, words
@@ -123,20 +123,20 @@ class Lab:
         checkpoints: Path = CHECKPOINTS,
         encoders: str | Mapping[str, str] = "compact",
     ) -> None:
-        """`encoders` is a set's name or {modality: encoder}, see `fusion.choice`; the strategies are those trained on it, maybe none."""
+        """`encoders` is a set's name or {modality: encoder} (`fusion.encoder_choice`); the strategies are those trained on it, if any."""
         self.task, self.device = find_task(task), pick_device(device)
         self.modalities, self.labels = self.task.modalities, self.task.labels
         self.choice = choose(self.task, encoders)
         if sentence := lacks_weights(self.task, checkpoints):
             raise FusionError(sentence)
-        self.library = Library(self.task, self.device, checkpoints)
+        self.library = EncoderRegistry(self.task, self.device, checkpoints)
         loaded = load_parts(self.library, self.choice)
         self.encoders, self.models, self.unavailable, self.untrained = loaded.encoders, loaded.models, loaded.unavailable, loaded.untrained
         self.thresholds = {n: c.thresholds for n, c in loaded.configs.items()}
         self.sure = {n: c.sure for n, c in loaded.configs.items()}
         self.strategies = tuple(n for n in self.models if n in STRATEGIES)
         self.baselines = tuple(n for n in self.models if n not in STRATEGIES)
-        self.encoder_parameters = {m: count(e) for m, e in self.encoders.items()}
+        self.encoder_parameters = {m: count_parameters(e) for m, e in self.encoders.items()}
         self.parameters = {
             n: sum(p.numel() for k, p in m.named_parameters() if not k.startswith("encoders.")) for n, m in self.models.items()
         }

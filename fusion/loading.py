@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
 
-from fusion.choice import Choice, encoder_folder, heads_folder, is_compact
 from fusion.config import CHECKPOINTS, StrategyConfig, load_config
+from fusion.encoder_choice import Choice, heads_folder, is_compact
+from fusion.encoder_registry import EncoderRegistry
 from fusion.encoders import CLASSICAL, Encoder
-from fusion.library import Library
 from fusion.messages import Message, message
 from fusion.model import FusionModel, grid_of, load_model
+from fusion.paths import encoder_folder
 from fusion.strategies import STRATEGIES
 from fusion.tasks import Task
 from fusion.types import FusionError
@@ -32,16 +33,16 @@ class Parts:
     untrained: tuple[str, ...] = ()
 
 
-def load_parts(library: Library, choice: Choice) -> Parts:
+def load_parts(registry: EncoderRegistry, choice: Choice) -> Parts:
     """The encoders of a choice and all strategies that were trained on them, in screen order.
 
     Raises:
         FusionError: nothing is left to answer with, or an encoder that was asked for by name cannot be had, in one sentence.
     """
-    task, parts, compact = library.task, Parts(), is_compact(library.task, choice)
-    load_encoders(library, choice, parts)
-    home = heads_folder(library.checkpoints, task, choice)
-    fitted = all(library.fitted(m, name) for m, name in choice.items())
+    task, parts, compact = registry.task, Parts(), is_compact(registry.task, choice)
+    load_encoders(registry, choice, parts)
+    home = heads_folder(registry.checkpoints, task, choice)
+    fitted = all(registry.fitted(m, name) for m, name in choice.items())
     for name in (*STRATEGIES, *(f"{m}_only" for m in task.modalities)):
         if not is_expected(name, home, compact):
             continue
@@ -50,7 +51,7 @@ def load_parts(library: Library, choice: Choice) -> Parts:
             continue
         try:
             model, config = load_strategy(name, home / name, task, parts, fitted)
-            parts.models[name], parts.configs[name] = model.to(library.device), config
+            parts.models[name], parts.configs[name] = model.to(registry.device), config
         except FusionError as error:
             if not compact and name.removesuffix("_only") not in parts.unavailable:
                 parts.untrained = (*parts.untrained, name)  # what is damaged is made anew
@@ -72,20 +73,22 @@ def is_expected(name: str, home: Path, compact: bool) -> bool:
     return not compact or os.path.exists(home / name)
 
 
-def load_encoders(library: Library, choice: Choice, parts: Parts) -> None:
+def load_encoders(registry: EncoderRegistry, choice: Choice, parts: Parts) -> None:
     """Those that can be used. One that a person asked for by name must be there; the sets are taken as far as they go."""
-    by_name = choice not in (dict(library.task.encoders), CLASSICAL)
+    by_name = choice not in (dict(registry.task.encoders), CLASSICAL)
     for modality, name in choice.items():
         try:
-            parts.encoders[modality] = library.load(modality, name)
+            parts.encoders[modality] = registry.load(modality, name)
         except FusionError as error:
-            if by_name and name != library.task.encoders[modality]:
+            if by_name and name != registry.task.encoders[modality]:
                 raise
             parts.unavailable[modality] = message(
                 "The {modality} encoder cannot be used: {reason}", modality=message(modality), reason=error
             )
     if not parts.encoders:
-        raise FusionError("The task {task} cannot be used: {reason}", task=library.task.name, reason=next(iter(parts.unavailable.values())))
+        raise FusionError(
+            "The task {task} cannot be used: {reason}", task=registry.task.name, reason=next(iter(parts.unavailable.values()))
+        )
 
 
 def load_strategy(name: str, folder: Path, task: Task, parts: Parts, fitted: bool) -> tuple[FusionModel, StrategyConfig]:

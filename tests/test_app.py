@@ -20,8 +20,8 @@ from PIL import Image
 
 import app
 import fusion
+from fusion.encoder_registry import EncoderRegistry
 from fusion.lab import Lab
-from fusion.library import Library
 from fusion.strategies import STRATEGIES
 from fusion.types import FusionError
 from fusion.ui.service import shipped_tasks
@@ -244,7 +244,7 @@ def test_inside_the_shipped_encoders(visit) -> None:
     for modality in ("image", "text", "audio", "video"):
         section = visit.locator(f"#fl-activations section[data-modality={modality}]")
         names = section.locator("select").nth(1).evaluate("s => [...s.options].map((o) => o.value)")
-        assert names[:-1] == [*Library("digits").names(modality)]
+        assert names[:-1] == [*EncoderRegistry("digits").names(modality)]
         for name in names[:-1]:
             section.locator("select").nth(1).select_option(name)
             visit.wait_for_function("([m, n]) => FusionLab.get('encoders')[m]?.[1] === n", arg=[modality, name])

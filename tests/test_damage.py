@@ -13,15 +13,16 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import fusion
-from fusion.choice import References
 from fusion.cli.app import main
 from fusion.config import CHECKPOINTS, EncoderConfig, StrategyConfig, load_config
+from fusion.encoder_registry import EncoderRegistry
 from fusion.encoders import ENCODERS
 from fusion.files import SUMS, differences, forget_checksum, save_json
 from fusion.lab import Lab
-from fusion.library import FACTS, Library
 from fusion.loading import Parts, load_strategy
 from fusion.model import load_encoder
+from fusion.paths import METRICS, references_file
+from fusion.reference_vectors import ReferenceVectors
 from fusion.tasks import COMPACT, TASKS
 from fusion.types import MODALITIES, FusionError
 from fusion.ui.pages.fuse.handlers import Handlers
@@ -44,8 +45,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for modality in ("text", "image"):
         make_strategy(home, DIGITS, f"{modality}_only", (modality,))
     labels = torch.arange(40) % 10
-    References(torch.randn(40, 96), labels, labels).save(References.path(home, DIGITS, "text", COMPACT["text"]))
-    save_json(home / "digits" / "encoders" / "text" / FACTS, {"probe": 0.5, "trained_on": "Nothing."})
+    ReferenceVectors(torch.randn(40, 96), labels, labels).save(references_file(home, DIGITS, "text", COMPACT["text"]))
+    save_json(home / "digits" / "encoders" / "text" / METRICS, {"probe": 0.5, "trained_on": "Nothing."})
     return home
 
 
@@ -227,22 +228,24 @@ def test_weights_of_another_encoder_are_not_taken_for_it(home: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-@pytest.mark.parametrize(("kind", "said"), [("facts", "How well it was measured"), ("references", "There is no map of reference samples")])
+@pytest.mark.parametrize(
+    ("kind", "said"), [("metrics", "How well it was measured"), ("references", "There is no map of reference samples")]
+)
 def test_what_is_only_shown(home: Path, kind: str, said: str, damage: str) -> None:
     folder = home / "digits" / "encoders" / "text"
-    DAMAGES[damage](folder / FACTS if kind == "facts" else References.path(home, DIGITS, "text", COMPACT["text"]))
-    inside = Library("digits", "cpu", home).inside("text", COMPACT["text"], "seven")
+    DAMAGES[damage](folder / METRICS if kind == "metrics" else references_file(home, DIGITS, "text", COMPACT["text"]))
+    inside = EncoderRegistry("digits", "cpu", home).inside("text", COMPACT["text"], "seven")
     [note] = inside.notes
     assert note.startswith(said) and one_sentence(note)
-    assert (inside.probe is None) == (kind == "facts") and (inside.scatter is None) == (kind == "references")
+    assert (inside.probe is None) == (kind == "metrics") and (inside.scatter is None) == (kind == "references")
 
 
-@pytest.mark.parametrize("facts", [[], 3, {"probe": "x"}, {"trained_on": 3}, {"probe": None}])
-def test_facts_of_wrong_types(home: Path, facts: object) -> None:
+@pytest.mark.parametrize("metrics", [[], 3, {"probe": "x"}, {"trained_on": 3}, {"probe": None}])
+def test_metrics_of_wrong_types(home: Path, metrics: object) -> None:
     folder = home / "digits" / "encoders" / "text"
-    save_json(folder / FACTS, facts)
-    library = Library("digits", "cpu", home)
-    assert library.facts("text", COMPACT["text"]) == {} and len(library.inside("text", COMPACT["text"], "seven").notes) == 1
+    save_json(folder / METRICS, metrics)
+    library = EncoderRegistry("digits", "cpu", home)
+    assert library.metrics("text", COMPACT["text"]) == {} and len(library.inside("text", COMPACT["text"], "seven").notes) == 1
 
 
 @pytest.mark.parametrize("damage", DAMAGES)

@@ -20,7 +20,7 @@ USE = """
 import numpy as np, torch
 from fusion.config import EncoderConfig, StrategyConfig
 from fusion.encoders import collate
-from fusion.choice import choose, names_of
+from fusion.encoder_choice import choose, names_of
 from fusion.lab import Lab
 from fusion.media.corruptions import corrupt
 from fusion.model import FusionModel, build_encoder, build_strategy
@@ -55,8 +55,11 @@ assert (corrupt("image", picture, 5, np.random.default_rng(0), "invert") == 255)
 loaded = lab.load({"image": picture}, {"image": ("invert", 5)})
 assert (loaded.media["image"] == 255).all()
 
+from pathlib import Path
 from fusion.training import train
-train.run("shades", "image_only,text_only,early", "data", epochs=1, batch_size=8, limit=16, device="cpu")
+from fusion.training.options import Changes, TrainOptions
+quick = Changes(epochs=1, batch_size=8, samples=16)
+train.run("shades", "image_only,text_only,early", TrainOptions(Path("data"), changes=quick, device="cpu"))
 lab = Lab("shades", "cpu")
 sample = TASKS["shades"].samples("test", None).sample(0, 5)
 assert lab.predict(sample.inputs, "early").label in ("dark", "bright")

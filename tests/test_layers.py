@@ -7,7 +7,7 @@
     level 5  fusion/distill/
     level 4  fusion/training/
     level 3  fusion/explain/, fusion/cards/, fusion/convert/
-    level 2  fusion/model.py, choice.py, library.py, loading.py, lab.py, encoded_cache.py; fusion/__init__.py, which reaches lab late
+    level 2  fusion/model.py, lab.py and the other files of fusion/; fusion/__init__.py, which reaches lab late
     level 1  fusion/encoders/, fusion/strategies/, fusion/heads/, fusion/tasks/
     level 0  fusion/messages.py, types.py, fusion/tables.py, files.py, fusion/config.py, fusion/media/
 
@@ -38,8 +38,12 @@ LEVELS = {
     "tasks": 1,
     "model": 2,
     "lab": 2,
-    "choice": 2,
-    "library": 2,
+    "encoder_choice": 2,
+    "encoder_registry": 2,
+    "encoder_metrics": 2,
+    "reference_vectors": 2,
+    "paths": 2,
+    "describe": 2,
     "loading": 2,
     "encoded_cache": 2,
     "__init__": 2,
@@ -253,7 +257,7 @@ PLANTED = [
     ("imports", "fusion/__init__.py", "class A:\n    from . import model"),
     ("imports", "fusion/__init__.py", "def f():\n    from fusion.ui import page"),
     ("imports", "fusion/helpers.py", "x = 1"),
-    ("imports", "fusion/cards/strategies.py", "import torch"),
+    ("imports", "fusion/cards/write.py", "import torch"),
     ("safety", "fusion/model.py", f"import torch\n{UNPICKLE}('a')"),
     ("safety", "fusion/model.py", f"import torch\n{UNPICKLE}('a', weights_only=True)"),
     ("safety", "fusion/model.py", "from torch import load"),

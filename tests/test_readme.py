@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 
 from fusion.cards import distilled, steps
 from fusion.cards import encoders as encoder_cards
-from fusion.cards.strategies import (
+from fusion.cards.tables import (
     CONFLICT_END,
     CONFLICT_START,
     END,
@@ -16,11 +16,12 @@ from fusion.cards.strategies import (
     RESULTS_START,
     START,
     conflict_table,
-    load_reports,
     overview_table,
     results_table,
 )
-from fusion.library import Library
+from fusion.cards.write import load_reports
+from fusion.describe import describe_encoders, describe_strategies
+from fusion.encoder_registry import EncoderRegistry
 from fusion.strategies import STRATEGIES
 from fusion.tasks import TASKS
 
@@ -28,6 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
 RESULTS = (ROOT / "checkpoints" / "README.md").read_text()
 REPORTS = load_reports(ROOT / "checkpoints")
+ABOUT = describe_strategies()
 
 
 def test_snippet_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -42,20 +44,20 @@ def between(text: str, start: str, end: str) -> str:
 
 def test_readme_is_short_and_names_every_strategy() -> None:
     assert len(README.splitlines()) <= 150
-    assert between(README, START, END) == overview_table()
+    assert between(README, START, END) == overview_table(ABOUT)
     for name in STRATEGIES:
         assert (ROOT / f"fusion/strategies/{name}.py").exists()
 
 
 def test_table_of_results_is_the_report() -> None:
-    assert between(RESULTS, RESULTS_START, RESULTS_END) == results_table(REPORTS)
+    assert between(RESULTS, RESULTS_START, RESULTS_END) == results_table(REPORTS, ABOUT)
     for name in STRATEGIES:
         row = next(line for line in RESULTS.splitlines() if line.startswith(f"| `{name}` "))
         assert name not in REPORTS["digits"]["cost"] or f"{REPORTS['digits']['cost'][name]['parameters']:,}" in row
 
 
 def test_table_of_conflicts_is_the_report() -> None:
-    assert between(RESULTS, CONFLICT_START, CONFLICT_END) == conflict_table(REPORTS)
+    assert between(RESULTS, CONFLICT_START, CONFLICT_END) == conflict_table(REPORTS, ABOUT)
     for task in ("digits", "scenes"):
         rows = REPORTS[task]["conflict"]
         assert set(rows) == {n for n in STRATEGIES if (ROOT / "checkpoints" / task / n / "model.safetensors").exists()}
@@ -68,12 +70,12 @@ def test_table_of_scenes_is_the_report() -> None:
     assert between(RESULTS, *distilled.marks("scenes")) == distilled.readme_table(REPORTS["scenes"])
 
 
-def test_table_of_encoders_is_their_facts() -> None:
-    library = Library("digits", "cpu")
-    assert between(RESULTS, encoder_cards.START, encoder_cards.END) == encoder_cards.table(library, TASKS["digits"])
-    for modality in library.task.modalities:
-        for name in library.names(modality):
-            assert library.references(modality, name) is not None and library.facts(modality, name)["probe"] > 0.1, name
+def test_table_of_encoders_is_their_metrics() -> None:
+    registry = EncoderRegistry("digits", "cpu")
+    assert between(RESULTS, encoder_cards.START, encoder_cards.END) == encoder_cards.table(TASKS["digits"], describe_encoders())
+    for modality in registry.task.modalities:
+        for name in registry.names(modality):
+            assert registry.references(modality, name) is not None and registry.metrics(modality, name)["probe"] > 0.1, name
 
 
 def test_tables_of_steps_are_the_tasks_own() -> None:

@@ -35,10 +35,10 @@ from fusion.benchmark.machine import describe_machine
 from fusion.benchmark.mult_reference import PlainMulT
 from fusion.benchmark.recorded import recorded
 from fusion.config import CHECKPOINTS
+from fusion.encoder_registry import count_parameters
 from fusion.encoders import collate
 from fusion.files import save_json
 from fusion.lab import Lab
-from fusion.library import count
 from fusion.model import strategy_options
 from fusion.strategies import STRATEGIES, Strategy
 from fusion.tasks import DEFAULT, TASKS
@@ -277,7 +277,7 @@ def measure_encoders(lab: Lab, inputs: dict[str, Any], rounds: int) -> dict[str,
         encoder = lab.library.load(m, name)
         prepared = encoder.prepare(media[m])
         one, many = collate([prepared]), collate([prepared] * 64)
-        sizes[name] = {"parameters": count(encoder), "tokens": len(prepared.layout.places)}
+        sizes[name] = {"parameters": count_parameters(encoder), "tokens": len(prepared.layout.places)}
         cases[f"prepare {name}"] = lambda e=encoder, m=m: e.prepare(media[m])
         cases[f"forward 1 {name}"] = lambda e=encoder, x=one: e(*x)
         cases[f"forward 64 {name}"] = lambda e=encoder, x=many: e(*x)

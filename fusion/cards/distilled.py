@@ -2,58 +2,73 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from fusion.cards.markdown import limits_and_licence, percent, table
 from fusion.config import CHECKPOINTS
+from fusion.files import load_json
 from fusion.tasks import TASKS
 
+ALL_FOUR = "image+text+audio+video"
+ALONE = ("image", "text", "audio", "video")
+KINDS = {"image": "photos", "audio": "sounds", "video": "clips"}  # of media from elsewhere, see `fusion.evaluation.outside`
+PROBES = {
+    "tiny_imagenet_54": "linear probe, 54 classes of Tiny-ImageNet, macro recall",
+    "scenes_11": "linear probe, the 11 classes, macro recall",
+    "esc10_five_folds": "linear probe, ESC-10, five folds, accuracy",
+}
+SHOWN_TESTS = (  # test sets in the README's table
+    ("image_64", "photo"),
+    ("image_1024", "photo"),
+    ("image_12_megapixels", "photo"),
+    ("text_captions", "caption"),
+    ("text_captions_without_the_word", "caption"),
+    ("text_own_sentences", "caption"),
+    ("audio_test", "sound"),
+    ("video_moving_photos", "clip"),
+)
 
-def percent(value: float) -> str:
-    return f"{100 * value:.1f} %"
+
+def points(share: float) -> str:
+    """Percent without the sign."""
+    return f"{100 * share:.1f}"
 
 
-def distilled(task: str, checkpoints: Path = CHECKPOINTS) -> dict[str, Any]:
-    path = checkpoints / task / "distilled.json"
-    return json.loads(path.read_text()) if path.exists() else {}
+def measured(task: str, file: str, checkpoints: Path = CHECKPOINTS) -> dict[str, Any]:
+    """A report beside a task's checkpoints, `distilled.json` or `outside.json`; empty where there is none."""
+    path = checkpoints / task / file
+    found: dict[str, Any] = load_json(path) if path.exists() else {}
+    return found
 
 
 def comparison(modality: str, found: dict[str, Any]) -> list[str]:
-    """Teacher and student side by side."""
+    """Teacher and student side by side, of `distilled.json`."""
     rows = found.get(modality) or {}
     if modality == "text" and rows:
         return [
             f"Of each test sentence's ten nearest neighbours by the teacher, {percent(rows['agreement'])} are so by the student ({rows['sentences']:,} captions).",
             "",
         ]
-    names = {"tiny_imagenet_54": "linear probe, 54 classes of Tiny-ImageNet, macro recall", "scenes_11": "linear probe, the 11 classes, macro recall",
-             "esc10_five_folds": "linear probe, ESC-10, five folds, accuracy"}  # fmt: skip
-    lines = [f"| {names[k]} | {percent(v['student'])} | {percent(v['teacher'])} |" for k, v in rows.items() if k in names]
-    if not lines:
+    probes = [[PROBES[k], percent(v["student"]), percent(v["teacher"])] for k, v in rows.items() if k in PROBES]
+    if not probes:
         return []
-    same = rows.get("same_answer_on_whole_photos")
-    more = (
-        [f"Both give the same of ImageNet's thousand answers on {percent(same)} of 200 whole photos of other things.", ""] if same else []
-    )
-    return [f"Before any label of the task (`{found['command']}`):", "", "| | student | teacher |", "|---|---|---|", *lines, "", *more]
+    lines = [f"Before any label of the task (`{found['command']}`):", "", *table(["", "student", "teacher"], probes), ""]
+    if rows.get("same_answer_on_whole_photos"):
+        same = percent(rows["same_answer_on_whole_photos"])
+        lines += [f"Both give the same of ImageNet's thousand answers on {same} of 200 whole photos of other things.", ""]
+    return lines
 
 
 def encoder_card(modality: str, report: dict[str, Any], title: str) -> str:
-    single, task = report["single"], report["task"]
+    """The card of an encoder on a distilled trunk; `title` is the encoder's."""
+    task = report["task"]
     text = TASKS[task].card
-    rows = [f"| {text.test_sets[k]} | {percent(v['recall'])} | {percent(v['accuracy'])} | {v['samples']} |"
-            for k, v in single.items() if k.startswith(modality) and k in text.test_sets]  # fmt: skip
-    classes = next(
-        (
-            v["by_class"]
-            for k, v in single.items()
-            if k in (f"{modality}_256", f"{modality}_test", f"{modality}_captions", "video_moving_photos") and k.startswith(modality)
-        ),
-        {},
-    )
-    none = [f"Of {single[k]['samples']} {name} of none of the classes, of kinds that training never saw, {percent(single[k]['below_threshold'])} lie below the threshold of {modality} alone."
-            for k, name in text.unknown_sets.items() if k.startswith(modality)]  # fmt: skip
+    single = {name: found for name, found in report["single"].items() if name.startswith(modality)}
+    rows = []
+    for name, found in single.items():
+        if name in text.test_sets:
+            rows.append([text.test_sets[name], percent(found["recall"]), percent(found["accuracy"]), str(found["samples"])])
     lines = [
         f"# {modality.capitalize()} encoder of the task {task}: {title}",
         "",
@@ -63,77 +78,96 @@ def encoder_card(modality: str, report: dict[str, Any], title: str) -> str:
         "",
         "One training, one seed.",
         "",
-        *comparison(modality, distilled(task)),
+        *comparison(modality, measured(task, "distilled.json")),
         f"With a linear head ({modality}_only), measured by `{report['command']}` on {report['date']}:",
         "",
-        "| test set | macro recall | accuracy | samples |",
-        "|---|---|---|---|",
-        *rows,
+        *table(["test set", "macro recall", "accuracy", "samples"], rows),
         "",
-        "By class: " + ", ".join(f"{k} {percent(v)}" for k, v in classes.items()) + ".",
-        *none,
+        "By class: " + ", ".join(f"{k} {percent(v)}" for k, v in recalls(modality, single).items()) + ".",
+        *unknown_lines(modality, single, text.unknown_sets),
         "",
         *outside_lines(task, modality),
-        *(
-            ["## Traps in the data, and what was done", "", *[f"- {trap}" for trap in text.cautions[modality]], ""]
-            if text.cautions[modality]
-            else []
-        ),
-        "## Limits",
-        "",
-        text.limits[modality],
-        "",
-        "## Licence",
-        "",
-        text.licence,
-        "",
     ]
-    return "\n".join(lines)
+    if text.cautions[modality]:
+        lines += ["## Traps in the data, and what was done", "", *[f"- {trap}" for trap in text.cautions[modality]], ""]
+    return "\n".join([*lines, *limits_and_licence(text, modality)])
+
+
+def recalls(modality: str, single: dict[str, Any]) -> dict[str, float]:
+    """{class: recall} on the modality's main test set."""
+    main = (f"{modality}_256", f"{modality}_test", f"{modality}_captions", "video_moving_photos")
+    for name, found in single.items():
+        if name in main:
+            classes: dict[str, float] = found["by_class"]
+            return classes
+    return {}
+
+
+def unknown_lines(modality: str, single: dict[str, Any], unknown_sets: dict[str, str]) -> list[str]:
+    """How many media of none of the classes lie below the threshold."""
+    lines = []
+    for name, what in unknown_sets.items():
+        if name.startswith(modality):
+            below = percent(single[name]["below_threshold"])
+            lines.append(
+                f"Of {single[name]['samples']} {what} of none of the classes, of kinds that training never saw, {below} lie below the threshold of {modality} alone."
+            )
+    return lines
 
 
 def outside_lines(task: str, modality: str) -> list[str]:
     """Media from elsewhere, see `fusion.evaluation.outside`."""
-    path, kind = CHECKPOINTS / task / "outside.json", {"image": "photos", "audio": "sounds", "video": "clips"}.get(modality, "")
-    found = json.loads(path.read_text()) if path.exists() else {}
+    found = measured(task, "outside.json")
+    kind = KINDS.get(modality, "")
     if kind not in found:
         return []
     packages = ", ".join(f"{name} {count}" for name, count in found["packages"][kind].items())
-    more = {f"{kind}_without_cut_outs": "those without cut-outs", f"{kind}_blind": "others, collected when all was chosen"}
-    rows = [("all", found[kind])] + [(words, found[k]) for k, words in more.items() if k in found]
-    blind = ", ".join(f"{k} {right} of {count}" for k, (right, count) in found.get(f"{kind}_blind", {}).get("classes", {}).items())
+    groups = {
+        "all": kind,
+        "those without cut-outs": f"{kind}_without_cut_outs",
+        "others, collected when all was chosen": f"{kind}_blind",
+    }
+    rows = [outside_cells(name, found[key]) for name, key in groups.items() if key in found]
+    text = (
+        f"Right of all, by class: {right_by_class(found[kind])}. How the encoders are trained and where answers become none was chosen with these files in view: "
+        f"development figures, no blind test. Packages and files: {packages}."
+    )
+    blind = right_by_class(found.get(f"{kind}_blind", {}))
+    if blind:
+        text += f" Those collected afterwards were not: {blind}."
     return [
         f"## {kind.capitalize()} from elsewhere",
         "",
         f"Files out of packages of Debian and PyPI, sorted by hand by class, none of them ever in training (`{found['command']}`, {found['date']}):",
         "",
-        "| | of the classes | right | macro recall | of none | noticed | AUROC |",
-        "|---|---|---|---|---|---|---|",
-        *[
-            f"| {name} | {r['files']} | {percent(r['accuracy'])} | {percent(r['recall'])} | {r['none']} | {percent(r['noticed'])} | {r.get('auroc', 0):.2f} |"
-            for name, r in rows
-        ],
+        *table(["", "of the classes", "right", "macro recall", "of none", "noticed", "AUROC"], rows),
         "",
-        "Right of all, by class: "
-        + ", ".join(f"{k} {right} of {count}" for k, (right, count) in found[kind]["classes"].items())
-        + f". How the encoders are trained and where answers become none was chosen with these files in view: development figures, no blind test. Packages and files: {packages}."
-        + (f" Those collected afterwards were not: {blind}." if blind else ""),
+        text,
         "",
     ]
 
 
+def outside_cells(name: str, found: dict[str, Any]) -> list[str]:
+    """A row of the table of media from elsewhere."""
+    right, recall, noticed = (percent(found[key]) for key in ("accuracy", "recall", "noticed"))
+    return [name, str(found["files"]), right, recall, str(found["none"]), noticed, f"{found.get('auroc', 0):.2f}"]
+
+
+def right_by_class(found: dict[str, Any]) -> str:
+    return ", ".join(f"{k} {right} of {count}" for k, (right, count) in found.get("classes", {}).items())
+
+
 def rejection_lines(name: str, report: dict[str, Any]) -> list[str]:
     """How well "none of these" is noticed, from each modality alone and from all."""
-    rows = report["rejection"][name]
-    shown = [k for k in rows if k.count("+") in (0, 3)]
+    rows = []
+    for given, found in report["rejection"][name].items():
+        if given.count("+") in (0, 3):
+            figures = f"{found['auroc']:.3f}", f"{found['threshold']:.2f}", percent(found["accepted"]), percent(found["noticed"])
+            rows.append([given.replace("+", ", "), *figures])
     return [
         "None of these: an answer of less confidence than the threshold of what is given is called so (`python -m fusion calibrate --data DIR`). On kinds that training never saw:",
         "",
-        "| given | AUROC | threshold | of the classes, accepted | of none, noticed |",
-        "|---|---|---|---|---|",
-        *[
-            f"| {k.replace('+', ', ')} | {rows[k]['auroc']:.3f} | {rows[k]['threshold']:.2f} | {percent(rows[k]['accepted'])} | {percent(rows[k]['noticed'])} |"
-            for k in shown
-        ],
+        *table(["given", "AUROC", "threshold", "of the classes, accepted", "of none, noticed"], rows),
         "",
     ]
 
@@ -145,48 +179,70 @@ def marks(task: str) -> tuple[str, str]:
 
 def readme_table(report: dict[str, Any]) -> str:
     """What each modality reaches alone, what all reach together, and how well none of these is noticed."""
-    single, reject = report["single"], report["rejection"]
-    best = max(reject, key=lambda n: reject[n].get("image+text+audio+video", {"auroc": 0.0})["auroc"])
-    whole = {n: row["image+text+audio+video"] for n, row in report["subsets"].items()}
-    low, high = (pick(whole, key=lambda n: whole[n]["recall"]) for pick in (min, max))
-    test_sets = TASKS[report["task"]].card.test_sets
-    lines = ["| given | test set | macro recall, % |", "|---|---|---|"]
-    for name, what in (("image_64", "photo"), ("image_1024", "photo"), ("image_12_megapixels", "photo"), ("text_captions", "caption"),
-                       ("text_captions_without_the_word", "caption"), ("text_own_sentences", "caption"), ("audio_test", "sound"),
-                       ("video_moving_photos", "clip")):  # fmt: skip
-        lines.append(f"| {what} | {test_sets[name]} | {100 * single[name]['recall']:.1f} |")
-    reached = [f"{100 * whole[n]['recall']:.1f}" for n in (low, high)]
-    found = f"{reached[0]} (`{low}`) to {reached[1]} (`{high}`)" if reached[0] != reached[1] else f"{reached[0]} (all strategies)"
-    lines.append(f"| all four | {whole[high]['samples']:,} samples | {found} |")
-    lines += [
-        "",
-        "| none of these: area under the ROC curve of the confidence | photo alone | caption alone | sound alone | clip alone | all four |",
-        "|---|---|---|---|---|---|",
-    ]
-    alone = [reject[f"{m}_only"][m]["auroc"] for m in ("image", "text", "audio", "video")]
-    lines.append(
-        f"| against kinds that training never saw (all four: `{best}`) | "
-        + " | ".join(f"{v:.2f}" for v in (*alone, reject[best]["image+text+audio+video"]["auroc"]))
-        + " |"
-    )
-    path = CHECKPOINTS / report["task"] / "outside.json"
-    if path.exists():
-        outside = json.loads(path.read_text())
-        lines += [
+    return "\n".join(
+        [
+            *recall_table(report),
             "",
-            "| from elsewhere (files out of packages of Debian and PyPI), % | files | right | macro recall | of none, noticed | AUROC |",
-            "|---|---|---|---|---|---|",
+            *rejection_table(report["rejection"]),
+            *outside_table(measured(report["task"], "outside.json")),
+            *probe_table(measured(report["task"], "distilled.json")),
         ]
-        lines += [
-            f"| {kind.replace('_cut_', '_cut-').replace('_blind', ', collected when all was chosen').replace('_', ' ')} | {r['files']} and {r['none']} of none | {100 * r['accuracy']:.1f} | {100 * r['recall']:.1f} | {100 * r['noticed']:.1f} | {r['auroc']:.2f} |"
-            for kind, r in outside.items()
-            if isinstance(r, dict) and "auroc" in r and r["files"] > 20
-        ]
-    found = distilled(report["task"])
-    if found:
-        image, audio = found["image"], found["audio"]
-        lines += ["", "| linear probe, % | student | teacher |", "|---|---|---|"]
-        rows = (("ESC-10, five folds", audio["esc10_five_folds"]), ("photos, 54 classes", image["tiny_imagenet_54"]),
-                ("photos, 11 classes", image["scenes_11"]), ("sounds, 11 classes", audio["scenes_11"]))  # fmt: skip
-        lines += [f"| {what} | {100 * v['student']:.1f} | {100 * v['teacher']:.1f} |" for what, v in rows]
-    return "\n".join(lines)
+    )
+
+
+def recall_table(report: dict[str, Any]) -> list[str]:
+    """Macro recall of each modality alone and of all four together."""
+    test_sets = TASKS[report["task"]].card.test_sets
+    rows = [[what, test_sets[name], points(report["single"][name]["recall"])] for name, what in SHOWN_TESTS]
+    fused = {name: found[ALL_FOUR] for name, found in report["subsets"].items()}
+    low = min(fused, key=lambda n: fused[n]["recall"])
+    high = max(fused, key=lambda n: fused[n]["recall"])
+    worst, best = points(fused[low]["recall"]), points(fused[high]["recall"])
+    reached = f"{worst} (`{low}`) to {best} (`{high}`)" if worst != best else f"{worst} (all strategies)"
+    rows.append(["all four", f"{fused[high]['samples']:,} samples", reached])
+    return table(["given", "test set", "macro recall, %"], rows)
+
+
+def rejection_table(rejection: dict[str, Any]) -> list[str]:
+    """How well "none of these" is told from the classes, by each modality alone and by the best strategy on all four."""
+    best = max(rejection, key=lambda n: rejection[n].get(ALL_FOUR, {"auroc": 0.0})["auroc"])
+    areas = [rejection[f"{m}_only"][m]["auroc"] for m in ALONE]
+    areas.append(rejection[best][ALL_FOUR]["auroc"])
+    head = [
+        "none of these: area under the ROC curve of the confidence",
+        "photo alone",
+        "caption alone",
+        "sound alone",
+        "clip alone",
+        "all four",
+    ]
+    return table(head, [[f"against kinds that training never saw (all four: `{best}`)", *(f"{area:.2f}" for area in areas)]])
+
+
+def outside_table(outside: dict[str, Any]) -> list[str]:
+    """Media from elsewhere, where they were measured."""
+    if not outside:
+        return []
+    rows = []
+    for kind, found in outside.items():
+        if isinstance(found, dict) and "auroc" in found and found["files"] > 20:
+            name = kind.replace("_cut_", "_cut-").replace("_blind", ", collected when all was chosen").replace("_", " ")
+            figures = [points(found[key]) for key in ("accuracy", "recall", "noticed")]
+            rows.append([name, f"{found['files']} and {found['none']} of none", *figures, f"{found['auroc']:.2f}"])
+    head = ["from elsewhere (files out of packages of Debian and PyPI), %", "files", "right", "macro recall", "of none, noticed", "AUROC"]
+    return ["", *table(head, rows)]
+
+
+def probe_table(found: dict[str, Any]) -> list[str]:
+    """Linear probes of student and teacher, where they were measured."""
+    if not found:
+        return []
+    image, audio = found["image"], found["audio"]
+    probes = {
+        "ESC-10, five folds": audio["esc10_five_folds"],
+        "photos, 54 classes": image["tiny_imagenet_54"],
+        "photos, 11 classes": image["scenes_11"],
+        "sounds, 11 classes": audio["scenes_11"],
+    }
+    rows = [[what, points(v["student"]), points(v["teacher"])] for what, v in probes.items()]
+    return ["", *table(["linear probe, %", "student", "teacher"], rows)]

@@ -1,21 +1,21 @@
-"""Cards of the encoders that can be chosen, and the README's table of them: drawn from the `facts.json` beside their weights.
+"""Cards of the encoders that can be chosen, and the README's table of them: drawn from the `metrics.json` beside their weights.
 
-python -m fusion cards        rewrites cards and table from the facts at hand
+python -m fusion cards        rewrites cards and table from the metrics at hand
 """
 
 from __future__ import annotations
 
-import inspect
 import re
-import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fusion.cards.strategies import fill, percent
-from fusion.choice import encoder_folder, names_of
+from fusion.cards.markdown import bare_percent, fill, licence, limits_and_licence, percent
+from fusion.cards.markdown import table as table_of
 from fusion.config import CHECKPOINTS
-from fusion.encoders import ENCODERS, FixedEncoder
-from fusion.library import Library
+from fusion.describe import About
+from fusion.encoder_metrics import EncoderMetrics, read_metrics
+from fusion.paths import METRICS, encoder_folder
 from fusion.tasks import DEFAULT, TASKS, Task
 
 START, END = "<!-- encoders: python -m fusion cards -->", "<!-- /encoders -->"
@@ -25,53 +25,41 @@ PROBE = (
 )
 
 
-def trained_on(task: Task, modality: str, name: str) -> str:
-    """What an encoder learned from, as a sentence."""
+def trained_on(task: Task, modality: str, learned: bool) -> str:
+    """What an encoder was trained on, as a sentence; `learned`: whether it has trained parameters."""
     data = re.sub(r" \(`[^`]*`\)", "", task.card.data[modality])  # for people: without file names
-    if issubclass(ENCODERS[name], FixedEncoder):
+    if not learned:
         return f"Not trained; whitening, and a vocabulary where it has one, fitted without labels on 2,000 samples of {data}."
     return f"Trained on {data}."
 
 
-def card(task: Task, modality: str, name: str, facts: dict[str, Any]) -> str:
+def card(task: Task, modality: str, name: str, about: About, metrics: EncoderMetrics) -> str:
     """The model card of an encoder that is not a compact one; those have cards with more figures."""
-    kind = ENCODERS[name]
-    idea = (sys.modules[kind.__module__].__doc__ or "").strip()
-    fitted = issubclass(kind, FixedEncoder)
-    train = facts["command"] if fitted else f"python -m fusion train --task {task.name} --strategy {name} --data DIR"
+    training = f"python -m fusion train --task {task.name} --strategy {name} --data DIR"
+    rows = [["clean", percent(metrics["probe"])], ["severity 3", percent(metrics["probe_severity_3"])]]
     lines = [
-        f"# {kind.title}",
+        f"# {about.title}",
         "",
-        idea,
+        about.story,
         "",
-        facts["trained_on"],
+        metrics["trained_on"],
         "",
-        f"    {train}",
+        f"    {training if about.learned else metrics['command']}",
         "",
-        f"Linear probe, `{facts['command']}`, {facts['date']}:",
+        f"Linear probe, `{metrics['command']}`, {metrics['date']}:",
         "",
-        "| test samples | accuracy |",
-        "|---|---|",
-        f"| clean | {percent(facts['probe'])} |",
-        f"| severity 3 | {percent(facts['probe_severity_3'])} |",
+        *table_of(["test samples", "accuracy"], rows),
         "",
         PROBE,
         "",
-        "## Limits",
-        "",
-        task.card.limits[modality],
-        "",
-        "## Licence",
-        "",
-        task.card.licence,
-        "",
+        *limits_and_licence(task.card, modality),
     ]
     return "\n".join(lines)
 
 
 def heads_card(task: Task, report: dict[str, Any]) -> str:
     """The card of strategies on encoders of choice."""
-    rows = [f"| `{name}` | {percent(row['clean'])} | {percent(row['severity_3'])} |" for name, row in report["accuracy"].items()]
+    rows = [[f"`{name}`", percent(found["clean"]), percent(found["severity_3"])] for name, found in report["accuracy"].items()]
     lines = [
         f"# Strategies on other encoders: {', '.join(report['choice'].values())}",
         "",
@@ -82,40 +70,42 @@ def heads_card(task: Task, report: dict[str, Any]) -> str:
         "",
         f"Accuracy on {report['samples']} test samples, all four modalities, clean and all of them at severity 3, {report['date']}:",
         "",
-        "| strategy | clean | severity 3 |",
-        "|---|---|---|",
-        *rows,
+        *table_of(["strategy", "clean", "severity 3"], rows),
         "",
         f"Data: {'; '.join(task.card.data.values())}.",
         "",
-        "## Licence",
-        "",
-        task.card.licence,
-        "",
+        *licence(task.card),
     ]
     return "\n".join(lines)
 
 
-def table(library: Library, task: Task) -> str:
-    """One row per encoder that has facts, modality after modality."""
-    lines = ["| modality | encoder | idea | paper | file | probe, clean | probe, severity 3 |", "|---|---|---|---|---|---|---|"]
+def measured(task: Task, encoders: Mapping[str, About], checkpoints: Path) -> dict[str, tuple[str, EncoderMetrics]]:
+    """{encoder: its modality and metrics} of those that have any, modality after modality."""
+    found = {}
     for modality in task.modalities:
-        for name in library.names(modality):
-            facts, kind = library.facts(modality, name), ENCODERS[name]
-            if facts:
-                idea, file = (kind.__doc__ or "").strip().splitlines()[0], Path(inspect.getfile(kind)).name
-                figures = (percent(facts[key]).removesuffix(" %") for key in ("probe", "probe_severity_3"))
-                cells = [modality, f"`{name}`", idea, kind.paper, f"[{file}](../fusion/encoders/{file})", *figures]
-                lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        for name, about in encoders.items():
+            folder = encoder_folder(checkpoints, task, modality, name)
+            if about.modality == task.kinds[modality] and (folder / METRICS).exists():
+                found[name] = modality, read_metrics(folder)
+    return found
 
 
-def write(checkpoints: Path = CHECKPOINTS) -> None:
-    """All cards, and the table in `checkpoints/README.md` where that has a place for it."""
+def table(task: Task, encoders: Mapping[str, About], checkpoints: Path = CHECKPOINTS) -> str:
+    """One row for every encoder that was measured."""
+    rows = []
+    for name, (modality, metrics) in measured(task, encoders, checkpoints).items():
+        about = encoders[name]
+        link = f"[{about.file}](../fusion/encoders/{about.file})"
+        figures = bare_percent(metrics["probe"]), bare_percent(metrics["probe_severity_3"])
+        rows.append([modality, f"`{name}`", about.idea, about.paper, link, *figures])
+    return "\n".join(table_of(["modality", "encoder", "idea", "paper", "file", "probe, clean", "probe, severity 3"], rows))
+
+
+def write(encoders: Mapping[str, About], checkpoints: Path = CHECKPOINTS) -> None:
+    """Cards of all encoders but the compact ones, and the table in `checkpoints/README.md` where that has a place for it."""
     task = TASKS[DEFAULT]
-    library = Library(task.name, "cpu", checkpoints)
-    for modality in task.modalities:
-        for name in (n for n in names_of(modality) if n != task.encoders[modality]):
-            if facts := library.facts(modality, name):
-                (encoder_folder(checkpoints, task, modality, name) / "README.md").write_text(card(task, modality, name, facts))
-    fill(checkpoints / "README.md", {(START, END): table(library, task)})
+    for name, (modality, metrics) in measured(task, encoders, checkpoints).items():
+        if name != task.encoders[modality]:
+            text = card(task, modality, name, encoders[name], metrics)
+            (encoder_folder(checkpoints, task, modality, name) / "README.md").write_text(text)
+    fill(checkpoints / "README.md", {(START, END): table(task, encoders, checkpoints)})

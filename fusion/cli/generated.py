@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from fusion.cli.errors import command
-from fusion.tasks import TASKS
 from fusion.types import FusionError
 
 
@@ -23,12 +22,10 @@ def cards() -> None:
 
     All cards in checkpoints/, and the tables of README.md and checkpoints/README.md.
     """
-    from fusion.cards import encoders, steps, strategies
-    from fusion.config import CHECKPOINTS
+    from fusion.cards.write import Described, write_all
+    from fusion.describe import describe_encoders, describe_strategies
 
-    strategies.write_all()
-    encoders.write()
-    strategies.fill(CHECKPOINTS / "README.md", {(steps.START, steps.END): steps.tables(TASKS)})
+    write_all(Described(describe_strategies(), describe_encoders()))
 
 
 def checksums(

@@ -174,7 +174,7 @@ def predict(
 
 def open_lab(task: str, strategy: str, encoders: str | dict[str, str], device: str) -> Any:
     """The lab; strategies that have not been trained on these encoders yet are trained first where the answer needs them."""
-    from fusion.choice import is_compact
+    from fusion.encoder_choice import is_compact
 
     lab = fusion.load(task, device=device, encoders=encoders)
     if not lab.strategies or strategy in lab.untrained and not is_compact(lab.task, lab.choice):

@@ -8,10 +8,11 @@ from typing import Annotated, Any, Literal
 import typer
 
 from fusion.cli.errors import command
-from fusion.cli.options import Data, Device, Encoders, Seed, Task, Yamnet, data_folder, given, positive
+from fusion.cli.options import Data, Device, Encoders, Seed, Task, Yamnet, data_folder, positive
 from fusion.cli.output import answer_only, print_json
 from fusion.tasks import DEFAULT, find_task
 from fusion.tasks import Task as TaskOf
+from fusion.training.options import Changes, TrainOptions
 from fusion.types import FusionError
 
 
@@ -51,13 +52,12 @@ def train(
 
         heads.run(task, encoders, data, strategy, anew=True)
         return
-    options = given(
-        out=out, epochs=epochs, batch_size=batch_size, lr=lr, optimizer=optimizer, limit=limit, warm_start=warm_start or None, seed=seed
-    )
-    folder = str(data_folder(data))
+    folder = data_folder(data)
     from fusion.training import train as training
 
-    training.run(task=task, strategy=strategy, data=folder, resume=resume, device=device, **options)
+    changes = Changes(epochs, batch_size, lr, optimizer, samples=limit, seed=seed or 0)
+    home = Path(out) if out else None
+    training.run(task, strategy, TrainOptions(folder, home, changes, device, resume=resume, warm_start=warm_start))
 
 
 def references(
@@ -68,7 +68,7 @@ def references(
     """Measure how well a linear probe reads each encoder.
 
     Encoders without trained parameters are fitted first, and vectors of reference samples are kept for the page.
-    Writes checkpoints/TASK/references/ and the encoders' facts.json.
+    Writes checkpoints/TASK/references/ and the encoders' metrics.json.
     """
     folder = data_folder(data)
     with answer_only():

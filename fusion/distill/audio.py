@@ -41,7 +41,7 @@ from fusion.tasks.scenes.sounds import (
 from fusion.tasks.scenes.sources import list_sounds
 from fusion.tasks.scenes.task import ScenesTask
 from fusion.training.loop import forget_state, train
-from fusion.training.train import report
+from fusion.training.progress import report
 
 RECIPE = TrainConfig(epochs=1, samples=8000, batch_size=48, lr=1e-4, weight_decay=1e-4, precision="fp32", workers=1)
 FRAMES = 192

@@ -32,7 +32,7 @@ from fusion.tasks.scenes.photos import crop, light, make_blank, mosaic, read_pho
 from fusion.tasks.scenes.sources import list_photos, list_unlabelled
 from fusion.tasks.scenes.task import ScenesTask
 from fusion.training.loop import forget_state, train
-from fusion.training.train import report
+from fusion.training.progress import report
 
 RECIPE = TrainConfig(epochs=3, samples=8000, batch_size=32, lr=1e-4, weight_decay=1e-4, precision="fp32", workers=1)
 SIZES = (160, 192, 224)

@@ -28,8 +28,9 @@ from fusion.tasks.scenes import phrases
 from fusion.tasks.scenes.captions import mine, read_captions, recast
 from fusion.tasks.scenes.sources import LABELS, NONE
 from fusion.tasks.scenes.task import ScenesTask
-from fusion.training.loop import forget_state, soft_target, train
-from fusion.training.train import report
+from fusion.training.loop import forget_state, train
+from fusion.training.losses import soft_target
+from fusion.training.progress import report
 from fusion.types import FusionError
 
 RECIPE = TrainConfig(epochs=6, samples=60000, batch_size=128, lr=1e-3, weight_decay=0.01, precision="fp32", workers=1)

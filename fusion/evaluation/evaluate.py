@@ -29,8 +29,9 @@ from typing import Any
 
 import torch
 
-from fusion.cards import strategies as cards
+from fusion.cards.write import Described, write_task
 from fusion.config import CHECKPOINTS
+from fusion.describe import describe_encoders, describe_strategies
 from fusion.evaluation import rejection
 from fusion.evaluation.conflict import measure_conflict
 from fusion.evaluation.faithfulness import judge, make_inputs
@@ -43,8 +44,7 @@ from fusion.media.corruptions import SEVERITIES
 from fusion.model import FusionModel
 from fusion.strategies import STRATEGIES
 from fusion.tasks import Task
-from fusion.training.features import FeatureCache, PreparedSamples, cache_path, fill
-from fusion.training.train import load_encoders
+from fusion.training.features import FeatureCache, PreparedSamples, cache_path, fill, load_encoders
 from fusion.types import FusionError
 
 SEED = 2026
@@ -56,7 +56,8 @@ def say(text: str) -> None:
 
 def make_test_caches(task: Task, data: Path, checkpoints: Path, count: int, seed: int) -> dict[str, FeatureCache]:
     """{setting: features of the same test samples}: "all-0" to "all-5", and one modality at 1-5 with the others clean."""
-    encoders, caches = load_encoders(task, checkpoints), {}
+    encoders = load_encoders(task, checkpoints)
+    caches: dict[str, FeatureCache] = {}
     for level in SEVERITIES:
         path = cache_path(task, data, checkpoints, ("test", count, seed, level))
         cache = FeatureCache.find(path)
@@ -125,7 +126,10 @@ def measure_shapley(subsets: Mapping[str, Mapping[str, Any]], task: Task) -> dic
     for name, table in subsets.items():
 
         def value(given: frozenset[str], table: Mapping[str, Any] = table) -> float:
-            return table["+".join(m for m in task.modalities if m in given)]["accuracy"] if given else 1 / len(task.labels)
+            if not given:
+                return 1 / len(task.labels)
+            accuracy: float = table["+".join(m for m in task.modalities if m in given)]["accuracy"]
+            return accuracy
 
         shares = {m: round(v, 5) for m, v in shapley_values(value, task.modalities).items()}
         result[name] = {"values": shares, "interaction_share": round(interaction_share(value, task.modalities), 5)}
@@ -134,10 +138,13 @@ def measure_shapley(subsets: Mapping[str, Mapping[str, Any]], task: Task) -> dic
 
 def measure_places(models: Mapping[str, FusionModel], task: Task, cache: FeatureCache) -> dict[str, dict[str, Any]]:
     """{strategy: {how it was asked: place metrics}}, every combination of questions with the picture."""
+    assert task.heads.localization is not None
+    picture = task.heads.localization.image
+    questions = tuple(m for m in task.modalities if m != picture)
     result: dict[str, dict[str, Any]] = {}
     for name, model in models.items():
-        for asked in every_subset(tuple(m for m in task.modalities if m != task.heads.localization.image)):
-            found = answer(model, task, cache, (task.heads.localization.image, *asked), look=True)
+        for asked in every_subset(questions):
+            found = answer(model, task, cache, (picture, *asked), look=True)
             result.setdefault(name, {})["+".join(asked)] = place_metrics(found)
     return result
 
@@ -146,7 +153,8 @@ def measure_held_out(models: Mapping[str, FusionModel], task: Task, cache: Featu
     """{strategy: metrics} on pairs of digits that training never saw, and on the others."""
     result = {}
     for name, model in models.items():
-        unseen, seen = (answer(model, task, cache, task.modalities, held) for held in (True, False))
+        unseen = answer(model, task, cache, task.modalities, held=True)
+        seen = answer(model, task, cache, task.modalities, held=False)
         result[name] = {"unseen_pairs": metrics(unseen.probs, unseen.label), "seen_pairs": metrics(seen.probs, seen.label)}
     return result
 
@@ -169,19 +177,15 @@ def run(
     """
     if not data and not os.environ.get("FUSION_DATA"):
         raise FusionError("Measuring needs the data folder: --data DIR or the variable FUSION_DATA.")
-    folder, lab, began = Path(data or os.environ["FUSION_DATA"]), Lab(task, "cpu"), time.time()
+    folder = Path(data or os.environ["FUSION_DATA"])
+    lab = Lab(task, "cpu")
+    start = time.time()
     for sentence in lab.unavailable.values():
         say(sentence)
     count = limit or lab.task.measuring.samples
     caches = make_test_caches(lab.task, folder, CHECKPOINTS, count, seed)
-    strategies = {n: m for n, m in lab.models.items() if n in STRATEGIES}
-    say(f"features ready after {time.time() - began:.0f} s")
-    subsets = measure_subsets(strategies, lab.task, caches["all-0"])
-    say(f"subsets after {time.time() - began:.0f} s")
-    severity = measure_severity(lab.models, lab.task, caches)
-    say(f"severities after {time.time() - began:.0f} s")
-    one = caches["all-0"].features(torch.tensor([0]))
-    report = {
+    say(f"features ready after {time.time() - start:.0f} s")
+    report: dict[str, Any] = {
         "task": task,
         "command": f"python -m fusion evaluate --task {task} --data DIR" + (f" --limit {limit}" if limit else ""),
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
@@ -191,6 +195,32 @@ def run(
         "data": lab.task.data_hash(folder),
         "labels": list(lab.labels),
         "samples": len(caches["all-0"]),
+    }
+    report |= measure_on_features(lab, caches, start)
+    report |= measure_on_media(lab, folder, limit, count, seed)
+    say(f"media measured after {time.time() - start:.0f} s")
+    report |= measure_by_task(lab, caches["all-0"], report["severity"], seed)
+    for extra in ("leave_one_speaker_out", "seeds"):
+        report[extra] = kept(CHECKPOINTS / task / f"{extra}.json")
+    home = Path(out) if out else CHECKPOINTS / task
+    save_json(home / "report.json", report)
+    if out is None:
+        write_task(task, Described(describe_strategies(), describe_encoders()))
+    return report
+
+
+def shipped_strategies(lab: Lab) -> dict[str, FusionModel]:
+    return {name: model for name, model in lab.models.items() if name in STRATEGIES}
+
+
+def measure_on_features(lab: Lab, caches: dict[str, FeatureCache], start: float) -> dict[str, Any]:
+    """What every task is measured by, on cached features; `start` is when the run began."""
+    subsets = measure_subsets(shipped_strategies(lab), lab.task, caches["all-0"])
+    say(f"subsets after {time.time() - start:.0f} s")
+    severity = measure_severity(lab.models, lab.task, caches)
+    say(f"severities after {time.time() - start:.0f} s")
+    one = caches["all-0"].features(torch.tensor([0]))
+    return {
         "subsets": subsets,
         "severity": severity,
         "robustness": robustness(severity, list(lab.models)),
@@ -200,27 +230,30 @@ def run(
         "parameters": lab.parameters,
         "encoder_parameters": lab.encoder_parameters,
     }
-    for name, (modality, media) in lab.task.test_sets(folder, limit, seed).items():
-        report.setdefault("single", {})[name] = measure_single(lab, modality, media)
-        say(f"{name}: {report['single'][name]}")
+
+
+def measure_on_media(lab: Lab, data: Path, limit: int | None, count: int, seed: int) -> dict[str, Any]:
+    """Each modality alone on its test sets, "none of these", and explanations."""
+    found: dict[str, Any] = {}
+    for name, (modality, media) in lab.task.test_sets(data, limit, seed).items():
+        found.setdefault("single", {})[name] = measure_single(lab, modality, media)
+        say(f"{name}: {found['single'][name]}")
     if lab.task.heads.open_set:
-        report["rejection"] = rejection.report(lab, folder, count, seed)
-    say(f"explanations from {time.time() - began:.0f} s")
-    report["explanations"] = judge(
-        lab, [lab.encode(i) for i in make_inputs(lab.task, folder, min(count, lab.task.measuring.explained), seed)]
-    )
+        found["rejection"] = rejection.report(lab, data, count, seed)
+    inputs = make_inputs(lab.task, data, min(count, lab.task.measuring.explained), seed)
+    found["explanations"] = judge(lab, [lab.encode(media) for media in inputs])
+    return found
+
+
+def measure_by_task(lab: Lab, clean: FeatureCache, severity: dict[str, dict[str, Any]], seed: int) -> dict[str, Any]:
+    """What only some tasks are measured by, on clean features."""
+    strategies = shipped_strategies(lab)
+    found: dict[str, Any] = {}
     if lab.task.interaction == "redundancy":
-        report["conflict"] = measure_conflict(strategies, caches["all-0"], seed)
+        found["conflict"] = measure_conflict(strategies, clean, seed)
     if lab.task.pairing:
-        report["held_out"] = measure_held_out(strategies, lab.task, caches["all-0"])
+        found["held_out"] = measure_held_out(strategies, lab.task, clean)
     if lab.task.heads.localization:
-        report["places"] = measure_places(strategies, lab.task, caches["all-0"])
-        report["place_robustness"] = robustness(severity, list(strategies), "centre_inside")
-    for extra in ("leave_one_speaker_out", "seeds"):
-        path = CHECKPOINTS / task / f"{extra}.json"
-        report[extra] = kept(path)
-    path = (Path(out) if out else CHECKPOINTS / task) / "report.json"
-    save_json(path, report)
-    if out is None:
-        cards.write(task)
-    return report
+        found["places"] = measure_places(strategies, lab.task, clean)
+        found["place_robustness"] = robustness(severity, list(strategies), "centre_inside")
+    return found

@@ -1,4 +1,4 @@
-"""Leave one group out: how well does an encoder read media of somebody it never met?
+"""Leave one group out: how well does an encoder read media of a group (a speaker) that it was not trained on?
 
     python -m fusion leave-out --data DIR        writes checkpoints/<task>/leave_one_speaker_out.json
 
@@ -16,19 +16,22 @@ from pathlib import Path
 
 import torch
 
-from fusion.cards import strategies as cards
+from fusion.cards.write import Described, write_task
 from fusion.config import CHECKPOINTS, StrategyConfig
+from fusion.describe import describe_encoders, describe_strategies
 from fusion.encoders import collate
 from fusion.files import load_json, save_json
 from fusion.model import FusionModel, build_strategy, load_encoder, load_weights
 from fusion.tasks import Task, find_task
-from fusion.training.train import encoder_recipe, report, train_encoder
+from fusion.training.encoder import EncoderRun, encoder_recipe, train_encoder
+from fusion.training.progress import report
 from fusion.types import FusionError, Medium
 
 
 def measure(task: Task, modality: str, folder: Path, media: list[tuple[Medium, int]]) -> float:
     """Accuracy of a checkpoint folder on the media of one group."""
-    encoder, name = load_encoder(folder / "encoders" / modality), f"{modality}_only"
+    encoder = load_encoder(folder / "encoders" / modality)
+    name = f"{modality}_only"
     model = FusionModel({modality: encoder}, build_strategy(StrategyConfig(name, task.name, len(task.labels), (modality,))))
     model.load_state_dict(load_weights(folder / name), strict=False)
     present = torch.ones(len(media), 1, dtype=torch.bool)
@@ -59,14 +62,16 @@ def run(task_name: str, data: Path, epochs: int = 12, samples: int | None = None
         for group, media in groups.items():
             folder = (work or Path(scratch)) / group
             if not (folder / f"{modality}_only" / "model.safetensors").exists():
-                report(train_encoder(task, modality, data, folder, config, leave_out=group, fresh=False), f"without {group}")
+                training = train_encoder(task, modality, data, folder, config, EncoderRun(leave_out=group, fresh=False))
+                report(training, f"without {group}")
             result[group] = round(measure(task, modality, folder, media), 4)
             print(group, result[group], file=sys.stderr, flush=True)
     mean = round(sum(result.values()) / len(result), 4)
     command = f"python -m fusion leave-out --task {task.name} --data DIR --epochs {config.epochs} --samples {config.samples}"
-    home, found = CHECKPOINTS / task.name, {"speakers": result, "mean": mean, "command": command}
+    home = CHECKPOINTS / task.name
+    found: dict[str, object] = {"speakers": result, "mean": mean, "command": command}
     save_json(home / "leave_one_speaker_out.json", found)
     if (home / "report.json").exists():  # the report says the newest figure without being measured anew
         save_json(home / "report.json", load_json(home / "report.json") | {"leave_one_speaker_out": found})
-        cards.write(task.name)
+        write_task(task.name, Described(describe_strategies(), describe_encoders()))
     return found

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import recall_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from torch import Tensor
 
 from fusion.config import CHECKPOINTS
 from fusion.distill.teachers import YAMNet, image_maps, load_image_teacher, patches_of
@@ -33,42 +34,48 @@ from fusion.tasks.scenes.sounds import read_sound
 from fusion.tasks.scenes.sources import NONE, list_outside, list_photos, list_sounds
 from fusion.tasks.scenes.task import ScenesTask
 
-SHARPNESS, PER_CLASS = 0.003, 60  # of the probes' regularisation; training pictures of each class
+REGULARISATION = 0.003  # C of the probes
+PER_CLASS = 60  # training pictures
 Vectors = tuple[np.ndarray, np.ndarray]  # of the student, of the teacher
 
 
-def probe(train: np.ndarray, labels: list, test: np.ndarray, wanted: list) -> float:
+def probe(train: np.ndarray, labels: Sequence[int | str], test: np.ndarray, wanted: Sequence[int | str]) -> float:
     """Macro recall of a linear classifier."""
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=SHARPNESS, max_iter=300, class_weight="balanced"))
-    return round(float(recall_score(wanted, model.fit(train, labels).predict(test), average="macro")), 4)
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=REGULARISATION, max_iter=300, class_weight="balanced"))
+    predicted = model.fit(train, labels).predict(test)
+    return round(float(recall_score(wanted, predicted, average="macro")), 4)
 
 
 @torch.inference_mode()
 def image_vectors(student: ImageEfficientNet, teacher: torch.nn.Module, paths: list[Path]) -> tuple[Vectors, float]:
-    """Mean of the last maps, and how often both give the same of ImageNet's thousand answers."""
-    found, same = [], 0
+    """Mean of the last maps of student and teacher, and how often both give the same of ImageNet's thousand answers."""
+    classify = teacher.get_submodule("_fc")
+    mine: list[Tensor] = []
+    theirs: list[Tensor] = []
+    same = 0
     for start in range(0, len(paths), 50):
-        values = collate([student.prepare(read_photo(p)) for p in paths[start : start + 50]])[0]
+        values, _ = collate([student.prepare(read_photo(p)) for p in paths[start : start + 50]])
         with torch.autocast("cpu", torch.bfloat16):
-            mine, theirs = student.trunk(values).float().mean((2, 3)), image_maps(teacher, values).float().mean((2, 3))
-        same += int((teacher._fc(mine).argmax(-1) == teacher._fc(theirs).argmax(-1)).sum())
-        found.append((mine, theirs))
-    return tuple(torch.cat(part).numpy() for part in zip(*found, strict=True)), same / max(1, len(paths))
+            mine.append(student.trunk(values).float().mean((2, 3)))
+            theirs.append(image_maps(teacher, values).float().mean((2, 3)))
+        same += int((classify(mine[-1]).argmax(-1) == classify(theirs[-1]).argmax(-1)).sum())
+    return (torch.cat(mine).numpy(), torch.cat(theirs).numpy()), same / max(1, len(paths))
 
 
 @torch.inference_mode()
 def audio_vectors(student: AudioMobileNet, teacher: YAMNet, paths: list[Path]) -> Vectors:
     """Mean over each whole recording."""
-    mine, theirs = [], []
+    mine: list[Tensor] = []
+    theirs: list[Tensor] = []
     for path in paths:
-        prepared = student.prepare(read_sound(path))
-        mel, mask = collate([prepared])
+        mel, mask = collate([student.prepare(read_sound(path))])
         mine.append(student.hidden(mel, mask).mean(1)[0])
         theirs.append(teacher(patches_of(mel).flatten(0, 1))[0].mean(0))
     return torch.stack(mine).numpy(), torch.stack(theirs).numpy()
 
 
 def both(measure: Callable[[int], float]) -> dict[str, float]:
+    """A figure of the student (0) and of the teacher (1)."""
     return {"student": measure(0), "teacher": measure(1)}
 
 
@@ -106,7 +113,7 @@ def compare_sounds(data: Path, student: AudioMobileNet, yamnet: Path) -> dict[st
         right = 0
         for fold in sorted(set(folds)):
             kept, held = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-            model = make_pipeline(StandardScaler(), LogisticRegression(C=SHARPNESS * 10, max_iter=500))
+            model = make_pipeline(StandardScaler(), LogisticRegression(C=REGULARISATION * 10, max_iter=500))
             model.fit(vectors[i][kept], [names[k] for k in kept])
             right += int((model.predict(vectors[i][held]) == np.array(names)[held]).sum())
         return round(right / len(names), 4)
@@ -121,12 +128,14 @@ def compare_sounds(data: Path, student: AudioMobileNet, yamnet: Path) -> dict[st
 
 
 def run(data: Path, yamnet: Path, home: Path = CHECKPOINTS / ScenesTask.name) -> dict[str, object]:
-    encoders = {m: load_encoder(home / "encoders" / m) for m in ("image", "audio")}
+    image = load_encoder(home / "encoders" / "image")
+    audio = load_encoder(home / "encoders" / "audio")
+    assert isinstance(image, ImageEfficientNet) and isinstance(audio, AudioMobileNet)
     text = home / "encoders" / "text" / "distilled.json"
     found = {
         "command": "python -m fusion probes --data DIR --yamnet FILE",
-        "image": compare_images(data, encoders["image"]),
-        "audio": compare_sounds(data, encoders["audio"], yamnet),
+        "image": compare_images(data, image),
+        "audio": compare_sounds(data, audio, yamnet),
         "text": json.loads(text.read_text()) if text.exists() else None,
     }
     save_json(home / "distilled.json", found)

@@ -30,8 +30,7 @@ from fusion.evaluation.measure import answer
 from fusion.lab import Lab
 from fusion.model import FusionModel
 from fusion.tasks import TASKS, Task, find_task
-from fusion.training.features import FeatureCache, PreparedSamples, cache_path, fill
-from fusion.training.train import load_encoders
+from fusion.training.features import FeatureCache, PreparedSamples, cache_path, fill, load_encoders
 from fusion.types import FusionError
 
 ACCEPTED, REACHED, COUNT, SEED = 0.9, 0.04, 300, 77

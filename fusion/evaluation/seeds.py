@@ -1,9 +1,9 @@
-"""Five trainings of every strategy that reads one vector per modality, measured on the same test samples: what a seed is worth.
+"""Several trainings of every strategy that reads one vector per modality, measured on the same test samples: the effect of the seed.
 
     python -m fusion seeds --task digits --data DIR [--seeds 5] [--strategies early,late]
 
-Writes `checkpoints/<task>/seeds.json`: mean and deviation for every figure. Seed 0 is the shipped checkpoint's. Strategies on tokens are
-left to those who have the hours: name them with --strategies.
+Writes `checkpoints/<task>/seeds.json`: mean and deviation for every figure. Seed 0 is the shipped checkpoint. Strategies on tokens take
+hours and are trained only where --strategies names them.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from fusion.media.corruptions import SEVERITIES
 from fusion.model import load_model
 from fusion.strategies import STRATEGIES
 from fusion.tasks import Task, find_task
-from fusion.training.features import FeatureCache
-from fusion.training.train import fill_cache, recipe_of, train_strategy
+from fusion.training.features import FeatureCache, fill_cache
+from fusion.training.strategy import strategy_recipe, train_strategy
 from fusion.types import FusionError
 
 SMALL = tuple(n for n, kind in STRATEGIES.items() if kind.fuses != "tokens")
@@ -49,7 +49,7 @@ def run(data: Path, task: str, seeds: int, names: list[str], checkpoints: Path =
     if strays := [name for name in names if name not in STRATEGIES]:
         raise FusionError(f"There is no strategy named {strays[0]!r}; there are {', '.join(STRATEGIES)}.")
     asked, home = find_task(task), checkpoints / task
-    cache = fill_cache(asked, data, checkpoints, replace(recipe_of("late", asked), seed=0))
+    cache = fill_cache(asked, data, checkpoints, replace(strategy_recipe("late", asked), seed=0))
     caches = make_test_caches(asked, data, checkpoints, asked.measuring.samples, SEED)
     path = home / "seeds.json"
     known = load_json(path)["strategies"] if path.exists() else {}
@@ -59,7 +59,7 @@ def run(data: Path, task: str, seeds: int, names: list[str], checkpoints: Path =
             with tempfile.TemporaryDirectory() as scratch:
                 folder = home if seed == 0 and (home / name / "model.safetensors").exists() else Path(scratch)
                 if folder != home:
-                    for _ in train_strategy(asked, name, cache, folder, replace(recipe_of(name, asked), seed=seed), "cpu"):
+                    for _ in train_strategy(asked, name, cache, folder, replace(strategy_recipe(name, asked), seed=seed), "cpu"):
                         pass
                 model = load_model(folder / name, dict.fromkeys(asked.modalities))
             each.append(figures(model, asked, caches))

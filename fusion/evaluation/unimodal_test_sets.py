@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 import torch
@@ -13,38 +14,42 @@ from fusion.evaluation.measure import metrics
 from fusion.lab import Lab
 from fusion.types import Medium
 
+BATCH = 100
+
 
 @torch.inference_mode()
 def measure_single(lab: Lab, modality: str, media: Iterable[tuple[Medium, int]]) -> dict[str, Any]:
     """A baseline on media of one modality, in batches of 100; media that are none of the labels (-1) have only a confidence."""
-    model, probs, labels, waiting = lab.models[f"{modality}_only"], [], [], []
+    baseline = f"{modality}_only"
+    encoder = lab.encoders[modality]
+    probs: list[Tensor] = []
+    labels: list[int] = []
+    pairs = iter(media)
+    while part := list(islice(pairs, BATCH)):
+        values, mask = collate([encoder.prepare(medium) for medium, _ in part])
+        features = {modality: encoder(values.to(lab.device), mask.to(lab.device))}
+        present = torch.ones(len(part), 1, dtype=torch.bool, device=lab.device)
+        probs.append(lab.models[baseline].fuse(features, present).logits.softmax(-1).cpu())
+        labels += [label for _, label in part]
+    return figures_of(torch.cat(probs), torch.tensor(labels), lab.labels, (lab.thresholds[baseline] or {}).get(modality))
 
-    def flush() -> None:
-        values, mask = collate([lab.encoders[modality].prepare(m) for m, _ in waiting])
-        features = {modality: lab.encoders[modality](values.to(lab.device), mask.to(lab.device))}
-        present = torch.ones(len(waiting), 1, dtype=torch.bool, device=lab.device)
-        probs.append(model.fuse(features, present).logits.softmax(-1).cpu())
-        labels.extend(label for _, label in waiting)
-        waiting.clear()
 
-    for pair in media:
-        waiting.append(pair)
-        if len(waiting) == 100:
-            flush()
-    if waiting:
-        flush()
-    found, label, least = torch.cat(probs), torch.tensor(labels), (lab.thresholds[f"{modality}_only"] or {}).get(modality)
-    sure = found.max(-1).values
-    facts: dict[str, Any] = {} if least is None else {"below_threshold": round(float((sure < least).float().mean()), 5)}
+def figures_of(probs: Tensor, label: Tensor, names: tuple[str, ...], threshold: float | None) -> dict[str, Any]:
+    """Metrics of probabilities (N, K) and labels (N,); `threshold` is None in tasks without "none of these"."""
+    confidence = probs.max(-1).values
+    below: dict[str, Any] = {}
+    if threshold is not None:
+        below = {"below_threshold": round(float((confidence < threshold).float().mean()), 5)}
     if bool((label < 0).all()):
-        return {"confidence": round(float(sure.mean()), 5), "samples": len(label)} | facts
-    if least is None:
-        return metrics(found, label)
-    each = recalls(found, label, lab.labels)  # of the classes that there are; the mean over all would count the others as missed
-    return metrics(found, label) | {"recall": round(sum(each.values()) / len(each), 5), "by_class": each} | facts
+        return {"confidence": round(float(confidence.mean()), 5), "samples": len(label)} | below
+    if threshold is None:
+        return metrics(probs, label)
+    by_class = recalls(probs, label, names)  # of the classes that occur; the mean over all would count the others as missed
+    recall = round(sum(by_class.values()) / len(by_class), 5)
+    return metrics(probs, label) | {"recall": recall, "by_class": by_class} | below
 
 
 def recalls(probs: Tensor, label: Tensor, names: tuple[str, ...]) -> dict[str, float]:
-    """{class: recall} of the classes that there are."""
+    """{class: recall} of the classes that occur."""
     right = probs.argmax(-1) == label
-    return {names[k]: round(float(right[label == k].float().mean()), 4) for k in label.unique().tolist()}
+    return {names[k]: round(float(right[label == k].float().mean()), 4) for k in sorted(set(label.tolist()))}

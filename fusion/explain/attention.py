@@ -1,9 +1,9 @@
-"""Attention as it is: how much each token was looked at, and whether the most looked-at one lies where it should.
+"""Raw attention: how much each token received, and whether the token with most of it lies where it should.
 
-    score_t = mean over layers, heads, query tokens and asking modalities of  A[query, key][l, h, :, t]
+    score_t = mean over layers, heads, query tokens and query modalities of  A[query, key][l, h, :, t]
 
-The scores of one modality sum to 1. Attention says where information may flow, not what it does to the answer: set it beside gradient
-relevance and occlusion, and beside what deletion and insertion say of it. Nothing is rolled out or multiplied through layers.
+The scores of one modality sum to 1. Attention says where information may flow, not what it does to the answer: compare it with gradient
+relevance and occlusion, and judge it by deletion and insertion. Nothing is rolled out or multiplied through layers.
 
 Reference: Jain & Wallace 2019, Attention is not Explanation (arXiv 1902.10186); Zhang 2016, Top-down Neural Attention by Excitation
 Backprop (the pointing game, arXiv 1608.00507).
@@ -48,12 +48,13 @@ def pointing_hits(layout: Layout, box: tuple[float, float, float, float]) -> np.
     cells = np.asarray(layout.places, np.float64)[:, -4:]
     x0, y0, x1, y1 = box
 
-    def inside(points: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-        return ((points >= low) & (points <= high)).all(-1)
-
+    low, high = np.array([x0, y0]), np.array([x1, y1])
     centres = (cells[:, :2] + cells[:, 2:]) / 2
-    middle = np.array([(x0 + x1) / 2, (y0 + y1) / 2])
-    return inside(centres, np.array([x0, y0]), np.array([x1, y1])) | inside(middle, cells[:, :2], cells[:, 2:])
+    centre_in_box = ((centres >= low) & (centres <= high)).all(-1)
+    middle = (low + high) / 2
+    box_in_cell = ((middle >= cells[:, :2]) & (middle <= cells[:, 2:])).all(-1)
+    hits: np.ndarray = centre_in_box | box_in_cell
+    return hits
 
 
 def pointing_hit(layout: Layout, index: int, box: tuple[float, float, float, float]) -> bool:
@@ -64,14 +65,22 @@ def pointing_hit(layout: Layout, index: int, box: tuple[float, float, float, flo
 
 
 def _received(attention: Attention, queries: Sequence[str], key: str, layer: int | None, head: int | None) -> np.ndarray:
-    """(Tk,) mean over what asks; each asking modality counts the same, however many tokens it has."""
-    total = []
+    """(Tk,) mean over the query modalities; each counts the same, however many tokens it has."""
+    received = []
     for query in queries:
         a = np.asarray(attention[query, key], np.float64)  # (L, H, Tq, Tk)
-        for name, wanted, there in (("layer", layer, a.shape[0]), ("head", head, a.shape[1])):
-            if wanted is not None and not 0 <= wanted < there:
-                raise FusionError("There is no {name} {wanted}; there are {there}, counted from 0.", name=name, wanted=wanted, there=there)
-        a = a if layer is None else a[layer : layer + 1]
-        a = a if head is None else a[:, head : head + 1]
-        total.append(a.mean((0, 1, 2)))
-    return np.mean(total, 0)
+        _check_index("layer", layer, a.shape[0])
+        _check_index("head", head, a.shape[1])
+        if layer is not None:
+            a = a[layer : layer + 1]
+        if head is not None:
+            a = a[:, head : head + 1]
+        received.append(a.mean((0, 1, 2)))
+    mean: np.ndarray = np.stack(received).mean(0)
+    return mean
+
+
+def _check_index(name: str, wanted: int | None, count: int) -> None:
+    """Raises a FusionError where there is no layer or head of that number."""
+    if wanted is not None and not 0 <= wanted < count:
+        raise FusionError("There is no {name} {wanted}; there are {there}, counted from 0.", name=name, wanted=wanted, there=count)

@@ -1,10 +1,10 @@
-"""Is an explanation true? Take away first what it calls important, or give back first, and see how fast the answer goes or comes.
+"""Is an explanation faithful? Delete or insert first what it calls important, and measure how fast the answer falls or rises.
 
     deletion    area under f(all but the first k tokens of the order) over k / T: low where the order is good
     insertion   area under f(only the first k tokens of the order):               high where the order is good
 
-Both by the trapezoid rule, in the units of f, with order = scores from high to low. Beside them stands the mean over random orders: an
-explanation is worth something only by how far it is better than chance. Tokens of equal score are ordered by chance too.
+Both by the trapezoid rule, in the units of f, with order = scores from high to low. Beside them stands the mean over random orders: only
+the gain over chance counts. Tokens of equal score are ordered at random.
 
 Reference: Petsiuk 2018, RISE: Randomized Input Sampling for Explanation of Black-box Models (arXiv 1806.07421).
 """
@@ -53,19 +53,28 @@ def deletion_insertion(
         raise FusionError("Deletion and insertion need at least one step and one random order.")
     rng = np.random.default_rng(seed)
     by_score = np.lexsort((rng.random(T), -scores))
-    ranks = np.argsort([by_score, *(rng.permutation(T) for _ in range(orders))], axis=-1)  # (R, T), place of each token in its order
+    ranks = np.argsort([by_score, *(rng.permutation(T) for _ in range(orders))], axis=-1)  # (R, T), position of each token in its order
     counts = np.round(np.linspace(0, T, steps + 1)).astype(int)
     taken = ranks[:, None] < counts[:, None]  # (R, S, T)
-    values = _asked_once(predict_without, np.stack([~taken, taken]))  # (2, R, S)
+    values = _predict_distinct(predict_without, np.stack([~taken, taken]))  # (2, R, S)
     areas = np.trapezoid(values, counts / T)  # (2, R)
-    (deletion, insertion), (by_chance, by_chance_in) = areas[:, 0].tolist(), areas[:, 1:].mean(-1).tolist()
+    deletion, insertion = areas[:, 0].tolist()
+    random_deletion, random_insertion = areas[:, 1:].mean(-1).tolist()
     return Faithfulness(
-        deletion, insertion, by_chance, by_chance_in, by_chance - deletion, insertion - by_chance_in,
-        counts / T, values[0, 0], values[1, 0],
-    )  # fmt: skip
+        deletion=deletion,
+        insertion=insertion,
+        random_deletion=random_deletion,
+        random_insertion=random_insertion,
+        deletion_gain=random_deletion - deletion,
+        insertion_gain=insertion - random_insertion,
+        shares=counts / T,
+        deletion_curve=values[0, 0],
+        insertion_curve=values[1, 0],
+    )
 
 
-def _asked_once(predict_without: PredictWithout, kept: np.ndarray) -> np.ndarray:
-    """Predictions for kept (..., T); all curves share their ends, and orders of few tokens much more."""
-    distinct, where = np.unique(kept.reshape(-1, kept.shape[-1]), axis=0, return_inverse=True)
-    return np.asarray(predict_without(distinct), np.float64)[where.reshape(kept.shape[:-1])]
+def _predict_distinct(predict_without: PredictWithout, kept: np.ndarray) -> np.ndarray:
+    """Predictions for kept (..., T), computed once for equal rows: all curves share their ends."""
+    distinct, index = np.unique(kept.reshape(-1, kept.shape[-1]), axis=0, return_inverse=True)
+    values = np.asarray(predict_without(distinct), np.float64)
+    return values[index.reshape(kept.shape[:-1])]

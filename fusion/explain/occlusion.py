@@ -1,4 +1,4 @@
-"""Occlusion: hide one token's place on the medium and see how much the answer changes.
+"""Occlusion: hide one token's place on the medium and measure how much the answer changes.
 
     score_t = f(medium) - f(medium without place t)
 
@@ -6,7 +6,7 @@ What a place is replaced by: a picture's cell by the median colour of the pictur
 word moves; a span of sound by silence, with fades of 4 ms inside the span so that no click is heard; a frame by the frame of the
 token before it (of the one after it, for the first), as players do when a frame is lost. Limits: encoders standardise the whole
 medium, so hiding one place can shift the others a little (perfect silence does in a noisy recording); two places that say the same
-hide each other's worth.
+hide each other's effect.
 
 Reference: Zeiler & Fergus 2014, Visualizing and Understanding Convolutional Networks (arXiv 1311.2901).
 """
@@ -32,8 +32,9 @@ def occlusion(predict: PredictMedia, medium: Medium, layout: Layout) -> np.ndarr
         yield medium
         yield from (occlude(medium, layout, gone) for gone in np.eye(T, dtype=bool))
 
-    whole, *without = np.asarray(predict(media()), np.float64)
-    return whole - np.array(without)
+    values = np.asarray(predict(media()), np.float64)
+    scores: np.ndarray = values[0] - values[1:]
+    return scores
 
 
 def without_function(predict: PredictMedia, medium: Medium, layout: Layout) -> Callable[[np.ndarray], np.ndarray]:
@@ -78,7 +79,9 @@ def _hide_spans(audio: Audio, places: np.ndarray, gone: np.ndarray) -> Audio:
         hidden[1 + start : 1 + end] = 1
     gain = 1.0 - hidden[1:-1]
     # spans that touch are one run, so that nothing comes through between them
-    for start, end in zip(np.flatnonzero(np.diff(hidden) == 1), np.flatnonzero(np.diff(hidden) == -1), strict=True):
+    starts: list[int] = np.flatnonzero(np.diff(hidden) == 1).tolist()
+    ends: list[int] = np.flatnonzero(np.diff(hidden) == -1).tolist()
+    for start, end in zip(starts, ends, strict=True):
         fade = min(round(FADE * audio.rate), (end - start) // 2)
         ramp = np.cos((np.arange(fade) + 1) / (fade + 1) * np.pi / 2) ** 2
         if start > 0:
@@ -94,30 +97,37 @@ def _hide_frames(clip: Clip, places: np.ndarray, gone: np.ndarray) -> Clip:
     for box, grown in zip(boxes, _up_to_the_border(boxes), strict=True):
         here = (places[:, 1:] == box).all(1)
         times = np.unique(places[here, 0])
-        lost = np.isin(times, places[here & gone, 0])  # in a short clip several tokens are of the same frame
+        lost = np.isin(times, places[here & gone, 0])  # in a short clip several tokens may be of the same frame
         kept = np.flatnonzero(~lost)
-        # frames between two tokens go with the nearer one: right beside a hidden frame lies another that shows nearly the same
-        owner = np.abs(clip.times[:, None] - times).argmin(1)
-        shown = np.abs(clip.times[:, None] - times).argmin(0)
+        # frames between two tokens go with the nearer one, as those beside a hidden frame show nearly the same
+        distance = np.abs(clip.times[:, None] - times)  # (frames, tokens), seconds
+        owner = distance.argmin(1)
+        shown = distance.argmin(0)
         region = _region(grown, frames.shape[1:])
         for token in np.flatnonzero(lost):
-            source = max(kept[kept < token], default=min(kept, default=None))
-            fill = _border_colour(clip.frames) if source is None else clip.frames[shown[source]][region]
+            fill = _border_colour(clip.frames)
+            if len(kept) > 0:
+                earlier = kept[kept < token]
+                source = earlier[-1] if len(earlier) > 0 else kept[0]
+                fill = clip.frames[shown[source]][region]
             frames[(owner == token, *region)] = fill
     return Clip(frames, clip.times, clip.audio)
 
 
 def _up_to_the_border(boxes: np.ndarray) -> np.ndarray:
-    """Cells (T, 4) as x0, y0, x1, y1 with the outermost of a grid half a cell larger outwards; boxes that are no grid as they are.
+    """Cells (T, 4) as x0, y0, x1, y1 with the outermost of a grid half a cell larger outwards; boxes that are no grid stay as they are.
 
-    Cells lie where they answer, so that a strip at the border, of up to half a cell, would belong to none and never be hidden.
+    Cells lie where their tokens respond, so a strip at the border, of up to half a cell, would belong to none and never be hidden.
     """
-    boxes, unique = np.asarray(boxes), np.unique(boxes, axis=0)
-    columns, rows = (len(np.unique(boxes[:, axis])) for axis in (0, 1))
+    unique = np.unique(boxes, axis=0)
+    columns = len(np.unique(boxes[:, 0]))
+    rows = len(np.unique(boxes[:, 1]))
     if len(unique) == 1 or columns * rows != len(unique):
         return boxes
-    half = (unique[len(unique) // 2, 2:] - unique[len(unique) // 2, :2]) / 2
-    first, last = boxes[:, :2] <= boxes[:, :2].min(0), boxes[:, 2:] >= boxes[:, 2:].max(0)
+    middle = unique[len(unique) // 2]
+    half = (middle[2:] - middle[:2]) / 2
+    first = boxes[:, :2] <= boxes[:, :2].min(0)
+    last = boxes[:, 2:] >= boxes[:, 2:].max(0)
     return np.hstack([boxes[:, :2] - first * half, boxes[:, 2:] + last * half])
 
 
@@ -136,8 +146,10 @@ def _region(box: np.ndarray, shape: tuple[int, ...]) -> tuple[slice, slice]:
 
 def _border_colour(frames: np.ndarray) -> np.ndarray:
     """Median colour (3,) of the border of all frames (T, H, W, 3)."""
-    border = np.concatenate([e.reshape(-1, frames.shape[-1]) for e in (frames[:, 0], frames[:, -1], frames[:, :, 0], frames[:, :, -1])])
-    return np.median(border, axis=0).astype(frames.dtype)
+    edges = (frames[:, 0], frames[:, -1], frames[:, :, 0], frames[:, :, -1])
+    border = np.concatenate([edge.reshape(-1, frames.shape[-1]) for edge in edges])
+    colour: np.ndarray = np.median(border, axis=0).astype(frames.dtype)
+    return colour
 
 
 OCCLUDERS: dict[str, tuple[type, Callable[..., Medium]]] = {

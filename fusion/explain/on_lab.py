@@ -1,11 +1,11 @@
-"""The explainers put on a lab: one strategy's belief in one label as a plain function of tokens or of a medium. Only this file knows a lab.
+"""The explainers applied to a lab: one strategy's output for one label as a function of tokens or of a medium. Only this file knows a lab.
 
     tokens -> pool -> strategy -> head -> log p / (1 - p)      pooled vectors are recomputed from tokens, by the encoder's own pool
-    medium -> encoder -> ...                                   the other modalities stay encoded
+    medium -> encoder -> ...                                   the features of the other modalities stay as they are
 
-What is explained is the log-odds of the label in nats, as a probability near 1 hardly moves whatever is taken away. Limits: where a
+What is explained is the log-odds of the label in nats, as a probability near 1 hardly changes whatever is deleted. Limits: where a
 strategy stops a gradient (the gate of dynamic fusion reads its classifiers so), relevance misses that path; where it scales vectors to
-unit length (shared space), f can jump at zero tokens itself, which no gradient sees. Completeness fails by that much.
+unit length (shared space), f can jump at zero tokens, which no gradient sees. Completeness fails by that much.
 
 Reference: see the explainers beside this file.
 """
@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fusion.encoders import collate
+from fusion.encoders import Encoder, collate
 from fusion.explain.attention import attention_scores
 from fusion.explain.faithfulness import Faithfulness, PredictWithout, deletion_insertion
 from fusion.explain.occlusion import PredictMedia, occlusion
@@ -57,9 +57,8 @@ def token_function(
         features = {}
         for m, x in tokens.items():
             mask = masks[m].expand(len(x), -1)
-            pooled, weights = lab.encoders[m].pool(x, mask)
-            features[m] = Features(x, mask, pooled, weights)
-        return measure(features)
+            features[m] = _pooled(lab.encoders[m], x, mask)
+        return measure(features, None)
 
     return predict, {m: encoded.features[m].tokens.clone() for m in given}
 
@@ -68,16 +67,18 @@ def medium_function(lab: Lab, encoded: Encoded, strategy: str, label: str, modal
     """A function of other media in the place of one modality, (N) media -> (N,); all other modalities stay as they are."""
     given = _given(lab, encoded, strategy)
     _check_given(lab, strategy, modality, given)
-    measure, encoder = _measure(lab, strategy, label, output), lab.encoders[modality]
+    measure = _measure(lab, strategy, label, output)
+    encoder = lab.encoders[modality]
 
-    @torch.inference_mode()
     def predict(media: Iterable[Medium]) -> np.ndarray:
-        prepared, values = (encoder.prepare(medium) for medium in media), [np.zeros(0)]
-        while part := list(islice(prepared, BATCH)):
-            padded, mask = collate(part)
-            others = {m: encoded.features[m].repeat(len(part)) for m in given if m != modality}
-            features = others | {modality: encoder(padded.to(lab.device), mask.to(lab.device))}
-            values.append(measure(features).double().cpu().numpy())
+        prepared = (encoder.prepare(medium) for medium in media)
+        values = [np.zeros(0)]
+        with torch.inference_mode():
+            while part := list(islice(prepared, BATCH)):
+                padded, mask = collate(part)
+                features = {m: encoded.features[m].repeat(len(part)) for m in given if m != modality}
+                features[modality] = encoder(padded.to(lab.device), mask.to(lab.device))
+                values.append(measure(features, None).double().cpu().numpy())
         return np.concatenate(values)
 
     return predict
@@ -96,10 +97,11 @@ def explain_by_relevance(lab: Lab, encoded: Encoded, strategy: str, label: str) 
 
 def explain_by_occlusion(lab: Lab, encoded: Encoded, strategy: str, label: str) -> dict[str, np.ndarray]:
     """Fall of the log-odds when a token's place is hidden on the medium."""
-    return {
-        m: occlusion(medium_function(lab, encoded, strategy, label, m), encoded.media[m], encoded.prepared[m].layout)
-        for m in _given(lab, encoded, strategy)
-    }
+    scores = {}
+    for m in _given(lab, encoded, strategy):
+        predict = medium_function(lab, encoded, strategy, label, m)
+        scores[m] = occlusion(predict, encoded.media[m], encoded.prepared[m].layout)
+    return scores
 
 
 TOKEN_EXPLAINERS: dict[str, Callable[[Lab, Encoded, str, str], dict[str, np.ndarray]]] = {
@@ -130,12 +132,11 @@ def kept_function(
         features = {m: encoded.features[m].repeat(len(kept)) for m in given}
         for m, part in parts.items():
             mask = torch.from_numpy(part).to(lab.device)
-            mask = mask | ~mask.any(1, keepdim=True)  # a missing modality needs a token that softmax can take; `present` drops it
-            pooled, weights = lab.encoders[m].pool(features[m].tokens, mask)
-            features[m] = Features(features[m].tokens, mask, pooled, weights)
-        return measure(features, present).double().cpu().numpy()
+            mask = mask | ~mask.any(1, keepdim=True)  # softmax needs at least one token; `present` drops the modality
+            features[m] = _pooled(lab.encoders[m], features[m].tokens, mask)
+        values: np.ndarray = measure(features, present).double().cpu().numpy()
+        return values
 
-    @torch.inference_mode()
     def predict(kept: np.ndarray) -> np.ndarray:
         if kept.shape[1] != ends[-1]:
             raise FusionError(
@@ -144,9 +145,17 @@ def kept_function(
                 modalities=" and ".join(modalities),
                 scores=kept.shape[1],
             )
-        return np.concatenate([predict_part(kept[n : n + BATCH]) for n in range(0, len(kept), BATCH)])
+        with torch.inference_mode():
+            return np.concatenate([predict_part(kept[n : n + BATCH]) for n in range(0, len(kept), BATCH)])
 
     return predict
+
+
+def _pooled(encoder: Encoder, tokens: Tensor, mask: Tensor) -> Features:
+    """Features of tokens (B, T, D) by the encoder's own pool, see `_check_pools`."""
+    assert encoder.pool is not None
+    pooled, weights = encoder.pool(tokens, mask)
+    return Features(tokens, mask, pooled, weights)
 
 
 def measure_faithfulness(
@@ -154,8 +163,8 @@ def measure_faithfulness(
 ) -> Faithfulness:
     """Deletion and insertion of tokens in the probability of the label; areas in [0, 1], the same judge for every explainer.
 
-    Tokens of all modalities in `scores` are taken away in one common order: alone, each could go without a trace where the others say
-    the same. For one medium itself instead of tokens: `deletion_insertion(without_function(medium_function(...), medium, layout), scores)`.
+    Tokens of all modalities in `scores` are deleted in one common order: where modalities are redundant, deleting one alone changes
+    nothing. For one medium itself instead of tokens: `deletion_insertion(without_function(medium_function(...), medium, layout), scores)`.
     """
     if not scores:
         raise FusionError("There are no scores to judge.")
@@ -184,27 +193,33 @@ def _check_given(lab: Lab, strategy: str, modality: str, given: list[str]) -> No
 
 
 def _check_pools(lab: Lab, modalities: Sequence[str]) -> None:
-    """Encoders whose vector is no mean of tokens have tokens to look at, not to take away."""
+    """Raises a FusionError for an encoder whose vector is no pool of its tokens, so that deleting tokens would not change it."""
     if own := [m for m in modalities if lab.encoders[m].pool is None]:
         raise FusionError(
             "The {modality} encoder makes its vector in a way of its own and not of its tokens, so these cannot be judged.", modality=own[0]
         )
 
 
-def _measure(lab: Lab, strategy: str, label: str, output: str) -> Callable[[dict[str, Features], Tensor | None], Tensor]:
-    """Features of a batch, and which of them are there (B, M'; None: all), to the belief in `label` (B,)."""
+Measure = Callable[[dict[str, Features], Tensor | None], Tensor]
+
+
+def _measure(lab: Lab, strategy: str, label: str, output: str) -> Measure:
+    """A function of the features of a batch, and of which of them are present (B, M'; None: all), to the output for `label` (B,)."""
     if label not in lab.labels:
         raise FusionError("There is no label named {label!r}; there are {known}.", label=label, known=list(lab.labels))
     if output not in OUTPUTS:
         raise FusionError("There is no output named {output!r}; there are {known}.", output=output, known=list(OUTPUTS))
-    model, index = lab.models[strategy], lab.labels.index(label)
+    model = lab.models[strategy]
+    index = lab.labels.index(label)
 
-    def measure(features: dict[str, Features], there: Tensor | None = None) -> Tensor:
+    def measure(features: dict[str, Features], is_present: Tensor | None) -> Tensor:
         B = len(next(iter(features.values())).tokens)
-        there = torch.ones(B, len(features), dtype=torch.bool) if there is None else there
-        present = present_mask(model.strategy.modalities, [[m for m, t in zip(features, row, strict=True) if t] for row in there.tolist()])
+        if is_present is None:
+            is_present = torch.ones(B, len(features), dtype=torch.bool)
+        given = [[m for m, p in zip(features, row, strict=True) if p] for row in is_present.tolist()]
+        present = present_mask(model.strategy.modalities, given)
         empty = ~present.any(1)
-        present[empty] = True  # a strategy needs something; its answer is replaced
+        present[empty] = True  # a strategy needs at least one modality; its answer is replaced by uniform logits
         logits = model.fuse(features, present.to(lab.device)).logits
         return OUTPUTS[output](logits.masked_fill(empty.to(lab.device)[:, None], 0.0), index)
 

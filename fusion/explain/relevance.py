@@ -21,8 +21,8 @@ from fusion.types import FusionError
 
 PredictTokens = Callable[[dict[str, Tensor]], Tensor]  # {modality: (B, T, D)} to (B,)
 
-# What reads tokens is often normalised first (LayerNorm), so f rises steeply right beside zero. The straight path is therefore cut into
-# pieces that grow from zero, with a few points in each: still the same integral, but with points where f moves.
+# Tokens are often normalised first (LayerNorm), so f is steep near zero. The straight path is therefore cut into pieces that grow from
+# zero, with a few points in each: still the same integral, but with points where f changes.
 PIECES = (0.0, 0.0001, 0.001, 0.01, 0.1, 1.0)
 POINTS = 12  # in each piece, Gauss-Legendre
 
@@ -39,11 +39,13 @@ def relevance(predict: PredictTokens, tokens: dict[str, Tensor], method: str = "
         raise FusionError("There is no gradient method named {method!r}; there are {known}.", method=method, known=list(METHODS))
     if not tokens or any(x.ndim != 3 or len(x) != 1 for x in tokens.values()):
         raise FusionError("Relevance needs the tokens of one sample, and of at least one modality.")
-    names, values = list(tokens), tuple(x.detach().clone() for x in tokens.values())
+    names = list(tokens)
+    values = tuple(x.detach().clone() for x in tokens.values())
 
     def forward(*inputs: Tensor) -> Tensor:
-        # adding nothing of every token gives those that `predict` never reads a gradient of zero instead of none
-        return predict(dict(zip(names, inputs, strict=True))) + sum((x * 0).sum((1, 2)) for x in inputs)
+        # adding zero times every token gives those that `predict` never reads a gradient of zero instead of none
+        zero = torch.stack([(x * 0).sum((1, 2)) for x in inputs]).sum(0)
+        return predict(dict(zip(names, inputs, strict=True))) + zero
 
     with torch.inference_mode(False), torch.enable_grad():
         scores = METHODS[method](forward, values)
@@ -52,17 +54,20 @@ def relevance(predict: PredictTokens, tokens: dict[str, Tensor], method: str = "
 
 def _integrated_gradients(forward: Callable[..., Tensor], values: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     """(pieces, T, D) each; the pieces of the path are samples of one batch, and sum to the whole."""
-    from captum.attr import IntegratedGradients  # here, as it takes half a second that a page without explanations need not wait
+    from captum.attr import IntegratedGradients  # takes half a second to import
 
     cuts = [x.new_tensor(PIECES)[:, None, None] * x for x in values]
-    starts, ends = tuple(c[:-1] for c in cuts), tuple(c[1:] for c in cuts)
-    return IntegratedGradients(forward).attribute(ends, starts, n_steps=POINTS, method="gausslegendre")
+    starts = tuple(c[:-1] for c in cuts)
+    ends = tuple(c[1:] for c in cuts)
+    scores: tuple[Tensor, ...] = IntegratedGradients(forward).attribute(ends, starts, n_steps=POINTS, method="gausslegendre")
+    return scores
 
 
 def _input_x_gradient(forward: Callable[..., Tensor], values: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     from captum.attr import InputXGradient
 
-    return InputXGradient(forward).attribute(tuple(x.requires_grad_() for x in values))
+    scores: tuple[Tensor, ...] = InputXGradient(forward).attribute(tuple(x.requires_grad_() for x in values))
+    return scores
 
 
 METHODS: dict[str, Callable[..., tuple[Tensor, ...]]] = {

@@ -1,4 +1,4 @@
-"""What each modality is worth: exact Shapley values, leave-one-out, and how much of the value only coalitions have.
+"""What each modality contributes: exact Shapley values, leave-one-out, and how much of the value only coalitions have.
 
     Shapley value   phi_i = sum over S without i of  |S|! (M - |S| - 1)! / M!  * (v(S + i) - v(S))
     leave-one-out   v(all) - v(all - i)
@@ -27,37 +27,42 @@ MAX_PLAYERS = 12  # 4,096 subsets
 
 def shapley_values(value: Value, players: Sequence[str]) -> dict[str, float]:
     """{player: Shapley value}; they sum to value(all) - value(none)."""
-    v, M = _table(value, players), len(players)
+    v = _table(value, players)
+    M = len(players)
     subsets = np.arange(2**M)
     size = _sizes(M)
-    share = np.array([factorial(s) * factorial(M - s - 1) / factorial(M) for s in range(M)])
-    phi = {}
+    weight = np.array([factorial(s) * factorial(M - s - 1) / factorial(M) for s in range(M)])
+    values = {}
     for i, player in enumerate(players):
         without = subsets[subsets & 1 << i == 0]
-        phi[player] = float((share[size[without]] * (v[without | 1 << i] - v[without])).sum())
-    return phi
+        gain = v[without | 1 << i] - v[without]
+        values[player] = float((weight[size[without]] * gain).sum())
+    return values
 
 
 def leave_one_out(value: Value, players: Sequence[str]) -> dict[str, float]:
-    """{player: what is lost when only that player goes}."""
+    """{player: what is lost when only that player is left out}."""
     _check(players)
     everyone = frozenset(players)
-    whole = value(everyone)
-    return {p: float(whole - value(everyone - {p})) for p in players}
+    full = value(everyone)
+    return {p: float(full - value(everyone - {p})) for p in players}
 
 
 def dividends(value: Value, players: Sequence[str]) -> dict[frozenset[str], float]:
     """{non-empty coalition: what it adds beyond all its parts}, positive for synergy, negative for redundancy."""
-    return {frozenset(p for i, p in enumerate(players) if s >> i & 1): float(d) for s, d in enumerate(_dividends(value, players)) if s}
+    found = _dividends(value, players)
+    return {_coalition(players, s): float(found[s]) for s in range(1, len(found))}
 
 
 def interaction_share(value: Value, players: Sequence[str]) -> float:
-    """Part of what happens that no player does alone: 0 for an additive game or where nothing happens, 1 for a product or XOR."""
-    d = _dividends(value, players)
-    most = np.abs(d[1:]).sum()
-    if most <= 1e-6 * abs(d[0]):  # rounding of a game that is constant
+    """Share of the dividends that coalitions have: 0 for an additive or constant game, 1 for a product or XOR."""
+    found = _dividends(value, players)
+    sizes = np.abs(found[1:])
+    total = sizes.sum()
+    if total <= 1e-6 * abs(found[0]):  # rounding errors of a constant game
         return 0.0
-    return float(np.abs(d[1:])[_sizes(len(players))[1:] > 1].sum() / most)
+    several = _sizes(len(players))[1:] > 1
+    return float(sizes[several].sum() / total)
 
 
 def value_of(prediction: Prediction, label: str | None = None, scale: str = "probability") -> Value:
@@ -68,14 +73,17 @@ def value_of(prediction: Prediction, label: str | None = None, scale: str = "pro
     Args:
         scale: "probability" in [0, 1], or "centred_log": log p minus its mean over labels, in nats, 0 with no modality.
     """
-    labels, name = list(prediction.probs), prediction.label if label is None else label
+    labels = list(prediction.probs)
+    name = prediction.label if label is None else label
     if name not in labels:
         raise FusionError("There is no label named {name!r}; there are {known}.", name=name, known=list(labels))
     if scale not in SCALES:
         raise FusionError("There is no scale named {scale!r}; there are {known}.", scale=scale, known=list(SCALES))
     index = labels.index(name)
-    known = {frozenset(names): float(SCALES[scale](np.asarray(p, np.float64))[index]) for names, p in prediction.subsets.items()}
-    known[frozenset()] = float(SCALES[scale](np.full(len(labels), 1 / len(labels)))[index])
+    to_scale = SCALES[scale]
+    uniform = np.full(len(labels), 1 / len(labels))
+    known = {frozenset(names): float(to_scale(np.asarray(p, np.float64))[index]) for names, p in prediction.subsets.items()}
+    known[frozenset()] = float(to_scale(uniform)[index])
 
     def value(given: frozenset[str]) -> float:
         if given not in known:
@@ -87,7 +95,8 @@ def value_of(prediction: Prediction, label: str | None = None, scale: str = "pro
 
 def _centred_log(p: np.ndarray) -> np.ndarray:
     log = np.log(np.maximum(p, 1e-30))  # float32 may have rounded a probability to 0
-    return log - log.mean()
+    centred: np.ndarray = log - log.mean()
+    return centred
 
 
 SCALES: dict[str, Callable[[np.ndarray], np.ndarray]] = {"probability": lambda p: p, "centred_log": _centred_log}
@@ -103,17 +112,23 @@ def _check(players: Sequence[str]) -> None:
 def _table(value: Value, players: Sequence[str]) -> np.ndarray:
     """value of each subset (2^M,); bit i of the index says whether player i is in it."""
     _check(players)
-    return np.array([value(frozenset(p for i, p in enumerate(players) if s >> i & 1)) for s in range(2 ** len(players))], np.float64)
+    return np.array([value(_coalition(players, s)) for s in range(2 ** len(players))], np.float64)
+
+
+def _coalition(players: Sequence[str], subset: int) -> frozenset[str]:
+    """The players whose bit is set."""
+    return frozenset(p for i, p in enumerate(players) if subset >> i & 1)
 
 
 def _sizes(M: int) -> np.ndarray:
+    """Number of players in each subset (2^M,)."""
     return np.array([s.bit_count() for s in range(2**M)])
 
 
 def _dividends(value: Value, players: Sequence[str]) -> np.ndarray:
     """Moebius transform of the table, one player at a time; index 0 is value(none)."""
-    d, M = _table(value, players), len(players)
-    for i in range(M):
-        pairs = d.reshape(-1, 2, 1 << i)
+    found = _table(value, players)
+    for i in range(len(players)):
+        pairs = found.reshape(-1, 2, 1 << i)  # without and with player i; a view
         pairs[:, 1] -= pairs[:, 0]
-    return d
+    return found

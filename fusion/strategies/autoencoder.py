@@ -1,15 +1,15 @@
-"""Autoencoder fusion: what the modalities have in common is a small latent variable; each one tells what it believes of it.
+"""Autoencoder fusion: one small latent variable explains all modalities; each present one contributes a Gaussian over it.
 
     q(z | x_m) = N(mean_m, 1 / precision_m)                     one Gaussian expert per modality, precision_m > 0
     q(z | all) = N(0, 1) * prod_{m present} q(z | x_m)          so precision = 1 + sum_m precision_m   (B, Z)
                                                                 and mean = sum_m precision_m mean_m / precision
-    fused = MLP(z), rebuilt x_m = MLP_m(z)                      z drawn from q in training, its mean otherwise
-    loss  = the task's + beta KL(q(z | all) || N(0, 1)) + mean square error of the rebuilt x_m
+    fused = MLP(z), reconstructed x_m = MLP_m(z)                      z drawn from q in training, its mean otherwise
+    loss  = the task's + beta KL(q(z | all) || N(0, 1)) + mean square error of the reconstructed x_m
 
-A missing modality is an expert that says nothing: precision zero, the product of the others stays. Modality dropout shows training a
-random subset per sample, which draws one component of MoPoE's mixture of products of experts; every modality is rebuilt whether the
-encoder saw it or not, and so the latent learns what is missing from what is there. Limit: it rebuilds embeddings, not media, and
-their mean where several would fit.
+A missing modality is an expert of precision zero, which leaves the product of the others as it is. Modality dropout gives training a
+random subset per sample, which draws one component of MoPoE's mixture of products of experts; every modality is reconstructed whether
+it was dropped or not, so the latent learns to predict the missing from the present. Limit: it reconstructs embeddings, not media,
+and their mean where several would fit.
 
 Reference: Wu 2018, Multimodal Generative Models for Scalable Weakly-Supervised Learning (MVAE, arXiv 1802.05335); Sutter 2021,
 Generalized Multimodal ELBO (MoPoE, arXiv 2105.02470).
@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from fusion.strategies.base import Strategy, perceptron, perceptrons
+from fusion.strategies.base import Strategy, mlp, mlp_per_modality
 from fusion.types import Features, FusionOutput
 
 
@@ -55,24 +55,31 @@ class Autoencoder(Strategy):
         dropout: float = 0.0,
     ) -> None:
         super().__init__(modalities, embed_dim, num_classes)
-        self.out_dim, self.beta = embed_dim, beta
-        self.experts = perceptrons(len(modalities), embed_dim, hidden, 2 * latent_dim, dropout)
-        self.decoders = perceptrons(len(modalities), latent_dim, hidden, embed_dim, dropout)
-        self.mix = perceptron(latent_dim, hidden, embed_dim, dropout)
+        self.out_dim = embed_dim
+        self.beta = beta
+        self.experts = mlp_per_modality(len(modalities), embed_dim, hidden, 2 * latent_dim, dropout)
+        self.decoders = mlp_per_modality(len(modalities), latent_dim, hidden, embed_dim, dropout)
+        self.mix = mlp(latent_dim, hidden, embed_dim, dropout)
 
     def forward(self, features: dict[str, Features], present: Tensor, need_attention: bool = False) -> FusionOutput:
         x = self.embeddings(features, present)  # (B, M, D)
-        means, sure = self.experts(x).chunk(2, -1)  # (B, M, Z)
-        mean, log_variance = product_of_experts(means, F.softplus(sure) * present[..., None])
-        z = mean + torch.randn_like(mean) * (log_variance / 2).exp() if self.training else mean
-        each = self.decoders(z[:, None].expand(-1, len(self.modalities), -1))  # (B, M, D)
-        rebuilt = {m: each[:, i] for i, m in enumerate(self.modalities)}
-        return FusionOutput(self.mix(z), reconstructions=rebuilt, latent=(mean, log_variance))
+        means, raw_precisions = self.experts(x).chunk(2, -1)  # (B, M, Z)
+        precisions = F.softplus(raw_precisions) * present[..., None]
+        mean, log_variance = product_of_experts(means, precisions)
+        z = mean
+        if self.training:
+            z = mean + torch.randn_like(mean) * (log_variance / 2).exp()
+        decoded = self.decoders(z[:, None].expand(-1, len(self.modalities), -1))  # (B, M, D)
+        reconstructions = {m: decoded[:, i] for i, m in enumerate(self.modalities)}
+        return FusionOutput(self.mix(z), reconstructions=reconstructions, latent=(mean, log_variance))
 
     def objective(
         self, losses: dict[str, Tensor], output: FusionOutput, features: dict[str, Features], present: Tensor, content: Tensor
     ) -> Tensor:
-        # `present` hides a modality from the experts alone: what was dropped is known here, and to be rebuilt
+        assert output.reconstructions is not None and output.latent is not None
+        # `present` hides a modality from the experts only: the embedding of a dropped one is known here, and a target
         names = [m for m in self.modalities if m in features]
-        rebuilt = torch.stack([F.mse_loss(output.reconstructions[m], features[m].pooled) for m in names]).mean()
-        return super().objective(losses, output, features, present, content) + self.beta * kl_to_prior(*output.latent).mean() + rebuilt
+        errors = [F.mse_loss(output.reconstructions[m], features[m].pooled) for m in names]
+        mean, log_variance = output.latent
+        kl = kl_to_prior(mean, log_variance).mean()
+        return super().objective(losses, output, features, present, content) + self.beta * kl + torch.stack(errors).mean()

@@ -14,7 +14,7 @@ class Strategy(nn.Module):
     """Features of any non-empty subset of the modalities to one FusionOutput.
 
     The first sentence of a subclass's docstring is shown to visitors. Class attributes: `title`, `formula`, `paper` for people,
-    `fuses` for where it acts, `unimodal` for what its `unimodal_logits`, if any, are taught. Subclasses set `self.out_dim`, the width
+    `fuses` for where it acts, `unimodal` for the target of its `unimodal_logits`, if any. Subclasses set `self.out_dim`, the width
     of `fused`, and `self.token_dim` where they return tokens.
 
     A missing modality's value never matters: every strategy reads features through `embeddings` or masks tokens by `present`.
@@ -24,13 +24,15 @@ class Strategy(nn.Module):
     formula: ClassVar[str]
     paper: ClassVar[str]
     fuses: ClassVar[Literal["tokens", "embeddings", "logits"]]
-    unimodal: ClassVar[Literal["label", "content"]] = "label"  # the answer as far as one modality decides it, or what it says by itself
+    unimodal: ClassVar[Literal["label", "content"]] = "label"  # the label as far as one modality decides it, or what it shows by itself
     out_dim: int
     token_dim: int = 0
 
     def __init__(self, modalities: tuple[str, ...], embed_dim: int, num_classes: int) -> None:
         super().__init__()
-        self.modalities, self.embed_dim, self.num_classes = tuple(modalities), embed_dim, num_classes
+        self.modalities = tuple(modalities)
+        self.embed_dim = embed_dim
+        self.num_classes = num_classes
 
     def forward(self, features: dict[str, Features], present: Tensor, need_attention: bool = False) -> FusionOutput:
         """Fuses.
@@ -66,7 +68,7 @@ class Strategy(nn.Module):
         Args:
             losses: {name: scalar}: "label" cross-entropy, with `unimodal_logits` also "unimodal", one per question in `auxiliary`,
                 and those of the task's further heads ("box", "mask", "found").
-            content: (B, M) long, what each modality says by itself (a class of 0..K-1), -1 where it says nothing or is missing.
+            content: (B, M) long, the class 0..K-1 that each modality shows by itself, -1 where it shows none or is missing.
         """
         return torch.stack([*losses.values()]).sum()
 
@@ -78,19 +80,19 @@ class Strategy(nn.Module):
         return torch.where(present[..., None], stacked, torch.zeros_like(stacked))
 
 
-def perceptron(inside: int, hidden: int, outside: int, dropout: float = 0.1) -> nn.Sequential:
+def mlp(in_dim: int, hidden: int, out_dim: int, dropout: float = 0.1) -> nn.Sequential:
     """Linear, GELU, dropout, Linear."""
-    return nn.Sequential(nn.Linear(inside, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, outside))
+    return nn.Sequential(nn.Linear(in_dim, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, out_dim))
 
 
 class PerModality(nn.Module):
-    """A Linear for every modality, (B, M, inside) to (B, M, outside), in one product."""
+    """A Linear for every modality, (B, M, in_dim) to (B, M, out_dim), in one product."""
 
-    def __init__(self, count: int, inside: int, outside: int, bias: bool = True) -> None:
+    def __init__(self, count: int, in_dim: int, out_dim: int, bias: bool = True) -> None:
         super().__init__()
-        reach = inside**-0.5  # as nn.Linear begins
-        self.weight = nn.Parameter(torch.empty(count, inside, outside).uniform_(-reach, reach))
-        self.bias = nn.Parameter(torch.empty(count, 1, outside).uniform_(-reach, reach)) if bias else None
+        bound = in_dim**-0.5  # the initialisation of nn.Linear
+        self.weight = nn.Parameter(torch.empty(count, in_dim, out_dim).uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.empty(count, 1, out_dim).uniform_(-bound, bound)) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
         x = x.transpose(0, 1)
@@ -98,6 +100,6 @@ class PerModality(nn.Module):
         return y.transpose(0, 1)
 
 
-def perceptrons(count: int, inside: int, hidden: int, outside: int, dropout: float = 0.1) -> nn.Sequential:
-    """A `perceptron` for every modality, (B, M, inside) to (B, M, outside)."""
-    return nn.Sequential(PerModality(count, inside, hidden), nn.GELU(), nn.Dropout(dropout), PerModality(count, hidden, outside))
+def mlp_per_modality(count: int, in_dim: int, hidden: int, out_dim: int, dropout: float = 0.1) -> nn.Sequential:
+    """An `mlp` for every modality, (B, M, in_dim) to (B, M, out_dim)."""
+    return nn.Sequential(PerModality(count, in_dim, hidden), nn.GELU(), nn.Dropout(dropout), PerModality(count, hidden, out_dim))

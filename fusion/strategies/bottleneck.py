@@ -1,8 +1,8 @@
-"""Attention bottlenecks: the modalities exchange what they know only through a few tokens that they share.
+"""Attention bottlenecks: the modalities exchange information only through a few tokens that they share.
 
     [z_m', f_m] = Block_m([z_m, f])              each modality by itself, over its own tokens and the n bottleneck tokens f
     f'          = mean over present m of f_m     the only place where modalities meet
-    fused       = MLP([pool(z_1), p_1, ..., pool(z_M), p_M, mean of f])      p_m = 1 where modality m is there, else 0
+    fused       = MLP([pool(z_1), p_1, ..., pool(z_M), p_M, mean of f])      p_m = 1 where modality m is present, else 0
 
 Tokens (B, T_m, dim) per modality, bottleneck (B, n, dim). What crosses has to be condensed first, and cost grows with the sum of
 T_m squared, not with the square of the sum. The first layer's bottleneck knows nothing yet: one modality reaches the tokens of another
@@ -18,8 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fusion.strategies.base import Strategy, perceptron
-from fusion.strategies.tokens import Block, Readout, put_back, read_tokens, rows_with
+from fusion.strategies.base import Strategy, mlp
+from fusion.strategies.tokens import Block, Readout, read_tokens, rows_to_compute, scatter_rows
 from fusion.types import Features, FusionOutput
 
 
@@ -43,30 +43,34 @@ class Bottleneck(Strategy):
         dropout: float = 0.1,
     ) -> None:
         super().__init__(modalities, embed_dim, num_classes)
-        self.out_dim, self.token_dim = embed_dim, dim
-        self.inward = nn.ModuleDict({m: nn.Sequential(nn.LayerNorm(embed_dim), nn.Linear(embed_dim, dim)) for m in modalities})
+        self.out_dim = embed_dim
+        self.token_dim = dim
+        self.in_proj = nn.ModuleDict({m: nn.Sequential(nn.LayerNorm(embed_dim), nn.Linear(embed_dim, dim)) for m in modalities})
         self.bottleneck = nn.Parameter(torch.randn(num_bottlenecks, dim) * 0.02)
         self.layers = nn.ModuleList([nn.ModuleDict({m: Block(dim, num_heads, dropout) for m in modalities}) for _ in range(depth)])
         self.norms = nn.ModuleDict({m: nn.LayerNorm(dim) for m in modalities})
         self.score = Readout(self.modalities, dim)
-        self.mix = perceptron(len(modalities) * (dim + 1) + dim, embed_dim, embed_dim, dropout)
+        self.mix = mlp(len(modalities) * (dim + 1) + dim, embed_dim, embed_dim, dropout)
 
     def forward(self, features: dict[str, Features], present: Tensor, need_attention: bool = False) -> FusionOutput:
-        tokens, masks, there = read_tokens(self.modalities, features, present)
-        n, count = len(self.bottleneck), present.sum(1)[:, None, None]
-        tokens = {m: self.inward[m](x) for m, x in tokens.items()}
-        real = {m: F.pad(mask, (0, n), value=True) for m, mask in masks.items()}
+        tokens, masks, is_present = read_tokens(self.modalities, features, present)
+        n = len(self.bottleneck)
+        count = present.sum(1)[:, None, None]  # (B, 1, 1) modalities present
+        tokens = {m: self.in_proj[m](x) for m, x in tokens.items()}
+        masks_with_bottleneck = {m: F.pad(mask, (0, n), value=True) for m, mask in masks.items()}
         shared = self.bottleneck[None]  # (1, n, dim), later (B, n, dim)
         for layer in self.layers:
-            passed = []
+            assert isinstance(layer, nn.ModuleDict)
+            after = []  # the bottleneck after each modality's block, (B, n, dim)
             for m, x in tokens.items():
-                # of one sample in B subsets the first layer, which nobody else has reached yet, is computed once; later ones where m is
-                f = shared if len(shared) == 1 else shared[rows_with(there[m], x)]
-                b = max(len(x), len(f))
-                line = torch.cat([x.expand(b, -1, -1), f.expand(b, -1, -1)], 1)
-                tokens[m], f = layer[m](line, real[m]).split([x.shape[1], n], 1)
-                passed.append(put_back(f, there[m]))
-            shared = sum(passed[1:], passed[0]) / count
+                # of one sample in B subsets the first layer, where modalities have not met, is computed once
+                own = shared if len(shared) == 1 else shared[rows_to_compute(x, is_present[m])]
+                b = max(len(x), len(own))
+                sequence = torch.cat([x.expand(b, -1, -1), own.expand(b, -1, -1)], 1)  # (b, T + n, dim)
+                sequence = layer[m](sequence, masks_with_bottleneck[m])
+                tokens[m], own = torch.split(sequence, [x.shape[1], n], 1)
+                after.append(scatter_rows(own, is_present[m]))
+            shared = sum(after[1:], after[0]) / count
         tokens = {m: self.norms[m](x) for m, x in tokens.items()}
-        pooled = torch.cat([self.score(tokens, masks, there), shared.sum(1) / max(n, 1)], -1)
+        pooled = torch.cat([self.score(tokens, masks, is_present), shared.sum(1) / max(n, 1)], -1)
         return FusionOutput(self.mix(pooled), tokens=tokens)

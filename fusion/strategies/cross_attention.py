@@ -5,8 +5,8 @@
     fused    = MLP([pool(z_1), p_1, ..., pool(z_M), p_M])      p_m = 1 where modality m is there, else 0
 
 As in MulT every ordered pair (query, key) has attention of its own, but projections belong to a modality, not to a pair: M of them
-instead of M(M-1). Rows sum to 1 over the real tokens of one key modality. A modality that is alone has nobody to ask and passes
-through. All modalities ask one key modality in the same product, so a layer makes M of them; maps are kept only where asked for.
+instead of M(M-1). Rows sum to 1 over the real tokens of one key modality. A modality that is alone attends to nothing and passes
+through. All queries to one key modality are one product, so a layer makes M of them; maps are kept only where asked for.
 
 Reference: Tsai 2019, Multimodal Transformer for Unaligned Multimodal Language Sequences (arXiv 1906.00295).
 """
@@ -16,8 +16,19 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from fusion.strategies.base import Strategy, perceptron
-from fusion.strategies.tokens import Readout, attend, by_layer, heads_of, join_heads, put_back, read_tokens, rows_with, think
+from fusion.strategies.base import Strategy, mlp
+from fusion.strategies.tokens import (
+    Pair,
+    Readout,
+    attend,
+    join_heads,
+    read_tokens,
+    rows_to_compute,
+    scatter_rows,
+    split_heads,
+    stack_layers,
+    token_mlp,
+)
 from fusion.types import Features, FusionOutput
 
 
@@ -40,67 +51,99 @@ class CrossAttention(Strategy):
         dropout: float = 0.1,
     ) -> None:
         super().__init__(modalities, embed_dim, num_classes)
-        self.num_heads, self.out_dim, self.token_dim = num_heads, embed_dim, dim
-        self.inward = nn.ModuleDict({m: nn.Sequential(nn.LayerNorm(embed_dim), nn.Linear(embed_dim, dim)) for m in modalities})
+        self.out_dim = embed_dim
+        self.token_dim = dim
+        self.num_heads = num_heads
+        self.in_proj = nn.ModuleDict({m: nn.Sequential(nn.LayerNorm(embed_dim), nn.Linear(embed_dim, dim)) for m in modalities})
         self.layers = nn.ModuleList([CrossLayer(self.modalities, dim, num_heads, dropout) for _ in range(depth)])
         self.score = Readout(self.modalities, dim)
-        self.mix = perceptron(len(modalities) * (dim + 1), embed_dim, embed_dim, dropout)
+        self.mix = mlp(len(modalities) * (dim + 1), embed_dim, embed_dim, dropout)
 
     def forward(self, features: dict[str, Features], present: Tensor, need_attention: bool = False) -> FusionOutput:
-        tokens, masks, there = read_tokens(self.modalities, features, present)
-        tokens = {m: self.inward[m](x) for m, x in tokens.items()}
-        # what a present modality hears is the mean over the others that are there: each answer counts 1 / (their number)
-        share = {m: (x / (present.sum(1, keepdim=True) - 1).clamp_min(1))[..., None, None] for m, x in there.items()}  # (B, 1, 1, 1)
-        maps: list[dict[tuple[str, str], Tensor]] = []
-        for layer in self.layers:
-            tokens, weights = layer(tokens, masks, there, share, need_attention)
-            maps.append(weights)
-            if layer is not self.layers[-1]:
-                tokens = {m: put_back(x, there[m]) for m, x in tokens.items()}
-        fused = self.mix(self.score(tokens, masks, there))
-        return FusionOutput(fused, attention=by_layer(maps) if need_attention else {}, tokens=tokens)
+        tokens, masks, is_present = read_tokens(self.modalities, features, present)
+        tokens = {m: self.in_proj[m](x) for m, x in tokens.items()}
+        # a present modality takes the mean over the others that are present: each counts 1 / (their number), a missing one nothing
+        others = (present.sum(1, keepdim=True) - 1).clamp_min(1)  # (B, 1)
+        key_weights = {m: (x / others)[..., None, None] for m, x in is_present.items()}  # (B, 1, 1, 1)
+        maps: list[dict[Pair, Tensor]] = []
+        for i, layer in enumerate(self.layers):
+            if i > 0:
+                tokens = {m: scatter_rows(x, is_present[m]) for m, x in tokens.items()}
+            tokens, layer_maps = layer(tokens, masks, is_present, key_weights, need_attention)
+            maps.append(layer_maps)
+        fused = self.mix(self.score(tokens, masks, is_present))
+        return FusionOutput(fused, attention=stack_layers(maps) if need_attention else {}, tokens=tokens)
 
 
 class CrossLayer(nn.Module):
-    """One round of asking: every modality attends to every other one that is there, then thinks (MLP)."""
+    """One layer: every modality attends to every other one that is present, then an MLP; post-norm."""
 
     def __init__(self, modalities: tuple[str, ...], dim: int, num_heads: int, dropout: float) -> None:
         super().__init__()
         self.num_heads = num_heads
-        self.project = nn.ModuleDict({m: nn.Linear(dim, 3 * dim) for m in modalities})
-        self.merge = nn.ModuleDict({m: nn.Linear(dim, dim) for m in modalities})
-        self.think = nn.ModuleDict({m: think(dim, dropout) for m in modalities})
-        self.norms = nn.ModuleDict({m: nn.ModuleList([nn.LayerNorm(dim), nn.LayerNorm(dim)]) for m in modalities})
+        self.qkv = nn.ModuleDict({m: nn.Linear(dim, 3 * dim) for m in modalities})
+        self.out_proj = nn.ModuleDict({m: nn.Linear(dim, dim) for m in modalities})
+        self.mlp = nn.ModuleDict({m: token_mlp(dim, dropout) for m in modalities})
+        self.norm1 = nn.ModuleDict({m: nn.LayerNorm(dim) for m in modalities})
+        self.norm2 = nn.ModuleDict({m: nn.LayerNorm(dim) for m in modalities})
 
     def forward(
         self,
         tokens: dict[str, Tensor],
         masks: dict[str, Tensor],
-        there: dict[str, Tensor],
-        share: dict[str, Tensor],
-        need_map: bool,
-    ) -> tuple[dict[str, Tensor], dict[tuple[str, str], Tensor]]:
-        """Per modality tokens (b, T, D) and masks (b, T), b being B or 1; there (B, 1); share (B, 1, 1, 1) in what the others hear."""
-        names, lengths = [*tokens], [x.shape[1] for x in tokens.values()]
-        line = torch.cat([self.project[m](x) for m, x in tokens.items()], 1)  # (b, S, 3D)
-        q, k, v = line.chunk(3, -1)
-        # the line twice over, so that whoever asks one modality stands in a row behind it
-        queries = heads_of(torch.cat([q, q], 1), self.num_heads)
-        keys, values = heads_of(k, self.num_heads).split(lengths, 2), heads_of(v, self.num_heads).split(lengths, 2)
-        heard: dict[str, list[tuple[str, Tensor]]] = {m: [] for m in names}
-        maps, end = {}, 0
-        for i, key in enumerate(names if len(names) > 1 else ()):
-            end += lengths[i]
-            others, asking = names[i + 1 :] + names[:i], lengths[i + 1 :] + lengths[:i]
-            answer, weights = attend(queries[:, :, end : end + sum(asking)], keys[i], values[i], masks[key], need_map)
-            for m, part in zip(others, answer.split(asking, 2), strict=True):
-                heard[m].append((key, part))
-            if weights is not None:
-                maps |= {(m, key): part for m, part in zip(others, weights.split(asking, 2), strict=True)}
+        is_present: dict[str, Tensor],
+        key_weights: dict[str, Tensor],
+        need_maps: bool,
+    ) -> tuple[dict[str, Tensor], dict[Pair, Tensor]]:
+        """Tokens after the layer, and its maps {(query, key): (b, H, Tq, Tk)} where asked for.
+
+        Args:
+            tokens, masks: per modality (b, T, D) and (b, T); b is B, or 1 for one sample in B subsets.
+            is_present: (B, 1) bool per modality.
+            key_weights: (B, 1, 1, 1) per key modality, its weight in the mean over what a query attended to.
+        """
+        attended, maps = self.attend_to_others(tokens, masks, need_maps)
         out = {}
         for m, x in tokens.items():
-            rows = rows_with(there[m], x)
-            total = [share[key][rows] * answer for key, answer in heard[m]]
-            x = self.norms[m][0](x + self.merge[m](join_heads(sum(total[1:], total[0])) if total else torch.zeros_like(x)))
-            out[m] = self.norms[m][1](x + self.think[m](x))
+            rows = rows_to_compute(x, is_present[m])
+            total = torch.zeros_like(x)
+            if attended[m]:
+                weighted = [key_weights[key][rows] * part for key, part in attended[m].items()]
+                total = join_heads(sum(weighted[1:], weighted[0]))
+            x = self.norm1[m](x + self.out_proj[m](total))
+            out[m] = self.norm2[m](x + self.mlp[m](x))
         return out, maps
+
+    def attend_to_others(
+        self, tokens: dict[str, Tensor], masks: dict[str, Tensor], need_maps: bool
+    ) -> tuple[dict[str, dict[str, Tensor]], dict[Pair, Tensor]]:
+        """{query: {key: (b, H, Tq, d)}} for each ordered pair of different modalities, and the maps of the pairs.
+
+        The queries of all other modalities to one key modality are one product. For that the queries of all modalities stand in one
+        sequence, twice over: those of all others are then the slice that begins after the key modality's own.
+        """
+        names = [*tokens]
+        lengths = [x.shape[1] for x in tokens.values()]
+        qkv = torch.cat([self.qkv[m](x) for m, x in tokens.items()], 1)  # (b, S, 3D)
+        q, k, v = qkv.chunk(3, -1)
+        queries = split_heads(torch.cat([q, q], 1), self.num_heads)  # (b, H, 2S, d)
+        keys = torch.split(split_heads(k, self.num_heads), lengths, 2)
+        values = torch.split(split_heads(v, self.num_heads), lengths, 2)
+
+        attended: dict[str, dict[str, Tensor]] = {m: {} for m in names}
+        maps: dict[Pair, Tensor] = {}
+        if len(names) == 1:
+            return attended, maps
+        start = 0
+        for i, key in enumerate(names):
+            start += lengths[i]
+            others = names[i + 1 :] + names[:i]
+            other_lengths = lengths[i + 1 :] + lengths[:i]
+            asking = queries[:, :, start : start + sum(other_lengths)]
+            answer, weights = attend(asking, keys[i], values[i], masks[key], need_maps)
+            for query, part in zip(others, torch.split(answer, other_lengths, 2), strict=True):
+                attended[query][key] = part
+            if weights is not None:
+                for query, part in zip(others, torch.split(weights, other_lengths, 2), strict=True):
+                    maps[query, key] = part
+        return attended, maps

@@ -1,9 +1,9 @@
-"""Early fusion: put all embeddings side by side, then let one network look at the whole.
+"""Early fusion: concatenate all embeddings and feed them to one network.
 
-    fused = MLP([x_1, p_1, ..., x_M, p_M])      p_m = 1 where modality m is there, else 0 (and x_m = 0)
+    fused = MLP([x_1, p_1, ..., x_M, p_M])      p_m = 1 where modality m is present, else 0 (and x_m = 0)
 
-Everything may interact with everything from the first layer on; nothing says how much each modality weighed, and a modality that
-breaks drags the whole vector along.
+Everything may interact with everything from the first layer on; nothing says how much each modality weighed, and a broken modality
+spoils the whole vector.
 
 Reference: Baltrusaitis 2019, Multimodal Machine Learning: A Survey and Taxonomy, section 5.1 (arXiv 1705.09406).
 """
@@ -13,7 +13,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from fusion.strategies.base import Strategy, perceptron
+from fusion.strategies.base import Strategy, mlp
 from fusion.types import Features, FusionOutput
 
 
@@ -28,7 +28,7 @@ class Early(Strategy):
     def __init__(self, modalities: tuple[str, ...], embed_dim: int, num_classes: int, hidden: int = 192, dropout: float = 0.2) -> None:
         super().__init__(modalities, embed_dim, num_classes)
         self.out_dim = embed_dim
-        self.mix = perceptron(len(modalities) * (embed_dim + 1), hidden, embed_dim, dropout)
+        self.mix = mlp(len(modalities) * (embed_dim + 1), hidden, embed_dim, dropout)
 
     def forward(self, features: dict[str, Features], present: Tensor, need_attention: bool = False) -> FusionOutput:
         x = self.embeddings(features, present)  # (B, M, D)

@@ -1,28 +1,26 @@
-"""Early fusion of tokens: all tokens of all modalities stand in one line, and every one looks at every other one.
+"""Early fusion of tokens: the tokens of all modalities form one sequence, in which every token attends to every other one.
 
     t_mi  = A_m LayerNorm(x_mi) + e_m            token i of modality m, told apart by a learned embedding e_m
     z     = Transformer([t_1, ..., t_S])         every token attends to every other one, its own modality included
-    fused = MLP([pool(z_1), p_1, ..., pool(z_M), p_M])      p_m = 1 where modality m is there, else 0
+    fused = MLP([pool(z_1), p_1, ..., pool(z_M), p_M])      p_m = 1 where modality m is present, else 0
 
-The single-stream model of VisualBERT, read by pooling each modality's tokens. One more token that gathers the answer, as there, has to
-hold what all modalities say in one sum of values: in `digits-add` it learned the sum modulo five and never its parity. Tokens
+The single-stream model of VisualBERT, read by pooling each modality's tokens. A [CLS] token, as used there, has to hold what
+all modalities say in one sum of values: in `digits-add` it learned the sum modulo five and never its parity. Tokens
 (B, S, dim) with S the sum over modalities; cost grows with S squared, and a modality with many tokens can drown one with few. One
 softmax spans all modalities, so a map of an ordered pair of different modalities is its block of the joint map, renormalised over the
-real tokens of the key modality: rows sum to 1, and how much one modality heeds another as a whole is not in them.
+real tokens of the key modality: rows sum to 1, and how much weight a modality as a whole got is not in them.
 
 Reference: Li 2019, VisualBERT: A Simple and Performant Baseline for Vision and Language (arXiv 1908.03557).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fusion.strategies.base import Strategy, perceptron
-from fusion.strategies.tokens import Block, by_layer, join_heads, read_tokens
+from fusion.strategies.base import Strategy, mlp
+from fusion.strategies.tokens import Block, Pair, join_heads, read_tokens, stack_layers
 from fusion.types import Features, FusionOutput
 
 
@@ -45,65 +43,102 @@ class EarlyTokens(Strategy):
         dropout: float = 0.1,
     ) -> None:
         super().__init__(modalities, embed_dim, num_classes)
-        self.out_dim, self.token_dim = embed_dim, dim
-        self.inward = nn.ModuleDict({m: nn.Sequential(nn.LayerNorm(embed_dim), nn.Linear(embed_dim, dim, bias=False)) for m in modalities})
-        self.kind = nn.ParameterDict({m: nn.Parameter(torch.randn(dim) * 0.02) for m in modalities})
+        self.out_dim = embed_dim
+        self.token_dim = dim
+        self.in_proj = nn.ModuleDict({m: nn.Sequential(nn.LayerNorm(embed_dim), nn.Linear(embed_dim, dim, bias=False)) for m in modalities})
+        self.modality_embedding = nn.ParameterDict({m: nn.Parameter(torch.randn(dim) * 0.02) for m in modalities})
         self.blocks = nn.ModuleList([Block(dim, num_heads, dropout) for _ in range(depth)])
-        self.norm, self.score = nn.LayerNorm(dim), nn.Linear(dim, len(modalities), bias=False)  # a row of weights per modality
-        self.mix = perceptron(len(modalities) * (dim + 1), embed_dim, embed_dim, dropout)
+        self.norm = nn.LayerNorm(dim)
+        self.score = nn.Linear(dim, len(modalities), bias=False)  # a row of weights per modality
+        self.mix = mlp(len(modalities) * (dim + 1), embed_dim, embed_dim, dropout)
 
     def forward(self, features: dict[str, Features], present: Tensor, need_attention: bool = False) -> FusionOutput:
-        tokens, masks, there = read_tokens(self.modalities, features, present)
+        tokens, masks, _ = read_tokens(self.modalities, features, present)
         lengths = {m: x.shape[1] for m, x in tokens.items()}
-        x = torch.cat([self.inward[m](x) + self.kind[m] for m, x in tokens.items()], 1)  # (b, S, dim), b being B or 1
-        real = torch.cat([*masks.values()], 1)
-        kinds = torch.tensor([self.modalities.index(m) for m, n in lengths.items() for _ in range(n)], device=x.device)
-        own = kinds == torch.arange(len(self.modalities), device=x.device)[:, None]  # (M, S)
-        maps: list[dict[tuple[str, str], Tensor]] = []
+        x = torch.cat([self.in_proj[m](x) + self.modality_embedding[m] for m, x in tokens.items()], 1)  # (b, S, dim), b being B or 1
+        real = torch.cat([*masks.values()], 1)  # (b, S)
+        owner = torch.tensor([self.modalities.index(m) for m, n in lengths.items() for _ in range(n)], device=x.device)  # (S,)
+        own = owner == torch.arange(len(self.modalities), device=x.device)[:, None]  # (M, S)
+        maps: list[dict[Pair, Tensor]] = []
         for block in self.blocks:
+            assert isinstance(block, Block)
             if need_attention or len(x) < len(present):
-                x, weights = look(block, x, real, own, present, lengths, need_attention)
-                maps.append(weights)
+                attended, layer_maps = attend_by_modality(block.heads(x), real, own, present, lengths, need_attention)
+                x = residual_of_present(block, x, attended, own, present)
+                maps.append(layer_maps)
             else:
-                x = block(x, real & present[:, kinds])
+                x = block(x, real & present[:, owner])
         x = self.norm(x)
-        parts = dict(zip(lengths, x.split([*lengths.values()], 1), strict=True))
+        parts = dict(zip(lengths, torch.split(x, [*lengths.values()], 1), strict=True))
         fused = self.mix(self.read(x, own & real[:, None], present))
-        return FusionOutput(fused, attention=by_layer(maps) if need_attention else {}, tokens=parts)
+        return FusionOutput(fused, attention=stack_layers(maps) if need_attention else {}, tokens=parts)
 
     def read(self, x: Tensor, own: Tensor, present: Tensor) -> Tensor:
-        """[pool(z_1), p_1, ..., pool(z_M), p_M] (B, M (dim + 1)) of a line (B, S, dim), a learned average of each modality's tokens."""
-        share = torch.where(own, self.score.weight @ x.transpose(1, 2), torch.finfo(x.dtype).min).softmax(-1)  # (B, M, S)
-        return (F.pad(share @ x, (0, 1), value=1.0) * present[..., None]).flatten(1)
+        """[pool(z_1), p_1, ..., pool(z_M), p_M] (B, M (dim + 1)), a learned average of each modality's tokens.
+
+        Args:
+            x: (B, S, dim); own: (B, M, S) real tokens of each modality; present: (B, M).
+        """
+        scores = self.score.weight @ x.transpose(1, 2)  # (B, M, S)
+        weights = torch.where(own, scores, torch.finfo(x.dtype).min).softmax(-1)
+        pooled = F.pad(weights @ x, (0, 1), value=1.0)  # (B, M, dim + 1)
+        return (pooled * present[..., None]).flatten(1)
 
 
-def look(
-    block: Block, x: Tensor, real: Tensor, own: Tensor, present: Tensor, lengths: Mapping[str, int], need_map: bool
-) -> tuple[Tensor, dict[tuple[str, str], Tensor]]:
-    """The block over a line x (b, S, dim) in B subsets, b being B or 1: (B, S, dim), and its maps {(query, key): (b, H, Tq, Tk)}.
+def attend_by_modality(
+    qkv: tuple[Tensor, Tensor, Tensor], real: Tensor, own: Tensor, present: Tensor, lengths: dict[str, int], need_maps: bool
+) -> tuple[Tensor, dict[Pair, Tensor]]:
+    """Attention over the whole sequence in B subsets of the modalities, computed one key modality at a time.
 
-    A softmax over the whole line is one over each modality's tokens, which are the maps, and one over the modalities' log-sum-exps; of
-    one sample in B subsets only the latter differs. Tokens that are not there are left at zero.
+    A softmax over the sequence is, for each key modality, a softmax over its tokens (which is the map), and a softmax over the
+    modalities' log-sum-exps of scores. Of one sample in B subsets only the latter differs, so the former is computed once. In plain words
+    it is `attend` with the tokens of missing modalities masked; tests compare the two.
 
     Args:
-        real: (b, S) tokens that are no padding; own: (M, S) to which modality a token belongs; present: (B, M).
-        lengths: {modality: tokens} in the order of the line.
+        qkv: queries, keys and values (b, H, S, d); b is B, or 1 for one sample in B subsets.
+        real: (b, S) tokens that are no padding; own: (M, S) the modality that a token belongs to; present: (B, M).
+        lengths: {modality: number of tokens} in the order of the sequence.
+
+    Returns:
+        What the tokens attended to (B, S, dim), and the maps {(query, key): (b, H, Tq, Tk)} where asked for.
     """
-    sizes, given = [*lengths.values()], own.any(1)
-    q, k, v = block.heads(x)
-    scores = ((q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1)).masked_fill(~real[:, None, None], float("-inf")).split(sizes, -1)
-    peaks = [part.amax(-1, keepdim=True) for part in scores]
-    odds = torch.cat([part - peak for part, peak in zip(scores, peaks, strict=True)], -1).exp()  # (b, H, Sq, Sk)
-    # all modalities' sums over keys in one product: of the values, and of a further one that is 1 everywhere
-    sums = odds @ (F.pad(v, (0, 1), value=1.0) * own[given][:, None, None, :, None])  # (M', b, H, Sq, d + 1)
-    answers, wholes = sums[..., :-1] / sums[..., -1:], sums[..., -1:]
-    share = (torch.stack(peaks) + wholes.log()).masked_fill(~present.T[given][:, :, None, None, None], float("-inf")).softmax(0)
-    heard = join_heads((share * answers).sum(0))  # (B, S, dim)
-    maps = {}
-    if need_map:
-        for key, part, whole in zip(lengths, odds.split(sizes, -1), wholes, strict=True):
-            maps |= {(query, key): w for query, w in zip(lengths, (part / whole).split(sizes, 2), strict=True) if query != key}
+    q, k, v = qkv
+    sizes = [*lengths.values()]
+    given = own.any(1)  # (M,) modalities that have tokens here: M' of them
+    scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1)
+    scores = scores.masked_fill(~real[:, None, None], float("-inf"))  # (b, H, S, S)
+    by_key = torch.split(scores, sizes, -1)
+    peaks = [part.amax(-1, keepdim=True) for part in by_key]  # (b, H, S, 1) for each key modality
+    odds = torch.cat([part - peak for part, peak in zip(by_key, peaks, strict=True)], -1).exp()  # (b, H, S, S)
+
+    # sums over the keys of each modality in one product: of the values, and of a column of ones, which gives the softmax's denominator
+    values = F.pad(v, (0, 1), value=1.0) * own[given][:, None, None, :, None]  # (M', b, H, S, d + 1)
+    sums = odds @ values
+    totals = sums[..., -1:]  # (M', b, H, S, 1)
+    means = sums[..., :-1] / totals  # what a query attends to within each key modality
+
+    log_sum_exp = torch.stack(peaks) + totals.log()
+    missing = ~present.T[given][:, :, None, None, None]  # (M', B, 1, 1, 1)
+    weights = log_sum_exp.masked_fill(missing, float("-inf")).softmax(0)  # (M', B, H, S, 1)
+    attended = join_heads((weights * means).sum(0))
+
+    maps: dict[Pair, Tensor] = {}
+    if need_maps:
+        for key, part, total in zip(lengths, torch.split(odds, sizes, -1), totals, strict=True):
+            for query, weights_of_pair in zip(lengths, torch.split(part / total, sizes, 2), strict=True):
+                if query != key:
+                    maps[query, key] = weights_of_pair
+    return attended, maps
+
+
+def residual_of_present(block: Block, x: Tensor, attended: Tensor, own: Tensor, present: Tensor) -> Tensor:
+    """The rest of the block (B, S, dim); of one sample in B subsets only for present tokens, those of missing modalities are zero.
+
+    Args:
+        x: (b, S, dim), b being B or 1; attended: (B, S, dim); own: (M, S); present: (B, M).
+    """
     if len(x) == len(present):
-        return block.conclude(x, heard), maps
-    row, place = (present[:, :, None] & own).any(1).nonzero(as_tuple=True)
-    return heard.new_zeros(heard.shape).index_put((row, place), block.conclude(x[0, place], heard[row, place])), maps
+        return block.residual(x, attended)
+    row, token = (present[:, :, None] & own).any(1).nonzero(as_tuple=True)
+    after = block.residual(x[0, token], attended[row, token])
+    return torch.zeros_like(attended).index_put((row, token), after)

@@ -1,6 +1,6 @@
 """Late fusion: one classifier per modality, then a calibrated weighted vote.
 
-    log-odds = sum_m  w_m * log softmax(z_m / T_m)      z_m = A_m x_m + b_m, w_m = softplus, T_m > 0, absent modalities do not vote
+    log-odds = sum_m  w_m * log softmax(z_m / T_m)      z_m = A_m x_m + b_m, w_m = softplus, T_m > 0, missing modalities do not vote
 
 The product rule of Kittler with a learned reliability and temperature per modality. The vote is additive in log-odds, so it cannot
 express a question whose answer depends on a combination (a + b): no w makes it so.

@@ -1,4 +1,4 @@
-"""Low-rank fusion: the product of all modalities (see `tensor`) without ever building it.
+"""Low-rank fusion: the outer product of all modalities (see `tensor`), computed without building it.
 
     fused_d = sum_r a_r * prod_{m present} w_m^(r,d) . [norm(x_m), 1]            (B, dim), dim small
 
@@ -7,8 +7,8 @@ multiplied with its own factor first and only the results are multiplied: cost g
 modality contributes a factor of one.
 
 Factors are registered parameters. They start so that each factor has mean square one, and so has a product of any number of them.
-Few outputs and dropout on the inputs are meant: products are free enough to learn any table of combinations by heart, and with as
-many outputs as an embedding has numbers they do (`digits-add`, one seed: 14 % of pairs never trained on are right, 44 % with 24).
+Few outputs and dropout on the inputs are deliberate: products can memorise any table of combinations, and with as many outputs as an
+embedding has numbers they do (`digits-add`, one seed: 14 % of pairs never trained on are right, 44 % with 24 outputs).
 Limit: a product of M numbers has heavy tails; one modality near zero silences the others in that component.
 
 Reference: Liu 2018, Efficient Low-rank Multimodal Fusion with Modality-Specific Factors (arXiv 1806.00064).
@@ -36,7 +36,8 @@ class LowRank(Strategy):
         self, modalities: tuple[str, ...], embed_dim: int, num_classes: int, rank: int = 4, dim: int = 24, dropout: float = 0.3
     ) -> None:
         super().__init__(modalities, embed_dim, num_classes)
-        self.out_dim, self.rank = dim, rank
+        self.out_dim = dim
+        self.rank = rank
         self.dropout = nn.Dropout(dropout)
         self.factors = nn.Parameter(torch.randn(len(modalities), embed_dim, rank * dim) / (2 * embed_dim) ** 0.5)
         self.biases = nn.Parameter(torch.randn(len(modalities), 1, rank * dim) / 2**0.5)
@@ -47,4 +48,5 @@ class LowRank(Strategy):
         x = self.dropout(F.layer_norm(x, x.shape[-1:])).transpose(0, 1)
         factors = torch.baddbmm(self.biases, x, self.factors)  # (M, B, R * dim)
         product = torch.where(present.T[..., None], factors, torch.ones_like(factors)).prod(0)
-        return FusionOutput(fused=torch.einsum("r,brd->bd", self.weights, product.unflatten(1, (self.rank, self.out_dim))))
+        by_rank = product.view(-1, self.rank, self.out_dim)  # (B, R, dim)
+        return FusionOutput(fused=torch.einsum("r,brd->bd", self.weights, by_rank))

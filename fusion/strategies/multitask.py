@@ -1,13 +1,13 @@
 """Multitask fusion: one shared trunk answers several questions at once, and learns how much each of their losses should count.
 
-    fused = MLP([x_1, p_1, ..., x_M, p_M])           (B, D), as in `early`; p_m = 1 where modality m is there, else 0
+    fused = MLP([x_1, p_1, ..., x_M, p_M])           (B, D), as in `early`; p_m = 1 where modality m is present, else 0
     answers: the label from the head, every further question q from a linear head of its own on `fused`
     loss  = sum_q  exp(-s_q) L_q + s_q / 2           classification (label, further questions, mask, found)
                    exp(-s_q) L_q / 2 + s_q / 2       regression (box)
 
-exp(s) is the noise variance of a question, learned with the rest: a noisy question turns its own weight down and pays s / 2 for it.
-At the best s a loss of any scale counts as its logarithm. What helps is the shared trunk: further questions tell it what to look at.
-Limit: a loss that reaches zero would take all the weight; label smoothing keeps it from there.
+exp(s) is the noise variance of a question, learned with the rest: a noisy question lowers its own weight and pays s / 2 for it.
+At the optimal s a loss of any scale counts as its logarithm. The benefit is the shared trunk: further questions shape its features.
+Limit: a loss that reaches zero would take all the weight; label smoothing prevents that.
 
 Reference: Caruana 1997, Multitask Learning (Machine Learning 28); Kendall 2018, Multi-Task Learning Using Uncertainty to Weigh Losses
 for Scene Geometry and Semantics (arXiv 1705.07115).
@@ -18,7 +18,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from fusion.strategies.base import Strategy, perceptron
+from fusion.strategies.base import Strategy, mlp
 from fusion.types import Features, FusionOutput
 
 PLACES = ("box", "mask", "found")
@@ -47,7 +47,7 @@ class Multitask(Strategy):
         super().__init__(modalities, embed_dim, num_classes)
         self.out_dim = embed_dim
         self.questions = tuple(auxiliary or ())
-        self.trunk = perceptron(len(modalities) * (embed_dim + 1), hidden, embed_dim, dropout)
+        self.trunk = mlp(len(modalities) * (embed_dim + 1), hidden, embed_dim, dropout)
         # a list, because a ModuleDict refuses questions named like a method of a module ("half")
         self.heads = nn.ModuleList([nn.Linear(embed_dim, classes) for classes in (auxiliary or {}).values()])
         self.weighted = ("label", *self.questions, *(PLACES if places else ()))
@@ -67,8 +67,13 @@ class Multitask(Strategy):
     def objective(
         self, losses: dict[str, Tensor], output: FusionOutput, features: dict[str, Features], present: Tensor, content: Tensor
     ) -> Tensor:
-        s = dict(zip(self.weighted, self.log_variance, strict=True))
-        return torch.stack([self.weigh(loss, s[name], name in REGRESSION) if name in s else loss for name, loss in losses.items()]).sum()
+        log_variance = dict(zip(self.weighted, self.log_variance, strict=True))
+        terms = []
+        for name, loss in losses.items():
+            if name in log_variance:
+                loss = self.weigh(loss, log_variance[name], name in REGRESSION)
+            terms.append(loss)
+        return torch.stack(terms).sum()
 
     @staticmethod
     def weigh(loss: Tensor, s: Tensor, regression: bool) -> Tensor:

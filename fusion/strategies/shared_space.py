@@ -1,4 +1,4 @@
-"""Shared space: every modality becomes a unit vector in one space where what means the same lies close together.
+"""Shared space: every modality becomes a unit vector in one space, where samples of equal meaning lie close together.
 
     u_m   = W_m norm(x_m) / |W_m norm(x_m)|          (B, D)
     fused = sum_{m present} u_m / |sum|              (B, D)
@@ -6,10 +6,10 @@
     loss  = the task's + mean over ordered pairs (m, n) and samples i of
             -mean_{j: content_jn = content_im} log softmax_j( t u_im . u_jn )
 
-As in CLIP a sample's vector in one modality is to find its partner in another one among all of the batch, in both directions; but
-samples that say the same class are all its partners (so that there are no false negatives), and modalities that say nothing take no
-part. What a modality says by itself counts, not the answer to the task: where image and sound say different digits, they meet those
-of other samples that say the same. Limit: a mean of vectors adds what the modalities say; it cannot compute with it (a + b).
+As in CLIP a sample's vector in one modality has to find its positive in another one among all of the batch, in both directions. All
+samples that show the same class are positives (so there are no false negatives), and modalities that show none take no part. The
+class that a modality shows by itself counts, not the task's label: where image and sound show different digits, each is pulled to
+those of other samples that show the same. Limit: a mean of vectors adds what the modalities show; it cannot compute with it (a + b).
 
 Reference: Radford 2021, Learning Transferable Visual Models From Natural Language Supervision (CLIP, arXiv 2103.00020); Khosla 2020,
 Supervised Contrastive Learning (arXiv 2004.11362).
@@ -35,7 +35,8 @@ class Temperature(nn.Module):
         self.log_scale = nn.Parameter(torch.tensor(math.log(scale)))
 
     def forward(self, cosine: Tensor) -> Tensor:
-        return cosine * self.log_scale.clamp(0, math.log(100)).exp()
+        scale = self.log_scale.clamp(0, math.log(100)).exp()
+        return cosine * scale
 
 
 class CosineHead(nn.Module):
@@ -47,30 +48,31 @@ class CosineHead(nn.Module):
         self.temperature = Temperature()
 
     def forward(self, fused: Tensor) -> Tensor:
-        return self.temperature(fused @ F.normalize(self.classes, dim=-1).T)
+        logits: Tensor = self.temperature(fused @ F.normalize(self.classes, dim=-1).T)
+        return logits
 
 
 def contrastive(space: Tensor, content: Tensor, temperature: nn.Module) -> Tensor:
-    """Cross-entropy of finding those who say the same in another modality; 0 where nobody has a partner.
+    """Cross-entropy of finding the samples that show the same class in another modality; 0 where there are none.
 
     Args:
         space: (M, B, D) unit vectors.
-        content: (M, B) class that each says, -1 where it takes no part.
+        content: (M, B) class that each shows, -1 where it takes no part.
+        temperature: scales cosines to logits.
     """
     M, B, _ = space.shape
     flat = space.flatten(0, 1)
     scores = temperature(flat @ flat.T).view(M, B, M, B)
     usable = content >= 0
-    same = (
-        (content[:, :, None, None] == content)
-        & usable[:, :, None, None]
-        & ~torch.eye(M, dtype=torch.bool, device=content.device)[:, None, :, None]
-    )
-    # a large negative number and not -inf: a modality that nobody may be sought in would give NaN
+    same_class = content[:, :, None, None] == content  # (M, B, M, B)
+    same_modality = torch.eye(M, dtype=torch.bool, device=content.device)[:, None, :, None]
+    positive = same_class & usable[:, :, None, None] & ~same_modality
+    # a large negative number and not -inf: a modality without any usable sample would give NaN
     log_p = scores.masked_fill(~usable, -1e4).log_softmax(-1)  # (M, B, M, B)
-    partners = same.sum(-1)  # (M, B, M)
-    each = -(log_p * same).sum(-1) / partners.clamp_min(1)
-    return each.sum() / (partners > 0).sum().clamp_min(1)
+    positives = positive.sum(-1)  # (M, B, M)
+    losses = -(log_p * positive).sum(-1) / positives.clamp_min(1)
+    total: Tensor = losses.sum() / (positives > 0).sum().clamp_min(1)
+    return total
 
 
 class SharedSpace(Strategy):
@@ -81,10 +83,11 @@ class SharedSpace(Strategy):
     paper = "Radford et al. 2021 (CLIP)"
     fuses = "embeddings"
 
-    def __init__(self, modalities: tuple[str, ...], embed_dim: int, num_classes: int, share: float = 0.5) -> None:
-        """`share` is how much the contrastive loss counts beside those of the task."""
+    def __init__(self, modalities: tuple[str, ...], embed_dim: int, num_classes: int, contrastive_weight: float = 0.5) -> None:
+        """`contrastive_weight` is how much the contrastive loss counts beside those of the task."""
         super().__init__(modalities, embed_dim, num_classes)
-        self.out_dim, self.share = embed_dim, share
+        self.out_dim = embed_dim
+        self.contrastive_weight = contrastive_weight
         self.project = PerModality(len(modalities), embed_dim, embed_dim, bias=False)
         self.temperature = Temperature()
 
@@ -95,11 +98,14 @@ class SharedSpace(Strategy):
         x = self.embeddings(features, present)  # (B, M, D)
         x = F.layer_norm(x, x.shape[-1:])
         space = F.normalize(self.project(x), dim=-1)  # (B, M, D), zero stays zero
-        return FusionOutput(F.normalize(space.sum(1), dim=-1), space={m: space[:, i] for i, m in enumerate(self.modalities)})
+        fused = F.normalize(space.sum(1), dim=-1)
+        return FusionOutput(fused, space={m: space[:, i] for i, m in enumerate(self.modalities)})
 
     def objective(
         self, losses: dict[str, Tensor], output: FusionOutput, features: dict[str, Features], present: Tensor, content: Tensor
     ) -> Tensor:
+        assert output.space is not None
         space = torch.stack([output.space[m] for m in self.modalities])
-        said = torch.where(present, content, torch.full_like(content, -1)).T
-        return super().objective(losses, output, features, present, content) + self.share * contrastive(space, said, self.temperature)
+        shown = torch.where(present, content, torch.full_like(content, -1)).T
+        extra = contrastive(space, shown, self.temperature)
+        return super().objective(losses, output, features, present, content) + self.contrastive_weight * extra

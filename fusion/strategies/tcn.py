@@ -1,4 +1,4 @@
-"""Temporal convolution: sound, video and text side by side on one time axis, read by convolutions that see ever further.
+"""Temporal convolution: sound, video and text on one time axis, read by convolutions of growing dilation.
 
     a_m[s]   = tokens of modality m at relative time s / (N - 1)        linear interpolation over the real tokens
     h_0[s]   = W [A_1 a_1[s], p_1, ..., A_M a_M[s], p_M]                a picture is a still: its pooled vector at every step
@@ -6,8 +6,8 @@
     fused    = MLP(mean over s of h_L[s])
 
 Steps (B, N, dim). Streams differ in rate and padding; each is stretched so that its first real token falls on the first step and its
-last on the last: right for streams that start and end together, a guess for text. Causal, a step holds the latest token that has
-come instead of interpolating towards one that has not, and norms act on one step; only the length of a stream is known ahead.
+last on the last: right for streams that start and end together, a guess for text. If causal, a step holds the latest token so
+far instead of interpolating towards the next one, and norms act on one step; only the length of a stream is known ahead.
 
 Reference: Bai 2018, An Empirical Evaluation of Generic Convolutional and Recurrent Networks for Sequence Modeling (arXiv 1803.01271).
 """
@@ -20,21 +20,27 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fusion.strategies.base import Strategy, perceptron
+from fusion.strategies.base import Strategy, mlp
 from fusion.strategies.tokens import ChannelDropout, read_tokens
 from fusion.types import Features, FusionOutput
 
-STILL = ("image",)  # kinds of modalities without a time axis
+STILL = ("image",)  # kinds of modalities without a time axis; their pooled vector stands at every step
 
 
 def align(tokens: Tensor, mask: Tensor, num_steps: int, hold: bool) -> Tensor:
-    """Tokens (B, T, D) to steps (B, N, D) by relative position among the real ones; `hold` never looks ahead of a step."""
-    rank = mask.cumsum(1) - 1  # (B, T) place among the real tokens
-    ticks = torch.arange(num_steps, device=mask.device) * rank[:, -1:]  # (B, N), position times (N - 1), exact
+    """Tokens (B, T, D) to steps (B, N, D) by relative position among the real ones.
+
+    Args:
+        mask: (B, T) True where a token is real.
+        hold: take the latest token so far, which never looks ahead of a step; else interpolate linearly.
+    """
+    rank = mask.cumsum(1) - 1  # (B, T) index among the real tokens
+    ticks = torch.arange(num_steps, device=mask.device) * rank[:, -1:]  # (B, N) position times (N - 1), exact integers
     last = max(num_steps - 1, 1)
-    where, rank = ticks // last if hold else ticks / last, rank[:, None]
-    share = (1 - (where[..., None] - rank).abs()).clamp_min(0) * mask[:, None]  # (B, N, T), rows sum to 1
-    return share.to(tokens.dtype) @ tokens
+    position = ticks // last if hold else ticks / last  # (B, N)
+    distance = (position[..., None] - rank[:, None]).abs()  # (B, N, T)
+    weights = (1 - distance).clamp_min(0) * mask[:, None]  # rows sum to 1
+    return weights.to(tokens.dtype) @ tokens
 
 
 class TCN(Strategy):
@@ -60,14 +66,19 @@ class TCN(Strategy):
         """`still` names the modalities without a time axis."""
         super().__init__(modalities, embed_dim, num_classes)
         self.still = tuple(still)
-        self.out_dim, self.num_steps, self.causal = embed_dim, num_steps, causal
-        self.inward = nn.ModuleDict({m: nn.Sequential(nn.LayerNorm(embed_dim), nn.Linear(embed_dim, dim // 2)) for m in modalities})
-        self.channels = nn.Linear(len(modalities) * (dim // 2 + 1), dim)
-        # each a convolution of three taps, 2^level apart, as one product: on short lines several times faster than Conv1d
+        self.out_dim = embed_dim
+        self.channel_dim = dim // 2  # of each modality
+        self.num_steps = num_steps
+        self.causal = causal
+        self.in_proj = nn.ModuleDict(
+            {m: nn.Sequential(nn.LayerNorm(embed_dim), nn.Linear(embed_dim, self.channel_dim)) for m in self.modalities}
+        )
+        self.channels = nn.Linear(len(modalities) * (self.channel_dim + 1), dim)
+        # each a convolution of three taps, 2^level apart, as one product: on short sequences several times faster than Conv1d
         self.convolutions = nn.ModuleList([nn.Linear(3 * dim, dim) for _ in range(depth)])
         self.norms = nn.ModuleList([nn.LayerNorm(dim) for _ in range(depth)])
         self.dropout = ChannelDropout(dropout)
-        self.mix = perceptron(dim, embed_dim, embed_dim, dropout)
+        self.mix = mlp(dim, embed_dim, embed_dim, dropout)
 
     @classmethod
     def options_for(cls, questions: dict[str, int], places: bool, kinds: dict[str, str]) -> dict[str, object]:
@@ -75,28 +86,33 @@ class TCN(Strategy):
         return {} if still == STILL else {"still": still}
 
     def steps(self, features: dict[str, Features], present: Tensor) -> Tensor:
-        """What is known at each step (B, N, dim), before pooling over time."""
-        tokens, masks, there = read_tokens(self.modalities, features, present)
-        pooled = self.embeddings(features, present)  # (B, M, D)
-        B, _, D = pooled.shape
-        line = []
-        for i, m in enumerate(self.modalities):
-            if m not in tokens:
-                line.append(pooled.new_zeros(B, self.num_steps, self.inward[m][1].out_features + 1))
-                continue
-            if m in self.still:
-                x = self.inward[m](pooled[:, i, None]).expand(-1, self.num_steps, -1)
-            else:
-                x = align(self.inward[m](tokens[m]), masks[m], self.num_steps, self.causal)
-            flag = there[m][..., None].expand(-1, self.num_steps, -1).to(x.dtype)
-            line += [x * flag, flag]
-        x = self.channels(torch.cat(line, -1))  # (B, N, dim)
+        """The state at each step (B, N, dim), before pooling over time."""
+        x: Tensor = self.channels(self.aligned(features, present))  # (B, N, dim)
         for level, (convolution, norm) in enumerate(zip(self.convolutions, self.norms, strict=True)):
-            apart = 2**level
-            padded = F.pad(x, (0, 0, 2 * apart, 0) if self.causal else (0, 0, apart, apart))
-            taps = torch.cat([padded[:, j * apart : j * apart + self.num_steps] for j in range(3)], -1)  # (B, N, 3 dim)
+            dilation = 2**level
+            before, after = (2 * dilation, 0) if self.causal else (dilation, dilation)
+            padded = F.pad(x, (0, 0, before, after))
+            taps = torch.cat([padded[:, j * dilation : j * dilation + self.num_steps] for j in range(3)], -1)  # (B, N, 3 dim)
             x = x + self.dropout(F.gelu(norm(convolution(taps))))
         return x
+
+    def aligned(self, features: dict[str, Features], present: Tensor) -> Tensor:
+        """All modalities on the same steps, with a flag of presence each: (B, N, M (channel_dim + 1))."""
+        tokens, masks, is_present = read_tokens(self.modalities, features, present)
+        pooled = self.embeddings(features, present)  # (B, M, D)
+        parts = []
+        for i, m in enumerate(self.modalities):
+            if m not in tokens:
+                parts.append(pooled.new_zeros(len(pooled), self.num_steps, self.channel_dim + 1))
+                continue
+            if m in self.still:
+                x = self.in_proj[m](pooled[:, i, None]).expand(-1, self.num_steps, -1)
+            else:
+                x = align(self.in_proj[m](tokens[m]), masks[m], self.num_steps, self.causal)
+            flag = is_present[m][..., None].expand(-1, self.num_steps, -1).to(x.dtype)
+            parts.append(x * flag)
+            parts.append(flag)
+        return torch.cat(parts, -1)
 
     def forward(self, features: dict[str, Features], present: Tensor, need_attention: bool = False) -> FusionOutput:
         return FusionOutput(self.mix(self.steps(features, present).mean(1)))

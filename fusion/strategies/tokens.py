@@ -3,10 +3,16 @@
     attend(q, k, v) = softmax(q k^T / sqrt(d)) v               per head, over the real keys
     block(x): x + attend(norm(x)), then x + MLP(norm(x))       pre-norm
 
+One sample in B subsets of its modalities comes as tokens of batch 1 beside `present` of batch B. What a modality is before it meets
+others is then computed once (batch 1), afterwards only in the rows where the modality is present (`rows_to_compute`), and put back
+into the full batch by `scatter_rows`.
+
 Reference: Vaswani 2017, Attention Is All You Need (arXiv 1706.03762); Xiong 2020, On Layer Normalization (arXiv 2002.04745).
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -16,38 +22,61 @@ from fusion.types import Features
 
 FEW_KEYS = 32  # on a CPU, at batch 64, below about this many keys two plain products beat the fused kernel
 
+Pair = tuple[str, str]  # (query modality, key modality)
+
 
 def read_tokens(
     modalities: tuple[str, ...], features: dict[str, Features], present: Tensor
 ) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Tensor]]:
-    """Tokens (b, T, D), zero where missing; masks (b, T) of real tokens; there (B, 1): of those in `features`, in declared order.
+    """Tokens, masks and presence of each modality in `features`, in declared order.
 
-    A missing modality keeps all its keys, so that softmax is defined; who reads its answer drops it by `there`. b is B, or 1 where one
-    sample is looked at in B subsets: what a modality is before it meets others is computed once, see `rows_with`.
+    A missing modality keeps all its keys, so that softmax is defined; whoever reads the result drops it by `is_present`.
+
+    Args:
+        modalities: all modalities of the strategy.
+        features: each of batch b, which is B, or 1 for one sample in B subsets.
+        present: (B, M) bool.
+
+    Returns:
+        tokens (b, T, D), zero where the modality is missing; masks (b, T), True where a token is real; is_present (B, 1) bool.
     """
     names = [m for m in modalities if m in features]
-    there = {m: present[:, modalities.index(m), None] for m in names}
-    if any(len(features[m].tokens) < len(present) for m in names):
-        return {m: features[m].tokens for m in names}, {m: features[m].mask for m in names}, there
-    tokens = {m: features[m].tokens.masked_fill(~there[m][..., None], 0.0) for m in names}
-    return tokens, {m: features[m].mask | ~there[m] for m in names}, there
+    tokens = {m: features[m].tokens for m in names}
+    masks = {m: features[m].mask for m in names}
+    is_present = {m: present[:, modalities.index(m), None] for m in names}
+    one_sample = any(len(x) < len(present) for x in tokens.values())
+    if not one_sample:
+        tokens = {m: x.masked_fill(~is_present[m][..., None], 0.0) for m, x in tokens.items()}
+        masks = {m: mask | ~is_present[m] for m, mask in masks.items()}
+    return tokens, masks, is_present
 
 
-def rows_with(there: Tensor, x: Tensor) -> Tensor | slice:
-    """The rows in which a modality has to be computed, now that subsets part: all, but of one sample in B subsets those that have it."""
-    return slice(None) if len(x) == len(there) else rows_of(there)
+def rows_to_compute(x: Tensor, is_present: Tensor) -> Tensor | slice:
+    """The rows of the full batch in which x (b, ...) has to be computed: all if b is B, else those where the modality is present.
+
+    Args:
+        is_present: (B, 1) bool.
+    """
+    if len(x) == len(is_present):
+        return slice(None)
+    return present_rows(is_present)
 
 
-def put_back(x: Tensor, there: Tensor) -> Tensor:
-    """What was computed for all rows, for one that stands for all, or for those that are there, in its place among all; else zero."""
-    if len(x) in (1, len(there)):
-        return x * there.view(-1, *[1] * (x.ndim - 1))
-    return x.new_zeros(len(there), *x.shape[1:]).index_copy(0, rows_of(there), x)
+def scatter_rows(x: Tensor, is_present: Tensor) -> Tensor:
+    """Scatters x back to the full batch (B, ...); rows where the modality is missing are zero.
+
+    Args:
+        x: (b, ...) for all rows (b = B), for one row that stands for all (b = 1), or for the rows where the modality is present.
+        is_present: (B, 1) bool.
+    """
+    if len(x) in (1, len(is_present)):
+        return x * is_present.view(-1, *[1] * (x.ndim - 1))
+    return x.new_zeros(len(is_present), *x.shape[1:]).index_copy(0, present_rows(is_present), x)
 
 
-def rows_of(there: Tensor) -> Tensor:
-    """Which rows of there (B, 1) are True."""
-    return there[:, 0].nonzero().squeeze(1)
+def present_rows(is_present: Tensor) -> Tensor:
+    """Indices of the rows of is_present (B, 1) that are True."""
+    return is_present[:, 0].nonzero().squeeze(1)
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, need_map: bool) -> tuple[Tensor, Tensor | None]:
@@ -63,18 +92,21 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, need_map: bool) -> tup
     scores = (k * k.shape[-1] ** -0.5) @ q.transpose(-2, -1)  # (B, H, Tk, Tq)
     scores += torch.where(mask, 0.0, float("-inf"))[:, None, :, None]
     weights = scores.softmax(-2)
-    answer = (v.transpose(-2, -1) @ weights).transpose(-2, -1)
-    return answer, weights.transpose(-2, -1) if need_map else None
+    attended = (v.transpose(-2, -1) @ weights).transpose(-2, -1)
+    return attended, weights.transpose(-2, -1) if need_map else None
 
 
-def heads_of(x: Tensor, num_heads: int) -> Tensor:
+def split_heads(x: Tensor, num_heads: int) -> Tensor:
     """(B, T, D) to (B, H, T, d)."""
-    return x.unflatten(-1, (num_heads, -1)).transpose(1, 2)
+    B, T, _ = x.shape
+    return x.view(B, T, num_heads, -1).transpose(1, 2)
 
 
-def split_heads(x: Tensor, num_heads: int) -> tuple[Tensor, ...]:
-    """Queries, keys and values side by side (B, T, 3D), apart and by head: (B, H, T, d) each."""
-    return x.view(*x.shape[:2], 3, num_heads, -1).permute(2, 0, 3, 1, 4).unbind()
+def split_qkv(x: Tensor, num_heads: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Queries, keys and values side by side (B, T, 3D) to (B, H, T, d) each."""
+    B, T, _ = x.shape
+    q, k, v = x.view(B, T, 3, num_heads, -1).permute(2, 0, 3, 1, 4).unbind()
+    return q, k, v
 
 
 def join_heads(x: Tensor) -> Tensor:
@@ -82,34 +114,43 @@ def join_heads(x: Tensor) -> Tensor:
     return x.transpose(1, 2).flatten(2)
 
 
-def by_layer(maps: list[dict[tuple[str, str], Tensor]]) -> dict[tuple[str, str], Tensor]:
-    """Maps (b, H, Tq, Tk) of each layer to (B, L, H, Tq, Tk); a layer that was computed once for all subsets counts for each."""
+def stack_layers(maps: Sequence[Mapping[Pair, Tensor]]) -> dict[Pair, Tensor]:
+    """Maps (b, H, Tq, Tk) of each layer to (B, L, H, Tq, Tk); a layer of batch 1, computed once for all subsets, counts for each."""
+    if not maps:
+        return {}
     if len(maps) == 1:
-        return {pair: weights[:, None] for pair, weights in maps[0].items()}
-    return {pair: torch.stack(torch.broadcast_tensors(*(layer[pair] for layer in maps)), 1) for pair in maps[0]} if maps else {}
+        return {pair: weights[:, None] for pair, weights in maps[0].items()}  # without a copy
+    batch = {pair: max(len(layer[pair]) for layer in maps) for pair in maps[0]}
+    return {pair: torch.stack([layer[pair].expand(B, -1, -1, -1) for layer in maps], 1) for pair, B in batch.items()}
 
 
 class Readout(nn.ModuleDict):
     """[pool(z_1), p_1, ..., pool(z_M), p_M]: tokens to one vector (B, M (dim + 1)), a learned average per modality.
 
-    p_m is 1 where modality m is there; where it is not, both are 0.
+    p_m is 1 where modality m is present; where it is not, both are 0.
     """
 
     def __init__(self, modalities: tuple[str, ...], dim: int) -> None:
         super().__init__({m: nn.Linear(dim, 1, bias=False) for m in modalities})
+        self.dim = dim
 
-    def forward(self, tokens: dict[str, Tensor], masks: dict[str, Tensor], there: dict[str, Tensor]) -> Tensor:
-        """Tokens (b, T, dim), masks (b or 1, T) with at least one True per row, there (B, 1); a modality may be left out.
+    def forward(self, tokens: dict[str, Tensor], masks: dict[str, Tensor], is_present: dict[str, Tensor]) -> Tensor:
+        """Tokens (b, T, dim), masks (b or 1, T) with at least one True per row, is_present (B, 1); a modality may be left out.
 
-        b is B, or the number of rows in which the modality is there.
+        b is B, or the number of rows in which the modality is present.
         """
-        like, parts = next(iter(tokens.values())), []
+        B = len(next(iter(is_present.values())))
+        like = next(iter(tokens.values()))
+        parts = []
         for m, score in self.items():
-            if m not in tokens:
-                parts.append(like.new_zeros(len(next(iter(there.values()))), like.shape[-1] + 1))
-                continue
-            share = score(tokens[m]).squeeze(-1).masked_fill(~masks[m], float("-inf")).softmax(-1)
-            parts += [put_back(torch.bmm(share[:, None], tokens[m]).squeeze(1), there[m]), there[m].to(like.dtype)]
+            if m in tokens:
+                scores = score(tokens[m]).squeeze(-1)
+                weights = scores.masked_fill(~masks[m], float("-inf")).softmax(-1)  # (b, T)
+                pooled = torch.bmm(weights[:, None], tokens[m]).squeeze(1)  # (b, dim)
+                parts.append(scatter_rows(pooled, is_present[m]))
+                parts.append(is_present[m].to(like.dtype))
+            else:
+                parts.append(like.new_zeros(B, self.dim + 1))
         return torch.cat(parts, -1)
 
 
@@ -122,29 +163,35 @@ class ChannelDropout(nn.Dropout):
         return x * F.dropout(x.new_ones(len(x), 1, x.shape[-1]), self.p)
 
 
-def think(dim: int, dropout: float) -> nn.Sequential:
-    """The MLP of a transformer, token by token."""
+def token_mlp(dim: int, dropout: float) -> nn.Sequential:
+    """The MLP of a transformer block, token by token."""
     return nn.Sequential(nn.Linear(dim, 2 * dim), nn.GELU(), ChannelDropout(dropout), nn.Linear(2 * dim, dim))
 
 
 class Block(nn.Module):
-    """Self-attention, then MLP, each on a normalised copy that is added back."""
+    """Pre-norm transformer block: self-attention, then MLP, each added back to its input."""
 
     def __init__(self, dim: int, num_heads: int, dropout: float) -> None:
         super().__init__()
         self.num_heads = num_heads
-        self.norms = nn.ModuleList([nn.LayerNorm(dim), nn.LayerNorm(dim)])
-        self.project, self.merge, self.think = nn.Linear(dim, 3 * dim), nn.Linear(dim, dim), think(dim, dropout)
+        self.norm1 = nn.LayerNorm(dim)
+        self.norm2 = nn.LayerNorm(dim)
+        self.qkv = nn.Linear(dim, 3 * dim)
+        self.out_proj = nn.Linear(dim, dim)
+        self.mlp = token_mlp(dim, dropout)
 
-    def heads(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Queries, keys and values (B, H, T, d)."""
-        return split_heads(self.project(self.norms[0](x)), self.num_heads)
+    def heads(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values (B, H, T, d) of x (B, T, D)."""
+        return split_qkv(self.qkv(self.norm1(x)), self.num_heads)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """x (B, T, D), mask (B, T) True where a token is real."""
-        return self.conclude(x, join_heads(attend(*self.heads(x), mask, False)[0]))
+        q, k, v = self.heads(x)
+        attended, _ = attend(q, k, v, mask, need_map=False)
+        return self.residual(x, join_heads(attended))
 
-    def conclude(self, x: Tensor, heard: Tensor) -> Tensor:
-        """Adds what was heard to x, and a thought to both; token by token."""
-        x = x + self.merge(heard)
-        return x + self.think(self.norms[1](x))
+    def residual(self, x: Tensor, attended: Tensor) -> Tensor:
+        """What follows attention, token by token: both residual connections and the MLP."""
+        x = x + self.out_proj(attended)
+        x = x + self.mlp(self.norm2(x))
+        return x

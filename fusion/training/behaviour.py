@@ -17,11 +17,13 @@ LISTS = ("encoders/__init__.py", "tasks/__init__.py", "tasks/examples.py")  # th
 # of a task's files, those that no training sample comes from
 SHOWN = ("examples.py", "synthesis.py", "card.py", "download.py", "downloading.py", "test_sets.py", "voices.py")
 FOR_PEOPLE = {"title", "paper", "formula", "__all__"}
+Block = ast.FunctionDef | ast.ClassDef | ast.If | ast.Try  # has statements in its body
 
 
 def digest_of(starts: Iterable[Path], package: Path = PACKAGE) -> str:
-    """Of some modules and all that they import out of `FOLLOWED`, wherever an import stands."""
-    todo, known = list(starts), dict[Path, str]()
+    """The digest of some modules and of all that they import from `FOLLOWED`, wherever an import stands."""
+    todo = list(starts)
+    known: dict[Path, str] = {}
     while todo:
         path = todo.pop()
         if path in known or not path.is_file() or path.name in SHOWN:
@@ -50,7 +52,7 @@ def imported(tree: ast.Module, package: Path) -> Iterator[Path]:
 
 
 class Plain(ast.NodeTransformer):
-    """Takes out of a module what has no effect on its results."""
+    """Removes from a module what has no effect on its results."""
 
     def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
         return None if isinstance(node.value, ast.Constant) else self.generic_visit(node)
@@ -77,16 +79,19 @@ class Plain(ast.NodeTransformer):
         return self._filled(node)
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
-        return self._filled(self.generic_visit(node))
+        self.generic_visit(node)
+        return self._filled(node)
 
     def visit_If(self, node: ast.If) -> ast.AST:
-        return self._filled(self.generic_visit(node))
+        self.generic_visit(node)
+        return self._filled(node)
 
     def visit_Try(self, node: ast.Try) -> ast.AST:
-        return self._filled(self.generic_visit(node))
+        self.generic_visit(node)
+        return self._filled(node)
 
     @staticmethod
-    def _filled(node: ast.AST) -> ast.AST:
-        """A block of which nothing is left passes."""
+    def _filled(node: Block) -> ast.AST:
+        """An empty block becomes `pass`."""
         node.body = node.body or [ast.Pass()]
         return node

@@ -1,11 +1,11 @@
-"""What the loop reads: fresh samples for an encoder, cached features for a strategy."""
+"""Features of many samples, encoded once and kept beside the data: what strategies are trained and measured on."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,47 +15,17 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from fusion.config import EncoderConfig, load_config
+from fusion.config import EncoderConfig, TrainConfig, load_config
 from fusion.encoders import Encoder, Prepared, collate
 from fusion.files import load_tensors, save_tensors
+from fusion.model import load_encoder
 from fusion.tasks import Task
-from fusion.tasks.base import SampleSource
+from fusion.tasks.base import Sample, SampleSource
 from fusion.training.behaviour import PACKAGE, digest_of
 from fusion.types import Features, FusionError
 
 
-class EncoderData(Dataset):
-    """`count` samples of one modality per epoch: prepared values, mask and label (-1 where it names nothing).
-
-    New ones in every epoch; with `fresh=False` those of the first epoch are kept in memory and used again (several times faster).
-    """
-
-    def __init__(
-        self, source: SampleSource, modality: str, encoder: Encoder, count: int, seed: int, severity: str = "train", fresh: bool = True
-    ) -> None:
-        self.source, self.modality, self.prepare = source, modality, encoder.prepare
-        self.count, self.seed, self.severity, self.fresh, self.epoch = count, seed, severity, fresh, 0
-        self.kept: dict[int, tuple[Prepared, int]] = {}
-
-    def __len__(self) -> int:
-        return self.count
-
-    def __getitem__(self, index: int) -> tuple[Prepared, int]:
-        if index in self.kept:
-            return self.kept[index]
-        number = self.epoch * self.count + index if self.fresh else index
-        sample = self.source.sample(number, self.seed, self.severity, nothing=True)
-        made = self.prepare(sample.inputs[self.modality]), sample.label if sample.named else -1
-        if not self.fresh:
-            self.kept[index] = made
-        return made
-
-    def collate(self, samples: list[tuple[Prepared, int]]) -> dict[str, Any]:
-        values, mask = collate([s[0] for s in samples])
-        return {"values": values, "mask": mask, "label": torch.tensor([s[1] for s in samples])}
-
-
-class PreparedSamples(Dataset):
+class PreparedSamples(Dataset[tuple[dict[str, Prepared], Sample]]):
     """Samples of all modalities, prepared: for measuring and for filling a cache."""
 
     def __init__(
@@ -67,22 +37,28 @@ class PreparedSamples(Dataset):
         severity: dict[str, int] | str = "none",
         nothing: bool = False,
     ) -> None:
-        self.source, self.count, self.seed, self.severity, self.nothing = source, count, seed, severity, nothing
+        self.source = source
+        self.count = count
+        self.seed = seed
+        self.severity = severity
+        self.nothing = nothing
         self.prepare: dict[str, Callable[..., Prepared]] = {m: e.prepare for m, e in encoders.items()}
 
     def __len__(self) -> int:
         return self.count
 
-    def __getitem__(self, index: int) -> tuple[dict[str, Prepared], Any]:
+    def __getitem__(self, index: int) -> tuple[dict[str, Prepared], Sample]:
+        """Prepared media {modality: ...}, and the sample without its media."""
         sample = self.source.sample(index, self.seed, self.severity, self.nothing)
-        return {m: prepare(sample.inputs[m]) for m, prepare in self.prepare.items()}, replace(sample, inputs={})
+        prepared = {m: prepare(sample.inputs[m]) for m, prepare in self.prepare.items()}
+        return prepared, replace(sample, inputs={})
 
 
-VERSION = 1  # of what `fill` keeps of a sample; another number makes all features anew
+VERSION = 1  # of what `fill` keeps of a sample; with another number all features are computed anew
 
 
 def cache_path(task: Task, data: Path, checkpoints: Path, key: object) -> Path:
-    """Where features are kept beside the data: another name for other samples, encoders, or another way to make or read samples."""
+    """The file of features beside the data; its name changes with the samples, the encoders, and the code that makes or reads samples."""
     digest = hashlib.sha256(repr((VERSION, key)).encode())
     for m in task.modalities:
         folder = checkpoints / task.encoder_tasks[m] / "encoders" / m
@@ -96,10 +72,6 @@ def cache_path(task: Task, data: Path, checkpoints: Path, key: object) -> Path:
     digest.update(digest_of([*encoders, *corruptions, *samples]).encode())
     prefix = folders[0] if folders else task.name
     return data / ".features" / f"{prefix}-{digest.hexdigest()[:16]}.safetensors"
-
-
-def as_lists(samples: list[Any]) -> list[Any]:
-    return samples
 
 
 @dataclass
@@ -126,30 +98,49 @@ class FeatureCache:
     def features(
         self, rows: Tensor | dict[str, Tensor], modalities: tuple[str, ...] | None = None, with_tokens: bool = True
     ) -> dict[str, Features]:
-        """Padded features, float32, of samples `rows` (B,) or of each modality its own; without tokens each has one, its pooled vector."""
-        out = {}
+        """Padded features in float32.
+
+        Args:
+            rows: samples (B,), or of each modality its own.
+            with_tokens: otherwise each sample has one token, its pooled vector.
+        """
+        features = {}
         for m in modalities or self.modalities:
             index = rows[m] if isinstance(rows, dict) else rows
-            pooled = self.pooled[m][index].float()
-            if not with_tokens:
-                out[m] = Features(pooled[:, None], torch.ones(len(index), 1, dtype=torch.bool), pooled, torch.ones(len(index), 1))
-                continue
-            first, lengths = self.starts[m][index], self.starts[m][index + 1] - self.starts[m][index]
-            steps = torch.arange(int(lengths.max()))[None]
-            mask = steps < lengths[:, None]
-            tokens = self.tokens[m][(first[:, None] + steps).clamp_max(len(self.tokens[m]) - 1)].float() * mask[..., None]
-            out[m] = Features(tokens, mask, pooled, mask / lengths[:, None])
-        return out
+            features[m] = self._with_tokens(m, index) if with_tokens else self._pooled_only(m, index)
+        return features
+
+    def _pooled_only(self, modality: str, index: Tensor) -> Features:
+        """Of samples (B,), each with its pooled vector as its only token."""
+        pooled = self.pooled[modality][index].float()
+        one = torch.ones(len(index), 1)
+        return Features(pooled[:, None], one.bool(), pooled, one)
+
+    def _with_tokens(self, modality: str, index: Tensor) -> Features:
+        """Of samples (B,), padded."""
+        starts, tokens = self.starts[modality], self.tokens[modality]
+        first = starts[index]
+        lengths = starts[index + 1] - first
+        steps = torch.arange(int(lengths.max()))[None]
+        mask = steps < lengths[:, None]  # (B, T)
+        rows = (first[:, None] + steps).clamp_max(len(tokens) - 1)
+        padded = tokens[rows].float() * mask[..., None]
+        return Features(padded, mask, self.pooled[modality][index].float(), mask / lengths[:, None])
 
     def mixed(self, other: FeatureCache, modality: str) -> FeatureCache:
         """These samples with one modality taken from `other` (the same samples under corruption)."""
-        change = {k: getattr(self, k) | {modality: getattr(other, k)[modality]} for k in ("tokens", "starts", "pooled")}
-        return replace(self, **change)
+        return replace(
+            self,
+            tokens=self.tokens | {modality: other.tokens[modality]},
+            starts=self.starts | {modality: other.starts[modality]},
+            pooled=self.pooled | {modality: other.pooled[modality]},
+        )
 
     def save(self, path: Path) -> None:
         """One safetensors file, written whole or not at all."""
         names = torch.tensor(list(",".join(self.modalities).encode()), dtype=torch.uint8)  # a file of tensors keeps no order
-        tensors = {"modalities": names, "labels": self.labels, "content": self.content} | {f"places.{k}": v for k, v in self.places.items()}
+        tensors = {"modalities": names, "labels": self.labels, "content": self.content}
+        tensors |= {f"places.{k}": v for k, v in self.places.items()}
         for m in self.modalities:
             tensors |= {f"tokens.{m}": self.tokens[m], f"starts.{m}": self.starts[m], f"pooled.{m}": self.pooled[m]}
         save_tensors(path, tensors, checksum=False)  # may be a gigabyte, and is made anew where it is not whole
@@ -191,91 +182,77 @@ class FeatureCache:
             print(f"{error} The features are used once and not kept.", file=sys.stderr)
 
 
-def fill(samples: PreparedSamples, encoders: dict[str, Encoder], workers: int, dtype: torch.dtype = torch.float16,
-         say: Callable[[int], None] = lambda done: None) -> FeatureCache:  # fmt: skip
-    """Runs the encoders over `samples`; half precision is enough for training, measuring takes float32."""
+def fill(
+    samples: PreparedSamples,
+    encoders: dict[str, Encoder],
+    workers: int,
+    dtype: torch.dtype = torch.float16,
+    say: Callable[[int], None] = lambda done: None,
+) -> FeatureCache:
+    """Runs the encoders over `samples`; half precision is enough for training, measuring takes float32.
+
+    Args:
+        say: called after every batch with the number of samples done.
+    """
     modalities = tuple(encoders)
-    tokens, lengths, pooled = ({m: [] for m in modalities} for _ in range(3))
-    kept: list[Any] = []
+    tokens: dict[str, list[Tensor]] = {m: [] for m in modalities}
+    lengths: dict[str, list[Tensor]] = {m: [] for m in modalities}
+    pooled: dict[str, list[Tensor]] = {m: [] for m in modalities}
+    done: list[Sample] = []
     device = next(next(iter(encoders.values())).parameters()).device
-    for batch in DataLoader(samples, 100, num_workers=workers, collate_fn=as_lists):
+    loader: DataLoader[tuple[dict[str, Prepared], Sample]] = DataLoader(samples, 100, num_workers=workers, collate_fn=list)
+    for batch in loader:
         for m in modalities:
-            values, mask = collate([s[0][m] for s in batch])
+            values, mask = collate([prepared[m] for prepared, _ in batch])
             with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=dtype == torch.float16):
                 features = encoders[m](values.to(device), mask.to(device))
             tokens[m].append(features.tokens[features.mask].to(dtype).cpu())
             lengths[m].append(features.mask.sum(1).cpu())
             pooled[m].append(features.pooled.to(dtype).cpu())
-        kept += [s[1] for s in batch]
-        say(len(kept))
-    places = {}
-    if hasattr(kept[0], "box"):
-        places = {"found": torch.tensor([s.found for s in kept]), "box": torch.from_numpy(np.stack([s.box for s in kept])).float(),
-                  "mask": torch.from_numpy(np.stack([s.mask * 255 for s in kept]).round().astype(np.uint8))}  # fmt: skip
-    starts = {m: torch.cat([torch.zeros(1, dtype=torch.long), torch.cat(lengths[m]).cumsum(0)]) for m in modalities}
-    content = torch.tensor([[s.label if m in s.named else -1 for m in modalities] for s in kept])
-    flat = {m: torch.cat(t).clone() for m, t in tokens.items()}
-    whole = {m: torch.cat(p).clone() for m, p in pooled.items()}
-    return FeatureCache(modalities, flat, starts, whole, torch.tensor([s.label for s in kept]), content, places)
+        done += [sample for _, sample in batch]
+        say(len(done))
+    zero = torch.zeros(1, dtype=torch.long)
+    return FeatureCache(
+        modalities,
+        tokens={m: torch.cat(tokens[m]).clone() for m in modalities},
+        starts={m: torch.cat([zero, torch.cat(lengths[m]).cumsum(0)]) for m in modalities},
+        pooled={m: torch.cat(pooled[m]).clone() for m in modalities},
+        labels=torch.tensor([s.label for s in done]),
+        content=torch.tensor([[s.label if m in s.named else -1 for m in modalities] for s in done]),
+        places=places_of(done),
+    )
 
 
-class StrategyData(Dataset):
-    """Batches of a task out of a cache, with modality dropout; where samples are halves of two, each finds a new partner in each epoch."""
-
-    def __init__(self, task: Task, cache: FeatureCache, seed: int, modalities: tuple[str, ...], with_tokens: bool = True) -> None:
-        self.task, self.cache, self.seed, self.modalities, self.with_tokens, self.epoch = task, cache, seed, modalities, with_tokens, 0
-
-    def __len__(self) -> int:
-        return len(self.cache)
-
-    def __getitem__(self, index: int) -> int:
-        return index
-
-    def collate(self, indices: list[int]) -> dict[str, Any]:
-        rng = np.random.default_rng([self.seed, self.epoch, indices[0]])
-        present = torch.from_numpy(drop_modalities(len(indices), self.modalities, rng, self.task.anchors))
-        return make_batch(self.task, self.cache, torch.tensor(indices), self.modalities, present, rng, False, self.with_tokens)
-
-
-def make_batch(task: Task, cache: FeatureCache, index: Tensor, modalities: tuple[str, ...], present: Tensor, rng: np.random.Generator,
-               held: bool | None, with_tokens: bool = True) -> dict[str, Any]:  # fmt: skip
-    """Features of samples `index`, what each modality says, the label (-1 where what is present does not say it) and further targets.
-
-    Args:
-        present: (B, M) over `modalities`.
-        held: where samples are halves of two, whether pairs are those kept from training (True), the others (False), or any (None).
-    """
-    rows: dict[str, Tensor] = dict.fromkeys(cache.modalities, index)
-    if task.pairing:
-        other = torch.from_numpy(task.pairing.partners(cache.labels[index].numpy(), cache.labels.numpy(), rng, held))
-        rows |= dict.fromkeys(task.pairing.modalities, other)
-    every = task.modalities
-    content = torch.full((len(index), len(every)), -1)  # of all modalities of the task, in its order
-    for i, m in enumerate(modalities):
-        said = cache.content[rows[m], cache.modalities.index(m)]
-        content[:, every.index(m)] = torch.where(present[:, i], said, torch.full_like(said, -1))
-    label = task.decide(content.numpy())
-    own = [np.where(np.arange(len(every)) == every.index(m), content.numpy(), -1) for m in modalities]
-    batch = {
-        "features": {m: (f.tokens, f.mask, f.pooled, f.weights) for m, f in cache.features(rows, modalities, with_tokens).items()},
-        "present": present,
-        "content": content[:, [every.index(m) for m in modalities]],
-        "own": torch.from_numpy(np.stack([task.decide(c) for c in own], 1)),
-        "label": torch.from_numpy(label),
-        "auxiliary": {q: torch.from_numpy(a) for q, a in task.answers(label, content.numpy()).items()},
+def places_of(samples: Sequence[Any]) -> dict[str, Tensor]:
+    """`FeatureCache.places` of samples that say where what is asked for lies (see `SampleSource.sample`); empty for others."""
+    if not hasattr(samples[0], "box"):
+        return {}
+    masks = np.stack([s.mask * 255 for s in samples]).round().astype(np.uint8)
+    return {
+        "found": torch.tensor([s.found for s in samples]),
+        "box": torch.from_numpy(np.stack([s.box for s in samples])).float(),
+        "mask": torch.from_numpy(masks),
     }
-    if where := task.heads.localization:
-        image = present[:, modalities.index(where.image)] if where.image in modalities else torch.zeros(len(index), dtype=torch.bool)
-        batch |= {k: v[index] for k, v in cache.places.items()} | {"asked": (batch["label"] >= 0) & image}
-    return batch
 
 
-def drop_modalities(batch: int, modalities: tuple[str, ...], rng: np.random.Generator, anchors: tuple[str, ...] = ()) -> np.ndarray:
-    """Which modalities each sample keeps (B, M): 40 % keep all, the others each with probability one half, never none.
+def load_encoders(task: Task, checkpoints: Path) -> dict[str, Encoder]:
+    """The compact encoder of each modality."""
+    return {m: load_encoder(checkpoints / task.encoder_tasks[m] / "encoders" / m) for m in task.modalities}
 
-    Those in `anchors`, without which a task has little to ask, are kept nine times in ten.
-    """
-    present = rng.random((batch, len(modalities))) < [0.9 if m in anchors else 0.5 for m in modalities]
-    present[rng.random(batch) < 0.4] = True
-    present[np.arange(batch), rng.integers(0, len(modalities), batch)] |= ~present.any(1)
-    return present
+
+def fill_cache(task: Task, data: Path, checkpoints: Path, config: TrainConfig) -> FeatureCache:
+    """Features of training samples at all severities, kept beside the data so that further calls with the same encoders find them."""
+    path = cache_path(task, data, checkpoints, ("train", config.samples, config.seed))
+    kept = FeatureCache.find(path)
+    if kept is not None:
+        return kept
+    encoders = load_encoders(task, checkpoints)
+    samples = PreparedSamples(task.samples("train", data), encoders, config.samples, config.seed + 2, "train", nothing=True)
+
+    def say(done: int) -> None:
+        if done % 1000 == 0:
+            print(f"features {done}/{config.samples}", end="\r", file=sys.stderr, flush=True)
+
+    cache = fill(samples, encoders, workers=2, say=say)
+    cache.keep(path)
+    return cache

@@ -30,14 +30,18 @@ def train(asked: Mapping[str, Any], out: TextIO) -> None:
     import torch
 
     from fusion.tasks import TASKS
-    from fusion.training.heads import train_heads
+    from fusion.training.heads import Progress, train_heads
 
     torch.set_num_threads(1)
     last = 0.0
-    for step in train_heads(TASKS[asked["task"]], asked["choice"]):
+
+    def tell(progress: Progress) -> None:
+        nonlocal last
         if time.monotonic() - last > PAUSE:
             last = time.monotonic()
-            write(out, {"what": step.what, "share": round(step.share, 4)})
+            write(out, {"what": progress.what, "share": round(progress.share, 4)})
+
+    train_heads(TASKS[asked["task"]], asked["choice"], on_progress=tell)
 
 
 def write(out: TextIO, said: dict[str, Any]) -> None:

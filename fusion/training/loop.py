@@ -1,7 +1,7 @@
 """The training loop: one for encoders and strategies, on any device that accelerate knows, resumable after every epoch.
 
 The state of an unfinished run is kept in `<checkpoint>/.training/` as safetensors and JSON; an interrupted run loses at most one
-epoch, and goes on to the very weights it would have reached, because every random draw follows from (seed, epoch, index).
+epoch and reaches the same weights as an uninterrupted one, because every random draw follows from (seed, epoch, index).
 """
 
 from __future__ import annotations
@@ -14,23 +14,28 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar, cast
 
 import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from fusion.config import TrainConfig
 from fusion.files import STALE, load_json, load_tensors, require_folder, save_json, save_tensors
 from fusion.types import FusionError
 
-OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+MAX_GRADIENT_NORM = 2.0
+OPTIMIZERS: dict[str, Callable[[list[nn.Parameter], TrainConfig], torch.optim.Optimizer]] = {
     "adamw": lambda p, c: torch.optim.AdamW(p, c.lr, weight_decay=c.weight_decay),
     "adam": lambda p, c: torch.optim.Adam(p, c.lr),
     "sgd": lambda p, c: torch.optim.SGD(p, c.lr, momentum=0.9, nesterov=True, weight_decay=c.weight_decay),
 }
+
+Model = TypeVar("Model", bound=nn.Module)
+Batch = TypeVar("Batch")
+BatchMade = TypeVar("BatchMade", covariant=True)
 
 
 @dataclass(frozen=True)
@@ -46,84 +51,118 @@ class StepResult:
     seconds: float
 
 
-class EpochData(Protocol):
+class EpochData(Protocol[BatchMade]):
     """A map-style data set whose samples depend on the epoch, and how its samples make a batch."""
 
     epoch: int
 
     def __len__(self) -> int: ...
     def __getitem__(self, index: int) -> Any: ...
-    def collate(self, samples: list[Any]) -> dict[str, Any]: ...
-
-
-def soft_target(labels: Tensor, num_classes: int, smoothing: float) -> Tensor:
-    """Labels (B,) to target distributions (B, K); -1 ("names nothing") becomes uniform."""
-    target = nn.functional.one_hot(labels.clamp_min(0), num_classes).float() * (1 - smoothing) + smoothing / num_classes
-    return torch.where((labels >= 0)[:, None], target, torch.full_like(target, 1 / num_classes))
+    def collate(self, samples: list[Any]) -> BatchMade: ...
 
 
 def rate_at(step: int, total: int, peak: float) -> float:
-    """Warm-up over the first 3 %, then half a cosine down to zero."""
-    warm = max(1, int(0.03 * total))
-    return peak * (step + 1) / warm if step < warm else peak * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, total - warm)))
+    """Learning rate: linear warm-up over the first 3 % of the steps, then half a cosine down to zero."""
+    warm_up = max(1, int(0.03 * total))
+    if step < warm_up:
+        return peak * (step + 1) / warm_up
+    progress = (step - warm_up) / max(1, total - warm_up)
+    return peak * 0.5 * (1 + math.cos(math.pi * progress))
 
 
-def train(model: nn.Module, data: EpochData, loss: Callable[[nn.Module, dict[str, Any]], tuple[Tensor, Tensor]], config: TrainConfig,
-          folder: Path, device: str = "auto", resume: bool = True) -> Iterator[StepResult]:  # fmt: skip
-    """Trains and says after every step how it goes; the model is trained in place and left in eval mode.
+def train(
+    model: Model,
+    data: EpochData[Batch],
+    loss: Callable[[Model, Batch], tuple[Tensor, Tensor]],
+    config: TrainConfig,
+    folder: Path,
+    device: str = "auto",
+    resume: bool = True,
+) -> Iterator[StepResult]:
+    """Trains and yields after every step how it goes; the model is trained in place and left in eval mode.
 
     Args:
         model: any module; parameters with requires_grad are trained.
-        loss: (model, batch) -> (mean loss, number of right answers as a share).
-        folder: the checkpoint folder; the state of the run lives in its `.training/`.
+        loss: (model, batch) -> (mean loss, share of right answers). The model may be wrapped for several devices, see `unwrap`.
+        folder: the checkpoint folder; the state of the run lies in its `.training/`.
         device: "auto", "cpu", "cuda", "mps".
+
+    Raises:
+        FusionError: nothing can be written to the folder, there are too few samples, or the loss is not finite, in one sentence.
     """
     require_folder(folder)
     accelerator = Accelerator(cpu=device == "cpu")
     trainable = [p for p in model.parameters() if p.requires_grad]
     optimizer = OPTIMIZERS[config.optimizer](trainable, config)
-    loader = DataLoader(data, config.batch_size, shuffle=True, drop_last=True, num_workers=config.workers, collate_fn=data.collate)
+    loader: DataLoader[Any] = DataLoader(
+        cast("Dataset[Any]", data),
+        config.batch_size,
+        shuffle=True,
+        drop_last=True,
+        num_workers=config.workers,
+        collate_fn=data.collate,
+    )
     if len(loader) == 0:
         raise FusionError(f"There are fewer samples ({len(data)}) than one batch holds ({config.batch_size}).")
     bare = model
     model, optimizer, loader = accelerator.prepare(model, optimizer, loader)
-    first = load_state(folder, bare, optimizer, config) if resume else 0
-    began, per_epoch = time.time(), len(loader)
-    for epoch in range(first, config.epochs):
+    first_epoch = load_state(folder, bare, optimizer, config) if resume else 0
+    steps = len(loader)
+    start = time.time()
+    for epoch in range(first_epoch, config.epochs):
         data.epoch = epoch
         set_seed(config.seed * 1000 + epoch)
         model.train()
-        total, right = 0.0, 0.0
+        total_loss = 0.0
+        total_accuracy = 0.0
         for i, batch in enumerate(loader):
+            rate = rate_at(epoch * steps + i, config.epochs * steps, config.lr)
             for group in optimizer.param_groups:
-                group["lr"] = rate_at(epoch * per_epoch + i, config.epochs * per_epoch, config.lr)
+                group["lr"] = rate
             # autocast here and not in Accelerator, whose precision is fixed for the whole process
             with torch.autocast(accelerator.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
                 value, accuracy = loss(model, batch)
             if not torch.isfinite(value):
                 raise FusionError(f"The loss is not a number any more (epoch {epoch + 1}, step {i + 1}); a smaller --lr helps.")
             accelerator.backward(value)
-            accelerator.clip_grad_norm_(trainable, 2.0)
+            accelerator.clip_grad_norm_(trainable, MAX_GRADIENT_NORM)
             optimizer.step()
             optimizer.zero_grad()
-            total, right = total + value.item(), right + accuracy.item()
-            yield StepResult(epoch + 1, config.epochs, i + 1, per_epoch, total / (i + 1), right / (i + 1), time.time() - began)
+            total_loss += value.item()
+            total_accuracy += accuracy.item()
+            yield StepResult(
+                epoch=epoch + 1,
+                epochs=config.epochs,
+                step=i + 1,
+                steps=steps,
+                loss=total_loss / (i + 1),
+                accuracy=total_accuracy / (i + 1),
+                seconds=time.time() - start,
+            )
         if accelerator.is_main_process:
             save_state(folder, bare, optimizer, config, epoch + 1)
         accelerator.wait_for_everyone()
     model.eval()
 
 
+def unwrap(model: Model) -> Model:
+    """The module itself, where `train` wrapped it for several devices."""
+    inner: Model = getattr(model, "module", model)
+    return inner
+
+
 def save_state(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, config: TrainConfig, epoch: int) -> None:
     """Weights and optimizer state after an epoch, written beside the old state and swapped in at once."""
-    tensors, numbers = {f"model.{k}": v.detach().clone().contiguous() for k, v in model.state_dict().items()}, {}
+    tensors = {f"model.{k}": v.detach().clone().contiguous() for k, v in model.state_dict().items()}
+    numbers: dict[str, float] = {}
     for i, entries in optimizer.state_dict()["state"].items():
         for key, value in entries.items():
             if isinstance(value, Tensor):
                 tensors[f"optimizer.{i}.{key}"] = value.detach().clone().contiguous()
             elif value is not None:
                 numbers[f"{i}.{key}"] = value
-    home, part = folder / ".training", folder / f".training.{uuid.uuid4().hex[:12]}.part"
+    home = folder / ".training"
+    part = folder / f".training.{uuid.uuid4().hex[:12]}.part"
     try:
         part.mkdir(parents=True)
         save_tensors(part / "state.safetensors", tensors, checksum=False)
@@ -137,15 +176,22 @@ def save_state(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer,
 
 
 def load_state(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, config: TrainConfig) -> int:
-    """Takes up an interrupted run of the same configuration; returns the epochs it had done, 0 where there is none or it is damaged."""
-    parts = sorted(folder.glob(".training.*part"), key=lambda p: p.stat().st_mtime)  # cut off between the old state and the new one
+    """Loads the state of an interrupted run of the same configuration.
+
+    Returns:
+        The number of epochs it had done; 0 where there is no such state, or it is damaged.
+    """
+    parts = sorted(folder.glob(".training.*part"), key=lambda p: p.stat().st_mtime)  # interrupted between the old state and the new one
     for home in (folder / ".training", *reversed(parts)):
         try:
-            about, tensors = load_json(home / "state.json"), load_tensors(home / "state.safetensors")
-            epoch, numbers, same = int(about["epoch"]), dict(about["numbers"]), about["config"] == asdict(config)
+            about = load_json(home / "state.json")
+            tensors = load_tensors(home / "state.safetensors")
+            epoch = int(about["epoch"])
+            numbers = dict(about["numbers"])
+            same = about["config"] == asdict(config)
         except (FusionError, KeyError, TypeError, ValueError):
             continue
-        weights = {k[6:]: v for k, v in tensors.items() if k.startswith("model.")}
+        weights = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
         if same and {k: v.shape for k, v in weights.items()} == {k: v.shape for k, v in model.state_dict().items()}:
             model.load_state_dict(weights)
             load_optimizer(optimizer, tensors, numbers)
@@ -154,15 +200,15 @@ def load_state(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer,
 
 
 def load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor], numbers: dict[str, float]) -> None:
-    """Its state out of the tensors "optimizer.<number>.<name>" and the numbers "<number>.<name>"."""
+    """Its state from tensors named "optimizer.<parameter>.<entry>" and numbers named "<parameter>.<entry>"."""
     state: dict[int, dict[str, Any]] = {}
-    for key, value in tensors.items():
+    for key, tensor in tensors.items():
         if key.startswith("optimizer."):
             _, i, name = key.split(".", 2)
-            state.setdefault(int(i), {})[name] = value
-    for key, value in numbers.items():
+            state.setdefault(int(i), {})[name] = tensor
+    for key, number in numbers.items():
         i, name = key.split(".", 1)
-        state.setdefault(int(i), {})[name] = value
+        state.setdefault(int(i), {})[name] = number
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 from gradio.components.api_component import Api
 
-from fusion.choice import BACKBONE
+from fusion.paths import BACKBONE
 from fusion.types import FusionError
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from fusion.choice import choose
 from fusion.config import CHECKPOINTS
 from fusion.encoded_cache import EncodedCache, fingerprint
+from fusion.encoder_choice import choose
 from fusion.loading import lacks_weights
 from fusion.messages import Message, message
 from fusion.tasks import TASKS
@@ -24,7 +24,7 @@ from fusion.ui.state import PEN, MakeExample, PageState
 
 if TYPE_CHECKING:
     from fusion.lab import Encoded, Lab
-    from fusion.library import Library
+    from fusion.encoder_registry import Library
     from fusion.tasks.base import Example
 
 logger = logging.getLogger(__name__)

@@ -205,4 +205,4 @@ def test_plain_mult() -> None:
     q, k, v = ((block.norms[0](t) @ w.T) for t, w in zip((x, y, y), block.attention.in_proj_weight.chunk(3), strict=True))
     answer = (q @ k.transpose(1, 2) / 6**0.5).softmax(-1) @ v
     z = x + block.attention.out_proj(answer)
-    torch.testing.assert_close(block(x, y), z + block.think(block.norms[1](z)))
+    torch.testing.assert_close(block(x, y), z + block.mlp(block.norms[1](z)))

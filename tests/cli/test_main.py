@@ -18,6 +18,7 @@ import fusion
 from fusion.cli.app import main
 from fusion.tasks import TASKS
 from fusion.tasks.digits.task import DigitsTask
+from fusion.training.options import Changes, TrainOptions
 from fusion.types import FusionError, Prediction
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -278,34 +279,25 @@ def test_interrupted(lab: FakeLab, monkeypatch: pytest.MonkeyPatch, capsys: pyte
 
 def test_train_passes_what_was_given(stand_in: Callable, tmp_path: Path) -> None:
     calls = []
-    stand_in("train", lambda **options: calls.append(options))
-    least = {"task": "digits", "strategy": "late", "data": str(tmp_path), "device": "auto", "resume": True}
+    stand_in("train", lambda *given: calls.append(given))
     assert main(["train", "--strategy", "late", "--data", str(tmp_path)]) == 0
     everything = (
         "--out o --epochs 3 --batch-size 8 --lr 0.1 --optimizer sgd --seed 4 --device cpu --limit 9 --no-resume --warm-start".split()
     )
-    assert main(["train", "--task", "digits", "--strategy", "late", "--data", str(tmp_path), *everything]) == 0
-    more = {
-        "out": "o",
-        "epochs": 3,
-        "batch_size": 8,
-        "lr": 0.1,
-        "optimizer": "sgd",
-        "seed": 4,
-        "device": "cpu",
-        "limit": 9,
-        "resume": False,
-        "warm_start": True,
-    }
-    assert calls == [least, least | more]
+    assert main(["train", "--task", "digits-add", "--strategy", "late,early", "--data", str(tmp_path), *everything]) == 0
+    changes = Changes(epochs=3, batch_size=8, lr=0.1, optimizer="sgd", samples=9, seed=4)
+    assert calls == [
+        ("digits", "late", TrainOptions(tmp_path)),
+        ("digits-add", "late,early", TrainOptions(tmp_path, Path("o"), changes, "cpu", resume=False, warm_start=True)),
+    ]
 
 
 def test_data_folder_from_the_environment(stand_in: Callable, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     calls = []
-    stand_in("train", lambda **options: calls.append(options["data"]))
+    stand_in("train", lambda task, names, options: calls.append(options.data))
     monkeypatch.setenv("FUSION_DATA", str(tmp_path))
     assert main(["train", "--strategy", "late"]) == 0
-    assert calls == [str(tmp_path)]
+    assert calls == [tmp_path]
 
 
 @pytest.mark.parametrize("command", [["train", "--strategy", "late"], ["evaluate"], ["download"]])

@@ -55,7 +55,7 @@ def test_dynamic_gate_fixed_to_one_modality_is_that_modality() -> None:
         strategy.gates[-1].bias[2] = 1e4
     features = make_features()
     output = strategy(features, everyone())
-    alone = strategy.mix(for_one(strategy.says, "audio")(features["audio"].pooled).tanh())
+    alone = strategy.mix(for_one(strategy.values, "audio")(features["audio"].pooled).tanh())
     votes = for_one(strategy.classifiers, "audio")(features["audio"].pooled).log_softmax(-1)
     torch.testing.assert_close(output.fused, torch.cat([alone, votes], -1))
     torch.testing.assert_close(output.weights, F.one_hot(torch.full((3,), 2), 4).float())
@@ -123,13 +123,13 @@ def test_cross_attention_finds_the_planted_key() -> None:
 
 
 def test_cross_attention_alone_passes_through() -> None:
-    """Alone, a modality has nobody to ask: removing what it would have heard (the merge weights) changes nothing but their bias."""
+    """A modality that is alone attends to nothing: the weights of out_proj change nothing, only its bias does."""
     strategy = CrossAttention(MODALITIES, D, K, dim=8, num_heads=2).eval()
     features, present = make_features(), torch.tensor([[True, False, False, False]] * 3)
     before = strategy(features, present).fused
     with torch.no_grad():
         for layer in strategy.layers:
-            layer.merge["image"].weight.mul_(7.0)
+            layer.out_proj["image"].weight.mul_(7.0)
     torch.testing.assert_close(strategy(features, present).fused, before)
     assert (strategy(features, everyone()).fused - before).abs().max() > 1e-4
 

@@ -46,19 +46,19 @@ def cross_attention_by_loops(strategy: CrossAttention, features: dict[str, Featu
     H, rows = strategy.num_heads, []
     for b in range(len(present)):
         names = [m for i, m in enumerate(MODALITIES) if present[b, i]]
-        tokens = {m: strategy.inward[m](features[m].tokens[b][features[m].mask[b]]) for m in names}
+        tokens = {m: strategy.in_proj[m](features[m].tokens[b][features[m].mask[b]]) for m in names}
         for layer in strategy.layers:
-            qkv = {m: layer.project[m](x).chunk(3, -1) for m, x in tokens.items()}
+            qkv = {m: layer.qkv[m](x).chunk(3, -1) for m, x in tokens.items()}
             out = {}
             for m, x in tokens.items():
-                heard = torch.zeros_like(x)
+                attended = torch.zeros_like(x)
                 for key in names:
                     if key != m:
                         q, k, v = (t.chunk(H, -1) for t in (qkv[m][0], qkv[key][1], qkv[key][2]))
                         answers = [(q[h] @ k[h].T / q[h].shape[-1] ** 0.5).softmax(-1) @ v[h] for h in range(H)]
-                        heard = heard + torch.cat(answers, -1) / (len(names) - 1)
-                x = layer.norms[m][0](x + layer.merge[m](heard))
-                out[m] = layer.norms[m][1](x + layer.think[m](x))
+                        attended = attended + torch.cat(answers, -1) / (len(names) - 1)
+                x = layer.norm1[m](x + layer.out_proj[m](attended))
+                out[m] = layer.norm2[m](x + layer.mlp[m](x))
             tokens = out
         pooled = []
         for m in MODALITIES:
@@ -86,15 +86,15 @@ def early_tokens_reference(strategy: EarlyTokens, dim: int, num_heads: int) -> n
     layer = nn.TransformerEncoderLayer(dim, num_heads, 2 * dim, 0.0, "gelu", batch_first=True, norm_first=True)
     reference = nn.TransformerEncoder(layer, len(strategy.blocks), strategy.norm, enable_nested_tensor=False).eval()
     for theirs, ours in zip(reference.layers, strategy.blocks, strict=True):
-        theirs.self_attn.in_proj_weight, theirs.self_attn.in_proj_bias = ours.project.weight, ours.project.bias
-        theirs.self_attn.out_proj.weight, theirs.self_attn.out_proj.bias = ours.merge.weight, ours.merge.bias
-        theirs.linear1, theirs.linear2, theirs.norm1, theirs.norm2 = ours.think[0], ours.think[3], ours.norms[0], ours.norms[1]
+        theirs.self_attn.in_proj_weight, theirs.self_attn.in_proj_bias = ours.qkv.weight, ours.qkv.bias
+        theirs.self_attn.out_proj.weight, theirs.self_attn.out_proj.bias = ours.out_proj.weight, ours.out_proj.bias
+        theirs.linear1, theirs.linear2, theirs.norm1, theirs.norm2 = ours.mlp[0], ours.mlp[3], ours.norm1, ours.norm2
     return reference
 
 
 def make_line(strategy: EarlyTokens, features: dict[str, Features]) -> tuple[torch.Tensor, torch.Tensor]:
     """All tokens (B, S, dim) and which of them are real (B, S)."""
-    line = [strategy.inward[m](features[m].tokens) + strategy.kind[m] for m in MODALITIES]
+    line = [strategy.in_proj[m](features[m].tokens) + strategy.modality_embedding[m] for m in MODALITIES]
     return torch.cat(line, 1), torch.cat([features[m].mask for m in MODALITIES], 1)
 
 
@@ -141,9 +141,9 @@ def test_early_tokens_without_the_key_that_drowned_all_others() -> None:
     torch.manual_seed(0)
     strategy = EarlyTokens(MODALITIES, D, K, dim=8, num_heads=2).eval()
     with torch.no_grad():
-        strategy.blocks[0].project.weight[:16] *= 4
-        strategy.kind["audio"] += 30 * torch.randn(8)
-        strategy.blocks[0].norms[0].weight.fill_(5.0)
+        strategy.blocks[0].qkv.weight[:16] *= 4
+        strategy.modality_embedding["audio"] += 30 * torch.randn(8)
+        strategy.blocks[0].norm1.weight.fill_(5.0)
     features = {m: Features(f.tokens[:1], f.mask[:1], f.pooled[:1], f.weights[:1]) for m, f in make_features().items()}
     q, k, _ = strategy.blocks[0].heads(make_line(strategy, features)[0])
     assert (q @ k.transpose(-2, -1)).max(-1).values.sub((q @ k.transpose(-2, -1)).min(-1).values).max() > 200
@@ -194,7 +194,7 @@ def test_bottleneck_is_the_only_way_across() -> None:
 
 
 def test_bottleneck_crosses_from_the_second_layer_on() -> None:
-    """In the first layer the bottleneck has not heard anyone yet."""
+    """In the first layer the bottleneck has not met any modality yet."""
     torch.manual_seed(0)
     one, two = (Bottleneck(MODALITIES, D, K, dim=8, num_heads=2, depth=depth).eval() for depth in (1, 2))
     assert {m for m, size in influence(one, "audio").items() if size != 0} == {"audio"}
@@ -205,11 +205,11 @@ def test_bottleneck_is_the_mean_over_those_present() -> None:
     """One layer, two modalities: what reaches the MLP as bottleneck is the mean of what each alone would leave there."""
     torch.manual_seed(0)
     strategy = Bottleneck(MODALITIES, D, K, dim=8, num_heads=2, depth=1).eval()
-    heard = []
-    strategy.mix.register_forward_pre_hook(lambda module, inputs: heard.append(inputs[0][:, -8:]))
+    attended = []
+    strategy.mix.register_forward_pre_hook(lambda module, inputs: attended.append(inputs[0][:, -8:]))
     for rows in ([1, 1, 0, 0], [1, 0, 0, 0], [0, 1, 0, 0]):
         strategy(make_features(), torch.tensor([rows] * 3, dtype=torch.bool))
-    torch.testing.assert_close(heard[0], (heard[1] + heard[2]) / 2)
+    torch.testing.assert_close(attended[0], (attended[1] + attended[2]) / 2)
 
 
 def test_streams_of_different_rate_align_to_the_same_steps() -> None:

@@ -11,8 +11,9 @@ import torch
 from fusion.config import TrainConfig
 from fusion.lab import Lab
 from fusion.model import load_encoder
+from fusion.training.encoder import train_encoder
 from fusion.training.features import PreparedSamples, fill
-from fusion.training.train import train_encoder, train_strategy
+from fusion.training.strategy import train_strategy
 from fusion.types import FusionError, Medium
 from tests.two_pictures import TwoPictures, make_encoders
 
@@ -76,6 +77,6 @@ def test_a_subset_and_a_stranger(lab: Lab) -> None:
 
 def test_an_encoder_of_one_of_them_trains(tmp_path: Path) -> None:
     config = TrainConfig(epochs=1, samples=16, batch_size=8, precision="fp32", workers=0)
-    for _ in train_encoder(TASK, "right", tmp_path, tmp_path, config, "cpu"):
+    for _ in train_encoder(TASK, "right", tmp_path, tmp_path, config, device="cpu"):
         pass
     assert (tmp_path / "encoders" / "right" / "model.safetensors").exists() and (tmp_path / "right_only" / "model.safetensors").exists()

@@ -12,7 +12,8 @@ from fusion.config import EncoderConfig, load_config
 from fusion.model import load_weights, save_weights
 from fusion.tasks import TASKS
 from fusion.tasks.digits_add.pairs import held_out
-from fusion.training.features import FeatureCache, StrategyData, cache_path, drop_modalities, make_batch
+from fusion.training.batches import StrategyData, drop_modalities, make_batch
+from fusion.training.features import FeatureCache, cache_path
 from fusion.types import MODALITIES
 from tests.tiny import make_checkpoints
 

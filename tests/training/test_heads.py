@@ -7,14 +7,16 @@ import numpy as np
 import pytest
 import torch
 
-from fusion.choice import References, choose, heads_folder
 from fusion.config import EncoderConfig, StrategyConfig, TrainConfig
+from fusion.encoder_choice import choose, heads_folder
 from fusion.encoders import ENCODERS
 from fusion.lab import Lab
 from fusion.model import FusionModel, build_strategy, fuser_state, save_weights
+from fusion.paths import references_file
+from fusion.reference_vectors import ReferenceVectors
 from fusion.tasks import COMPACT, TASKS, Task
 from fusion.training import heads
-from fusion.training.heads import WITHOUT_TOKENS, join, train_heads
+from fusion.training.heads import WITHOUT_TOKENS, Progress, join, train_heads
 from fusion.training.loop import StepResult
 from fusion.training.references import probe, sampled
 from fusion.types import MODALITIES, FusionError
@@ -24,7 +26,7 @@ OWN = {"text": "text_lstm"}
 QUICK = TrainConfig(epochs=2, samples=1000, batch_size=100, lr=1e-2, precision="fp32", workers=0)
 
 
-def planted(seed: int, count: int = 300) -> References:
+def planted(seed: int, count: int = 300) -> ReferenceVectors:
     """Vectors that lie at their digit's own axis; every tenth names none and lies anywhere."""
     generator = torch.Generator().manual_seed(seed)
     digits = torch.arange(count) // 3 % 10
@@ -33,7 +35,7 @@ def planted(seed: int, count: int = 300) -> References:
     content = digits.clone()
     content[::10] = -1
     pooled[::10] = torch.randn(len(pooled[::10]), 96, generator=generator) * 0.1
-    return References(pooled, digits, content)
+    return ReferenceVectors(pooled, digits, content)
 
 
 @pytest.fixture
@@ -45,7 +47,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     save_weights(tmp_path / "digits" / "encoders" / "text_lstm", ENCODERS["text_lstm"]().state_dict(), EncoderConfig("text_lstm"))
     for i, m in enumerate(MODALITIES):
         name = OWN.get(m, COMPACT[m])
-        planted(i).save(References.path(tmp_path, TASKS["digits"], m, name))
+        planted(i).save(references_file(tmp_path, TASKS["digits"], m, name))
     return tmp_path
 
 
@@ -63,7 +65,8 @@ def test_joined_parts_share_their_digit() -> None:
 def test_trained_heads_are_found_and_right(home: Path) -> None:
     choice = choose(TASKS["digits"], OWN)
     assert Lab("digits", "cpu", home, OWN).strategies == ()
-    steps = list(train_heads(TASKS["digits"], choice, home, names=("late", "early"), config=QUICK))
+    steps: list[Progress] = []
+    train_heads(TASKS["digits"], choice, home, names=("late", "early"), config=QUICK, on_progress=steps.append)
     shares = [s.share for s in steps]
     assert shares == sorted(shares) and shares[0] > 0 and shares[-1] == pytest.approx(1)
     assert [*dict.fromkeys(s.what for s in steps)] == ["late", "early", *(f"{m}_only" for m in MODALITIES)]
@@ -89,7 +92,9 @@ def test_what_an_interrupted_training_finished_is_kept_and_the_rest_made(home: P
     choice, few = choose(TASKS["digits"], OWN), {"names": ("late", "early"), "config": QUICK}
 
     def trained(**options: bool) -> list[str]:
-        return [*dict.fromkeys(s.what for s in train_heads(TASKS["digits"], choice, home, **few, **options))]
+        steps: list[Progress] = []
+        train_heads(TASKS["digits"], choice, home, **few, **options, on_progress=steps.append)
+        return [*dict.fromkeys(s.what for s in steps)]
 
     folder = heads_folder(home, TASKS["digits"], choice)
     for name in trained():
@@ -114,18 +119,18 @@ def test_without_heads_a_lab_says_how_to_get_them(home: Path) -> None:
 
 def test_what_cannot_be_trained_is_one_sentence(home: Path) -> None:
     with pytest.raises(FusionError, match="cross_attention reads tokens"):
-        next(train_heads(TASKS["digits"], choose(TASKS["digits"], OWN), home, names=("cross_attention",)))
+        train_heads(TASKS["digits"], choose(TASKS["digits"], OWN), home, names=("cross_attention",))
     with pytest.raises(FusionError, match="come with all strategies"):
-        next(train_heads(TASKS["digits"], choose(TASKS["digits"]), home))
+        train_heads(TASKS["digits"], choose(TASKS["digits"]), home)
     assert "cross_attention" not in WITHOUT_TOKENS and "late" in WITHOUT_TOKENS
 
 
 def test_a_probe_reads_what_is_planted_and_not_what_is_not() -> None:
     other = planted(1)
     named = other.content >= 0
-    tests = {"planted": References(other.pooled[named], other.labels[named], other.content[named])}
+    tests = {"planted": ReferenceVectors(other.pooled[named], other.labels[named], other.content[named])}
     noise = torch.randn(200, 96, generator=torch.Generator().manual_seed(99))
-    tests["noise"] = References(noise, torch.arange(200) % 10, torch.arange(200) % 10)
+    tests["noise"] = ReferenceVectors(noise, torch.arange(200) % 10, torch.arange(200) % 10)
     found = probe(planted(0), tests)
     assert found["planted"] == 1.0 and found["noise"] < 0.3
 

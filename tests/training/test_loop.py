@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fusion.config import TrainConfig
-from fusion.training.features import drop_modalities
-from fusion.training.loop import OPTIMIZERS, forget_state, rate_at, soft_target, train
+from fusion.training.batches import drop_modalities
+from fusion.training.loop import OPTIMIZERS, forget_state, rate_at, train
+from fusion.training.losses import soft_target
 from fusion.types import MODALITIES, FusionError
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from fusion.cards.strategies import between
+from fusion.cards.markdown import between
 from fusion.distill import text
 from fusion.evaluation import rejection
 from fusion.evaluation.probes import probe

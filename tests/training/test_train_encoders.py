@@ -11,7 +11,10 @@ from fusion.model import load_encoder, load_model
 from fusion.tasks import COMPACT, TASKS, Task
 from fusion.tasks.base import Sample
 from fusion.tasks.digits.task import DigitsTask
+from fusion.training import encoder as encoder_training
 from fusion.training import train as training
+from fusion.training.encoder import EncoderRun, train_encoder, trained_encoder
+from fusion.training.options import Changes, TrainOptions
 from fusion.types import FusionError
 
 TINY = TrainConfig(epochs=2, samples=120, batch_size=8, lr=1e-2, precision="fp32", workers=0)
@@ -28,7 +31,7 @@ class TwoWords:
 
 
 def learn(out: Path, **options: object) -> None:
-    for _ in training.train_encoder(TASKS["digits"], "text", out, out, TINY, "cpu", **options):
+    for _ in train_encoder(TASKS["digits"], "text", out, out, TINY, EncoderRun(**options), "cpu"):
         pass
 
 
@@ -57,7 +60,8 @@ def test_warm_start_begins_with_what_is_there(tmp_path: Path, monkeypatch) -> No
     learn(tmp_path, encoder="text_embedding")
     before = load_encoder(tmp_path / "encoders/text_embedding").state_dict()
     still = TrainConfig(epochs=1, samples=16, batch_size=8, lr=0.0, precision="fp32", workers=0, seed=1)
-    for _ in training.train_encoder(TASKS["digits"], "text", tmp_path, tmp_path, still, "cpu", warm_start=True, encoder="text_embedding"):
+    again = EncoderRun("text_embedding", warm_start=True)
+    for _ in train_encoder(TASKS["digits"], "text", tmp_path, tmp_path, still, again, "cpu"):
         pass
     for key, value in load_encoder(tmp_path / "encoders/text_embedding").state_dict().items():
         torch.testing.assert_close(value, before[key], rtol=0, atol=0)
@@ -66,12 +70,12 @@ def test_warm_start_begins_with_what_is_there(tmp_path: Path, monkeypatch) -> No
 def test_names_on_the_command_line(tmp_path: Path, monkeypatch) -> None:
     asked = []
 
-    def fake(task: Task, modality: str, *rest: object, encoder: str, **_: object) -> list:
-        asked.append((modality, encoder, rest[2]))
+    def fake(task: Task, modality: str, data: Path, out: Path, config: TrainConfig, run: EncoderRun, *_: object) -> list:
+        asked.append((modality, run.encoder, config))
         return []
 
     monkeypatch.setattr(training, "train_encoder", fake)
-    training.run("digits", "image_vit,image_cnn,image_only", str(tmp_path), epochs=2)
+    training.run("digits", "image_vit,image_cnn,image_only", TrainOptions(tmp_path, changes=Changes(epochs=2)))
     assert [a[:2] for a in asked] == [("image", "image_vit"), ("image", "image_cnn"), ("image", "image_cnn")]
     assert asked[1][2] == asked[2][2] != asked[0][2], "a compact encoder has one recipe by either name"
     assert all(a[2].epochs == 2 for a in asked)
@@ -79,15 +83,15 @@ def test_names_on_the_command_line(tmp_path: Path, monkeypatch) -> None:
 
 def test_every_recipe_is_of_something_that_is_trained() -> None:
     for name in TASKS["digits"].recipes:
-        modality, encoder = training.trained_encoder(TASKS["digits"], name)
+        modality, encoder = trained_encoder(TASKS["digits"], name)
         assert ENCODERS[encoder].modality == modality and not issubclass(ENCODERS[encoder], FixedEncoder)
 
 
 def test_what_cannot_be_trained_is_one_sentence(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setitem(training.ENCODERS, "image_fixed", type("Still", (FixedEncoder,), {"modality": "image"}))
+    monkeypatch.setitem(encoder_training.ENCODERS, "image_fixed", type("Still", (FixedEncoder,), {"modality": "image"}))
     with pytest.raises(FusionError, match="image_fixed has nothing to train"):
-        training.run("digits", "image_fixed", str(tmp_path))
+        training.run("digits", "image_fixed", TrainOptions(tmp_path))
     with pytest.raises(FusionError, match="no strategy named 'image_vit'"):
-        training.run("digits-add", "image_vit", str(tmp_path))
+        training.run("digits-add", "image_vit", TrainOptions(tmp_path))
     with pytest.raises(FusionError, match="no strategy named 'nobody'"):
-        training.run("digits", "nobody", str(tmp_path))
+        training.run("digits", "nobody", TrainOptions(tmp_path))

@@ -31,7 +31,7 @@ DIM = 96
 
 
 class FakeLibrary:
-    """Has the public interface of `fusion.library.Library` that the page uses."""
+    """Has the public interface of `fusion.encoder_registry.EncoderRegistry` that the page uses."""
 
     def __init__(self, lab: Any = None) -> None:
         self.asked: list[tuple[str, str]] = []

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fusion.choice import choose
+from fusion.encoder_choice import choose
 from fusion.messages import Message
 from fusion.tasks import COMPACT, TASKS
 from fusion.training.jobs import JobQueue

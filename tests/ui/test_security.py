@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fusion.choice import BACKBONE
+from fusion.paths import BACKBONE
 from fusion.types import FusionError
 from fusion.ui.page import launch_options
 from fusion.ui.security import FRAME_SIZER, BackbonePolicy, is_local, response_headers

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fusion.choice import SETS
+from fusion.encoder_choice import SETS
 from fusion.ui.service import TaskService
 
 

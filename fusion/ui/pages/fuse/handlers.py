@@ -8,7 +8,7 @@ import logging
 from dataclasses import replace
 from typing import Any
 
-from fusion.choice import is_compact
+from fusion.encoder_choice import is_compact
 from fusion.messages import DEFAULT_LANGUAGE
 from fusion.types import FusionError
 from fusion.ui.i18n import pick_language

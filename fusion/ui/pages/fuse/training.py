@@ -20,8 +20,8 @@ from typing import Any
 
 import gradio as gr
 
-from fusion.choice import choose, heads_folder
 from fusion.config import CHECKPOINTS
+from fusion.encoder_choice import choose, heads_folder
 from fusion.tasks import TASKS
 from fusion.training.heads import are_trained
 from fusion.training.heads_worker import command_for

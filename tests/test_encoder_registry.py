@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from fusion.choice import References, encoder_folder
 from fusion.config import EncoderConfig
+from fusion.encoder_registry import EncoderRegistry
 from fusion.encoders import ENCODERS
-from fusion.library import FACTS, Library
 from fusion.model import save_weights
+from fusion.paths import METRICS, encoder_folder, references_file
+from fusion.reference_vectors import ReferenceVectors
 from fusion.tasks import TASKS
 from fusion.tasks.digits.examples import make_example
 from fusion.types import FusionError
@@ -22,49 +23,49 @@ DIGITS = TASKS["digits"]
 
 
 @pytest.fixture
-def library(tmp_path: Path) -> Library:
+def registry(tmp_path: Path) -> EncoderRegistry:
     """Compact encoders, an LSTM beside them, and references of the latter along two of 96 directions."""
     make_checkpoints(tmp_path)
     folder = encoder_folder(tmp_path, DIGITS, "text", "text_lstm")
     save_weights(folder, ENCODERS["text_lstm"]().state_dict(), EncoderConfig("text_lstm"))
-    (folder / FACTS).write_text(json.dumps({"probe": 0.5, "trained_on": "Nothing."}))
+    (folder / METRICS).write_text(json.dumps({"probe": 0.5, "trained_on": "Nothing."}))
     spread = torch.zeros(300, 96)
     spread[:, 3], spread[:, 5] = torch.linspace(-9, 9, 300), torch.cos(torch.arange(300.0))
     labels = torch.arange(300) % 10
-    References(spread, labels, labels).save(References.path(tmp_path, DIGITS, "text", "text_lstm"))
-    return Library("digits", "cpu", tmp_path)
+    ReferenceVectors(spread, labels, labels).save(references_file(tmp_path, DIGITS, "text", "text_lstm"))
+    return EncoderRegistry("digits", "cpu", tmp_path)
 
 
-def test_names_are_those_with_weights(library: Library) -> None:
-    assert library.names("text") == ("text_transformer", "text_lstm")
-    assert library.names("image") == ("image_cnn",)
+def test_names_are_those_with_weights(registry: EncoderRegistry) -> None:
+    assert registry.names("text") == ("text_transformer", "text_lstm")
+    assert registry.names("image") == ("image_cnn",)
 
 
-def test_loaded_once_and_kept(library: Library) -> None:
-    assert library.load("text", "text_lstm") is library.load("text", "text_lstm")
-    assert not library.load("text", "text_lstm").training
+def test_loaded_once_and_kept(registry: EncoderRegistry) -> None:
+    assert registry.load("text", "text_lstm") is registry.load("text", "text_lstm")
+    assert not registry.load("text", "text_lstm").training
 
 
-def test_inside_is_what_the_encoder_gives(library: Library) -> None:
-    found = library.inside("text", "text_lstm", "the number seven")
+def test_inside_is_what_the_encoder_gives(registry: EncoderRegistry) -> None:
+    found = registry.inside("text", "text_lstm", "the number seven")
     assert (found.encoder, found.modality, found.probe, found.trained_on) == ("text_lstm", "text", 0.5, "Nothing.")
     assert found.seen.layout.kind == "characters" and len(found.seen.layout.places) == 3
     assert found.seen.weights.sum() == pytest.approx(1, abs=1e-5) and found.seen.embedding.shape == (96,)
     assert found.prepare_seconds > 0 and found.forward_seconds > 0
 
 
-def test_the_map_shows_the_two_widest_directions(library: Library) -> None:
-    found = library.inside("text", "text_lstm", "seven")
+def test_the_map_shows_the_two_widest_directions(registry: EncoderRegistry) -> None:
+    found = registry.inside("text", "text_lstm", "seven")
     x = found.scatter.points
     assert found.scatter.explained == pytest.approx(1, abs=1e-5), "there are two directions in all"
     np.testing.assert_allclose(np.abs(x[:, 0]), np.abs(np.linspace(-9, 9, 300)), atol=0.2)
     here = found.seen.embedding[[3, 5]] - [0, np.cos(np.arange(300.0)).mean()]
     np.testing.assert_allclose(np.abs(found.scatter.here), np.abs(here), atol=0.15)
     np.testing.assert_array_equal(found.scatter.labels, np.arange(300) % 10)
-    assert library.inside("image", "image_cnn", make_example("seven")["image"]).scatter is None, "no references, no map"
+    assert registry.inside("image", "image_cnn", make_example("seven")["image"]).scatter is None, "no references, no map"
 
 
-def test_whitened_vectors_are_shown_as_wide_as_they_were(library: Library, tmp_path: Path) -> None:
+def test_whitened_vectors_are_shown_as_wide_as_they_were(registry: EncoderRegistry, tmp_path: Path) -> None:
     """Whitening makes all directions alike; on the map the widest raw one is the widest again, and carries its share of the variance."""
     encoder, generator = ENCODERS["text_bow"](), torch.Generator().manual_seed(0)
     size = encoder.pooled_map.mean.shape[0]
@@ -72,8 +73,8 @@ def test_whitened_vectors_are_shown_as_wide_as_they_were(library: Library, tmp_p
     encoder.pooled_map.fit(raw)
     save_weights(encoder_folder(tmp_path, DIGITS, "text", "text_bow"), encoder.state_dict(), EncoderConfig("text_bow", encoder.options()))
     labels = torch.arange(400) % 10
-    References(encoder.pooled_map(raw), labels, labels).save(References.path(tmp_path, DIGITS, "text", "text_bow"))
-    found = library.inside("text", "text_bow", "seven").scatter
+    ReferenceVectors(encoder.pooled_map(raw), labels, labels).save(references_file(tmp_path, DIGITS, "text", "text_bow"))
+    found = registry.inside("text", "text_bow", "seven").scatter
     np.testing.assert_allclose(np.abs(found.points[:, 0]), (raw[:, 0] - raw[:, 0].mean()).abs().numpy(), atol=1.5)
     variance = torch.linalg.eigvalsh(torch.cov(raw.T)).flip(0)[:96]
     assert found.explained == pytest.approx(float(variance[:2].sum() / variance.sum()), abs=0.01)
@@ -87,27 +88,27 @@ def test_whitened_vectors_are_shown_as_wide_as_they_were(library: Library, tmp_p
         ("image", "image_vit", "has no weights here"),
     ],
 )
-def test_what_cannot_be_had_is_one_sentence(library: Library, modality: str, name: str, said: str) -> None:
+def test_what_cannot_be_had_is_one_sentence(registry: EncoderRegistry, modality: str, name: str, said: str) -> None:
     with pytest.raises(FusionError, match=said):
-        library.load(modality, name)
+        registry.load(modality, name)
 
 
-def test_every_encoder_can_be_described(library: Library) -> None:
+def test_every_encoder_can_be_described(registry: EncoderRegistry) -> None:
     for name in ENCODERS:
-        about = library.describe(name)
+        about = registry.describe(name)
         assert about["title"] and about["paper"] and str(about["idea"]).endswith((".", ":")), name
-    assert library.describe("backbone:a/b")["title"] == "a/b"
+    assert registry.describe("backbone:a/b")["title"] == "a/b"
 
 
-def test_a_backbone_is_read_anew_once_it_is_fitted(library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_backbone_is_read_anew_once_it_is_fitted(registry: EncoderRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody looks into it first; what is fitted to it later, and the map among references, belong together."""
     monkeypatch.setenv("FUSION_CACHE", str(tmp_path / "cache"))
     name = f"backbone:{tiny_models.vit(tmp_path / 'vit')}"
-    before = library.load("image", name)
-    assert library.load("image", name) is before
-    fitted = Library("digits", "cpu", tmp_path).load("image", name)
+    before = registry.load("image", name)
+    assert registry.load("image", name) is before
+    fitted = EncoderRegistry("digits", "cpu", tmp_path).load("image", name)
     fitted.pooled_map.fit(torch.randn(50, fitted.pooled_map.mean.shape[0], generator=torch.Generator().manual_seed(0)))
     maps = {k: v for k, v in fitted.state_dict().items() if "_map." in k}
     save_weights(encoder_folder(tmp_path, DIGITS, "image", name), maps, EncoderConfig(name))
-    torch.testing.assert_close(library.load("image", name).pooled_map.map, fitted.pooled_map.map)
+    torch.testing.assert_close(registry.load("image", name).pooled_map.map, fitted.pooled_map.map)
     assert not torch.equal(before.pooled_map.map, fitted.pooled_map.map)

@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from fusion.choice import References, choose, encoder_folder, heads_folder, is_compact, names_of
+from fusion.encoder_choice import choose, heads_folder, is_compact, names_of
 from fusion.encoders import CLASSICAL, ENCODERS
+from fusion.paths import encoder_folder
+from fusion.reference_vectors import ReferenceVectors
 from fusion.tasks import COMPACT, TASKS
 from fusion.types import MODALITIES, FusionError
 
@@ -62,10 +64,10 @@ def test_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_references_come_back(tmp_path: Path) -> None:
-    kept = References(torch.randn(5, 3).half(), torch.tensor([3, 1, 4, 1, 5]), torch.tensor([3, -1, 4, 1, -1]))
+    kept = ReferenceVectors(torch.randn(5, 3).half(), torch.tensor([3, 1, 4, 1, 5]), torch.tensor([3, -1, 4, 1, -1]))
     kept.save(tmp_path / "a" / "image_lbp.safetensors")
-    found = References.load(tmp_path / "a" / "image_lbp.safetensors")
+    found = ReferenceVectors.find(tmp_path / "a" / "image_lbp.safetensors")
     assert torch.equal(found.pooled, kept.pooled) and torch.equal(found.labels, kept.labels) and torch.equal(found.content, kept.content)
-    assert References.load(tmp_path / "nothing.safetensors") is None
+    assert ReferenceVectors.find(tmp_path / "nothing.safetensors") is None
     (tmp_path / "broken.safetensors").write_bytes(b"not one")
-    assert References.load(tmp_path / "broken.safetensors") is None
+    assert ReferenceVectors.find(tmp_path / "broken.safetensors") is None

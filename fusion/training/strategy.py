@@ -1,0 +1,78 @@
+"""Training a strategy, or a unimodal baseline, on cached features of frozen encoders, with modality dropout in every batch."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from fusion.config import StrategyConfig, TrainConfig, load_config
+from fusion.model import FusionModel, build_strategy, fuser_state, grid_of, picture_of, save_weights, strategy_options
+from fusion.strategies import STRATEGIES
+from fusion.tasks import Task
+from fusion.tasks.recipes import STRATEGIES as RECIPE
+from fusion.training.batches import StrategyData
+from fusion.training.features import FeatureCache
+from fusion.training.loop import StepResult, forget_state, train
+from fusion.training.losses import Fuser, strategy_loss
+from fusion.types import FusionError
+
+
+def strategy_recipe(name: str, task: Task) -> TrainConfig:
+    """How a strategy or a baseline on cached features is trained: its own recipe, else that of the task for all of its kind."""
+    recipe = task.recipes.get("strategies", RECIPE)
+    if name not in STRATEGIES:
+        return recipe
+    if STRATEGIES[name].fuses == "tokens":
+        recipe = task.recipes.get("token strategies", recipe)
+    return task.recipes.get(name, recipe)
+
+
+def strategy_config(task: Task, name: str, modalities: tuple[str, ...]) -> StrategyConfig:
+    """What a strategy or a baseline is built with for a task."""
+    if name.endswith("_only"):
+        modalities = (name.removesuffix("_only"),)
+    return StrategyConfig(
+        name,
+        task.name,
+        len(task.labels),
+        modalities,
+        options=strategy_options(task, name),
+        picture=picture_of(task),
+        grid=grid_of(task, modalities),
+    )
+
+
+def train_strategy(
+    task: Task, name: str, cache: FeatureCache, out: Path, config: TrainConfig, device: str = "auto", resume: bool = True
+) -> Iterator[StepResult]:
+    """A strategy or a baseline on cached features; its checkpoint `out/name` is written when the last epoch is done."""
+    folder = out / name
+    built = strategy_config(task, name, cache.modalities)
+    torch.manual_seed(config.seed)
+    model = FusionModel({}, build_strategy(built), built.grid, built.picture)
+    samples = StrategyData(task, cache, config.seed, built.modalities, with_tokens=model.strategy.fuses == "tokens")
+    yield from train(Fuser(model), samples, strategy_loss, config, folder, device, resume)
+    save_weights(folder, fuser_state(model), with_thresholds(folder, built))
+    forget_state(folder)
+
+
+def with_thresholds(folder: Path, config: StrategyConfig) -> StrategyConfig:
+    """The configuration with the thresholds of the weights that the folder has: a new training does not lose them.
+
+    They were measured on the former weights; `python -m fusion calibrate --data DIR` measures them again.
+    """
+    try:
+        former = load_config(folder / "config.json", StrategyConfig)
+    except FusionError:  # the first training
+        return config
+    if former.thresholds is None or (former.task, former.modalities) != (config.task, config.modalities):
+        return config
+    print(
+        f"The thresholds of {config.name} are those of its former weights; `python -m fusion calibrate` measures new ones.",
+        file=sys.stderr,
+    )
+    return replace(config, thresholds=former.thresholds, sure=former.sure)
