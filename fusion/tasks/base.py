@@ -19,6 +19,7 @@ import numpy as np
 
 from fusion.config import TrainConfig
 from fusion.tasks.steps import Step
+from fusion.tasks.texts import Texts, text_of, texts_beside
 from fusion.types import FusionError, Medium
 
 Interaction = Literal["redundancy", "synergy", "alignment"]
@@ -52,13 +53,7 @@ class TestSet(NamedTuple):
 
 
 class Example(Protocol):
-    """A worked example that the page offers: a title, what it shows, and severities for the sliders."""
-
-    @property
-    def title(self) -> str: ...
-
-    @property
-    def story(self) -> str: ...
+    """A worked example that the page offers, with severities for the sliders; its title and hint are texts of the task."""
 
     @property
     def severity(self) -> dict[str, int]: ...
@@ -144,9 +139,11 @@ Download = Callable[[Path, Progress], Path]  # downloads one data set into the d
 
 
 class Task(Protocol):
-    """One task. Derive from it and give at least `name`, `title`, `question`, `interaction`, `labels`, `modalities`, `encoders`, `samples`.
+    """One task. Derive from it and give at least `name`, `interaction`, `labels`, `modalities`, `encoders`, `samples`, and texts.
 
-    name, title, question  for the shell and for people
+    name                   for the shell
+    title, question        for people, in English: from the texts, where a class does not give them itself
+    texts                  {language: {key: text}}, by default what lies beside the class, see `fusion.tasks.texts`
     interaction            how the modalities depend on one another
     labels                 text of each class
     modalities             names, in screen order
@@ -164,8 +161,6 @@ class Task(Protocol):
     """
 
     name: str
-    title: str
-    question: str
     interaction: Interaction
     labels: tuple[str, ...]
     modalities: tuple[str, ...]
@@ -198,6 +193,18 @@ class Task(Protocol):
             FusionError: the data set is missing.
         """
         ...
+
+    @property
+    def texts(self) -> Texts:
+        return texts_beside(type(self))
+
+    @property
+    def title(self) -> str:
+        return text_of(self.texts, "title", default=self.name)
+
+    @property
+    def question(self) -> str:
+        return text_of(self.texts, "question")
 
     @property
     def kinds(self) -> Mapping[str, str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fusion.tasks.base import Task
 from fusion.tasks.digits.task import DigitsTask
+from fusion.tasks.texts import Texts, over
 
 DIGITS = DigitsTask()
 
@@ -17,6 +18,10 @@ class DerivedDigitsTask(Task):
     labels = DIGITS.labels
     modalities = DIGITS.modalities
     encoders = DIGITS.encoders
+
+    @property
+    def texts(self) -> Texts:
+        return over(DIGITS.texts, super().texts)
 
     @property
     def encoder_tasks(self) -> Mapping[str, str]:

@@ -37,8 +37,6 @@ class DigitsTask(Task):
     """Which digit is drawn, typed, said and being written?"""
 
     name = "digits"
-    title = "Digits"
-    question = "Which digit is it?"
     interaction = "redundancy"
     labels = LABELS
     modalities = MODALITIES

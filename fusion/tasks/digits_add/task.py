@@ -19,8 +19,6 @@ class DigitsAddTask(DerivedDigitsTask):
     """What is the last digit of the sum of the digit that is seen and the one that is said?"""
 
     name = "digits-add"
-    title = "Add two digits"
-    question = "What is the last digit of the sum of the seen digit and the said digit?"
     interaction = "synergy"
     heads = Heads({"seen": DIGITS.labels, "said": DIGITS.labels})
     encoder_choice = True

@@ -23,8 +23,6 @@ class DigitsFindTask(DerivedDigitsTask):
     """Where in a picture of several digits is the one that is asked for, and is it there at all?"""
 
     name = "digits-find"
-    title = "Find the digit"
-    question = "Where is the digit that is asked for?"
     interaction = "alignment"
     heads = Heads(DIGITS.heads.questions, Localization(grid=12))
     anchors = ("image",)

@@ -43,8 +43,6 @@ class Example:
     `own_sound`: the clip carries the sound as its own, and it is what is heard.
     """
 
-    title: str
-    story: str
     image: str | None = None
     text: str | None = None
     audio: str | None = None
@@ -58,31 +56,16 @@ class Example:
 
 
 WRITTEN: dict[str, Example] = {
-    "cat": Example(
-        "Cat, four times", "A photo, a caption, a meow and a clip: all four agree.", "cat", "A tabby looks past the camera.", "cat", "cat"
-    ),
-    "conflict": Example("Cat, cow, dog", "The photo shows a cat, the word says cow, the sound is a bark.", "cat", "cow", "dog"),
-    "outvoted": Example(
-        "Two against one", "The photo shows a lion, words and sound tell of rain.", "lion", "Drops patter on the window all night.", "rain"
-    ),
-    "clip": Example("A clip and its sound", "A clip of a lion with a roar of its own.", audio="lion", video="lion", own_sound=True),
-    "listen": Example("Ears only", "Nothing to see: waves break on a shore, made of nothing but noise.", audio="sea"),
-    "words": Example("Without its name", "The words do not name the animal, and yet one knows it.", text="A puppy runs after a stick."),
-    "denial": Example(
-        "No dog in sight", "The words name a dog only to deny it; the photo shows a cat.", "cat", "There is no dog in sight."
-    ),
-    "clock": Example("Ten past ten", "A clock drawn by this project, and its tick-tock.", image="clock", audio="clock"),
-    "nothing": Example(
-        "None of these",
-        "Coffee, a bus, a saxophone and a motorcycle: none of the eleven.",
-        *("coffee", "A bus in the street.", "saxophone", "motorcycle"),
-    ),
-    "noisy": Example(
-        "Noise everywhere",
-        "A lion in all four, each at severity 3.",
-        *("lion", "The lion roars.", "lion", "lion"),
-        severity=dict.fromkeys(MODALITIES, 3),
-    ),
+    "cat": Example("cat", "A tabby looks past the camera.", "cat", "cat"),
+    "conflict": Example("cat", "cow", "dog"),
+    "outvoted": Example("lion", "Drops patter on the window all night.", "rain"),
+    "clip": Example(audio="lion", video="lion", own_sound=True),
+    "listen": Example(audio="sea"),
+    "words": Example(text="A puppy runs after a stick."),
+    "denial": Example("cat", "There is no dog in sight."),
+    "clock": Example(image="clock", audio="clock"),
+    "nothing": Example("coffee", "A bus in the street.", "saxophone", "motorcycle"),
+    "noisy": Example("lion", "The lion roars.", "lion", "lion", severity=dict.fromkeys(MODALITIES, 3)),
 }
 
 

@@ -31,8 +31,6 @@ class ScenesTask(Task):
     """Which of eleven things is in the photo, the caption, the sound, the clip?"""
 
     name = "scenes"
-    title = "Scenes"
-    question = "Which of eleven things is it: an animal, the sea, fire, a clock, rain?"
     interaction = "redundancy"
     labels = LABELS
     modalities = MODALITIES
