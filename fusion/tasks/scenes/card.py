@@ -6,7 +6,7 @@ from fusion.tasks.base import CardText
 
 DATA = {
     "image": "54 classes of Tiny-ImageNet (64x64 pixels; ImageNet's terms: research), CIFAR-10 (32x32; mostly its birds; research), Dogs-vs-Cats (research) and boxes of 159 photos of COCO (by photo, mostly non-commercial)",
-    "text": "Flickr8k (research), AudioCaps (MIT) and Clotho (non-commercial) captions that mention exactly one class, captions rewritten for rare animals (`fusion/tasks/scenes/captions.py`), and templates of the project's own (`fusion/tasks/scenes/phrases.py`)",
+    "text": "Flickr8k (research), AudioCaps (MIT) and Clotho (non-commercial) captions that tell of exactly one class, captions recast for rare animals (`fusion/tasks/scenes/captions.py`), and templates of the project's own (`fusion/tasks/scenes/phrases.py`)",
     "audio": "800 of 809 animal sounds (YashNita/Animal-Sound-Dataset, no licence stated) and ESC-10 (CC BY 3.0)",
     "video": "the pictures of the image encoder under a moving camera: pan, zoom, shake, tilt and flicker are synthetic, no real clip was trained on",
 }
