@@ -15,7 +15,7 @@ DATA = {
 LIMITS = {
     "image": "One digit per picture; two digits, or a digit smaller than a quarter of the picture's longer side, are not what it learned. Digits as written in Europe, Turkey and the USA.",
     "text": 'English, French, German, Spanish, Italian, Portuguese, Chinese (characters and pinyin). A text that names several digits without a contrast ("not 3 but 5") has no right answer.',
-    "audio": "English words zero to nine. Six real speakers, most of them not native: strong accents, children and whispering were not heard in training. Above 4 kHz nothing is used.",
+    "audio": "English words zero to nine. Six real speakers, most of them not native: strong accents, children and whispering were not in training. Frequencies above 4 kHz are not used.",
     "video": "The pen or its ink must be seen from about the start to the end; a hand that covers the ink was not in training.",
 }
 COMMANDS: dict[str, tuple[str, ...]] = {  # a second command that the shipped weights have been through
@@ -38,7 +38,7 @@ TEST_SETS = {
 }
 LICENCE = "The weights are derived from CC BY-SA data and are shared under CC BY-SA 4.0; the code is Apache-2.0."
 ABOUT = (
-    "The parts of one sample come from different people and share the label alone: that fusion gains is expected, and no proof of synergy."
+    "The parts of one sample come from different people and share the label alone: an accuracy gain from fusion is expected and no evidence of synergy."
 )
 SHARED = CardText(data=DATA, licence=LICENCE)  # by all tasks on the media of `digits`
 CARD = replace(

@@ -6,6 +6,6 @@ from dataclasses import replace
 
 from fusion.tasks.digits.card import SHARED
 
-ABOUT = "A picture of three to five digits, and a digit asked for by words, voice or clip. The label is the digit asked for; the place is a box, a mask and whether it is there (in 15 % of samples it is not). With the picture alone nobody has asked for anything."
+ABOUT = "A picture of three to five digits, and a digit asked for by words, voice or clip. The label is the digit asked for; the place is a box, a mask and whether it is there (in 15 % of samples it is not). With the picture alone there is no question."
 LIMITS = {"image": "Digits of a fifth to a half of the picture's side that do not touch; at most five."}
 CARD = replace(SHARED, about=ABOUT, limits=LIMITS, columns={"centre_inside": "alignment: centre in box"})
