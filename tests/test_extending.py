@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.browser import READY, ROOT, running
+from tests.browser import ROOT, running, visiting
 
 BLOCK = re.compile(r"^```\w+\n(?:#|//|/\*) (?P<path>[\w/.]+)(?:, in (?P<registry>\S+))?(?: \*/)?\n(?P<code>.*?)^```$", re.M | re.S)
 USE = """
@@ -130,16 +130,12 @@ def test_a_new_tab_is_part_of_the_page(page_of_copy: str) -> None:
 
 @pytest.mark.browser
 def test_a_new_tab_is_drawn(chromium: Any, page_of_copy: str) -> None:
-    visit, complaints = chromium.new_page(), []
-    visit.on("pageerror", lambda error: complaints.append(str(error)))
-    visit.goto(page_of_copy)
-    visit.wait_for_function(READY)
-    assert visit.locator("#fl-certainty").is_hidden()
-    visit.get_by_role("tab", name="Certainty").click()
-    lines = visit.locator("#fl-certainty li")
-    lines.first.wait_for()
-    # one label has 0.9, nine share the rest: -0.9 log2 0.9 + 0.1 log2 90 = 0.79
-    assert lines.count() == 17 and "Cross attention: 0.79 bits" in lines.all_inner_texts()
-    assert visit.locator("#fl-certainty ol").evaluate("list => getComputedStyle(list).columnCount") == "2"
-    assert visit.locator("#fl-columns").is_hidden() and not complaints
-    visit.close()
+    with visiting(chromium, page_of_copy) as visit:
+        assert visit.locator("#fl-certainty").is_hidden()
+        visit.get_by_role("tab", name="Certainty").click()
+        lines = visit.locator("#fl-certainty li")
+        lines.first.wait_for()
+        # one label has 0.9, nine share the rest: -0.9 log2 0.9 + 0.1 log2 90 = 0.79
+        assert lines.count() == 17 and "Cross attention: 0.79 bits" in lines.all_inner_texts()
+        assert visit.locator("#fl-certainty ol").evaluate("list => getComputedStyle(list).columnCount") == "2"
+        assert visit.locator("#fl-columns").is_hidden()
