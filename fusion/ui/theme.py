@@ -8,7 +8,8 @@ from pathlib import Path
 
 import gradio as gr
 
-from fusion.ui.i18n import DEFAULT_LANGUAGE, load_text
+from fusion.messages import DEFAULT_LANGUAGE
+from fusion.ui.i18n import load_text
 from fusion.ui.pages import NAMES
 
 FOLDER = Path(__file__).parent

@@ -92,6 +92,11 @@ window.FusionLab = (() => {
       : t("explanation.the", { modality: modality(name) });
   // What a modality holds: "image", "text", "audio" or "video"; its colour and its views follow.
   const kind = (name) => store.lab?.kinds[name] ?? name;
+  // The first modality of a kind that the open task has, if any.
+  const first = (wanted) => store.lab?.modalities.find((name) => kind(name) === wanted);
+  const slug = (name) => name.replace(/\W+/g, "-"); // for ids
+  // Attributes of what is drawn in the colour of a modality, which is that of its kind.
+  const ofModality = (name) => ({ "data-modality": name, "data-medium": kind(name) });
   const numbered = (n) => named("number.")(String(n)); // small numbers as words
 
   const short = (name) =>
@@ -183,13 +188,8 @@ window.FusionLab = (() => {
       },
       icon(picture),
     );
-  const tag = (modality) =>
-    el(
-      "span",
-      { class: "fl-tag", "data-modality": modality },
-      icon(modality),
-      t("modality." + modality),
-    );
+  const tag = (name) =>
+    el("span", { class: "fl-tag", ...ofModality(name) }, icon(kind(name)), modality(name));
   // A heat map's twin for screen readers and for reading off numbers; filled when it is opened.
   const twin = (caption, header, rows) => {
     const details = el("details", { class: "fl-twin" }, el("summary", {}, caption));
@@ -305,6 +305,9 @@ window.FusionLab = (() => {
     modality,
     the,
     kind,
+    first,
+    slug,
+    ofModality,
     question,
     reply,
     label,

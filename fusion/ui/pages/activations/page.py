@@ -20,7 +20,7 @@ from fusion.types import FusionError, Medium
 from fusion.ui.component import view
 from fusion.ui.pages.activations import payload as views
 from fusion.ui.service import AT_ONCE, TaskService, TaskServices, fingerprint
-from fusion.ui.state import PageState, from_browser
+from fusion.ui.state import MAX_NAME, PageState, from_browser, plain
 
 logger = logging.getLogger(__name__)
 REMEMBERED = 64  # packed answers, of some ten to two hundred kilobytes
@@ -108,7 +108,7 @@ def read(ask: Any) -> dict[str, Any]:
     number, held = ask.get("number"), ask.get("held")
     return {
         "number": number if isinstance(number, int) else 0,
-        "modality": str(ask.get("modality") or "")[:20],
+        "modality": plain(ask.get("modality"), MAX_NAME),
         "held": [str(h)[:400] for h in held[:2]] if isinstance(held, list) else [],
     }
 

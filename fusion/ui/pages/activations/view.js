@@ -107,7 +107,7 @@
         side = k.sides[i],
         current = choice(m, i) || side?.name || "",
         label = t(i ? "activations.right_encoder" : "activations.left_encoder", {
-          modality: t("modality." + m),
+          modality: FL.modality(m),
         });
       const own = k.own[i] !== null,
         option = (c) =>
@@ -263,10 +263,10 @@
       const ctx = {
           side,
           about: k.about,
-          media: m === "text" ? (k.media ?? "") : k.media || {},
+          media: FL.kind(m) === "text" ? (k.media ?? "") : k.media || {},
           bus: k.bus,
         },
-        tracks = m === "audio";
+        tracks = FL.kind(m) === "audio";
       const shown = side.panels
           .filter((p) => !(tracks && p.kind === "series"))
           .map((p) => FL.panels.of(p, ctx)),
@@ -293,7 +293,7 @@
     const lanes = (m) => {
       const k = keep(m),
         sides = twins(m) ? [k.sides[0]] : k.sides.filter(Boolean);
-      if (m !== "audio" || !sides.length || !k.about?.wave) {
+      if (FL.kind(m) !== "audio" || !sides.length || !k.about?.wave) {
         FL.replace(parts[m].lanes);
         return;
       }
@@ -325,11 +325,11 @@
     const facts_of = (m, k) => {
       const a = k.about;
       if (!a) return "";
-      return m === "text"
+      return FL.kind(m) === "text"
         ? t("activations.of_text", a)
-        : m === "audio"
+        : FL.kind(m) === "audio"
           ? t("activations.of_audio", { seconds: a.seconds.toFixed(2), rate: a.rate })
-          : m === "image"
+          : FL.kind(m) === "image"
             ? t("activations.of_image", a)
             : t("activations.of_video", { ...a, seconds: a.seconds.toFixed(2) });
     };
@@ -378,13 +378,13 @@
         "aria-label": t("activations.veil"),
         oninput: () => part.root.style.setProperty("--veil", veil.value / 100),
       });
-      if (m === "image" || m === "video")
+      if (FL.kind(m) === "image" || FL.kind(m) === "video")
         part.tools.append(
           el("label", { class: "fl-veil-slide fl-muted" }, t("activations.veil"), veil),
         );
       part.sides = el(
         "div",
-        { class: "fl-duo", "data-lanes": String(m === "audio") },
+        { class: "fl-duo", "data-lanes": String(FL.kind(m) === "audio") },
         part.heads[0],
         part.heads[1],
         part.lanes,
@@ -395,13 +395,13 @@
         "section",
         {
           class: "fl-activations fl-card-box",
-          "data-modality": m,
-          "aria-labelledby": "fl-activations-" + m,
+          ...FL.ofModality(m),
+          "aria-labelledby": "fl-activations-" + FL.slug(m),
         },
         el(
           "header",
           {},
-          el("h2", { id: "fl-activations-" + m }, FL.tag(m)),
+          el("h2", { id: "fl-activations-" + FL.slug(m) }, FL.tag(m)),
           part.facts,
           el("span", { class: "fl-wait", role: "status" }),
           part.tools,
@@ -422,7 +422,7 @@
       part.none.hidden = given;
       FL.replace(
         part.none,
-        t("activations.none", { modality: t("modality." + m) }),
+        t("activations.none", { modality: FL.modality(m) }),
         " ",
         el(
           "button",
@@ -433,7 +433,7 @@
       part.facts.textContent = facts_of(m, k);
       part.trouble.hidden = !k.trouble;
       part.trouble.textContent = k.trouble;
-      if (m === "audio" && k.media && !part.tools.firstChild) part.tools.append(player(k));
+      if (FL.kind(m) === "audio" && k.media && !part.tools.firstChild) part.tools.append(player(k));
       k.bus.clear();
       part.sides.dataset.twins = String(twins(m));
       [0, 1].forEach((i) => {

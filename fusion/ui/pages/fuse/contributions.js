@@ -68,7 +68,7 @@
           ]);
         return el(
           "tbody",
-          { "data-modality": name },
+          { ...FL.ofModality(name) },
           lines.map((l, i) => line(...l, i ? null : head)),
         );
       };

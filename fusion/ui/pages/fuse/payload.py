@@ -25,7 +25,7 @@ def result(service: TaskService, answer: Answer, strategy: str, held: Collection
     rows = strategy_rows.rows(lab, answer.predictions)
     for row in rows:
         if row["name"] == chosen and row["place"] is not None:
-            row["place"] = place(answer.predictions[chosen])
+            row["place"] = place(answer.predictions[chosen], lab.task.heads.localization.image)
     new = [m for m in answer.media if answer.marks.get(m) not in held]
     return {
         "status": {"kind": "ok", "notes": [message(note).to_json() for note in answer.notes]},
@@ -45,16 +45,20 @@ def result(service: TaskService, answer: Answer, strategy: str, held: Collection
 
 def preview(service: TaskService, answer: Answer, modality: str) -> Any:
     """A medium as the browser shows it, made once."""
-    return service.cache.remember(("preview", answer.marks[modality]), lambda: previews.preview(modality, answer.media[modality]))
+    return service.cache.remember(("preview", answer.marks[modality]), lambda: previews.preview(answer.media[modality]))
 
 
 def panel(service: TaskService, answer: Answer, modality: str) -> dict[str, Any]:
     """What its encoder saw, made once."""
-    colour = modality in ("image", "video") and not strategy_rows.draws(service.lab.task)
+    colour = service.lab.task.kinds[modality] in ("image", "video") and not strategy_rows.draws(service.lab.task)
     key = ("panel", answer.marks[modality])
     return service.cache.remember(key, lambda: encoder_view.panel(answer.encoder_views[modality], answer.media[modality], colour))
 
 
-def details(prediction: Prediction) -> dict[str, Any]:
+def details(lab: Any, prediction: Prediction) -> dict[str, Any]:
     """What only the views of one strategy draw: {"attention", "place"}, None where it has none."""
-    return {"attention": encoder_view.attention(prediction, full=True) if prediction.attention else None, "place": place(prediction)}
+    where = lab.task.heads.localization
+    return {
+        "attention": encoder_view.attention(prediction, full=True) if prediction.attention else None,
+        "place": place(prediction, where.image) if where else None,
+    }

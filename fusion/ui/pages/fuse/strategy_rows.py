@@ -111,12 +111,12 @@ def describe_lab(lab: Any, examples: Mapping[str, Any], pen: float) -> dict[str,
         texts = {key: getattr(about, key) for key in ("title", "idea", "formula", "paper", "fuses")}
         only = name.removesuffix("_only") if name in lab.baselines else None
         strategies.append({"name": name, "baseline": only is not None, "only": only, "parameters": lab.parameters[name], **texts})
-    texts = lab.task.texts
+    words, where = lab.task.texts, lab.task.heads.localization
     return {
         "task": {
             "name": lab.task.name,
             "interaction": lab.task.interaction,
-            "places": lab.task.heads.localization is not None,
+            "places": where and where.image,
             "pen": pen,
             "draws": draws(lab.task),
         },
@@ -125,11 +125,12 @@ def describe_lab(lab: Any, examples: Mapping[str, Any], pen: float) -> dict[str,
         "parameters": parameters,
         "megabytes": parameters * (2 if "16" in str(lab.precision) else 4) / 1e6,
         "modalities": list(lab.modalities),
+        "kinds": dict(lab.task.kinds),
         "labels": list(lab.labels),
         "strategies": strategies,
         "unavailable": {name: message(reason).to_json() for name, reason in lab.unavailable.items()},
         "examples": [
-            {"name": name, "title": text_of(texts, f"example.{name}", default=name), "hint": text_of(texts, f"example.{name}.hint")}
+            {"name": name, "title": text_of(words, f"example.{name}", default=name), "hint": text_of(words, f"example.{name}.hint")}
             for name in examples
         ],
     }

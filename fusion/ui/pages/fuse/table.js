@@ -38,7 +38,7 @@
 
   const listed = (values, say) =>
     Object.entries(values)
-      .map(([m, v]) => `${t("modality." + m)} ${say(v)}`)
+      .map(([m, v]) => `${FL.modality(m)} ${say(v)}`)
       .join(", ");
   const weights = (s) => {
     if (!s.weights) return el("span", { class: "fl-muted", title: t("table.no_weights") }, "–");
@@ -47,7 +47,7 @@
       "span",
       { class: "fl-stack", role: "img", "aria-label": label, title: label },
       Object.entries(s.weights).map(([m, v]) =>
-        el("i", { "data-modality": m, style: { width: v * 100 + "%" } }),
+        el("i", { ...FL.ofModality(m), style: { width: v * 100 + "%" } }),
       ),
     );
   };
