@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -15,12 +15,15 @@ READY = "document.documentElement.classList.contains('fl-ready')"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 
 
-def running(command: list[str], log: Path, seconds: int = 120) -> Iterator[str]:
+def running(command: list[str], log: Path, seconds: int = 120, cwd: Path = ROOT, env: Mapping[str, str] | None = None) -> Iterator[str]:
     """Address of the page that `command PORT` serves; at the end it must not have logged a traceback."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    with log.open("w") as output, subprocess.Popen([*command, str(port)], cwd=ROOT, stdout=output, stderr=subprocess.STDOUT) as process:
+    with (
+        log.open("w") as output,
+        subprocess.Popen([*command, str(port)], cwd=cwd, env=env, stdout=output, stderr=subprocess.STDOUT) as process,
+    ):
         for _ in range(seconds * 4):
             if process.poll() is not None:
                 pytest.fail(f"{' '.join(command)} ended:\n{log.read_text()[-2000:]}")

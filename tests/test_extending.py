@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.browser import READY, running
+
 ROOT = Path(__file__).resolve().parents[1]
-BLOCK = re.compile(r"^```\w+\n# (?P<path>[\w/.]+)(?:, in (?P<registry>\S+))?\n(?P<code>.*?)^```$", re.M | re.S)
+BLOCK = re.compile(r"^```\w+\n(?:#|//) (?P<path>[\w/.]+)(?:, in (?P<registry>\S+))?\n(?P<code>.*?)^```$", re.M | re.S)
 USE = """
 import numpy as np, torch
 from fusion.config import EncoderConfig, StrategyConfig
@@ -58,6 +63,22 @@ sample = TASKS["shades"].samples("test", None).sample(0, 5)
 assert lab.predict(sample.inputs, "early").label in ("dark", "bright")
 assert "early" in lab.strategies and {"mean", "late"} <= set(lab.untrained)
 assert next(iter(TASKS)) == "digits" and list(TASKS)[-1] == "shades"
+
+import json
+from pathlib import Path
+from fusion.ui.i18n import LANGUAGES, load_text, pick_language
+from fusion.ui.pages.fuse.handlers import Handlers
+from fusion.ui.service import TaskServices
+assert LANGUAGES == ("en", "es", "zh") and pick_language("es-MX,es;q=0.9,en;q=0.8") == "es"
+text = load_text()
+assert text["zh"]["task.shades.label.bright"] == "亮" and text["es"]["task.scenes.label.dog"] == "perro"
+handlers = Handlers(TaskServices({"shades": lambda: lab}, {}, Path("data")))
+values = [*["{}"] * 4, "shades", "early", "en", "", ""]
+assert json.loads(handlers.arrived(None, "es-MX,es;q=0.9", *values))["fill"]["language"] == "es"
+link = json.loads(handlers.edited(*values[:6], "es", "", "")[1])["query"]
+assert json.loads(handlers.arrived(link, "en", *values))["fill"]["language"] == "es"
+result = json.loads(handlers.edited(*['{"source": "text", "text": "a bright day"}' if i == 1 else "{}" for i in range(4)], *values[4:])[0])
+assert result["status"]["kind"] == "ok" and result["lab"]["task"]["name"] == "shades", result["status"]
 """
 
 
@@ -107,3 +128,29 @@ def test_the_files_are_short() -> None:
 def test_what_the_guide_adds_can_be_used(copy: Path) -> None:
     done = subprocess.run([sys.executable, "-c", USE], cwd=copy, timeout=300, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def page_of_the_copy(copy: Path, tmp_path: Path) -> Iterator[str]:
+    """The page around labs with known answers, with the package of the copy."""
+    command = [sys.executable, "-m", "tests.ui.fake_page"]
+    yield from running(command, tmp_path / "log.txt", cwd=copy, env=os.environ | {"PYTHONPATH": str(ROOT)})
+
+
+@pytest.mark.browser
+def test_a_language_of_the_guide_is_one_of_the_page(chromium: Any, page_of_the_copy: str) -> None:
+    """Its button is there, a browser that wants it gets it, what it lacks is English, and other languages are as before."""
+    context = chromium.new_context(viewport={"width": 1400, "height": 1000}, locale="es-MX", reduced_motion="reduce")
+    page = context.new_page()
+    page.goto(page_of_the_copy)
+    page.wait_for_function(READY)
+    page.wait_for_function("document.documentElement.lang === 'es'")
+    assert page.locator(".fl-languages button").all_inner_texts() == ["English", "Español", "简体中文"]
+    assert page.locator("#fl-outcome h2").inner_text() == "Predicción"
+    assert page.locator(".fl-task-title").all_inner_texts() == ["Cifras", "Add two digits", "Find the digit", "Escenas"]
+    assert page.locator("#fl-diagram h2").inner_text() == "How it is fused"  # not in the guide's file
+    assert page.locator("#fl-examples button").first.inner_text() == "Siete de cuatro maneras"
+    page.locator(".fl-languages button", has_text="简体中文").click()
+    page.wait_for_function("document.documentElement.lang === 'zh-CN'")
+    assert page.locator("#fl-outcome h2").inner_text() != "Predicción"
+    context.close()

@@ -232,7 +232,8 @@
       );
     FL.set("example", props.value);
     const say = (key, other) => (FL.has(key) ? t(key) : other);
-    FL.on("lang lab example filling", () =>
+    FL.on("lang lab example filling", () => {
+      root.hidden = !FL.get("lab")?.examples.length;
       FL.replace(
         root,
         el("span", { class: "fl-muted", id: "fl-examples-label" }, t("examples")),
@@ -255,7 +256,7 @@
             );
           }),
         ),
-      ),
-    );
+      );
+    });
   });
 })();

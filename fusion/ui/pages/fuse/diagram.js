@@ -19,8 +19,11 @@
       "stroke-width": width.toFixed(2),
       ...extra,
     });
-  const words = (x, y, text, cls = "", anchor = "middle") =>
-    svg("text", { x, y, class: cls, "text-anchor": anchor }, text);
+  const words = (x, y, text, cls = "", anchor = "middle", extra = {}) =>
+    svg("text", { x, y, class: cls, "text-anchor": anchor, ...extra }, text);
+  // A long label is squeezed into its circle.
+  const squeezed = (text) =>
+    text.length > 8 ? { textLength: 54, lengthAdjust: "spacingAndGlyphs" } : {};
 
   const block = (m, i, used) => {
     const y = TOP + i * ROW,
@@ -246,7 +249,14 @@
         "g",
         { class: "fl-label" },
         svg("circle", { cx: WIDTH - 40, cy: center, r: 31 }),
-        words(WIDTH - 40, center + 4, label, label.length > 2 ? "" : "fl-big"),
+        words(
+          WIDTH - 40,
+          center + 4,
+          label,
+          label.length > 2 ? "" : "fl-big",
+          "middle",
+          squeezed(label),
+        ),
         words(WIDTH - 40, center + 20, FL.percent(chosen.confidence, 0), "fl-shape"),
       ),
     );
