@@ -69,7 +69,7 @@ from pathlib import Path
 from fusion.ui.i18n import LANGUAGES, load_text, pick_language
 from fusion.ui.pages.fuse.handlers import Handlers
 from fusion.ui.service import TaskServices
-assert LANGUAGES == ("en", "es", "zh") and pick_language("es-MX,es;q=0.9,en;q=0.8") == "es"
+assert {"en", "es", "zh"} <= set(LANGUAGES) and pick_language("es-MX,es;q=0.9,en;q=0.8") == "es"
 text = load_text()
 assert text["zh"]["task.shades.label.bright"] == "亮" and text["es"]["task.scenes.label.dog"] == "perro"
 handlers = Handlers(TaskServices({"shades": lambda: lab}, {}, Path("data")))
@@ -145,7 +145,7 @@ def test_a_language_of_the_guide_is_one_of_the_page(chromium: Any, page_of_the_c
     page.goto(page_of_the_copy)
     page.wait_for_function(READY)
     page.wait_for_function("document.documentElement.lang === 'es'")
-    assert page.locator(".fl-languages button").all_inner_texts() == ["English", "Español", "简体中文"]
+    assert {"English", "Español", "简体中文"} <= set(page.locator(".fl-languages button").all_inner_texts())
     assert page.locator("#fl-outcome h2").inner_text() == "Predicción"
     assert page.locator(".fl-task-title").all_inner_texts() == ["Cifras", "Add two digits", "Find the digit", "Escenas"]
     assert page.locator("#fl-diagram h2").inner_text() == "How it is fused"  # not in the guide's file
