@@ -269,7 +269,7 @@ def test_the_page_and_the_shell_say_what_is_out(home: Path, monkeypatch: pytest.
     lab = Lab("digits", "cpu", home)
     handlers = Handlers(TaskServices({"digits": lambda: lab}, {}, home))
     slots = [json.dumps({"source": "text", "text": "seven"} if m == "text" else {}) for m in MODALITIES]
-    result = json.loads(handlers.edited(*slots, "digits", "late", "en", "", "")[0])
+    result = json.loads(handlers.edited(*slots, "digits", "late", "en", "", "").result)
     assert result["status"]["kind"] == "ok" and [s["name"] for s in result["strategies"]] == ["early", "text_only"]
     assert {"image", "late", "image_only"} <= set(result["lab"]["unavailable"])
     monkeypatch.setattr(fusion, "load", lambda *given, **options: lab)

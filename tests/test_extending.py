@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -11,12 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
-from tests.browser import READY, running
+from tests.browser import READY, ROOT, running
 
-ROOT = Path(__file__).resolve().parents[1]
-BLOCK = re.compile(r"^```\w+\n(?:#|//) (?P<path>[\w/.]+)(?:, in (?P<registry>\S+))?\n(?P<code>.*?)^```$", re.M | re.S)
+BLOCK = re.compile(r"^```\w+\n(?:#|//|/\*) (?P<path>[\w/.]+)(?:, in (?P<registry>\S+))?(?: \*/)?\n(?P<code>.*?)^```$", re.M | re.S)
 USE = """
 import numpy as np, torch
 from fusion.config import EncoderConfig, StrategyConfig
@@ -74,10 +73,11 @@ text = load_text()
 assert text["zh"]["task.shades.label.bright"] == "亮" and text["es"]["task.scenes.label.dog"] == "perro"
 handlers = Handlers(TaskServices({"shades": lambda: lab}, {}, Path("data")))
 values = [*["{}"] * 4, "shades", "early", "en", "", ""]
-assert json.loads(handlers.arrived(None, "es-MX,es;q=0.9", *values))["fill"]["language"] == "es"
-link = json.loads(handlers.edited(*values[:6], "es", "", "")[1])["query"]
-assert json.loads(handlers.arrived(link, "en", *values))["fill"]["language"] == "es"
-result = json.loads(handlers.edited(*['{"source": "text", "text": "a bright day"}' if i == 1 else "{}" for i in range(4)], *values[4:])[0])
+assert handlers.opened(None, "es-MX,es;q=0.9", *values).fill.language == "es"
+link = json.loads(handlers.edited(*values[:6], "es", "", "").export)["query"]
+assert handlers.opened(link, "en", *values).fill.language == "es"
+values[1] = json.dumps({"source": "text", "text": "a bright day"})
+result = json.loads(handlers.edited(*values).result)
 assert result["status"]["kind"] == "ok" and result["lab"]["task"]["name"] == "shades", result["status"]
 """
 
@@ -95,8 +95,10 @@ def register(file: Path, registry: str, lines: list[str]) -> None:
         opening = next(i for i in range(opening, len(text)) if text[i].strip().startswith(f"{key[:-1]}: {{"))
     closing = next(i for i in range(opening + 1, len(text)) if text[i].strip() in ("}", "},", ")"))
     text[closing:closing] = [line for line in lines if not line.startswith("from ")]
-    first = next(i for i, line in enumerate(text) if line.startswith("from fusion."))
-    text[first:first] = [line for line in lines if line.startswith("from ")]
+    imports = [line for line in lines if line.startswith("from ")]
+    if imports:
+        first = next(i for i, line in enumerate(text) if line.startswith("from fusion."))
+        text[first:first] = imports
     file.write_text("\n".join(text) + "\n", "utf-8")
 
 
@@ -130,19 +132,42 @@ def test_what_the_guide_adds_can_be_used(copy: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.fixture
-def page_of_the_copy(copy: Path, tmp_path: Path) -> Iterator[str]:
-    """The page around labs with known answers, with the package of the copy."""
+@pytest.fixture(scope="module")
+def page_of_copy(copy: Path) -> Iterator[str]:
+    """Address of the copy's page around labs with known answers."""
     command = [sys.executable, "-m", "tests.ui.fake_page"]
-    yield from running(command, tmp_path / "log.txt", cwd=copy, env=os.environ | {"PYTHONPATH": str(ROOT)})
+    yield from running(command, copy / "log.txt", folder=copy, environment={"PYTHONPATH": str(ROOT)})
+
+
+def test_a_new_tab_is_part_of_the_page(page_of_copy: str) -> None:
+    config = httpx.get(f"{page_of_copy}/config").json()
+    placed = {component["props"].get("elem_id") for component in config["components"]}
+    assert {"fl-certainty", "fl-page-certainty"} <= placed
 
 
 @pytest.mark.browser
-def test_a_language_of_the_guide_is_one_of_the_page(chromium: Any, page_of_the_copy: str) -> None:
+def test_a_new_tab_is_drawn(chromium: Any, page_of_copy: str) -> None:
+    visit, complaints = chromium.new_page(), []
+    visit.on("pageerror", lambda error: complaints.append(str(error)))
+    visit.goto(page_of_copy)
+    visit.wait_for_function(READY)
+    assert visit.locator("#fl-certainty").is_hidden()
+    visit.get_by_role("tab", name="Certainty").click()
+    lines = visit.locator("#fl-certainty li")
+    lines.first.wait_for()
+    # one label has 0.9, nine share the rest: -0.9 log2 0.9 + 0.1 log2 90 = 0.79
+    assert lines.count() == 17 and "Cross attention: 0.79 bits" in lines.all_inner_texts()
+    assert visit.locator("#fl-certainty ol").evaluate("list => getComputedStyle(list).columnCount") == "2"
+    assert visit.locator("#fl-columns").is_hidden() and not complaints
+    visit.close()
+
+
+@pytest.mark.browser
+def test_a_language_of_the_guide_is_one_of_the_page(chromium: Any, page_of_copy: str) -> None:
     """Its button is there, a browser that wants it gets it, what it lacks is English, and other languages are as before."""
     context = chromium.new_context(viewport={"width": 1400, "height": 1000}, locale="es-MX", reduced_motion="reduce")
     page = context.new_page()
-    page.goto(page_of_the_copy)
+    page.goto(page_of_copy)
     page.wait_for_function(READY)
     page.wait_for_function("document.documentElement.lang === 'es'")
     assert {"English", "Español", "简体中文"} <= set(page.locator(".fl-languages button").all_inner_texts())

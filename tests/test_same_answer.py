@@ -60,7 +60,7 @@ def test_page_equals_python(lab, files: dict[str, str], tmp_path: Path) -> None:
         {},
     ]
     values = [*map(json.dumps, slots), "digits", "late", "en", "", ""]
-    shown = json.loads(handlers.edited(*values)[0])
+    shown = json.loads(handlers.edited(*values).result)
     assert shown["status"]["kind"] == "ok"
     exported = json.loads(json.loads(handlers.details('{"number": 1, "export": "json"}', *values))["export"])["strategies"]
     for name, p in lab.compare(files).items():

@@ -16,10 +16,9 @@ from gradio.utils import get_upload_folder
 from starlette.middleware import Middleware
 
 from fusion.ui import api, theme
+from fusion.ui.frame import Frame
 from fusion.ui.memory import limit_records
-from fusion.ui.pages.activations import page as activations
-from fusion.ui.pages.fuse import page as fuse
-from fusion.ui.pages.fuse import training
+from fusion.ui.pages.base import tabs
 from fusion.ui.pages.fuse.handlers import Handlers
 from fusion.ui.security import BackbonePolicy, SecurityHeaders
 from fusion.ui.service import TaskServices
@@ -46,14 +45,16 @@ def build_page(
 
     limit_records()
     services = TaskServices(labs, EXAMPLES_OF, Path(get_upload_folder()), library, unavailable, backbones)
-    handlers = Handlers(services)
+    handlers, found = Handlers(services), tabs()
     with api.PublicBlocks(title=TITLE, analytics_enabled=False, delete_cache=(KEEP_UPLOADS, KEEP_UPLOADS), fill_width=True) as blocks:
-        page = fuse.layout(handlers)
-        with gr.Column(elem_id="fl-page-activations"):
-            within = activations.layout()
-        fuse.wire(page, handlers, blocks)
-        training.wire(page, training.Handlers(services))
-        activations.wire(within, activations.Handlers(services), page.values)
+        frame = Frame(handlers, found)
+        pages = {name: tab(services, frame) for name, tab in found.items()}
+        for name, page in pages.items():
+            with gr.Column(elem_id=f"fl-page-{name}"):
+                page.layout()
+        for page in pages.values():
+            page.wire()
+        frame.wire(blocks)
         api.register(blocks, services)
     return blocks.queue(api_open=False, max_size=LONGEST_QUEUE)
 

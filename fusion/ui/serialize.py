@@ -1,13 +1,20 @@
-"""Numbers on their way to the browser: bytes in base64, small enough to redraw layer, head and hover there."""
+"""What the browser gets, as JSON; many numbers as bytes in base64, small enough to redraw layer, head and hover there."""
 
 from __future__ import annotations
 
 import base64
+import json
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from fusion.types import Layout
+
+
+def to_json(value: Mapping[str, Any]) -> str:
+    """Compact JSON without `<`: nothing in it can look like markup to anyone on the way."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=float).replace("<", "\\u003c")
 
 
 def shares(values: np.ndarray) -> str:

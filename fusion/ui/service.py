@@ -25,7 +25,6 @@ from fusion.ui.state import PEN, PageState
 logger = logging.getLogger(__name__)
 EXAMPLES_KEPT = 4  # of each task; some megabytes each
 OWN_KEPT = 3  # labs around encoders that visitors chose; a backbone may be large
-AT_ONCE = 8  # events that are worked on; most of them decode, or wait until they may compute
 COMPUTING = 2  # answers that are computed at the same time; others are decoded meanwhile, or wait
 PREDICTION_BYTES = 8000  # of a strategy's numbers beside its maps, about
 FIRST_STRATEGY = "cross_attention"
@@ -187,6 +186,14 @@ class TaskServices:
                     for old in [k for k in self._services if k[1] != "{}"][:-OWN_KEPT]:
                         del self._services[old]
         return service
+
+    def for_state(self, state: PageState) -> TaskService:
+        """The service of the task and the encoders that a visitor has chosen.
+
+        Raises:
+            FusionError: there is no such task, or `open` raises it.
+        """
+        return self.open(self.task(state.task), state.encoder_choice)
 
     def _load(self, task: str, encoders: Mapping[str, str]) -> TaskService:
         found = self._examples.get(task)

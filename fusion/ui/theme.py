@@ -38,7 +38,8 @@ def assets(ending: str) -> Iterator[Path]:
 
 def build_head() -> str:
     """Styles and scripts for the page's head; they are there before any view starts, so nothing flashes."""
-    style = "\n".join(path.read_text("utf-8") for path in assets(".css"))
+    closed = [f'html:not([data-page="{name}"]) #fl-page-{name} {{ display: none !important; }}' for name in NAMES]
+    style = "\n".join([*closed, *(path.read_text("utf-8") for path in assets(".css"))])
     script = "\n".join(path.read_text("utf-8") for path in assets(".js"))
     text = f"const TEXT = {as_script(load_text())}, ENGLISH = {as_script(DEFAULT_LANGUAGE)};"
     return f"<style>{style}</style><script>(() => {{ {text}\n{script}\n}})();</script>"

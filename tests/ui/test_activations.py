@@ -1,4 +1,4 @@
-"""The page "Inside the encoders" without a browser: what is sent, what is remembered, and what happens when an encoder fails."""
+"""The Activations page without a browser: what is sent, what is remembered, and what happens when an encoder fails."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import pytest
 
 from fusion.types import Audio, FusionError, Panel, Scatter
 from fusion.ui.pages.activations import payload as views
-from fusion.ui.pages.activations.page import Handlers, beginning, read
+from fusion.ui.pages.activations.page import Activations, beginning, read
+from fusion.ui.pages.base import reply
 from fusion.ui.security import BackbonePolicy
 from fusion.ui.serialize import numbers, unpack_numbers, unpack_shares
 from fusion.ui.service import TaskServices
+from fusion.ui.state import from_browser
 from tests.ui.fake_lab import FakeLab
 from tests.ui.fake_library import NAMES, THERE, FakeLibrary
 
@@ -21,32 +23,33 @@ MODALITIES = FakeLab.modalities
 
 
 @pytest.fixture
-def handlers(tmp_path) -> Handlers:
+def activations(tmp_path) -> Activations:
     made: list[FakeLibrary] = []
 
     def library(lab: FakeLab) -> FakeLibrary:
         made.append(FakeLibrary(lab))
         return made[-1]
 
-    found = Handlers(TaskServices({"digits": FakeLab}, {}, tmp_path, library, backbones=BackbonePolicy("all")))
+    found = Activations(TaskServices({"digits": FakeLab}, {}, tmp_path, library, backbones=BackbonePolicy("all")))
     found.made = made
     return found
 
 
 def ask(
-    handlers: Handlers, modality: str = "text", held: list[str] | None = None, words: str = "seven and nine", **chosen: list[str]
+    activations: Activations, modality: str = "text", held: list[str] | None = None, words: str = "seven and nine", **chosen: list[str]
 ) -> dict:
     slots = {"text": {"source": "text", "text": words}, "image": {"source": "drawing", "strokes": [[[0, 0, 0], [1, 1, 1]]]}}
     slots["video"] = {"source": "drawing"}
-    shown = json.dumps({"page": "inside", "encoders": chosen})
+    shown = json.dumps({"page": "activations", "encoders": chosen})
     values = [*(json.dumps(slots.get(m, {})) for m in MODALITIES), "digits", "late", "en", shown, ""]
-    return json.loads(handlers.asked(json.dumps({"number": 5, "modality": modality, "held": held or []}), *values))
+    question = json.dumps({"number": 5, "modality": modality, "held": held or []})
+    return json.loads(reply(activations.answer, MODALITIES, question, tuple(values)))
 
 
-def test_two_encoders_are_shown_side_by_side(handlers: Handlers) -> None:
-    assert handlers.made == []  # nothing of the library is touched before somebody asks
-    said = ask(handlers)
-    assert (said["number"], said["modality"], said["about"]) == (5, "text", {"characters": 14})
+def test_two_encoders_are_shown_side_by_side(activations: Activations) -> None:
+    assert activations.made == []  # nothing of the library is touched before somebody asks
+    said = ask(activations)
+    assert (said["number"], said["about"]) == (5, {"characters": 14})
     assert [s["name"] for s in said["sides"]] == ["text_transformer", "text_bow"]  # the compact one, and the first textbook feature
     assert [c["name"] for c in said["choices"]] == list(NAMES["text"])
     left, right = said["sides"]
@@ -58,57 +61,52 @@ def test_two_encoders_are_shown_side_by_side(handlers: Handlers) -> None:
 
 
 @pytest.mark.parametrize("modality", ["image", "text", "video"])
-def test_every_encoder_of_a_pair_is_small_enough_to_send(handlers: Handlers, modality: str) -> None:
+def test_every_encoder_of_a_pair_is_small_enough_to_send(activations: Activations, modality: str) -> None:
     for name in NAMES[modality]:
-        said = ask(handlers, modality, **{modality: [name, NAMES[modality][0]]})
+        said = ask(activations, modality, **{modality: [name, NAMES[modality][0]]})
         assert said["sides"][0]["name"] == name and len(json.dumps(said)) < 400_000
 
 
-def test_what_the_browser_holds_is_not_sent_again_and_nothing_is_computed_twice(handlers: Handlers) -> None:
-    first = ask(handlers)["sides"]
+def test_what_the_browser_holds_is_not_sent_again_and_nothing_is_computed_twice(activations: Activations) -> None:
+    first = ask(activations)["sides"]
     held = [f"{s['name']} {s['mark']}" for s in first]
-    again = ask(handlers, held=held, text=["text_transformer", "text_lda"])["sides"]
+    again = ask(activations, held=held, text=["text_transformer", "text_lda"])["sides"]
     assert again[0] == {"name": "text_transformer", "mark": first[0]["mark"], "same": True} and again[1]["panels"]
-    assert ask(handlers)["sides"] == first
-    assert handlers.made[0].asked == [("text", "text_transformer"), ("text", "text_bow"), ("text", "text_lda")]
-    other = ask(handlers, held=held, words="two")["sides"]
-    assert "same" not in other[0] and other[0]["mark"] != first[0]["mark"] and len(handlers.made) == 1
+    assert ask(activations)["sides"] == first
+    assert activations.made[0].asked == [("text", "text_transformer"), ("text", "text_bow"), ("text", "text_lda")]
+    other = ask(activations, held=held, words="two")["sides"]
+    assert "same" not in other[0] and other[0]["mark"] != first[0]["mark"] and len(activations.made) == 1
 
 
-def test_an_encoder_that_is_not_there_is_one_sentence_and_the_other_side_goes_on(handlers: Handlers) -> None:
-    left, right = ask(handlers, text=["backbone:nobody/nothing", "text_lda"])["sides"]
+def test_an_encoder_that_is_not_there_is_one_sentence_and_the_other_side_goes_on(activations: Activations) -> None:
+    left, right = ask(activations, text=["backbone:nobody/nothing", "text_lda"])["sides"]
     assert left["name"] == "backbone:nobody/nothing" and "'nobody/nothing' is not on this machine" in left["error"]["text"]["template"]
     assert "panels" not in left and right["panels"]
-    assert ask(handlers, text=[THERE, ""])["sides"][0]["told"]["title"] == "microsoft/resnet-18"
-    assert "no encoder named" in ask(handlers, "image", image=["text_bow", ""])["sides"][0]["error"]["text"]["template"]
+    assert ask(activations, text=[THERE, ""])["sides"][0]["told"]["title"] == "microsoft/resnet-18"
+    assert "no encoder named" in ask(activations, "image", image=["text_bow", ""])["sides"][0]["error"]["text"]["template"]
 
 
-def test_the_unexpected_is_logged_and_not_shown(handlers: Handlers, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_unexpected_is_logged_and_not_shown(activations: Activations, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR):
-        said = ask(handlers, text=["backbone:broken/one", ""])
+        said = ask(activations, text=["backbone:broken/one", ""])
     assert said["sides"][0]["error"] == {"key": "status.unexpected"} and "secret detail" in caplog.text
     assert "secret" not in json.dumps(said)
 
 
-def test_what_is_not_given_or_cannot_be_used_has_no_sides(handlers: Handlers) -> None:
-    assert ask(handlers, "audio")["missing"] and ask(handlers, "audio")["sides"] == []
-    assert ask(handlers, words="bad") == {
-        "number": 5,
-        "modality": "text",
-        "sides": [],
-        "error": {"text": {"template": "The text is bad.", "values": {}}},
-    }
+def test_what_is_not_given_or_cannot_be_used_has_no_sides(activations: Activations) -> None:
+    assert ask(activations, "audio")["missing"] and ask(activations, "audio")["sides"] == []
+    assert ask(activations, words="bad") == {"number": 5, "error": {"text": {"template": "The text is bad.", "values": {}}}}
 
 
 @pytest.mark.parametrize("value", [None, "", "no json", "[1]", 7, '{"number": "x", "modality": null, "held": 3}'])
 def test_anything_from_the_browser_is_a_question(value: object) -> None:
-    assert read(value) == {"number": 0, "modality": "", "held": []}
+    assert read(from_browser(value)) == ("", [])
+    assert json.loads(reply(lambda question, state: {}, MODALITIES, value, tuple([""] * 9))) == {"number": 0}
 
 
-def test_no_text_of_a_visitor_looks_like_markup(handlers: Handlers) -> None:
-    said = handlers.asked(
-        '{"modality": "text"}', *["", json.dumps({"source": "text", "text": "<b>${x}"}), "", "", "digits", "", "", "", ""]
-    )
+def test_no_text_of_a_visitor_looks_like_markup(activations: Activations) -> None:
+    given = ("", json.dumps({"source": "text", "text": "<b>${x}"}), "", "", "digits", "", "", "", "")
+    said = reply(activations.answer, MODALITIES, '{"modality": "text"}', given)
     assert "<" not in said and "u003c" not in json.dumps(json.loads(said)["about"])
 
 

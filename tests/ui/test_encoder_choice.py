@@ -68,7 +68,7 @@ def values(choice: dict[str, str]) -> list[str]:
 
 
 def test_what_is_offered(handlers: Handlers) -> None:
-    about = json.loads(handlers.edited(*values({}))[0])["lab"]["encoder_choice"]
+    about = json.loads(handlers.edited(*values({})).result)["lab"]["encoder_choice"]
     assert about["choice"] == COMPACT and set(about["sets"]) == {"compact", "classical"}
     assert about["offers"]["text"][0]["name"] == "text_transformer" and all(
         o["title"] for several in about["offers"].values() for o in several
@@ -76,25 +76,26 @@ def test_what_is_offered(handlers: Handlers) -> None:
 
 
 def test_a_choice_without_heads_says_so_then_trains_and_answers(handlers: Handlers, jobs: JobQueue) -> None:
-    said = [json.loads(handlers.edited(*values(OWN))[0])]
+    said = [json.loads(handlers.edited(*values(OWN)).result)]
     assert [s["status"]["kind"] for s in said] == ["untrained"]
     assert said[0]["lab"]["encoder_choice"]["choice"] == COMPACT | OWN and said[0]["lab"]["strategies"] == []
     steps = asyncio.run(collected(trainer(handlers, jobs, "time.sleep(0.5); print('{\"done\": true}')"), TRAIN, *values(OWN)))
     assert {s["kind"] for s in steps[:-1]} == {"training"} and steps[-1] == {"kind": "trained"}
     assert any((s.get("what"), s.get("share")) == ("late", 0.5) for s in steps)
     TRAINED.append(COMPACT | OWN)
-    assert json.loads(handlers.edited(*values(OWN))[0])["lab"]["strategies"], "the lab was opened anew"
+    assert json.loads(handlers.edited(*values(OWN)).result)["lab"]["strategies"], "the lab was opened anew"
 
 
 def test_a_choice_is_kept_while_inputs_change_and_in_the_link(handlers: Handlers) -> None:
     TRAINED.append(COMPACT | OWN)
-    result, pack = handlers.edited(*values(OWN))
+    update = handlers.edited(*values(OWN))
+    result, pack = update.result, update.export
     assert json.loads(result)["lab"]["encoder_choice"]["choice"]["text"] == "text_lstm"
     state = PageState.from_query(MODALITIES, json.loads(pack)["query"])
     assert state.encoder_choice == OWN and state.page == "fuse"
     opened = handlers.opened(json.loads(pack)["query"], "en", *values({}))
-    assert json.loads(opened[8]) == {"choice": OWN}
-    assert json.loads(opened[10])["lab"]["encoder_choice"]["choice"]["text"] == "text_lstm"
+    assert json.loads(opened.fill.encoder_choice) == {"choice": OWN}
+    assert json.loads(opened.result)["lab"]["encoder_choice"]["choice"]["text"] == "text_lstm"
 
 
 def test_naming_the_compact_ones_is_choosing_nothing(handlers: Handlers) -> None:
@@ -102,7 +103,7 @@ def test_naming_the_compact_ones_is_choosing_nothing(handlers: Handlers) -> None
 
 
 def test_an_unknown_encoder_is_one_sentence(handlers: Handlers) -> None:
-    result, _ = handlers.edited(*values({"text": "text_nose"}))
+    result = handlers.edited(*values({"text": "text_nose"})).result
     assert "no encoder named 'text_nose'" in Message.from_json(json.loads(result)["status"]["text"])
 
 

@@ -18,7 +18,7 @@ from fusion.types import MODALITIES
 from fusion.ui.api.functions import Functions
 from fusion.ui.links import read_link
 from fusion.ui.page import build_page, launch_options
-from fusion.ui.pages.activations.page import Handlers as ActivationHandlers
+from fusion.ui.pages.activations.page import Activations
 from fusion.ui.pages.fuse.handlers import Handlers
 from fusion.ui.service import TaskServices
 from fusion.ui.state import PageState
@@ -64,6 +64,10 @@ def values(services: TaskServices, language: str = "en", **slots: dict[str, Any]
     return [*(json.dumps(slots.get(m, {})) for m in services.modalities), TASK.name, "cross_attention", language, "", ""]
 
 
+def answered(services: TaskServices, *given: str) -> dict[str, Any]:
+    return json.loads(Handlers(services).edited(*given).result or "")
+
+
 def file(folder: Path, name: str) -> dict[str, str]:
     return {"source": "file", "path": str(folder / name), "name": name}
 
@@ -76,7 +80,8 @@ def test_the_four_that_all_tasks_had_come_first_then_the_others(services: TaskSe
 def test_pictures_are_answered_and_shown_by_their_names(services: TaskServices, uploads: Path) -> None:
     note = {"source": "text", "text": "in the left one"}
     given = values(services, left=file(uploads, "a.png"), right=file(uploads, "b.png"), note=note, voice=file(uploads, "c.wav"))
-    result, pack = (json.loads(part) for part in Handlers(services).edited(*given))
+    update = Handlers(services).edited(*given)
+    result, pack = json.loads(update.result or ""), json.loads(update.export or "")
     assert result["status"]["kind"] == "ok" and result["lab"]["kinds"] == TASK.kinds and result["labels"] == list(TASK.labels)
     assert {m["name"]: m["present"] for m in result["modalities"]} == {m: m != "film" for m in OWN}
     assert result["media"]["left"]["url"] != result["media"]["right"]["url"] and result["media"]["note"] == "in the left one"
@@ -89,19 +94,19 @@ def test_pictures_are_answered_and_shown_by_their_names(services: TaskServices, 
 
 def test_a_slot_of_another_task_is_not_read(services: TaskServices, uploads: Path) -> None:
     given = values(services, left=file(uploads, "a.png"), image=file(uploads, "gone.png"))
-    assert json.loads(Handlers(services).edited(*given)[0])["status"]["kind"] == "ok"
+    assert answered(services, *given)["status"]["kind"] == "ok"
     empty = values(services, image=file(uploads, "a.png"))
-    assert json.loads(Handlers(services).edited(*empty)[0])["status"] == {"kind": "empty", "key": "status.empty"}
+    assert answered(services, *empty)["status"] == {"kind": "empty", "key": "status.empty"}
 
 
 def test_the_sound_of_a_clip_is_that_of_the_slot_for_clips(services: TaskServices) -> None:
-    result = json.loads(Handlers(services).edited(*values(services, voice={"source": "clip"}))[0])
+    result = answered(services, *values(services, voice={"source": "clip"}))
     assert "no clip with a sound" in result["status"]["text"]["template"]
 
 
 def test_a_text_in_a_slot_for_pictures_is_no_path(services: TaskServices, uploads: Path) -> None:
     given = values(services, left={"source": "text", "text": str(uploads / "a.png")})
-    assert json.loads(Handlers(services).edited(*given)[0])["status"]["kind"] == "empty"
+    assert answered(services, *given)["status"]["kind"] == "empty"
 
 
 def test_a_link_holds_all_names_and_an_old_link_still_opens(services: TaskServices) -> None:
@@ -115,14 +120,15 @@ def test_a_link_holds_all_names_and_an_old_link_still_opens(services: TaskServic
 
 def test_another_task_is_opened_with_empty_slots_where_it_has_no_examples(services: TaskServices, uploads: Path) -> None:
     found = Handlers(services).switched(*values(services, left=file(uploads, "a.png"), image=file(uploads, "a.png")))
-    slots = [json.loads(slot) for slot in found[: len(services.modalities)]]
-    assert all(slot["source"] == "none" for slot in slots) and json.loads(found[-2])["status"]["kind"] == "empty"
+    assert found.fill is not None and found.fill.slots is not None and set(found.fill.slots) == set(services.modalities)
+    assert all(json.loads(slot)["source"] == "none" for slot in found.fill.slots.values())
+    assert json.loads(found.result or "")["status"]["kind"] == "empty"
 
 
 def test_the_encoders_of_each_can_be_looked_into(services: TaskServices, uploads: Path) -> None:
-    ask = json.dumps({"number": 1, "modality": "right"})
-    said = json.loads(ActivationHandlers(services).asked(ask, *values(services, right=file(uploads, "b.png"))))
-    assert said["modality"] == "right" and said["about"] == {"width": 64, "height": 64} and said["sides"][0]["panels"]
+    state = PageState.read(services.modalities, values(services, right=file(uploads, "b.png")))
+    said = Activations(services).answer({"modality": "right"}, state)
+    assert said["about"] == {"width": 64, "height": 64} and said["sides"][0]["panels"]
 
 
 def test_the_api_takes_them_by_name(services: TaskServices, uploads: Path) -> None:

@@ -14,7 +14,8 @@ from pydantic import TypeAdapter
 
 from fusion.types import FusionError
 from fusion.ui.api.functions import Functions
-from fusion.ui.service import AT_ONCE, TaskServices
+from fusion.ui.events import AT_ONCE
+from fusion.ui.service import TaskServices
 
 logger = logging.getLogger(__name__)
 UNEXPECTED = "Something unexpected happened on the server; its log says what."

@@ -1,6 +1,6 @@
-"""The tabs of the page, in their order: each is a folder here, whose scripts and styles are sent with the page."""
+"""The tabs of the page, in their order: each is a folder here, see `base.py`; its scripts and styles are sent with the page."""
 
-NAMES = (
+NAMES: tuple[str, ...] = (
     "fuse",
     "activations",
 )

@@ -37,24 +37,8 @@
       pairs = Object.values(result.attention[name]?.pairs || {});
     return !row || (pairs.every((p) => "data" in p) && (!row.place || "asked" in row.place));
   };
-  FL.view("details", (root, { props, trigger, watch }) => {
-    const waiting = new Map();
-    let number = 0;
-    // Asks the server, which answers from memory; gives its answer.
-    FL.ask = (what) =>
-      new Promise((resolve) => {
-        number += 1;
-        waiting.set(number, resolve);
-        props.value = JSON.stringify({ ask: true, number, ...what });
-        trigger("input");
-      });
-    watch("value", () => {
-      const said = JSON.parse(props.value || "{}");
-      if (said.ask || !waiting.has(said.number)) return;
-      const resolve = waiting.get(said.number);
-      waiting.delete(said.number);
-      resolve(said);
-    });
+  FL.view("details", (root, tools) => {
+    FL.ask = FL.asking(tools); // which the server answers from memory
     const asked = new Set();
     FL.on("result strategy", async () => {
       const result = FL.get("result"),

@@ -1,11 +1,13 @@
-// The pages as tabs. Both stay in the document and one is hidden, so that turning a page costs
+// The pages as tabs. All stay in the document and one is shown, so that turning a page costs
 // nothing and nothing is lost.
 (() => {
   const FL = window.FusionLab,
-    { el, t } = FL,
-    PAGES = ["fuse", "activations"];
+    { el, t } = FL;
 
   FL.view("tabs", (root, { props, trigger }) => {
+    const { tabs: known } = JSON.parse(props.tabs);
+    const PAGES = known.map(({ name }) => name);
+    const title = (page) => (FL.has("page." + page.name) ? t("page." + page.name) : page.title);
     let numbers = {}; // of the visitor's acts (see acts.js): every request takes this value along
     const text = () =>
       JSON.stringify({ page: FL.get("page"), encoders: FL.get("encoders"), ...numbers });
@@ -37,8 +39,9 @@
       trigger("input");
     });
     FL.on("page lang result", () => {
-      const tab = (name) =>
-        el(
+      const tab = (page) => {
+        const { name } = page;
+        return el(
           "button",
           {
             type: "button",
@@ -52,9 +55,10 @@
               if (event.target.matches(":focus-visible")) FL.set("page", name);
             },
           },
-          t("page." + name),
+          title(page),
         );
-      const tabs = PAGES.map(tab),
+      };
+      const tabs = known.map(tab),
         list = el(
           "div",
           { role: "tablist", class: "fl-page-tabs", "aria-label": t("pages") },

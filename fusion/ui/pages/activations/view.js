@@ -10,13 +10,13 @@
     FL.has(`encoder.${name}.${field}`) ? t(`encoder.${name}.${field}`) : other;
   const words = (said) => (said ? (said.key ? t(said.key) : FL.said(said.text)) : "");
 
-  FL.view("activations", (root, { props, trigger, watch }) => {
+  FL.view("activations", (root, tools) => {
+    const ask = FL.asking(tools);
     let kept = {},
       parts = {},
       task = "",
       seen = null,
       waiting = null,
-      number = 0,
       urgent = "",
       chosen = {};
     const now = {},
@@ -54,28 +54,17 @@
         (n) => n && media()[n] !== undefined && now[n] !== done[n],
       );
       if (!m) return;
-      waiting = { number: ++number, m, version: now[m], since: Date.now() };
-      props.value = JSON.stringify({
-        number,
-        modality: m,
-        held: keep(m).sides.map((s) => (s ? `${s.name} ${s.mark}` : "")),
-      });
-      trigger("input");
+      const question = (waiting = { m, version: now[m], since: Date.now() });
+      const held = keep(m).sides.map((s) => (s ? `${s.name} ${s.mark}` : ""));
+      ask({ modality: m, held }).then((said) => take(question, said));
       busy(m);
     };
-    const take = () => {
-      let said = null;
-      try {
-        said = JSON.parse(props.value);
-      } catch {
-        return;
-      }
-      if (!said?.sides) return; // our own question
-      const { modality: m } = said,
+    const take = (question, said) => {
+      const { m } = question,
         k = keep(m),
         old = [...k.sides];
-      if (waiting?.number === said.number) {
-        done[m] = waiting.version;
+      if (waiting === question) {
+        done[m] = question.version;
         waiting = null;
         if (urgent === m) urgent = "";
       }
@@ -83,7 +72,7 @@
       k.choices = said.choices || k.choices;
       k.about = said.about || k.about;
       k.media = media()[m];
-      said.sides.forEach((s, i) => {
+      (said.sides || []).forEach((s, i) => {
         if (s.same)
           k.sides[i] = old.find((o) => o?.name === s.name && o.mark === s.mark) || k.sides[i];
         else if (!s.error) {
@@ -525,6 +514,5 @@
       busy();
       next();
     });
-    watch("value", take);
   });
 })();

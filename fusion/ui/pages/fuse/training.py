@@ -14,7 +14,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
 from typing import Any
 
 import gradio as gr
@@ -26,7 +27,8 @@ from fusion.training.heads import are_trained
 from fusion.training.heads_worker import command_for
 from fusion.training.jobs import JobQueue, Standing
 from fusion.types import FusionError
-from fusion.ui.pages.fuse.page import FusePage
+from fusion.ui.events import TRAINING
+from fusion.ui.serialize import to_json
 from fusion.ui.service import TaskServices
 from fusion.ui.state import PageState, from_browser
 
@@ -42,22 +44,22 @@ class Handlers:
     ) -> None:
         self.services, self.jobs, self._command = services, jobs or JobQueue(), command
 
-    async def asked(self, ask: Any, session: str, *values: Any) -> AsyncIterator[str]:
+    async def asked(self, ask: Any, session: str, *values: Any) -> AsyncGenerator[str, None]:
         """The button was pressed: how the job stands, as JSON, until it has ended."""
         wish = from_browser(ask).get("ask")
         if wish == "cancel":
             self.jobs.cancel(session)
-            yield _json({"kind": "cancelled"})
+            yield to_json({"kind": "cancelled"})
         if wish != "train":
             return
         try:
             async for said in self._train(session, *self._wanted(values)):
-                yield _json(said)
+                yield to_json(said)
         except FusionError as error:
-            yield _json({"kind": "error", "text": error.message.to_json()})
+            yield to_json({"kind": "error", "text": error.message.to_json()})
         except Exception:
             logger.exception("A training could not be started")
-            yield _json({"kind": "error", "key": "status.unexpected"})
+            yield to_json({"kind": "error", "key": "status.unexpected"})
 
     def moved(self, session: str, *values: Any) -> None:
         """Another task or other encoders were chosen: a job for something else ends."""
@@ -71,7 +73,7 @@ class Handlers:
         task = self.services.task(state.task)
         return task, choose(TASKS[task], state.encoder_choice or "compact")
 
-    async def _train(self, session: str, task: str, choice: dict[str, str]) -> AsyncIterator[dict[str, Any]]:
+    async def _train(self, session: str, task: str, choice: dict[str, str]) -> AsyncGenerator[dict[str, Any], None]:
         home = heads_folder(CHECKPOINTS, TASKS[task], choice)
         self.services.backbones.check(choice)
         if are_trained(TASKS[task], choice, home):  # by somebody else, since the page was drawn
@@ -104,30 +106,18 @@ def _key(task: str, choice: Mapping[str, str]) -> str:
     return json.dumps([task, choice], sort_keys=True)
 
 
-def _json(said: dict[str, Any]) -> str:
-    return json.dumps(said, ensure_ascii=False).replace("<", "\\u003c")
+def wire(component: gr.HTML, values: list[gr.HTML], moves: list[gr.HTML], handlers: Handlers) -> None:
+    """Connects events, none of which waits in the queue of those that run a model. `moves`: components that choose task and encoders."""
 
-
-def wire(page: FusePage, handlers: Handlers) -> None:
-    """Connects events, none of which waits in the queue of those that run a model."""
-
-    async def asked(ask: Any, request: gr.Request, *values: Any) -> AsyncIterator[str]:
+    async def asked(ask: Any, request: gr.Request, *values: Any) -> AsyncGenerator[str, None]:
         told = handlers.asked(ask, str(request.session_hash), *values)
-        try:
+        async with aclosing(told):
             async for said in told:
                 yield said
-        finally:
-            await told.aclose()  # type: ignore[attr-defined]
 
     def moved(request: gr.Request, *values: Any) -> None:
         handlers.moved(str(request.session_hash), *values)
 
-    page.training.input(
-        asked, [page.training, *page.values], page.training, trigger_mode="multiple", concurrency_id="training", concurrency_limit=None,
-        show_progress="hidden", api_visibility="private",
-    )  # fmt: skip
-    for chooser in (page.encoder_choice, page.task):
-        chooser.input(
-            moved, page.values, None, trigger_mode="multiple", concurrency_id="training", concurrency_limit=None,
-            show_progress="hidden", api_visibility="private",
-        )  # fmt: skip
+    component.input(asked, [component, *values], component, trigger_mode="multiple", **TRAINING)
+    for chooser in moves:
+        chooser.input(moved, values, None, trigger_mode="multiple", **TRAINING)
