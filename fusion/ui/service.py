@@ -211,7 +211,7 @@ class TaskServices:
 
 def slot_names(tasks: Iterable[str]) -> tuple[str, ...]:
     """The modalities of all tasks on offer, each of which has a slot on the page: first those named like their kind, in screen order."""
-    others = (m for task in tasks for m in TASKS[task].modalities)
+    others = (m for task in tasks if task in TASKS for m in TASKS[task].modalities)
     return tuple(dict.fromkeys((*MODALITIES, *others)))
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from fusion.explain import attention_scores, medium_function, occlusion, relevance, shapley_values, token_function, value_of
 from fusion.explain.occlusion import PredictMedia
+from fusion.messages import words
 from fusion.tasks import TASKS, Task
 from fusion.types import FusionError, Medium, Prediction
 from fusion.ui.api.answers import (
@@ -30,6 +31,7 @@ from fusion.ui.api.answers import (
     answer_of,
 )
 from fusion.ui.api.inputs import FileInput, Input, Request, Severity, checked, media_of, merged
+from fusion.ui.i18n import say, task_text
 from fusion.ui.service import TaskService, TaskServices
 
 AT_A_TIME = 8  # media of an occlusion; then others may compute
@@ -47,26 +49,32 @@ class Functions:
     def __init__(self, services: TaskServices) -> None:
         self.services = services
 
-    def tasks(self) -> list[TaskInfo]:
-        """List the tasks of this server: what each asks, its labels, and the names and kinds of its modalities."""
-        return [TaskInfo(**self._task_fields(self._task(name))) for name in self.services]
+    def tasks(self, language: str | None = None) -> list[TaskInfo]:
+        """List the tasks of this server: what each asks, its labels, and the names and kinds of its modalities.
 
-    def describe(self, task: str | None = None, strategy: str | None = None) -> TaskDescription:
+        Args:
+            language: Language of titles, questions and sentences, by its code (zh is Chinese); English if it is left out.
+        """
+        request = checked(language=language)
+        return [TaskInfo(**self._task_fields(self._task(name), request.language)) for name in self.services]
+
+    def describe(self, task: str | None = None, strategy: str | None = None, language: str | None = None) -> TaskDescription:
         """Describe a task: its labels, modalities, encoders and fusion strategies with their idea, formula and paper.
 
         Args:
             task: Name of a task; the first one if it is left out. "tasks" lists them.
             strategy: Name of a strategy, to describe only this one.
+            language: Language of titles, questions and sentences, by its code (zh is Chinese); English if it is left out.
         """
-        request = checked(task=task, strategy=strategy)
+        request = checked(task=task, strategy=strategy, language=language)
         service = self.services[self.services.task(request.task)]
         lab = service.lab
         names = [request.strategy] if request.strategy else [*lab.strategies, *lab.baselines]
         return TaskDescription(
-            **self._task_fields(lab.task),
+            **self._task_fields(lab.task, request.language),
             encoders=dict(lab.task.encoders),
             strategies=[self._strategy(service, name) for name in names],
-            faults=dict(lab.unavailable),
+            faults={name: say(reason, request.language) for name, reason in lab.unavailable.items()},
         )
 
     def predict(
@@ -80,6 +88,7 @@ class Functions:
         severity: dict[str, Severity] | None = None,
         encoders: dict[str, str] | None = None,
         inputs: dict[str, Input] | None = None,
+        language: str | None = None,
     ) -> PredictAnswer:
         """Answer an input with one fusion strategy. Give any of the task's modalities, at least one.
 
@@ -93,13 +102,18 @@ class Functions:
             severity: How much to corrupt each modality, from 0 (not at all) to 5, by modality: {"image": 3}.
             encoders: Encoders to read with instead of the task's own, by modality. "encoders" lists them.
             inputs: Inputs by the name of their modality: text, an uploaded file, or a small array. For modalities of any name.
+            language: Language of notes and errors, by its code (zh is Chinese); English if it is left out.
         """
-        request = checked(task=task, strategy=strategy, severity=severity, encoders=encoders)
+        request = checked(task=task, strategy=strategy, severity=severity, encoders=encoders, language=language)
         service, encoded = self._encoded(request, {"image": image, "text": text, "audio": audio, "video": video}, inputs)
         name = chosen(service, request)
         with service.computing:
             prediction = service.lab.predict(encoded, name)
-        return PredictAnswer(task=service.lab.task.name, notes=list(encoded.notes), **answer_of(name, prediction).model_dump())
+        return PredictAnswer(
+            task=service.lab.task.name,
+            notes=[say(note, request.language) for note in encoded.notes],
+            **answer_of(name, prediction).model_dump(),
+        )
 
     def compare(
         self,
@@ -111,6 +125,7 @@ class Functions:
         severity: dict[str, Severity] | None = None,
         encoders: dict[str, str] | None = None,
         inputs: dict[str, Input] | None = None,
+        language: str | None = None,
     ) -> CompareAnswer:
         """Answer an input with all fusion strategies, and with each modality alone. Give any of the task's modalities, at least one.
 
@@ -123,13 +138,14 @@ class Functions:
             severity: How much to corrupt each modality, from 0 (not at all) to 5, by modality: {"image": 3}.
             encoders: Encoders to read with instead of the task's own, by modality. "encoders" lists them.
             inputs: Inputs by the name of their modality: text, an uploaded file, or a small array. For modalities of any name.
+            language: Language of notes and errors, by its code (zh is Chinese); English if it is left out.
         """
-        request = checked(task=task, severity=severity, encoders=encoders)
+        request = checked(task=task, severity=severity, encoders=encoders, language=language)
         service, encoded = self._encoded(request, {"image": image, "text": text, "audio": audio, "video": video}, inputs)
         with service.computing:
             found = service.lab.compare(encoded)
         answers = [answer_of(name, prediction) for name, prediction in found.items()]
-        return CompareAnswer(task=service.lab.task.name, answers=answers, notes=list(encoded.notes))
+        return CompareAnswer(task=service.lab.task.name, answers=answers, notes=[say(note, request.language) for note in encoded.notes])
 
     def explain(
         self,
@@ -144,6 +160,7 @@ class Functions:
         severity: dict[str, Severity] | None = None,
         encoders: dict[str, str] | None = None,
         inputs: dict[str, Input] | None = None,
+        language: str | None = None,
     ) -> Explanation:
         """Explain the answer of a strategy: which tokens or modalities speak for a label.
 
@@ -159,15 +176,16 @@ class Functions:
             severity: How much to corrupt each modality, from 0 (not at all) to 5, by modality: {"image": 3}.
             encoders: Encoders to read with instead of the task's own, by modality. "encoders" lists them.
             inputs: Inputs by the name of their modality: text, an uploaded file, or a small array. For modalities of any name.
+            language: Language of notes and errors, by its code (zh is Chinese); English if it is left out.
         """
-        request = checked(task=task, strategy=strategy, method=method, label=label, severity=severity, encoders=encoders)
+        request = checked(task=task, strategy=strategy, method=method, label=label, severity=severity, encoders=encoders, language=language)
         service, encoded = self._encoded(request, {"image": image, "text": text, "audio": audio, "video": video}, inputs)
         lab, name = service.lab, chosen(service, request)
         with service.computing:
             prediction = lab.predict(encoded, name)
         explained = request.label or prediction.label
         if explained not in lab.labels:
-            raise FusionError(f"There is no label named {explained!r}; there are {', '.join(lab.labels)}.")
+            raise FusionError("There is no label named {label!r}; there are {known}.", label=explained, known=lab.labels)
         values = shapley(prediction, explained) if request.method == "shapley" else None
         return Explanation(
             task=lab.task.name,
@@ -177,16 +195,17 @@ class Functions:
             unit=UNITS[request.method],
             modalities=values,
             tokens=None if values else self._tokens(service, encoded, name, prediction, explained, request.method),
-            notes=list(encoded.notes),
+            notes=[say(note, request.language) for note in encoded.notes],
         )
 
-    def encoders(self, task: str | None = None) -> EncodersAnswer:
+    def encoders(self, task: str | None = None, language: str | None = None) -> EncodersAnswer:
         """List the encoders that can read each modality of a task.
 
         Args:
             task: Name of a task; the first one if it is left out. "tasks" lists them.
+            language: Language of errors, by its code (zh is Chinese); English if it is left out.
         """
-        service = self.services[self.services.task(checked(task=task).task)]
+        service = self.services[self.services.task(checked(task=task, language=language).task)]
         own = service.lab.task
         found = {
             m: [EncoderInfo(name=n, shipped=n == own.encoders[m], **service.library.describe(n)) for n in service.library.names(m)]
@@ -198,10 +217,13 @@ class Functions:
     def _task(self, name: str) -> Task:
         return TASKS[name] if name in TASKS else self.services[name].lab.task
 
-    def _task_fields(self, task: Task) -> dict[str, Any]:
-        same = {key: getattr(task, key) for key in ("name", "title", "question", "interaction")}
+    def _task_fields(self, task: Task, language: str) -> dict[str, Any]:
+        same: dict[str, Any] = {"name": task.name, "interaction": task.interaction}
+        same |= {key: task_text(task, key, language) for key in ("title", "question", "note")}
+        same |= {key: same[key] or getattr(task, key) for key in ("title", "question")}
         names = {"labels": list(task.labels), "modalities": {m: task.kinds[m] for m in task.modalities}}
-        return same | names | {"unavailable": self.services.unavailable.get(task.name)}
+        reason = self.services.unavailable.get(task.name)
+        return same | names | {"unavailable": reason and say(reason, language)}
 
     def _strategy(self, service: TaskService, name: str) -> StrategyInfo:
         about = service.lab.describe(name)
@@ -213,7 +235,7 @@ class Functions:
         service = self.services.open(self.services.task(request.task), request.encoders or {})
         inputs = media_of(merged(named, others), service.lab.task.kinds, service.uploads)
         if not inputs:
-            raise FusionError(f"Nothing is given: give at least one of {', '.join(service.lab.modalities)}.")
+            raise FusionError("Nothing is given: give at least one of {modalities}.", modalities=words(service.lab.modalities))
         chosen(service, request)  # before anything is computed
         loaded = service.lab.load(inputs, request.severity or {}, service.cache)
         with service.computing:
@@ -226,7 +248,7 @@ class Functions:
         scores = TOKENS[method](service, encoded, strategy, prediction, label)
         if not scores:
             title = service.lab.describe(strategy).title
-            raise FusionError(f"{title} has no attention here; relevance, occlusion and shapley explain it.")
+            raise FusionError("{strategy} has no attention here; relevance, occlusion and shapley explain it.", strategy=title)
         layouts = prediction.layouts
         places = {m: np.asarray(layouts[m].places, np.float64).round(4).tolist() for m in scores}
         return {m: TokenScores(kind=layouts[m].kind, places=places[m], scores=np.asarray(s).tolist()) for m, s in scores.items()}
@@ -241,7 +263,7 @@ def chosen(service: TaskService, request: Request) -> str:
     known = (*service.lab.strategies, *service.lab.baselines)
     if request.strategy and request.strategy not in known:
         service.lab.describe(request.strategy)  # says why it cannot be used, if there is a reason
-        raise FusionError(f"There is no strategy named {request.strategy!r}; there are {', '.join(known)}.")
+        raise FusionError("There is no strategy named {name!r}; there are {known}.", name=request.strategy, known=known)
     return request.strategy or service.strategy("")
 
 
