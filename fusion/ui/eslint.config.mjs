@@ -23,12 +23,11 @@ export default [
       eqeqeq: "error",
       "no-implicit-globals": "error",
       "max-depth": ["error", 4],
-      // To be switched on ("error", and 15 for complexity) once the scripts keep them.
-      "no-unused-vars": "off",
-      "prefer-const": "off",
-      "no-shadow": "off",
-      "no-nested-ternary": "off",
-      complexity: "off",
+      "no-unused-vars": ["error", { ignoreRestSiblings: true }],
+      "prefer-const": "error",
+      "no-shadow": "error",
+      "no-nested-ternary": "error",
+      complexity: ["error", 15],
     },
   },
 ];

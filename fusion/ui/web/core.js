@@ -140,14 +140,15 @@ window.FusionLab = (() => {
   const guesses = (s) => s.confidence < 1.5 / s.probs.length;
   const percent = (p, digits = 1) => (p * 100).toFixed(digits) + " %";
   const signed = (v, digits = 1) => (v >= 0 ? "+" : "−") + Math.abs(v * 100).toFixed(digits);
-  const count = (n) =>
-    n >= 1e6 ? (n / 1e6).toFixed(2) + " M" : n >= 1e3 ? Math.round(n / 1e3) + " k" : String(n);
-  const millis = (seconds) =>
-    seconds >= 1
-      ? seconds.toFixed(1) + " s"
-      : (seconds < 0.01
-          ? (seconds * 1000).toFixed(seconds < 0.001 ? 2 : 1)
-          : Math.round(seconds * 1000)) + " ms";
+  const count = (n) => {
+    if (n >= 1e6) return (n / 1e6).toFixed(2) + " M";
+    return n >= 1e3 ? Math.round(n / 1e3) + " k" : String(n);
+  };
+  const millis = (seconds) => {
+    if (seconds >= 1) return seconds.toFixed(1) + " s";
+    if (seconds >= 0.01) return Math.round(seconds * 1000) + " ms";
+    return (seconds * 1000).toFixed(seconds < 0.001 ? 2 : 1) + " ms";
+  };
   const bytes = (base64) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
   // Packed shares: one byte per number holds its square root, so that small shares keep their shape.
   const shares = (base64) => Float32Array.from(bytes(base64), (b) => (b / 255) ** 2);
@@ -175,15 +176,15 @@ window.FusionLab = (() => {
       { viewBox: "0 0 24 24", class: "fl-icon", "aria-hidden": "true" },
       svg("path", { d: ICONS[name] }),
     );
-  const button = (label, picture, press, extra = {}) =>
+  const button = (title, picture, press, extra = {}) =>
     el(
       "button",
       {
         type: "button",
         class: "fl-button",
         onclick: press,
-        title: label,
-        "aria-label": label,
+        title,
+        "aria-label": title,
         ...extra,
       },
       icon(picture),
@@ -195,11 +196,11 @@ window.FusionLab = (() => {
     const details = el("details", { class: "fl-twin" }, el("summary", {}, caption));
     details.addEventListener("toggle", () => {
       if (!details.open || details.querySelector("table")) return;
-      const line = (cells, kind) =>
+      const line = (cells, node) =>
         el(
           "tr",
           {},
-          cells.map((c) => el(kind, {}, String(c))),
+          cells.map((c) => el(node, {}, String(c))),
         );
       details.append(
         el(

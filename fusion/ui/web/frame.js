@@ -10,32 +10,35 @@
     // brings its lab.
     const about = (lab) =>
       lab && JSON.stringify([lab.task.name, lab.encoder_choice?.choice, lab.strategies.length]);
+    const without = (status, previous) => ({ ...NOTHING, ...previous, status });
+    const known = (lab, name) => lab.strategies.some((s) => s.name === name);
+    const remember = ({ pack, fill, act }) => {
+      if (pack && !fill) FL.history.link({ ...pack, act });
+    };
+    // Says how far a training is; it answers nothing.
+    const isProgress = ({ status }) => status?.kind === "training";
     const receive = () => {
       const reply = JSON.parse(props.value),
-        { lab, pack, notices, ...result } = reply,
+        { lab, notices, pack, ...result } = reply,
         moved = lab && about(lab) !== about(FL.get("lab"));
       const enter = () => {
         if (moved) FL.set("lab", lab);
       };
-      const progress = result.status?.kind === "training"; // says how far it is; it answers nothing
+      const progress = isProgress(result);
       const verdict = progress ? "show" : FL.acts.receive(reply, enter);
       if (verdict === "drop") return;
       if (notices) FL.set("notices", notices);
       if (!result.status) return; // a link that changes nothing but the language, or cannot be read
       enter();
-      if (moved && !lab.strategies.some((s) => s.name === FL.get("strategy")))
-        FL.set("strategy", lab.first);
+      if (moved && !known(lab, FL.get("strategy"))) FL.set("strategy", lab.first);
       const whole = result.strategies ? FL.completed(result) : null;
       if (verdict === "lab") {
         FL.set("result", { ...NOTHING, status: { kind: "ok" }, media: whole?.media });
         return;
       }
       if (!progress) FL.set("busy", false);
-      if (pack && !reply.fill) FL.history.link({ ...pack, act: reply.act });
-      FL.set(
-        "result",
-        whole || { ...NOTHING, ...(moved ? {} : FL.get("result")), status: result.status },
-      );
+      remember(reply);
+      FL.set("result", whole || without(result.status, moved ? {} : FL.get("result")));
     };
     FL.set("slots", props.slots);
     FL.set("strategy", props.strategy);
@@ -195,28 +198,31 @@
         (FL.get("notices") || []).map((n) => el("li", {}, notice(n))),
       ),
     );
+    const brief = (chosen) => {
+      mini.hidden = !chosen;
+      mini.setAttribute("aria-label", t("outcome.title"));
+      FL.replace(mini);
+      if (!chosen) return;
+      const unknown = FL.outOfDistribution(chosen),
+        said = unknown ? t("table.unknown") : FL.label(chosen.label),
+        share = FL.percent(chosen.confidence, 0);
+      FL.replace(mini, el("b", {}, said), " " + share);
+      mini.setAttribute("aria-label", `${t("outcome.title")}: ${said} ${share}`);
+    };
     FL.on("result lang busy strategy", () => {
       const status = FL.get("result")?.status || { kind: "ok" },
         kind = status.kind;
       root.dataset.kind = FL.get("busy") ? "busy" : kind;
+      const failed = kind === "error" || kind === "empty";
       line.textContent = status.key ? t(status.key, status) : FL.said(status.text || "");
-      if ((kind === "error" || kind === "empty") && FL.get("result")?.strategies.length)
+      if (failed && FL.get("result")?.strategies.length)
         line.textContent += " " + t("status.previous");
       FL.replace(
         notes,
         (kind === "ok" ? status.notes || [] : []).map((n) => el("li", {}, FL.said(n))),
       );
-      const chosen = FL.strategy();
-      const said =
-        chosen && (FL.outOfDistribution(chosen) ? t("table.unknown") : FL.label(chosen.label));
-      const share = chosen && FL.percent(chosen.confidence, 0);
-      FL.replace(mini, chosen ? [el("b", {}, said), " " + share] : []);
-      mini.hidden = !chosen;
-      mini.setAttribute(
-        "aria-label",
-        chosen ? `${t("outcome.title")}: ${said} ${share}` : t("outcome.title"),
-      );
-      document.body.classList.toggle("fl-stale", kind === "error" || kind === "empty");
+      document.body.classList.toggle("fl-stale", failed);
+      brief(FL.strategy());
     });
   });
 

@@ -59,16 +59,13 @@
     return { ...packed, levels, value: (i) => low + (levels[i] / steps) * (high - low) };
   };
   // Three digits that matter.
-  FL.tell = (v) => {
-    const size = Math.abs(v),
-      text =
-        size === 0
-          ? "0"
-          : size >= 1e5 || size < 1e-3
-            ? size.toExponential(1)
-            : size.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3);
-    return (v < 0 ? "−" : "") + text;
+  const unsigned = (size) => {
+    if (size === 0) return "0";
+    if (size >= 1e5 || size < 1e-3) return size.toExponential(1);
+    const decimals = 3 - [1, 10, 100].filter((limit) => size >= limit).length;
+    return size.toFixed(decimals);
   };
+  FL.tell = (v) => (v < 0 ? "−" : "") + unsigned(Math.abs(v));
   // Map n of an array (N, H, W) on a canvas of its own size; `flip` puts row 0 at the bottom, as
   // frequencies are read.
   FL.paint = (numbers, label, n = 0, flip = false) => {

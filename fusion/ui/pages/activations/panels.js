@@ -37,14 +37,14 @@
   const shown = (p, drawn) =>
     p.total > drawn ? t("activations.shown", { shown: drawn, total: p.total }) : "";
   const table = (header, rows) => FL.twin(t("encoder_views.twin"), header, rows);
-  // Calls tell(x, y) with the place in [0, 1] of the node that the pointer is over, and tell() when
-  // it leaves.
-  const point = (node, tell) => {
+  // Calls moved(x, y) with the place in [0, 1] of the node that the pointer is over, and moved()
+  // when it leaves.
+  const point = (node, moved) => {
     node.addEventListener("pointermove", (event) => {
       const b = node.getBoundingClientRect();
-      tell((event.clientX - b.left) / b.width, (event.clientY - b.top) / b.height);
+      moved((event.clientX - b.left) / b.width, (event.clientY - b.top) / b.height);
     });
-    node.addEventListener("pointerleave", () => tell());
+    node.addEventListener("pointerleave", () => moved());
   };
 
   // The picture with layers over it.
@@ -81,7 +81,7 @@
   };
   // A strip of the clip's frames with something over each; all strips of a clip light up at the
   // time that is pointed at.
-  const strip = (ctx, times, over_, tell) => {
+  const strip = (ctx, times, over_, pointed) => {
     const still = times.length > 1 && times.every((time) => time === times[0]); // many maps of one frame
     const { frames, times: known } = ctx.media,
       tall = `${ctx.about.width} / ${ctx.about.height}`;
@@ -92,11 +92,11 @@
           tabindex: -1,
           onpointerenter: () => {
             ctx.bus.set(time);
-            tell?.(i);
+            pointed?.(i);
           },
           onpointerleave: () => {
             ctx.bus.set(null);
-            tell?.(-1);
+            pointed?.(-1);
           },
         },
         el(
@@ -143,13 +143,11 @@
       [count, height, width] = p.shape,
       title = FL.caption(p.title),
       read = reader();
-    const name = (n) =>
-      p.names[n] ||
-      (new Set(p.times).size > 1
-        ? t("token.frame", { time: clock(p.times[n]) })
-        : count > 1
-          ? t("activations.map", { number: n + 1, total: count })
-          : title);
+    const name = (n) => {
+      if (p.names[n]) return p.names[n];
+      if (new Set(p.times).size > 1) return t("token.frame", { time: clock(p.times[n]) });
+      return count > 1 ? t("activations.map", { number: n + 1, total: count }) : title;
+    };
     const twin = table(
       [
         t("activations.which"),
@@ -424,13 +422,16 @@
     }
     const H = 96,
       rects = values.map((v, i) => {
-        const h = Math.max(0.5, (Math.abs(v) / most) * (p.signed ? H / 2 : H));
+        const zero = p.signed ? H / 2 : H, // from where a bar rises or hangs
+          h = Math.max(0.5, (Math.abs(v) / most) * zero),
+          hangs = p.signed && v <= 0,
+          sign = hangs ? "fl-minus" : "fl-plus";
         return svg("rect", {
           x: i,
           width: count > 150 ? 1 : 0.86,
-          y: p.signed ? (v > 0 ? H / 2 - h : H / 2) : H - h,
+          y: hangs ? zero : zero - h,
           height: h,
-          class: p.signed ? (v > 0 ? "fl-plus" : "fl-minus") : "fl-amount",
+          class: p.signed ? sign : "fl-amount",
         });
       });
     const box = el(
@@ -476,14 +477,16 @@
       const place = ctx.side.places[i];
       return (place && letters.slice(place[0], place[1]).join("")) || "∅";
     };
+    const sign = (v) => (v < 0 ? "minus" : "plus"),
+      brief = (v) => (v < 0 ? "−" : "") + Math.abs(v).toFixed(2);
     const cell = (v) =>
       el(
         "td",
         {
-          "data-sign": p.signed ? (v < 0 ? "minus" : "plus") : "none",
+          "data-sign": p.signed ? sign(v) : "none",
           style: { "--tint": (Math.abs(v) / most).toFixed(3) },
         },
-        Math.abs(v) < 10 ? (v < 0 ? "−" : "") + Math.abs(v).toFixed(2) : tell(v),
+        Math.abs(v) < 10 ? brief(v) : tell(v),
       );
     const grid = el(
       "table",
@@ -506,7 +509,7 @@
             "tr",
             {},
             el("th", { scope: "row" }, word(i)),
-            Array.from({ length: columns }, (_, k) => cell(numbers.value(i * columns + k))),
+            Array.from({ length: columns }).map((__, k) => cell(numbers.value(i * columns + k))),
           ),
         ),
       ),

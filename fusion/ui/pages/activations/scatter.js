@@ -4,12 +4,11 @@
   const FL = window.FusionLab,
     { el, t, tell } = FL;
   const HUES = [205, 28, 130, 345, 265, 50, 180, 95, 310, 10, 230, 155];
-  const colour = (label, dark) =>
-    label < 0
-      ? dark
-        ? "#6b7783"
-        : "#9aa5b0"
-      : `hsl(${HUES[label % HUES.length]} ${label >= HUES.length ? 30 : 62}% ${dark ? 62 : 42}%)`;
+  const colour = (label, dark) => {
+    if (label < 0) return dark ? "#6b7783" : "#9aa5b0";
+    const saturation = label >= HUES.length ? 30 : 62;
+    return `hsl(${HUES[label % HUES.length]} ${saturation}% ${dark ? 62 : 42}%)`;
+  };
 
   FL.scatter = (packed, names) => {
     const dark = document.body.classList.contains("dark"),
@@ -63,9 +62,13 @@
         w / 2 + (x - (box[0] + box[1]) / 2) * zoom,
         h / 2 - (y - (box[2] + box[3]) / 2) * zoom,
       ]; // one scale both ways: distances are true
+      const opacity = (l) => {
+        if (only === null) return 0.62;
+        return only === l ? 0.95 : 0.1;
+      };
       labels.forEach((l, i) => {
         const [x, y] = place(points[i]);
-        pen.globalAlpha = only === null ? 0.62 : only === l ? 0.95 : 0.1;
+        pen.globalAlpha = opacity(l);
         pen.fillStyle = colour(l, dark);
         pen.beginPath();
         pen.arc(x, y, 2.7, 0, 7);
@@ -116,12 +119,12 @@
           return Math.hypot(a - at[0], b - at[1]);
         };
       const best = points.reduce((b, _, i) => (gap(i) < gap(b) ? i : b), count);
-      read.textContent =
-        gap(best) > 24
-          ? ""
-          : best === count
-            ? t("activations.here")
-            : `${name(labels[best])} · ${tell(points[best][0])}, ${tell(points[best][1])}`;
+      const said = () => {
+        if (gap(best) > 24) return "";
+        if (best === count) return t("activations.here");
+        return `${name(labels[best])} · ${tell(points[best][0])}, ${tell(points[best][1])}`;
+      };
+      read.textContent = said();
     });
     const key = (l) =>
       el(

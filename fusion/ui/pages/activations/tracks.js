@@ -166,7 +166,8 @@
       ],
       () =>
         Array.from({ length: rows }, (_, r) => {
-          const values = Array.from({ length: columns }, (_, i) => numbers.value(r * columns + i)),
+          const row = Array.from({ length: columns }),
+            values = row.map((__, i) => numbers.value(r * columns + i)),
             best = values.indexOf(Math.max(...values));
           return [
             name(r),

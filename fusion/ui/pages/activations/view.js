@@ -8,7 +8,10 @@
   // English words come from the encoders themselves; another language may override them.
   const told = (name, field, other) =>
     FL.has(`encoder.${name}.${field}`) ? t(`encoder.${name}.${field}`) : other;
-  const words = (said) => (said ? (said.key ? t(said.key) : FL.said(said.text)) : "");
+  const words = (error) => {
+    if (!error) return "";
+    return error.key ? t(error.key) : FL.said(error.text);
+  };
 
   FL.view("activations", (root, tools) => {
     const ask = FL.asking(tools);
@@ -17,9 +20,9 @@
       task = "",
       seen = null,
       waiting = null,
-      urgent = "",
-      chosen = {};
-    const now = {},
+      urgent = "";
+    const chosen = {},
+      now = {},
       done = {}; // versions of what is wanted and of what is shown, per modality
     const names = () => FL.get("lab")?.modalities || [],
       media = () => FL.get("result")?.media || {},
@@ -200,6 +203,18 @@
         fact("probe", s.probe === null ? "–" : FL.percent(s.probe), t("activations.probe_hint")),
       );
     };
+    const idea = ({ name, told: about, trained_on }) =>
+      el(
+        "p",
+        { class: "fl-idea" },
+        told(name, "idea", about.idea),
+        " ",
+        el(
+          "span",
+          { class: "fl-muted" },
+          [about.paper, FL.said(trained_on)].filter(Boolean).join(" · "),
+        ),
+      );
     const twins = (m) => {
       const [left, right] = keep(m).sides;
       return !!left && !!right && left.name === right.name;
@@ -221,24 +236,8 @@
               side ? t("activations.kept", { encoder: told(side.name, "title", about.title) }) : "",
             )
           : null,
-        again
-          ? el("p", { class: "fl-idea fl-muted" }, t("activations.twins"))
-          : side
-            ? [
-                el(
-                  "p",
-                  { class: "fl-idea" },
-                  told(side.name, "idea", about.idea),
-                  " ",
-                  el(
-                    "span",
-                    { class: "fl-muted" },
-                    [about.paper, FL.said(side.trained_on)].filter(Boolean).join(" · "),
-                  ),
-                ),
-                facts(side),
-              ]
-            : null,
+        again ? el("p", { class: "fl-idea fl-muted" }, t("activations.twins")) : null,
+        side && !again ? [idea(side), facts(side)] : null,
       );
     };
     const body = (m, i) => {
@@ -312,15 +311,9 @@
 
     // A section per modality.
     const facts_of = (m, k) => {
-      const a = k.about;
-      if (!a) return "";
-      return FL.kind(m) === "text"
-        ? t("activations.of_text", a)
-        : FL.kind(m) === "audio"
-          ? t("activations.of_audio", { seconds: a.seconds.toFixed(2), rate: a.rate })
-          : FL.kind(m) === "image"
-            ? t("activations.of_image", a)
-            : t("activations.of_video", { ...a, seconds: a.seconds.toFixed(2) });
+      if (!k.about) return "";
+      const { seconds } = k.about;
+      return t("activations.of_" + FL.kind(m), { ...k.about, seconds: seconds?.toFixed(2) });
     };
     const player = (k) => {
       let sound = null;
@@ -346,12 +339,12 @@
       return FL.button(t("slot.play"), "play", press);
     };
     const section = (m) => {
-      const head = () => el("div", { class: "fl-side" }),
+      const column = () => el("div", { class: "fl-side" }),
         part = {
           fields: [],
-          heads: [head(), head()],
-          bodies: [head(), head()],
-          tails: [head(), head()],
+          heads: [column(), column()],
+          bodies: [column(), column()],
+          tails: [column(), column()],
           lanes: el("div", { class: "fl-lanes" }),
           facts: el("span", { class: "fl-muted" }),
           tools: el("span", { class: "fl-tools" }),

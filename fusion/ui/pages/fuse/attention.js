@@ -341,25 +341,22 @@
       // the maps are on their way; until then those of the last strategy stay
       if (coming && result.answer === drawn) return;
       drawn = result.answer;
-      const body = FL.maps(result, chosen.name)
-        ? stage(result, chosen.name)
-        : coming
-          ? [el("p", { class: "fl-instead" }, t("attention.coming"))]
-          : [
-              el(
-                "p",
-                { class: "fl-instead" },
-                t(
-                  single
-                    ? "attention.instead.single"
-                    : about.only
-                      ? "attention.instead.only"
-                      : "attention.instead." + about.fuses,
-                  { strategy: told(chosen.name, "title") },
-                ),
-              ),
-              el("div", { class: "fl-chips" }, others.map(jump)),
-            ];
+      const reason = () => {
+        if (single) return "single";
+        return about.only ? "only" : about.fuses;
+      };
+      const instead = () => {
+        const strategy = told(chosen.name, "title");
+        return [
+          el("p", { class: "fl-instead" }, t("attention.instead." + reason(), { strategy })),
+          el("div", { class: "fl-chips" }, others.map(jump)),
+        ];
+      };
+      const content = () => {
+        if (FL.maps(result, chosen.name)) return stage(result, chosen.name);
+        return coming ? [el("p", { class: "fl-instead" }, t("attention.coming"))] : instead();
+      };
+      const body = content();
       FL.replace(
         root,
         el("h2", {}, t("attention.title")),

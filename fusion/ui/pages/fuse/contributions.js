@@ -4,13 +4,18 @@
   const FL = window.FusionLab,
     { el, t } = FL;
 
+  const VISIBLE = 0.0005; // smaller values have no sign
+  const sign = (value) => {
+    if (value > VISIBLE) return "plus";
+    return value < -VISIBLE ? "minus" : "none";
+  };
   // A bar on the axis from -1 to 1; `kind` modality draws in the modality's colour, signed in those
   // of signed values.
   const bar = (value, kind) =>
     el("span", {
       class: "fl-axis-bar",
       "data-kind": kind,
-      "data-sign": value > 0.0005 ? "plus" : value < -0.0005 ? "minus" : "none",
+      "data-sign": sign(value),
       style: {
         left: (value < 0 ? 50 + Math.max(-1, value) * 50 : 50) + "%",
         width: Math.min(1, Math.abs(value)) * 50 + "%",

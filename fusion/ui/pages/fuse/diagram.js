@@ -62,7 +62,7 @@
       "g",
       { class: "fl-node", ...FL.ofModality(m.name) },
       svg("circle", { cx: x, cy: y, r: whole ? 19 : r }),
-      words(x, y + (r > 12 && !whole ? 5 : 4), said, whole ? "" : r > 12 ? "fl-vote" : ""),
+      words(x, y + (r > 12 && !whole ? 5 : 4), said, r > 12 && !whole ? "fl-vote" : ""),
     );
   };
 
@@ -159,12 +159,11 @@
     }),
   };
   // How what remains is joined: shares are summed; else the formula says whether it multiplies.
-  const sign = (chosen, about) =>
-    (about.only
-      ? "→"
-      : chosen.weights || about.fuses === "logits"
-        ? "Σ"
-        : ["⊗", "Π_m", "Σ_m"].find((s) => about.formula.includes(s)) || "⊕")[0];
+  const sign = (chosen, about) => {
+    if (about.only) return "→";
+    if (chosen.weights || about.fuses === "logits") return "Σ";
+    return (["⊗", "Π_m", "Σ_m"].find((s) => about.formula.includes(s)) || "⊕")[0];
+  };
 
   // Further heads on the same fused vector: questions with their answers, and the place.
   const heads = (chosen, center) => {
@@ -205,13 +204,9 @@
     const pairs = Object.keys(result.attention[chosen.name]?.pairs || {}).map((pair) =>
       pair.split(">"),
     );
-    const kind =
-      about.only || !middles[about.fuses]
-        ? "embeddings"
-        : about.fuses === "tokens" && live.length < 2
-          ? "embeddings"
-          : about.fuses;
-    const { parts, from } = middles[kind](live, mid, chosen, pairs);
+    const alone = about.only || (about.fuses === "tokens" && live.length < 2);
+    const middle = (!alone && middles[about.fuses]) || middles.embeddings;
+    const { parts, from } = middle(live, mid, chosen, pairs);
     const label = FL.outOfDistribution(chosen)
       ? t("outcome.doubted", { label: FL.label(chosen.label) })
       : FL.label(chosen.label);

@@ -243,7 +243,7 @@
     for (const [audio, video] of Object.entries(FL.get("result").soundtracks))
       if (media[audio] && media[video]) sameSeconds(media[audio], media[video]);
   };
-  const sameSeconds = ([sound, spans], [film, times]) => {
+  const sameSeconds = ([sound, spans], [clip, times]) => {
     const heard = (time) => [
       FL.nearest(
         spans.map(([a, b]) => (a + b) / 2),
@@ -268,8 +268,8 @@
         for (const name of ["pointerenter", "focus"]) c.addEventListener(name, () => mark(true));
         for (const name of ["pointerleave", "blur"]) c.addEventListener(name, () => mark(false));
       });
-    tie(sound, film, (i) => shown(spans[i]));
-    tie(film, sound, (i) => heard(times[i][0]));
+    tie(sound, clip, (i) => shown(spans[i]));
+    tie(clip, sound, (i) => heard(times[i][0]));
   };
 
   // Returns the drawn medium, its cells in token order, and `tint(values)` which colours them by

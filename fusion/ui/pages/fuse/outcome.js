@@ -4,6 +4,8 @@
   const FL = window.FusionLab,
     { el, t, told } = FL;
 
+  const sizeOf = (label) => (label.length > 2 ? "middle" : "large");
+
   FL.view("outcome", (root) =>
     FL.on("result lang strategy details", () => {
       const result = FL.get("result"),
@@ -14,11 +16,11 @@
         FL.replace(root, el("p", { class: "fl-muted" }, t("outcome.none")));
         return;
       }
-      const strange = FL.outOfDistribution(chosen),
+      const unknown = FL.outOfDistribution(chosen),
         label = FL.label(chosen.label),
         labels = result.labels.map(FL.label);
-      const answer = strange ? t("outcome.unknown", { count: FL.numbered(labels.length) }) : label,
-        size = strange ? "small" : label.length > 2 ? "middle" : "large";
+      const answer = unknown ? t("outcome.unknown", { count: FL.numbered(labels.length) }) : label,
+        size = unknown ? "small" : sizeOf(label);
       const bar = (p, i) =>
         el(
           "li",
@@ -28,7 +30,7 @@
           el("span", { class: "fl-number" }, FL.percent(p)),
         );
       const further = ([question, answers]) => {
-        const [answer, p] = Object.entries(answers).reduce((a, b) => (b[1] > a[1] ? b : a));
+        const [reply, p] = Object.entries(answers).reduce((a, b) => (b[1] > a[1] ? b : a));
         return el(
           "li",
           {
@@ -39,7 +41,7 @@
           },
           FL.question(question),
           " ",
-          el("b", {}, FL.reply(answer)),
+          el("b", {}, FL.reply(reply)),
           " " + FL.percent(p, 0),
         );
       };
@@ -57,7 +59,7 @@
           el(
             "div",
             {},
-            strange
+            unknown
               ? el(
                   "p",
                   { class: "fl-guess" },

@@ -332,6 +332,23 @@
     };
     // Whether the open task has this modality.
     const offered = () => !!FL.get("lab")?.modalities.includes(modality);
+    // Where the medium comes from, if that is worth a word.
+    const origin = () => {
+      if (value.source === "file") return value.name;
+      if (value.source === "drawing" && kind() === "video") return t("video.is_drawing");
+      if (value.source === "clip") return t("audio.is_clip");
+      return value.example && !value.on ? t("slot.of_example") : "";
+    };
+    // What the modality says on its own.
+    const answer = (own) => {
+      if (FL.outOfDistribution(own)) {
+        const count = FL.numbered(own.probs.length),
+          title = t("table.unknown_is", { count, label: FL.label(own.label) });
+        return [el("b", { class: "fl-none-of", title }, t("slot.unknown"))];
+      }
+      if (FL.guesses(own)) return [t("slot.guesses")];
+      return [el("b", {}, FL.label(own.label)), ` (${FL.percent(own.confidence, 0)})`];
+    };
     const refresh = () => {
       root.hidden = !offered();
       if (root.hidden || !parts) return;
@@ -344,46 +361,12 @@
       range.style.setProperty("--fill", value.severity / 5);
       level.textContent = value.severity;
       root.firstChild.classList.toggle("fl-off", !value.on);
-      name.textContent =
-        value.source === "file"
-          ? value.name
-          : value.source === "drawing" && kind() === "video"
-            ? t("video.is_drawing")
-            : value.source === "clip"
-              ? t("audio.is_clip")
-              : value.example && !value.on
-                ? t("slot.of_example")
-                : "";
+      name.textContent = origin();
       input.draw();
       const out = FL.get("lab")?.unavailable[modality];
       if (out) parts.say.textContent = FL.said(out);
       const own = (result?.strategies || []).find((s) => s.name === modality + "_only");
-      FL.replace(
-        alone,
-        !own || !value.on
-          ? []
-          : [
-              t("slot.alone"),
-              " ",
-              ...(FL.outOfDistribution(own)
-                ? [
-                    el(
-                      "b",
-                      {
-                        class: "fl-none-of",
-                        title: t("table.unknown_is", {
-                          count: FL.numbered(own.probs.length),
-                          label: FL.label(own.label),
-                        }),
-                      },
-                      t("slot.unknown"),
-                    ),
-                  ]
-                : FL.guesses(own)
-                  ? [t("slot.guesses")]
-                  : [el("b", {}, FL.label(own.label)), ` (${FL.percent(own.confidence, 0)})`]),
-            ],
-      );
+      FL.replace(alone, own && value.on ? [t("slot.alone"), " ", ...answer(own)] : []);
     };
     const write = (given) => {
       value = given;

@@ -2,7 +2,7 @@
 // disagrees, a row opens its inside.
 (() => {
   const FL = window.FusionLab,
-    { el, svg, t, told } = FL;
+    { el, svg, t } = FL;
   const most = (values) =>
     values && Object.keys(values).length ? Math.max(...Object.values(values).map(Math.abs)) : null;
   // `value` is what a column sorts by (null is last, always), `down` whether the first press puts
@@ -79,39 +79,22 @@
       ),
     );
   };
+  const differs = () => {
+    const title = t("table.differs");
+    return el("span", { class: "fl-differs", title, role: "img", "aria-label": title }, "≠");
+  };
   const CELLS = {
-    label: (s, result) =>
-      FL.outOfDistribution(s)
-        ? el(
-            "td",
-            {
-              class: "fl-answer",
-              title: t("table.unknown_is", {
-                count: FL.numbered(result.labels.length),
-                label: FL.label(s.label),
-              }),
-            },
-            el("span", { class: "fl-unknown" }, t("table.unknown")),
-          )
-        : s.baseline && FL.guesses(s)
-          ? el("td", { class: "fl-muted", title: t("slot.guesses") }, "–")
-          : el(
-              "td",
-              { class: "fl-answer" },
-              FL.label(s.label),
-              s.differs
-                ? el(
-                    "span",
-                    {
-                      class: "fl-differs",
-                      title: t("table.differs"),
-                      role: "img",
-                      "aria-label": t("table.differs"),
-                    },
-                    "≠",
-                  )
-                : null,
-            ),
+    label: (s, result) => {
+      const label = FL.label(s.label);
+      if (FL.outOfDistribution(s)) {
+        const title = t("table.unknown_is", { count: FL.numbered(result.labels.length), label }),
+          unknown = el("span", { class: "fl-unknown" }, t("table.unknown"));
+        return el("td", { class: "fl-answer", title }, unknown);
+      }
+      if (s.baseline && FL.guesses(s))
+        return el("td", { class: "fl-muted", title: t("slot.guesses") }, "–");
+      return el("td", { class: "fl-answer" }, label, s.differs ? differs() : null);
+    },
     confidence: (s) =>
       el(
         "td",
@@ -178,21 +161,21 @@
       const press = (c) => {
         const first = !!c.down,
           again = sorting.key === c.key;
-        sorting = !again
-          ? { key: c.key, down: first }
-          : sorting.down === first
-            ? { key: c.key, down: !first }
-            : { key: null, down: false };
+        if (!again) sorting = { key: c.key, down: first };
+        else if (sorting.down === first) sorting = { key: c.key, down: !first };
+        else sorting = { key: null, down: false };
         draw();
       };
       const head = (c) => {
         const active = sorting.key === c.key,
+          order = sorting.down ? "descending" : "ascending",
+          arrow = sorting.down ? "▾" : "▴",
           name = t("table." + c.key);
         return el(
           "th",
           {
             scope: "col",
-            "aria-sort": active ? (sorting.down ? "descending" : "ascending") : "none",
+            "aria-sort": active ? order : "none",
             "data-column": c.key,
           },
           el(
@@ -204,7 +187,7 @@
               onclick: () => press(c),
             },
             name,
-            el("i", { "aria-hidden": "true" }, active ? (sorting.down ? "▾" : "▴") : ""),
+            el("i", { "aria-hidden": "true" }, active ? arrow : ""),
           ),
         );
       };
