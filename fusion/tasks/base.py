@@ -147,6 +147,7 @@ class Task(Protocol):
     heads                  what is asked beside the label
     anchors                modalities without which there is little to ask; training keeps them in nine samples of ten
     pairing                how samples find partners, where they are halves of two
+    drawn                  whether what is asked for can be drawn with a pen; else visitors of the page bring photos
     encoder_choice         whether other encoders than `encoders` can be chosen
     recipes                {strategy or encoder: how it is trained}; "strategies" and "token strategies" stand for all that have no own
     measuring              how much `evaluate` measures
@@ -165,6 +166,7 @@ class Task(Protocol):
     heads: Heads = Heads()
     anchors: tuple[str, ...] = ()
     pairing: Pairing | None = None
+    drawn: bool = False
     encoder_choice: bool = False
     recipes: Mapping[str, TrainConfig] = {}
     measuring: Measuring = Measuring()

@@ -322,7 +322,7 @@ class TwoPictures(FakeLab):
     def __init__(self) -> None:
         super().__init__()
         kinds = {"left": "image", "note": "text"}
-        same = ("title", "question", "interaction", "heads", "encoder_choice", "texts")
+        same = ("title", "question", "interaction", "heads", "encoder_choice", "texts", "drawn")
         about = {name: getattr(self.task, name) for name in same}
         self.task = SimpleNamespace(name="own", modalities=self.modalities, kinds=kinds, labels=self.labels, encoders=kinds, **about)
         self.got: dict[str, Any] = {}

@@ -29,6 +29,7 @@ class DigitsAddTask(Task):
     modalities = DIGITS.modalities
     encoders = DIGITS.encoders
     heads = Heads({"seen": DIGITS.labels, "said": DIGITS.labels})
+    drawn = True
     encoder_choice = True
     pairing = Pairing(pairs.SAID, pairs.partners)
     recipes = {"dynamic": replace(STRATEGIES, epochs=30)}  # what is weighed and the weights have to find one another

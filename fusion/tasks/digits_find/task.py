@@ -29,6 +29,7 @@ class DigitsFindTask(Task):
     modalities = DIGITS.modalities
     encoders = DIGITS.encoders
     heads = Heads(DIGITS.heads.questions, Localization(grid=12))
+    drawn = True
     anchors = ("image",)
     recipes = {"strategies": FEW, "token strategies": replace(FEW, epochs=20)}  # box and mask are learned long after the label
     card = CARD

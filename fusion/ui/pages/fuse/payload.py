@@ -50,7 +50,7 @@ def preview(service: TaskService, answer: Answer, modality: str) -> Any:
 
 def panel(service: TaskService, answer: Answer, modality: str) -> dict[str, Any]:
     """What its encoder saw, made once."""
-    colour = service.lab.task.kinds[modality] in ("image", "video") and not strategy_rows.draws(service.lab.task)
+    colour = service.lab.task.kinds[modality] in ("image", "video") and not service.lab.task.drawn
     key = ("panel", answer.marks[modality])
     return service.cache.remember(key, lambda: encoder_view.panel(answer.encoder_views[modality], answer.media[modality], colour))
 

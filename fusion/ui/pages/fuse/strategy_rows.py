@@ -8,7 +8,7 @@ from typing import Any
 
 from fusion.explain import interaction_share, shapley_values, value_of
 from fusion.messages import message
-from fusion.tasks import DIGITS, TASKS, Task
+from fusion.tasks import TASKS
 from fusion.tasks.texts import text_of
 from fusion.types import Prediction, Seen
 from fusion.ui.pages.fuse.explanation import explanations
@@ -97,11 +97,6 @@ def describe_tasks(names: Iterable[str]) -> list[dict[str, str]]:
     return [{key: getattr(TASKS[name], key) for key in ("name", "title", "question", "interaction")} for name in names]
 
 
-def draws(task: Task) -> bool:
-    """Whether what is asked for can be drawn with a pen; else visitors bring photos, and the page shows them in colour."""
-    return task.labels == DIGITS
-
-
 def describe_lab(lab: Any, examples: Mapping[str, Any], pen: float) -> dict[str, Any]:
     """What does not change while a task is open."""
     parameters = sum(lab.parameters.values()) + sum(lab.encoder_parameters.values())
@@ -118,7 +113,7 @@ def describe_lab(lab: Any, examples: Mapping[str, Any], pen: float) -> dict[str,
             "interaction": lab.task.interaction,
             "places": where and where.image,
             "pen": pen,
-            "draws": draws(lab.task),
+            "draws": lab.task.drawn,
         },
         "device": str(lab.device),
         "precision": str(lab.precision),
