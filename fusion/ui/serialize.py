@@ -43,7 +43,8 @@ def numbers(values: np.ndarray, signed: bool = False, wide: bool = False) -> dic
 def unpack_numbers(packed: dict[str, Any]) -> np.ndarray:
     """What the browser makes of it; the error is at most half a step."""
     levels = np.frombuffer(base64.b64decode(packed["data"]), "<u2" if packed["steps"] > 255 else np.uint8)
-    return (packed["low"] + levels / packed["steps"] * (packed["high"] - packed["low"])).reshape(packed["shape"])
+    values: np.ndarray = packed["low"] + levels / packed["steps"] * (packed["high"] - packed["low"])
+    return values.reshape(packed["shape"])
 
 
 def grey(values: np.ndarray) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from fusion.choice import choose
 from fusion.config import CHECKPOINTS
@@ -20,7 +20,12 @@ from fusion.messages import Message, message
 from fusion.tasks import TASKS
 from fusion.types import MODALITIES, FusionError, Prediction, Seen
 from fusion.ui.security import BackbonePolicy
-from fusion.ui.state import PEN, PageState
+from fusion.ui.state import PEN, MakeExample, PageState
+
+if TYPE_CHECKING:
+    from fusion.lab import Encoded, Lab
+    from fusion.library import Library
+    from fusion.tasks.base import Example
 
 logger = logging.getLogger(__name__)
 EXAMPLES_KEPT = 4  # of each task; some megabytes each
@@ -29,6 +34,16 @@ COMPUTING = 2  # answers that are computed at the same time; others are decoded 
 PREDICTION_BYTES = 8000  # of a strategy's numbers beside its maps, about
 FIRST_STRATEGY = "cross_attention"
 FINE_PEN = 0.03
+
+
+OpenLibrary = Callable[["Lab"], "Library"]
+
+
+class Examples(Protocol):
+    """The worked examples of a task."""
+
+    EXAMPLES: Mapping[str, Example]
+    make_example: MakeExample
 
 
 @dataclass(frozen=True)
@@ -46,14 +61,22 @@ class Answer:
 def bytes_of(predictions: Mapping[str, Prediction]) -> int:
     """About how much memory the answers of all strategies take."""
     maps = [a for p in predictions.values() for a in (*p.attention.values(), *(() if p.mask is None else (p.mask,)))]
-    return PREDICTION_BYTES * len(predictions) + sum(a.nbytes for a in maps)
+    return PREDICTION_BYTES * len(predictions) + sum(int(a.nbytes) for a in maps)
 
 
 class TaskService:
     """A lab and its examples, and a memory that all visitors share: only the same input finds the same answer."""
 
-    def __init__(self, lab: Any, examples: Mapping[str, Any], make_example: Callable[[str], Mapping[str, Any]], uploads: Path,
-                 open_library: Callable[[Any], Any], cache: EncodedCache, computing: threading.Semaphore) -> None:  # fmt: skip
+    def __init__(
+        self,
+        lab: Lab,
+        examples: Mapping[str, Example],
+        make_example: MakeExample,
+        uploads: Path,
+        open_library: OpenLibrary,
+        cache: EncodedCache,
+        computing: threading.Semaphore,
+    ) -> None:
         self._open_library = open_library
         self.lab, self.examples, self.uploads = lab, examples, uploads
         self._make = lru_cache(EXAMPLES_KEPT)(make_example)  # every edit beside an example asks for the whole of it
@@ -61,7 +84,7 @@ class TaskService:
         self.cache, self.computing = cache, computing
 
     @cached_property
-    def library(self) -> Any:
+    def library(self) -> Library:
         """Every encoder that can be looked into; nothing of it is loaded before somebody asks."""
         return self._open_library(self.lab)
 
@@ -97,7 +120,7 @@ class TaskService:
         with self.computing:
             return self._answer(loaded)
 
-    def _answer(self, loaded: Any) -> Answer:
+    def _answer(self, loaded: Encoded) -> Answer:
         encoding = self.lab.encode_media(loaded, self.cache)
         marks = {m: self._mark(encoding.keys.get(m) or medium) for m, medium in encoding.media.items()}
         mark = self._mark(marks)
@@ -105,7 +128,7 @@ class TaskService:
         views = self.lab.see(encoding, cache=self.cache)
         return Answer(dict(encoding.media), tuple(encoding.notes), predictions, views, marks, mark)
 
-    def _mark(self, content: Any) -> str:
+    def _mark(self, content: object) -> str:
         """A short name for a medium or a key of the cache, of this lab and this process."""
         return fingerprint([self.cache.name, self.cache.number(self.lab), content])[:20]
 
@@ -115,10 +138,10 @@ class TaskServices:
 
     def __init__(
         self,
-        labs: Mapping[str, Callable[[], Any]],
-        examples: Mapping[str, Any],
+        labs: Mapping[str, Callable[..., Lab]],
+        examples: Mapping[str, Examples],
         uploads: Path,
-        library: Callable[[Any], Any] | None = None,
+        library: OpenLibrary | None = None,
         unavailable: Mapping[str, str] | None = None,
         backbones: BackbonePolicy | None = None,
     ) -> None:
@@ -198,8 +221,8 @@ class TaskServices:
     def _load(self, task: str, encoders: Mapping[str, str]) -> TaskService:
         found = self._examples.get(task)
         lab = self._labs[task](encoders=encoders) if encoders else self._labs[task]()
-        known = (found.EXAMPLES, found.make_example) if found else ({}, {}.get)
-        service = TaskService(lab, *known, self._uploads, self._open_library, self.cache, self._computing)
+        examples, make_example = (found.EXAMPLES, found.make_example) if found else ({}, no_example)
+        service = TaskService(lab, examples, make_example, self._uploads, self._open_library, self.cache, self._computing)
         service.warm_up()
         return service
 
@@ -215,6 +238,11 @@ def slot_names(tasks: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*MODALITIES, *others)))
 
 
+def no_example(name: str) -> Mapping[str, Any]:
+    """Of a task without examples."""
+    return {}
+
+
 def own_encoders(task: str, encoder_choice: Mapping[str, str]) -> dict[str, str]:
     """{modality: encoder} of a choice, without those that are compact anyway."""
     if not encoder_choice:
@@ -222,7 +250,7 @@ def own_encoders(task: str, encoder_choice: Mapping[str, str]) -> dict[str, str]
     return {m: name for m, name in choose(TASKS[task], encoder_choice).items() if name != TASKS[task].encoders[m]}
 
 
-def open_library(lab: Any) -> Any:
+def open_library(lab: Lab) -> Library:
     """All encoders of the lab's task, on the lab's device."""
     return lab.library
 

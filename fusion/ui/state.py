@@ -25,7 +25,7 @@ SOURCES = ("none", "example", "text", "drawing", "file", "clip")  # "clip": the 
 WORST = 5  # corruption severities are 0 to WORST
 LONGEST = {"example": 80, "text": 4000, "path": 1000, "name": 300}  # characters
 MAX_POINTS, MAX_LINK, MAX_ENCODER, MAX_NAME = 20000, 60000, 300, 80
-LINK_PARTS = 7  # slots, strategy, language, task, view, encoders, modalities whose media stayed with the visitor
+LINK_PARTS, SHORTEST_LINK = 7, 4  # slots, strategy, language, task, view, encoders, modalities whose media stayed with the visitor
 KINDS = {m: m for m in MODALITIES}  # of tasks that name a modality like its kind
 PEN = 0.06  # width of a line that is drawn, as a share of the pad
 Strokes = tuple[tuple[tuple[float, float, float], ...], ...]
@@ -83,6 +83,12 @@ class Slot:
 
     def json(self) -> str:
         return json.dumps(asdict(self))
+
+    def in_link(self) -> dict[str, Any]:
+        """What differs from an empty slot, without media of the visitor's own."""
+        source = self.source if self.source in ("example", "text", "clip") else "none"
+        kept, empty = asdict(replace(self, source=source, path="", name="", strokes=())), asdict(Slot())
+        return {key: value for key, value in kept.items() if value != empty[key]}
 
 
 def _view(modalities: Iterable[str], value: Any) -> tuple[str, dict[str, tuple[str, str]]]:
@@ -145,17 +151,14 @@ class PageState:
 
     def query(self) -> str:
         """For `?s=`: everything but media, which stay with the visitor."""
-        slots, default = {}, asdict(Slot())
-        for m, slot in self.slots.items():
-            kept = slot if slot.source in ("example", "text", "clip") else replace(slot, source="none")
-            kept = asdict(replace(kept, path="", name="", strokes=()))
-            slots[m] = {key: value for key, value in kept.items() if value != default[key]}
-        shown = [] if (self.page, self.encoders) == (PAGES[0], {}) else [{"page": self.page, "encoders": self.encoders}]
-        shown = [*(shown or [""]), {"choice": self.encoder_choice}] if self.encoder_choice else shown
+        view = "" if (self.page, self.encoders) == (PAGES[0], {}) else {"page": self.page, "encoders": self.encoders}
+        choice = {"choice": self.encoder_choice} if self.encoder_choice else ""
         lost = [m for m, slot in self.slots.items() if m in self.lost or slot.source in ("file", "drawing")]
-        if lost:
-            shown = [*shown, *[""] * (2 - len(shown)), lost]
-        text = json.dumps([slots, self.strategy, self.language, self.task, *shown], ensure_ascii=False, separators=(",", ":"))
+        slots = {m: slot.in_link() for m, slot in self.slots.items()}
+        parts: list[Any] = [slots, self.strategy, self.language, self.task, view, choice, lost or ""]
+        while parts[-1] == "" and len(parts) > SHORTEST_LINK:
+            parts.pop()
+        text = json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
         return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
     @classmethod
@@ -164,7 +167,8 @@ class PageState:
         try:
             slots, strategy, language, *rest = _link_parts(query)
             kept = {m: {k: v for k, v in slots.get(m, {}).items() if k not in ("path", "name", "strokes")} for m in modalities}
-            task, shown, encoder_choice, lost, *_ = [*rest, "", "", "", ""]
+            padded: list[Any] = [*rest, "", "", "", ""]
+            task, shown, encoder_choice, lost, *_ = padded
             state = cls.read(kept, [*kept.values(), task, strategy, language, shown, encoder_choice])
             return replace(state, lost=tuple(m for m in kept if isinstance(lost, list) and m in lost))
         except (ValueError, TypeError, AttributeError, RecursionError, binascii.Error):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 from itertools import islice
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -33,6 +33,9 @@ from fusion.ui.api.answers import (
 from fusion.ui.api.inputs import FileInput, Input, Request, Severity, checked, media_of, merged
 from fusion.ui.i18n import say, task_text
 from fusion.ui.service import TaskService, TaskServices
+
+if TYPE_CHECKING:
+    from fusion.lab import Encoded
 
 AT_A_TIME = 8  # media of an occlusion; then others may compute
 UNITS: dict[Method, str] = {
@@ -206,10 +209,10 @@ class Functions:
             language: Language of errors, by its code (zh is Chinese); English if it is left out.
         """
         service = self.services[self.services.task(checked(task=task, language=language).task)]
-        own = service.lab.task
+        own, library = service.lab.task, service.library
         found = {
-            m: [EncoderInfo(name=n, shipped=n == own.encoders[m], **service.library.describe(n)) for n in service.library.names(m)]
-            for m in service.lab.modalities
+            m: [EncoderInfo.model_validate({"name": n, "shipped": n == own.encoders[m]} | library.describe(n)) for n in library.names(m)]
+            for m in own.modalities
         }
         allowed: list[str] | Literal["all"] = "all" if self.services.backbones.all else sorted(self.services.backbones.names)
         return EncodersAnswer(task=own.name, choice=own.encoder_choice, modalities=found, backbones=allowed)
@@ -230,7 +233,7 @@ class Functions:
         same = {key: getattr(about, key) for key in ("title", "idea", "formula", "paper", "fuses")}
         return StrategyInfo(name=name, baseline=name in service.lab.baselines, parameters=service.lab.parameters[name], **same)
 
-    def _encoded(self, request: Request, named: dict[str, Any], others: Any) -> tuple[TaskService, Any]:
+    def _encoded(self, request: Request, named: dict[str, Any], others: Any) -> tuple[TaskService, Encoded]:
         """The service of a request, and its inputs after the encoders."""
         service = self.services.open(self.services.task(request.task), request.encoders or {})
         inputs = media_of(merged(named, others), service.lab.task.kinds, service.uploads)
@@ -242,7 +245,7 @@ class Functions:
             return service, service.lab.encode_media(loaded, service.cache)
 
     def _tokens(
-        self, service: TaskService, encoded: Any, strategy: str, prediction: Prediction, label: str, method: Method
+        self, service: TaskService, encoded: Encoded, strategy: str, prediction: Prediction, label: str, method: Method
     ) -> dict[str, TokenScores]:
         """{modality: scores of its tokens} by a method that explains tokens."""
         scores = TOKENS[method](service, encoded, strategy, prediction, label)
@@ -275,16 +278,16 @@ def shapley(prediction: Prediction, label: str) -> dict[str, float]:
     return shapley_values(value_of(prediction, label), tuple(prediction.contributions))
 
 
-def by_attention(service: TaskService, encoded: Any, strategy: str, prediction: Prediction, label: str) -> Scores:
+def by_attention(service: TaskService, encoded: Encoded, strategy: str, prediction: Prediction, label: str) -> Scores:
     return attention_scores(prediction.attention) if prediction.attention else {}
 
 
-def by_relevance(service: TaskService, encoded: Any, strategy: str, prediction: Prediction, label: str) -> Scores:
+def by_relevance(service: TaskService, encoded: Encoded, strategy: str, prediction: Prediction, label: str) -> Scores:
     with service.computing:
         return relevance(*token_function(service.lab, encoded, strategy, label))
 
 
-def by_occlusion(service: TaskService, encoded: Any, strategy: str, prediction: Prediction, label: str) -> Scores:
+def by_occlusion(service: TaskService, encoded: Encoded, strategy: str, prediction: Prediction, label: str) -> Scores:
     found = {}
     for m, layout in prediction.layouts.items():
         predict = in_turns(medium_function(service.lab, encoded, strategy, label, m), service.computing)
@@ -292,7 +295,7 @@ def by_occlusion(service: TaskService, encoded: Any, strategy: str, prediction: 
     return found
 
 
-TOKENS: dict[Method, Callable[[TaskService, Any, str, Prediction, str], Scores]] = {
+TOKENS: dict[Method, Callable[[TaskService, Encoded, str, Prediction, str], Scores]] = {
     "attention": by_attention,
     "relevance": by_relevance,
     "occlusion": by_occlusion,

@@ -48,8 +48,9 @@ def entered(inside: Inside) -> list[Panel]:
         return [Panel("series", "input.series", array - array.min(), seen.extent)]
     if array.ndim == 2:
         return [Panel("maps", "input.picture", array[None], seen.extent)]
-    times = (0.0, 1.0) if not isinstance(inside.medium, Clip) else (inside.medium.times[0], inside.medium.times[-1])
-    return [Panel("maps", "input.frames", array, seen.extent, times=tuple(np.linspace(*times, len(array))))]
+    first, last = (inside.medium.times[0], inside.medium.times[-1]) if isinstance(inside.medium, Clip) else (0.0, 1.0)
+    times = np.linspace(float(first), float(last), len(array)).tolist()
+    return [Panel("maps", "input.frames", array, seen.extent, times=tuple(times))]
 
 
 def panel(p: Panel) -> dict[str, Any]:

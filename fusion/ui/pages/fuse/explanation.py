@@ -9,7 +9,7 @@ Every number is one of the rows' own. Only for tasks in which any modality suffi
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 Row = Mapping[str, Any]
@@ -25,7 +25,7 @@ def say(key: str, **values: Any) -> Said:
     return {"key": f"explanation.{key}", "values": values}
 
 
-def explanations(rows: list[Row]) -> list[list[Said]]:
+def explanations(rows: Sequence[Row]) -> list[list[Said]]:
     """The sentences for each row, in the rows' order."""
     alone = {row["name"].removesuffix("_only"): row for row in rows if row["baseline"]}
     others = [row for row in rows if not row["baseline"]]
@@ -36,7 +36,7 @@ def of_baseline(row: Row) -> list[Said]:
     return [say("baseline", who=those([row["name"].removesuffix("_only")]))] + doubt(row)
 
 
-def of_strategy(row: Row, alone: Mapping[str, Row], others: list[Row]) -> list[Said]:
+def of_strategy(row: Row, alone: Mapping[str, Row], others: Sequence[Row]) -> list[Said]:
     if not alone:
         return []
     heard = {m: r["label"] for m, r in alone.items() if speaks(r)}
@@ -45,7 +45,8 @@ def of_strategy(row: Row, alone: Mapping[str, Row], others: list[Row]) -> list[S
         told = agreement(row, next(iter(heard.values())), len(alone))
     elif len(alone) == 1:
         told = [say("single", who=those(alone))]
-        if heard.get(*alone, row["label"]) != row["label"] or heard and row["known"] is False:
+        another = any(label != row["label"] for label in heard.values())
+        if another or (heard and row["known"] is False):
             told += opening(alone) + answer(row, heard)
     else:
         told = opening(alone) + answer(row, heard)
@@ -122,7 +123,7 @@ def doubt(row: Row) -> list[Said]:
     return [say("doubt", **named, count=among(row))]
 
 
-def counts(others: list[Row]) -> list[Said]:
+def counts(others: Sequence[Row]) -> list[Said]:
     """How many strategies say what, where they disagree, and how many recognise nothing."""
     votes, unknown = Counter(row["label"] for row in others).most_common(), sum(row["known"] is False for row in others)
     told = []
@@ -140,7 +141,9 @@ def counts(others: list[Row]) -> list[Said]:
 
 def most(values: Mapping[str, float], clear: float) -> str | None:
     """The modality of the largest value, or None where the second is as large."""
-    first, *rest = sorted(values, key=values.__getitem__, reverse=True) or [None]
+    if not values:
+        return None
+    first, *rest = sorted(values, key=values.__getitem__, reverse=True)
     return first if not rest or values[first] - values[rest[0]] >= clear else None
 
 

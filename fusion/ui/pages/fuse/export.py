@@ -6,15 +6,18 @@ import csv
 import io
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fusion.types import Prediction
 from fusion.ui.pages.fuse.localization import SIDES
 from fusion.ui.pages.fuse.strategy_rows import shapley, vote
 from fusion.ui.state import PEN, PageState, Slot, first_of
 
+if TYPE_CHECKING:
+    from fusion.lab import Lab
 
-def as_json(lab: Any, predictions: dict[str, Prediction]) -> str:
+
+def as_json(lab: Lab, predictions: dict[str, Prediction]) -> str:
     """One line per strategy; a mask is a list of rows, in hundredths."""
     fields = ("label", "known", "probs", "weights", "contributions", "votes", "auxiliary", "found", "box", "seconds")
     lines = []
@@ -26,7 +29,7 @@ def as_json(lab: Any, predictions: dict[str, Prediction]) -> str:
     return "{" + head + ',\n "strategies": {\n' + ",\n".join(lines) + "\n }\n}\n"
 
 
-def as_csv(lab: Any, predictions: dict[str, Prediction]) -> str:
+def as_csv(lab: Lab, predictions: dict[str, Prediction]) -> str:
     """One line per strategy: label, cost, a column per label, numbers per modality, answers to further questions, and the place."""
     lines = [as_line(lab, name, p) for name, p in predictions.items()]
     columns = dict.fromkeys(column for line in lines for column, value in line.items())
@@ -38,7 +41,7 @@ def as_csv(lab: Any, predictions: dict[str, Prediction]) -> str:
     return buffer.getvalue()
 
 
-def as_line(lab: Any, name: str, p: Prediction) -> dict[str, Any]:
+def as_line(lab: Lab, name: str, p: Prediction) -> dict[str, Any]:
     """{column: value}; columns that stay empty in every line are left out of the file."""
     line: dict[str, Any] = {"strategy": name, "label": p.label, "confidence": p.confidence, "seconds": p.seconds}
     line |= {"known": "" if p.known is None else p.known}

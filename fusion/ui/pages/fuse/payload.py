@@ -22,10 +22,10 @@ EXPORTS = {"json": export.as_json, "csv": export.as_csv}
 def result(service: TaskService, answer: Answer, strategy: str, held: Collection[str] = ()) -> dict[str, Any]:
     """All views' data; `strategy` is the one that is looked at, `held` the marks that the browser has already."""
     lab, chosen = service.lab, service.strategy(strategy)
-    rows = strategy_rows.rows(lab, answer.predictions)
+    rows, where = strategy_rows.rows(lab, answer.predictions), lab.task.heads.localization
     for row in rows:
-        if row["name"] == chosen and row["place"] is not None:
-            row["place"] = place(answer.predictions[chosen], lab.task.heads.localization.image)
+        if where and row["name"] == chosen:
+            row["place"] = place(answer.predictions[chosen], where.image)
     new = [m for m in answer.media if answer.marks.get(m) not in held]
     return {
         "status": {"kind": "ok", "notes": [message(note).to_json() for note in answer.notes]},
@@ -52,7 +52,10 @@ def panel(service: TaskService, answer: Answer, modality: str) -> dict[str, Any]
     """What its encoder saw, made once."""
     colour = service.lab.task.kinds[modality] in ("image", "video") and not service.lab.task.drawn
     key = ("panel", answer.marks[modality])
-    return service.cache.remember(key, lambda: encoder_view.panel(answer.encoder_views[modality], answer.media[modality], colour))
+    made: dict[str, Any] = service.cache.remember(
+        key, lambda: encoder_view.panel(answer.encoder_views[modality], answer.media[modality], colour)
+    )
+    return made
 
 
 def details(lab: Any, prediction: Prediction) -> dict[str, Any]:

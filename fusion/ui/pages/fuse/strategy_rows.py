@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fusion.explain import interaction_share, shapley_values, value_of
 from fusion.messages import message
@@ -14,8 +14,11 @@ from fusion.types import Prediction, Seen
 from fusion.ui.pages.fuse.explanation import explanations
 from fusion.ui.pages.fuse.localization import found
 
+if TYPE_CHECKING:
+    from fusion.lab import Lab
 
-def rows(lab: Any, predictions: dict[str, Prediction]) -> list[dict[str, Any]]:
+
+def rows(lab: Lab, predictions: dict[str, Prediction]) -> list[dict[str, Any]]:
     """One row per strategy in the lab's order, baselines last."""
     names = [n for n in (*lab.strategies, *lab.baselines) if n in predictions]
     if not names:
@@ -32,7 +35,7 @@ def majority(predictions: dict[str, Prediction]) -> str:
     return max(votes, key=lambda label: (votes[label], sum(p.confidence for p in predictions.values() if p.label == label)))
 
 
-def row(lab: Any, name: str, prediction: Prediction, favourite: str) -> dict[str, Any]:
+def row(lab: Lab, name: str, prediction: Prediction, favourite: str) -> dict[str, Any]:
     votes = prediction.votes and {m: vote(probs) for m, probs in prediction.votes.items()}
     return {
         "name": name,
@@ -83,7 +86,7 @@ def vote(probs: dict[str, float]) -> dict[str, Any]:
     return {"label": label, "confidence": probs[label]}
 
 
-def modalities(lab: Any, encoder_views: dict[str, Seen]) -> list[dict[str, Any]]:
+def modalities(lab: Lab, encoder_views: dict[str, Seen]) -> list[dict[str, Any]]:
     """The blocks of the diagram: which modality is there, with how many tokens of what width."""
     return [{"name": m, "present": m in encoder_views} | (size(encoder_views[m]) if m in encoder_views else {}) for m in lab.modalities]
 
@@ -97,7 +100,7 @@ def describe_tasks(names: Iterable[str]) -> list[dict[str, str]]:
     return [{key: getattr(TASKS[name], key) for key in ("name", "title", "question", "interaction")} for name in names]
 
 
-def describe_lab(lab: Any, examples: Mapping[str, Any], pen: float) -> dict[str, Any]:
+def describe_lab(lab: Lab, examples: Mapping[str, Any], pen: float) -> dict[str, Any]:
     """What does not change while a task is open."""
     parameters = sum(lab.parameters.values()) + sum(lab.encoder_parameters.values())
     strategies = []
