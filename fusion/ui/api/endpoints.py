@@ -56,6 +56,7 @@ def answered(function: Callable[..., Any]) -> Callable[..., Any]:
             raise gr.Error(say(UNEXPECTED, language), print_exception=False) from None
         return TypeAdapter(get_type_hints(function)["return"]).dump_python(found, mode="json")
 
+    answer.__signature__ = signature(function)  # type: ignore[attr-defined]  # of a method: without self
     return answer
 
 

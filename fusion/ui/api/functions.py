@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from fusion.explain import attention_scores, medium_function, occlusion, relevan
 from fusion.explain.occlusion import PredictMedia
 from fusion.messages import words
 from fusion.tasks import TASKS, Task
-from fusion.types import FusionError, Medium, Prediction
+from fusion.types import MODALITIES, FusionError, Medium, Prediction
 from fusion.ui.api.answers import (
     CompareAnswer,
     EncoderInfo,
@@ -30,7 +30,8 @@ from fusion.ui.api.answers import (
     TokenScores,
     answer_of,
 )
-from fusion.ui.api.inputs import FileInput, Input, Request, Severity, checked, media_of, merged
+from fusion.ui.api.inputs import Request, checked, media_of, merged
+from fusion.ui.api.parameters import Inputs, documented
 from fusion.ui.i18n import say, task_text
 from fusion.ui.service import TaskService, TaskServices
 
@@ -52,23 +53,15 @@ class Functions:
     def __init__(self, services: TaskServices) -> None:
         self.services = services
 
+    @documented()
     def tasks(self, language: str | None = None) -> list[TaskInfo]:
-        """List the tasks of this server: what each asks, its labels, and the names and kinds of its modalities.
-
-        Args:
-            language: Language of titles, questions and sentences, by its code (zh is Chinese); English if it is left out.
-        """
+        """List the tasks of this server: what each asks, its labels, and the names and kinds of its modalities."""
         request = checked(language=language)
         return [TaskInfo(**self._task_fields(self._task(name), request.language)) for name in self.services]
 
+    @documented(strategy="Name of a strategy, to describe only this one.")
     def describe(self, task: str | None = None, strategy: str | None = None, language: str | None = None) -> TaskDescription:
-        """Describe a task: its labels, modalities, encoders and fusion strategies with their idea, formula and paper.
-
-        Args:
-            task: Name of a task; the first one if it is left out. "tasks" lists them.
-            strategy: Name of a strategy, to describe only this one.
-            language: Language of titles, questions and sentences, by its code (zh is Chinese); English if it is left out.
-        """
+        """Describe a task: its labels, modalities, encoders and fusion strategies with their idea, formula and paper."""
         request = checked(task=task, strategy=strategy, language=language)
         service = self.services[self.services.task(request.task)]
         lab = service.lab
@@ -80,35 +73,10 @@ class Functions:
             faults={name: say(reason, request.language) for name, reason in lab.unavailable.items()},
         )
 
-    def predict(
-        self,
-        task: str | None = None,
-        strategy: str | None = None,
-        image: FileInput | None = None,
-        text: str | None = None,
-        audio: FileInput | None = None,
-        video: FileInput | None = None,
-        severity: dict[str, Severity] | None = None,
-        encoders: dict[str, str] | None = None,
-        inputs: dict[str, Input] | None = None,
-        language: str | None = None,
-    ) -> PredictAnswer:
-        """Answer an input with one fusion strategy. Give any of the task's modalities, at least one.
-
-        Args:
-            task: Name of a task; the first one if it is left out. "tasks" lists them.
-            strategy: Name of a strategy or baseline; cross_attention if it is left out. "describe" lists them.
-            image: An uploaded picture (PNG, JPEG, WebP, TIFF and more).
-            text: The text, at most 2,000 characters.
-            audio: An uploaded sound (WAV, MP3, Ogg, FLAC and more), or a clip for its sound; at most 30 seconds are read.
-            video: An uploaded clip (MP4, WebM, AVI, GIF and more); at most 30 seconds are read.
-            severity: How much to corrupt each modality, from 0 (not at all) to 5, by modality: {"image": 3}.
-            encoders: Encoders to read with instead of the task's own, by modality. "encoders" lists them.
-            inputs: Inputs by the name of their modality: text, an uploaded file, or a small array. For modalities of any name.
-            language: Language of notes and errors, by its code (zh is Chinese); English if it is left out.
-        """
-        request = checked(task=task, strategy=strategy, severity=severity, encoders=encoders, language=language)
-        service, encoded = self._encoded(request, {"image": image, "text": text, "audio": audio, "video": video}, inputs)
+    @documented()
+    def predict(self, task: str | None = None, strategy: str | None = None, **given: Unpack[Inputs]) -> PredictAnswer:
+        """Answer an input with one fusion strategy. Give any of the task's modalities, at least one."""
+        request, service, encoded = self._encoded(given, task=task, strategy=strategy)
         name = chosen(service, request)
         with service.computing:
             prediction = service.lab.predict(encoded, name)
@@ -118,71 +86,26 @@ class Functions:
             **answer_of(name, prediction).model_dump(),
         )
 
-    def compare(
-        self,
-        task: str | None = None,
-        image: FileInput | None = None,
-        text: str | None = None,
-        audio: FileInput | None = None,
-        video: FileInput | None = None,
-        severity: dict[str, Severity] | None = None,
-        encoders: dict[str, str] | None = None,
-        inputs: dict[str, Input] | None = None,
-        language: str | None = None,
-    ) -> CompareAnswer:
-        """Answer an input with all fusion strategies, and with each modality alone. Give any of the task's modalities, at least one.
-
-        Args:
-            task: Name of a task; the first one if it is left out. "tasks" lists them.
-            image: An uploaded picture (PNG, JPEG, WebP, TIFF and more).
-            text: The text, at most 2,000 characters.
-            audio: An uploaded sound (WAV, MP3, Ogg, FLAC and more), or a clip for its sound; at most 30 seconds are read.
-            video: An uploaded clip (MP4, WebM, AVI, GIF and more); at most 30 seconds are read.
-            severity: How much to corrupt each modality, from 0 (not at all) to 5, by modality: {"image": 3}.
-            encoders: Encoders to read with instead of the task's own, by modality. "encoders" lists them.
-            inputs: Inputs by the name of their modality: text, an uploaded file, or a small array. For modalities of any name.
-            language: Language of notes and errors, by its code (zh is Chinese); English if it is left out.
-        """
-        request = checked(task=task, severity=severity, encoders=encoders, language=language)
-        service, encoded = self._encoded(request, {"image": image, "text": text, "audio": audio, "video": video}, inputs)
+    @documented()
+    def compare(self, task: str | None = None, **given: Unpack[Inputs]) -> CompareAnswer:
+        """Answer an input with all fusion strategies, and with each modality alone. Give any of the task's modalities, at least one."""
+        request, service, encoded = self._encoded(given, task=task)
         with service.computing:
             found = service.lab.compare(encoded)
         answers = [answer_of(name, prediction) for name, prediction in found.items()]
         return CompareAnswer(task=service.lab.task.name, answers=answers, notes=[say(note, request.language) for note in encoded.notes])
 
+    @documented()
     def explain(
         self,
         task: str | None = None,
         strategy: str | None = None,
         method: Method = "attention",
-        image: FileInput | None = None,
-        text: str | None = None,
-        audio: FileInput | None = None,
-        video: FileInput | None = None,
         label: str | None = None,
-        severity: dict[str, Severity] | None = None,
-        encoders: dict[str, str] | None = None,
-        inputs: dict[str, Input] | None = None,
-        language: str | None = None,
+        **given: Unpack[Inputs],
     ) -> Explanation:
-        """Explain the answer of a strategy: which tokens or modalities speak for a label.
-
-        Args:
-            task: Name of a task; the first one if it is left out. "tasks" lists them.
-            strategy: Name of a strategy or baseline; cross_attention if it is left out. "describe" lists them.
-            method: attention, relevance (integrated gradients) or occlusion (slow) of tokens, or shapley values of modalities.
-            image: An uploaded picture (PNG, JPEG, WebP, TIFF and more).
-            text: The text, at most 2,000 characters.
-            audio: An uploaded sound (WAV, MP3, Ogg, FLAC and more), or a clip for its sound; at most 30 seconds are read.
-            video: An uploaded clip (MP4, WebM, AVI, GIF and more); at most 30 seconds are read.
-            label: The label to explain; the strategy's own answer if it is left out.
-            severity: How much to corrupt each modality, from 0 (not at all) to 5, by modality: {"image": 3}.
-            encoders: Encoders to read with instead of the task's own, by modality. "encoders" lists them.
-            inputs: Inputs by the name of their modality: text, an uploaded file, or a small array. For modalities of any name.
-            language: Language of notes and errors, by its code (zh is Chinese); English if it is left out.
-        """
-        request = checked(task=task, strategy=strategy, method=method, label=label, severity=severity, encoders=encoders, language=language)
-        service, encoded = self._encoded(request, {"image": image, "text": text, "audio": audio, "video": video}, inputs)
+        """Explain the answer of a strategy: which tokens or modalities speak for a label."""
+        request, service, encoded = self._encoded(given, task=task, strategy=strategy, method=method, label=label)
         lab, name = service.lab, chosen(service, request)
         with service.computing:
             prediction = lab.predict(encoded, name)
@@ -201,13 +124,9 @@ class Functions:
             notes=[say(note, request.language) for note in encoded.notes],
         )
 
+    @documented()
     def encoders(self, task: str | None = None, language: str | None = None) -> EncodersAnswer:
-        """List the encoders that can read each modality of a task.
-
-        Args:
-            task: Name of a task; the first one if it is left out. "tasks" lists them.
-            language: Language of errors, by its code (zh is Chinese); English if it is left out.
-        """
+        """List the encoders that can read each modality of a task."""
         service = self.services[self.services.task(checked(task=task, language=language).task)]
         own, library = service.lab.task, service.library
         found = {
@@ -233,16 +152,19 @@ class Functions:
         same = {key: getattr(about, key) for key in ("title", "idea", "formula", "paper", "fuses")}
         return StrategyInfo(name=name, baseline=name in service.lab.baselines, parameters=service.lab.parameters[name], **same)
 
-    def _encoded(self, request: Request, named: dict[str, Any], others: Any) -> tuple[TaskService, Encoded]:
-        """The service of a request, and its inputs after the encoders."""
+    def _encoded(self, given: Inputs, **others: Any) -> tuple[Request, TaskService, Encoded]:
+        """The request, the service that answers it, and its inputs after the encoders."""
+        shared = {name: given.get(name) for name in ("severity", "encoders", "language")}
+        request = checked(**shared, **others)
         service = self.services.open(self.services.task(request.task), request.encoders or {})
-        inputs = media_of(merged(named, others), service.lab.task.kinds, service.uploads)
+        named = {kind: given.get(kind) for kind in MODALITIES}
+        inputs = media_of(merged(named, given.get("inputs")), service.lab.task.kinds, service.uploads)
         if not inputs:
             raise FusionError("Nothing is given: give at least one of {modalities}.", modalities=words(service.lab.modalities))
         chosen(service, request)  # before anything is computed
         loaded = service.lab.load(inputs, request.severity or {}, service.cache)
         with service.computing:
-            return service, service.lab.encode_media(loaded, service.cache)
+            return request, service, service.lab.encode_media(loaded, service.cache)
 
     def _tokens(
         self, service: TaskService, encoded: Encoded, strategy: str, prediction: Prediction, label: str, method: Method
