@@ -190,6 +190,7 @@ def test_two_pictures_have_a_slot_each(chromium: Any, address: str, uploads: Pat
     page.evaluate("FusionLab.set('lang', 'zh')")
     page.wait_for_function("document.querySelector('#fl-slot-left .fl-tag').innerText === '左图'")
     assert page.locator("#fl-slot-right .fl-tag").inner_text() == "right" and "仅左图" in page.locator("#fl-table").inner_text()
+    assert "。 " not in page.locator("#fl-table").inner_text() + page.locator("#fl-shares").inner_text()  # sentences without spaces
     assert page.locator(".fl-task", has_text="相册").count() == 1
     page.evaluate("FusionLab.set('page', 'activations')")
     page.wait_for_selector(

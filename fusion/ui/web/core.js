@@ -63,6 +63,8 @@ window.FusionLab = (() => {
     const key = "said." + message.template;
     return fill(has(key) ? t(key) : message.template, Object.fromEntries(values));
   };
+  // One after another, with a space where the language has one; empty ones are left out.
+  const sentences = (...several) => several.filter(Boolean).join(t("sentence.space"));
   const capital = (words) => words.charAt(0).toUpperCase() + words.slice(1);
   // English descriptions come from the strategies themselves; a language may override them.
   const told = (name, field) => {
@@ -300,7 +302,9 @@ window.FusionLab = (() => {
     short,
     has,
     languages,
+    locale,
     list,
+    sentences,
     capital,
     ofTask,
     modality,

@@ -214,9 +214,10 @@
         kind = status.kind;
       root.dataset.kind = FL.get("busy") ? "busy" : kind;
       const failed = kind === "error" || kind === "empty";
-      line.textContent = status.key ? t(status.key, status) : FL.said(status.text || "");
-      if (failed && FL.get("result")?.strategies.length)
-        line.textContent += " " + t("status.previous");
+      line.textContent = FL.sentences(
+        status.key ? t(status.key, status) : FL.said(status.text || ""),
+        failed && FL.get("result")?.strategies.length ? t("status.previous") : "",
+      );
       FL.replace(
         notes,
         (kind === "ok" ? status.notes || [] : []).map((n) => el("li", {}, FL.said(n))),
