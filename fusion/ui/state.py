@@ -154,7 +154,7 @@ class PageState:
         view = "" if (self.page, self.encoders) == (PAGES[0], {}) else {"page": self.page, "encoders": self.encoders}
         choice = {"choice": self.encoder_choice} if self.encoder_choice else ""
         lost = [m for m, slot in self.slots.items() if m in self.lost or slot.source in ("file", "drawing")]
-        slots = {m: slot.in_link() for m, slot in self.slots.items()}
+        slots = {m: held for m, slot in self.slots.items() if (held := slot.in_link())}  # other servers may not have the others
         parts: list[Any] = [slots, self.strategy, self.language, self.task, view, choice, lost or ""]
         while parts[-1] == "" and len(parts) > SHORTEST_LINK:
             parts.pop()

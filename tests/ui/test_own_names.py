@@ -21,7 +21,7 @@ from fusion.ui.page import build_page, launch_options
 from fusion.ui.pages.activations.page import Activations
 from fusion.ui.pages.fuse.handlers import Handlers
 from fusion.ui.service import TaskServices
-from fusion.ui.state import PageState
+from fusion.ui.state import PageState, is_newer_link
 from tests.browser import READY
 from tests.two_pictures import Album, draw, make_encoders, make_strategies
 from tests.ui.fake_lab import FakeLab
@@ -113,6 +113,8 @@ def test_a_link_holds_all_names_and_an_old_link_still_opens(services: TaskServic
     state = PageState.read(services.modalities, values(services, note={"source": "text", "text": "left"}, left={"severity": 2}))
     found, notices = read_link(services, state.query())
     assert found is not None and found.slots["note"].text == "left" and found.slots["left"].severity == 2 and notices == []
+    assert is_newer_link(MODALITIES, state.query())  # on a server without the task; of its slots only those that hold something count
+    assert not is_newer_link(MODALITIES, PageState.read(services.modalities, values(services)).query())
     old = PageState.read(MODALITIES, [*["{}"] * 4, "digits", "late", "zh", "", ""]).query()
     found, notices = read_link(services, old)
     assert found is not None and found.language == "zh" and set(found.slots) == set(services.modalities) and notices == []
