@@ -6,7 +6,7 @@ import json
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -112,8 +112,7 @@ class TaskService:
         Raises:
             FusionError: the input cannot be used, in one sentence.
         """
-        inputs = state.media(self.example, self.uploads, self.pen)
-        inputs = {m: medium for m, medium in inputs.items() if m in self.lab.modalities}
+        inputs = state.media(self.example, self.uploads, self.pen, self.lab.task.kinds)
         if not inputs:
             return None
         severity = {m: s for m, s in state.severity.items() if m in inputs}
@@ -150,7 +149,7 @@ class TaskServices:
         `library` makes a lab's library of encoders; `unavailable` {task: why it cannot be used}, as far as that is known;
         `backbones` says which pretrained encoders visitors may load, by default none."""
         self.backbones = backbones or BackbonePolicy("none")
-        self.modalities, self._open_library = MODALITIES, library or open_library
+        self.modalities, self._open_library = slot_names(labs), library or open_library
         self._labs, self._examples, self._uploads = dict(labs), examples, uploads
         self._services: OrderedDict[tuple[str, str], TaskService] = OrderedDict()
         self.cache, self._computing = EncodedCache(), threading.BoundedSemaphore(COMPUTING)
@@ -231,6 +230,12 @@ class TaskServices:
         """Opens that service anew the next time: its strategies have been trained meanwhile."""
         with self._lock:
             self._services.pop((task, json.dumps(own_encoders(task, encoder_choice), sort_keys=True)), None)
+
+
+def slot_names(tasks: Iterable[str]) -> tuple[str, ...]:
+    """The modalities of all tasks on offer, each of which has a slot on the page: first those named like their kind, in screen order."""
+    others = (m for task in tasks if task in TASKS for m in TASKS[task].modalities)
+    return tuple(dict.fromkeys((*MODALITIES, *others)))
 
 
 def no_example(name: str) -> Mapping[str, Any]:

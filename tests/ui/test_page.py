@@ -180,7 +180,7 @@ def test_sound_and_frames_of_one_clip_are_marked_together(visit) -> None:
     visit.locator("#fl-encoder-views [data-modality=video] .fl-cell").nth(3).hover()
     assert visit.locator("#fl-encoder-views [data-same]").count() == 0  # a sound of its own has seconds of its own
     visit.locator("#fl-slot-audio .fl-link").click()
-    visit.wait_for_function("FusionLab.get('result').soundtrack && !FusionLab.get('busy')")
+    visit.wait_for_function("FusionLab.get('result').soundtracks.audio && !FusionLab.get('busy')")
     visit.locator("#fl-encoder-views [data-modality=video] .fl-cell").nth(3).hover()
     marked = visit.locator("#fl-encoder-views [data-modality=audio] [data-same]")
     assert marked.count() == 1 and marked.get_attribute("title").startswith("0.24–0.32 s")

@@ -327,3 +327,16 @@ def test_an_act_while_a_link_opens_is_made_on_top_of_it(page) -> None:
     reopen(page, lambda: (page.wait_for_function("window.FusionLab && document.querySelector('textarea')"), switch(page, "text")))
     settle(page, ALL - {"text"})
     assert slots(page)["audio"]["example"] == "conflict"
+
+
+def test_the_language_of_the_browser_holds_for_who_chooses_a_task_at_once(chromium: Any, served: str) -> None:
+    context = chromium.new_context(locale="zh-CN", reduced_motion="reduce")
+    page = context.new_page()
+    page.set_default_timeout(1000 * PATIENCE)
+    page.goto(served)
+    page.wait_for_selector("#fl-tasks input[value=scenes]", state="attached")
+    choose_task(page, "scenes")
+    page.wait_for_function("FusionLab.get('lab').task.name === 'scenes'")
+    page.wait_for_function(SETTLED)
+    page.wait_for_function("document.documentElement.lang === 'zh-CN' && FusionLab.get('lang') === 'zh'")
+    context.close()

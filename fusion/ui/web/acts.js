@@ -103,14 +103,25 @@
     }, 0); // after all views have drawn what came
   };
 
+  // Of a reply that comes too late only the language counts: it is that of the link or of the browser,
+  // which holds whatever the visitor has begun meanwhile.
+  const drop = (reply) => {
+    const { language } = reply.fill || {};
+    if (language && language !== fields.language.read() && !(touched.language > reply.act)) {
+      fields.language.write(language);
+      setTimeout(() => FL.acts.look(), 0); // the link names it, too
+    }
+    return "drop";
+  };
+
   // What to do with a reply: "drop" it, "show" it, or take its "lab" and wait for the answer that
   // knows the later acts.
   // `enter` sets the reply's lab, which later acts may need.
   const receive = (reply, enter) => {
     if (!("act" in reply)) return "show"; // came with the page
-    if (reply.filled !== filled) return "drop";
+    if (reply.filled !== filled) return drop(reply);
     if (!("fill" in reply)) return fill || reply.act < wanted ? "drop" : "show";
-    if (!fill || reply.act < fill.number) return "drop";
+    if (!fill || reply.act < fill.number) return drop(reply);
     const { example, number: since } = fill;
     FL.set("filling", "");
     if (!reply.fill) FL.set("example", example);

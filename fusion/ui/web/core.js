@@ -63,6 +63,8 @@ window.FusionLab = (() => {
     const key = "said." + message.template;
     return fill(has(key) ? t(key) : message.template, Object.fromEntries(values));
   };
+  // One after another, with a space where the language has one; empty ones are left out.
+  const sentences = (...several) => several.filter(Boolean).join(t("sentence.space"));
   const capital = (words) => words.charAt(0).toUpperCase() + words.slice(1);
   // English descriptions come from the strategies themselves; a language may override them.
   const told = (name, field) => {
@@ -91,6 +93,11 @@ window.FusionLab = (() => {
       : t("explanation.the", { modality: modality(name) });
   // What a modality holds: "image", "text", "audio" or "video"; its colour and its views follow.
   const kind = (name) => store.lab?.kinds[name] ?? name;
+  // The first modality of a kind that the open task has, if any.
+  const first = (wanted) => store.lab?.modalities.find((name) => kind(name) === wanted);
+  const slug = (name) => name.replace(/\W+/g, "-"); // for ids
+  // Attributes of what is drawn in the colour of a modality, which is that of its kind.
+  const ofModality = (name) => ({ "data-modality": name, "data-medium": kind(name) });
   const numbered = (n) => named("number.")(String(n)); // small numbers as words
 
   const short = (name) =>
@@ -184,7 +191,7 @@ window.FusionLab = (() => {
       icon(picture),
     );
   const tag = (name) =>
-    el("span", { class: "fl-tag", "data-modality": name }, icon(name), t("modality." + name));
+    el("span", { class: "fl-tag", ...ofModality(name) }, icon(kind(name)), modality(name));
   // A heat map's twin for screen readers and for reading off numbers; filled when it is opened.
   const twin = (caption, header, rows) => {
     const details = el("details", { class: "fl-twin" }, el("summary", {}, caption));
@@ -294,12 +301,17 @@ window.FusionLab = (() => {
     short,
     has,
     languages,
+    locale,
     list,
+    sentences,
     capital,
     ofTask,
     modality,
     the,
     kind,
+    first,
+    slug,
+    ofModality,
     question,
     reply,
     label,

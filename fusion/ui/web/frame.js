@@ -214,9 +214,10 @@
         kind = status.kind;
       root.dataset.kind = FL.get("busy") ? "busy" : kind;
       const failed = kind === "error" || kind === "empty";
-      line.textContent = status.key ? t(status.key, status) : FL.said(status.text || "");
-      if (failed && FL.get("result")?.strategies.length)
-        line.textContent += " " + t("status.previous");
+      line.textContent = FL.sentences(
+        status.key ? t(status.key, status) : FL.said(status.text || ""),
+        failed && FL.get("result")?.strategies.length ? t("status.previous") : "",
+      );
       FL.replace(
         notes,
         (kind === "ok" ? status.notes || [] : []).map((n) => el("li", {}, FL.said(n))),
@@ -238,7 +239,8 @@
       );
     FL.set("example", props.value);
     const say = (key, other) => (FL.has(key) ? t(key) : other);
-    FL.on("lang lab example filling", () =>
+    FL.on("lang lab example filling", () => {
+      root.hidden = !FL.get("lab")?.examples.length;
       FL.replace(
         root,
         el("span", { class: "fl-muted", id: "fl-examples-label" }, t("examples")),
@@ -261,7 +263,7 @@
             );
           }),
         ),
-      ),
-    );
+      );
+    });
   });
 })();

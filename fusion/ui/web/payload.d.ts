@@ -72,6 +72,8 @@ export interface LabShape {
   parameters: number;
   megabytes: number;
   modalities: string[];
+  /** What each modality holds: image, text, audio or video. */
+  kinds: Record<string, string>;
   labels: string[];
   strategies: StrategyShape[];
   unavailable: Record<string, string>;
@@ -166,8 +168,8 @@ export interface Result {
   attention?: Record<string, Attention> | null;
   /** Name of the whole answer. */
   answer?: string | null;
-  /** Whether the sound is that of the clip. */
-  soundtrack?: boolean | null;
+  /** Of each modality whose sound is that of a clip, the clip. */
+  soundtracks?: Record<string, string> | null;
 }
 
 /** A sentence: a key of the page's texts, with values, see `explanation.py`. */
@@ -254,8 +256,8 @@ export interface StrategyShape {
 export interface TaskShape {
   name: string;
   interaction: "redundancy" | "synergy" | "alignment";
-  /** Whether the task asks where. */
-  places: boolean;
+  /** The modality in which the task asks for a place. */
+  places: string | null;
   /** Width of a drawn line, as a share of the pad. */
   pen: number;
   /** Whether what is asked for can be drawn. */

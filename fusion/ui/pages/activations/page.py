@@ -18,7 +18,7 @@ from fusion.ui.component import view
 from fusion.ui.pages.activations import payload
 from fusion.ui.pages.base import Page
 from fusion.ui.service import TaskService, TaskServices
-from fusion.ui.state import PageState
+from fusion.ui.state import MAX_NAME, PageState, plain
 
 logger = logging.getLogger(__name__)
 REMEMBERED = 64  # serialized answers, of some ten to two hundred kilobytes
@@ -101,7 +101,7 @@ class Activations:
 def read(question: Mapping[str, Any]) -> tuple[str, list[str]]:
     """The modality that the browser asks for, and what it holds; wrong types become nothing."""
     modality, held = question.get("modality"), question.get("held")
-    return str(modality or "")[:20], [str(h)[:400] for h in held[:2]] if isinstance(held, list) else []
+    return plain(modality, MAX_NAME), [str(h)[:400] for h in held[:2]] if isinstance(held, list) else []
 
 
 def beginning(choices: list[dict[str, Any]]) -> tuple[str, str]:

@@ -40,7 +40,7 @@ def side(inside: Inside) -> dict[str, Any]:
 
 def entered(inside: Inside) -> list[Panel]:
     """What entered the network, where no panel of the encoder's own shows as much."""
-    seen, kind = inside.seen, "series" if inside.modality == "audio" else "maps"
+    seen, kind = inside.seen, "series" if isinstance(inside.medium, Audio) else "maps"
     if seen.array is None or any(p.kind in (kind, "arrows", "keypoints") for p in inside.panels):
         return []
     array = np.asarray(seen.array, np.float32)

@@ -73,7 +73,7 @@
           ]);
         return el(
           "tbody",
-          { "data-modality": name },
+          { ...FL.ofModality(name) },
           lines.map((l, i) => line(...l, i ? null : head)),
         );
       };
@@ -115,12 +115,13 @@
         el(
           "p",
           { class: "fl-muted" },
-          t("shares.note", values),
-          interaction === null
-            ? ""
-            : " " + t("shares.interaction", { share: FL.percent(interaction, 0) }),
-          " ",
-          t(chosen.weights ? "shares.weight_note" : "shares.no_weight"),
+          FL.sentences(
+            t("shares.note", values),
+            interaction === null
+              ? ""
+              : t("shares.interaction", { share: FL.percent(interaction, 0) }),
+            t(chosen.weights ? "shares.weight_note" : "shares.no_weight"),
+          ),
         ),
       );
     }),

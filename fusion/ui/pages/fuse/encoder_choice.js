@@ -55,7 +55,7 @@
           "select",
           {
             class: "fl-select",
-            "aria-label": t("encoder_choice.of", { modality: t("modality." + m) }),
+            "aria-label": t("encoder_choice.of", { modality: FL.modality(m) }),
             onchange: () => send({ ...choice, [m]: field.value }),
           },
           all.map((o) =>

@@ -45,8 +45,8 @@
       "section",
       {
         class: "fl-panel",
-        "data-modality": name,
-        "aria-label": t("encoder_views.of", { modality: t("modality." + name) }),
+        ...FL.ofModality(name),
+        "aria-label": t("encoder_views.of", { modality: FL.modality(name) }),
       },
       el("header", {}, FL.tag(name), el("span", { class: "fl-muted" }, FL.millis(seen.seconds))),
       drawn.box,

@@ -83,7 +83,7 @@
       if (api.value().source === "drawing") penned = true;
       canvas.dataset.draws = String(drawing());
       wipe(canvas);
-      const url = FL.get("result")?.media?.image?.url;
+      const url = FL.get("result")?.media?.[api.modality]?.url;
       if (api.value().source === "drawing") paint(canvas, strokes);
       else if (url && api.value().source !== "none") backdrop(canvas, url);
       canvas.parentElement?.classList.toggle("fl-empty", api.value().source === "none");

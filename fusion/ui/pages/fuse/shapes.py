@@ -184,7 +184,7 @@ class TaskShape(Shape):
 
     name: str
     interaction: Interaction
-    places: bool = Field(description="Whether the task asks where.")
+    places: str | None = Field(description="The modality in which the task asks for a place.")
     pen: float = Field(description="Width of a drawn line, as a share of the pad.")
     draws: bool = Field(description="Whether what is asked for can be drawn.")
 
@@ -235,6 +235,7 @@ class LabShape(Shape):
     parameters: int
     megabytes: float
     modalities: list[str]
+    kinds: dict[str, str] = Field(description="What each modality holds: image, text, audio or video.")
     labels: list[str]
     strategies: list[StrategyShape]
     unavailable: dict[str, str]
@@ -260,7 +261,7 @@ class Result(Shape):
     encoder_views: dict[str, Panel] | None = Field(None, description="What encoders saw of these media.")
     attention: dict[str, Attention] | None = None
     answer: str | None = Field(None, description="Name of the whole answer.")
-    soundtrack: bool | None = Field(None, description="Whether the sound is that of the clip.")
+    soundtracks: dict[str, str] | None = Field(None, description="Of each modality whose sound is that of a clip, the clip.")
 
 
 class Details(Shape):
