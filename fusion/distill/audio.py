@@ -35,8 +35,8 @@ from fusion.tasks.scenes.sounds import (
     make_noise,
     make_nothing,
     put_in_room,
+    random_part,
     read_sound,
-    stretch_of,
 )  # fmt: skip
 from fusion.tasks.scenes.sources import list_sounds
 from fusion.tasks.scenes.task import ScenesTask
@@ -93,7 +93,7 @@ class Heard:
 
     def one(self, rng: np.random.Generator) -> np.ndarray:
         sound = self.sounds[int(rng.choice(len(self.sounds), p=self.odds))]
-        sound = fill_up(stretch_of(sound, 2.4, rng), int(2.4 * RATE))
+        sound = fill_up(random_part(sound, 2.4, rng), int(2.4 * RATE))
         return change_speed(sound, rng)[:SPAN] if rng.random() < 0.6 else sound[:SPAN]
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 from torchmetrics.functional.classification import multiclass_accuracy, multiclass_calibration_error, multiclass_f1_score
 
-from fusion.heads.localization import Placed, box_iou, inside_box, questions_look
+from fusion.heads.localization import Location, box_iou, inside_box, question_attention
 from fusion.model import FusionModel
 from fusion.tasks import Task
 from fusion.training.features import FeatureCache, make_batch
@@ -33,7 +33,7 @@ class Answers:
     probs: Tensor
     label: Tensor
     weights: dict[str, float] | None
-    place: Placed | None
+    place: Location | None
     targets: dict[str, Tensor]
     pointing: Tensor | None
 
@@ -68,10 +68,10 @@ def answer(
             targets.append({k: batch[k] for k in ("found", "box", "mask")})
         if fused.output.attention and task.heads.localization:
             there = {m: present[:, i] for i, m in enumerate(order)}
-            seen = questions_look(fused.output.attention, features, there, task.heads.localization.image)
+            seen = question_attention(fused.output.attention, features, there, task.heads.localization.image)
             points.append(pointing(seen, batch["box"], task.heads.localization.grid))
     mean = dict(zip(model.strategy.modalities, torch.cat(weights).mean(0).tolist(), strict=True)) if weights else None
-    placed = Placed(*(torch.cat(part) if part[0] is not None else None for part in zip(*places, strict=True))) if places else None
+    placed = Location(*(torch.cat(part) if part[0] is not None else None for part in zip(*places, strict=True))) if places else None
     joined = {k: torch.cat([t[k] for t in targets]) for k in targets[0]} if targets else {}
     return Answers(torch.cat(probs), torch.cat(labels), mean, placed, joined, torch.cat(points) if points else None)
 

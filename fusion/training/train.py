@@ -25,7 +25,7 @@ from torch.nn import functional as F
 
 from fusion.config import CHECKPOINTS, EncoderConfig, StrategyConfig, TrainConfig, load_config
 from fusion.encoders import ENCODERS, Encoder, FixedEncoder, TrunkEncoder
-from fusion.heads.localization import place_losses, questions_look
+from fusion.heads.localization import localization_losses, question_attention
 from fusion.model import (
     Fused,
     FusionModel,
@@ -91,8 +91,8 @@ def strategy_loss(model: nn.Module, batch: dict[str, Any]) -> tuple[Tensor, Tens
         losses[question] = masked_entropy(answer, batch["auxiliary"][question], torch.ones_like(label, dtype=torch.bool))
     if fused.place is not None:
         there = dict(zip(_bare(model).strategy.modalities, present.T, strict=True))
-        look = questions_look(output.attention, features, there, _bare(model).picture) if output.attention else None
-        losses |= place_losses(fused.place, batch["box"], batch["mask"].float() / 255, batch["found"], batch["asked"], look)
+        look = question_attention(output.attention, features, there, _bare(model).picture) if output.attention else None
+        losses |= localization_losses(fused.place, batch["box"], batch["mask"].float() / 255, batch["found"], batch["asked"], look)
     total = _bare(model).strategy.objective(losses, output, features, present, batch["content"])
     return total, (logits.argmax(-1) == label)[label >= 0].float().mean()
 

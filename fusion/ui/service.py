@@ -50,7 +50,7 @@ class Examples(Protocol):
 class Answer:
     """All a result shows of one input."""
 
-    media: dict[str, Any]
+    media: Mapping[str, Any]  # some are decoded when they are asked for
     notes: tuple[Message, ...]
     predictions: dict[str, Prediction]
     encoder_views: dict[str, Seen]
@@ -122,11 +122,11 @@ class TaskService:
 
     def _answer(self, loaded: Encoded) -> Answer:
         encoding = self.lab.encode_media(loaded, self.cache)
-        marks = {m: self._mark(encoding.keys.get(m) or medium) for m, medium in encoding.media.items()}
+        marks = {m: self._mark(encoding.keys.get(m) or encoding.media[m]) for m in encoding.media}
         mark = self._mark(marks)
         predictions = self.cache.remember(("predictions", mark), lambda: self.lab.compare(encoding), bytes_of)
         views = self.lab.see(encoding, cache=self.cache)
-        return Answer(dict(encoding.media), tuple(encoding.notes), predictions, views, marks, mark)
+        return Answer(encoding.media, tuple(encoding.notes), predictions, views, marks, mark)
 
     def _mark(self, content: object) -> str:
         """A short name for a medium or a key of the cache, of this lab and this process."""

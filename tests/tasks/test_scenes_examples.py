@@ -6,7 +6,7 @@ from scipy import signal
 
 from fusion.tasks import SCENES
 from fusion.tasks.scenes import examples
-from fusion.tasks.scenes.examples import EXAMPLES, WRITTEN, draw_clock, make_example, make_medium
+from fusion.tasks.scenes.examples import EXAMPLES, WRITTEN, draw_clock, make_example, make_picture
 from fusion.tasks.scenes.synthesis import RATE, SOUNDS, make_sound
 from fusion.types import MODALITIES, Audio, Clip, FusionError
 
@@ -146,4 +146,4 @@ def test_the_drawn_clock_shows_the_time() -> None:
     assert at((10 + 9 / 60) / 12, 0.25).max() < 80 and at(9 / 60, 0.45).max() < 80
     assert at(0.25, 0.4).min() > 190 and at(0.45, 0.3).min() > 190
     assert np.ptp(at(36 / 60, 0.4)) > 50
-    assert make_medium("image", "clock").shape == (480, 480, 3)
+    assert make_picture("clock").shape == (480, 480, 3)

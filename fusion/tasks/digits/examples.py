@@ -16,7 +16,7 @@ from fusion.files import check
 from fusion.tasks.digits import pen
 from fusion.types import MODALITIES, Audio, FusionError, Medium
 
-# Points a hand would pass, x right and y down in [0, 1]; "/" lifts the pen, "|" is a corner (the curve starts anew).
+# Points of the pen, x right and y down in percent; "/" lifts the pen, "|" is a corner (a new curve starts).
 PATHS = {
     0: "52,12 30,20 22,50 32,82 52,88 72,78 77,48 68,18 50,12",
     1: "34,30 52,12 | 52,12 52,50 52,88",
@@ -34,7 +34,8 @@ ENGLISH = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight
 
 def strokes_of(digit: int, seconds: float = 1.2) -> pen.Strokes:
     """The digit as strokes (N, 3): x, y in [0, 1], y down, and t in seconds; even pen speed, a short pause between strokes."""
-    strokes, clock = [], 0.0
+    strokes = []
+    clock = 0.0
     for part in PATHS[digit].split("/"):
         pieces = []
         for piece in part.split("|"):
@@ -97,7 +98,7 @@ def make_example(name: str) -> dict[str, Medium]:
 
 
 def make_medium(modality: str, digit: int) -> Medium:
-    """One modality's medium that names the digit."""
+    """A medium of one modality that shows the digit."""
     if modality == "image":
         return pen.draw_picture(strokes_of(digit), 256)
     if modality == "video":

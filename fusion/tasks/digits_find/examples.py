@@ -15,7 +15,7 @@ CANVAS = 288  # pixels; three times what the encoder reads
 
 @dataclass(frozen=True)
 class Example:
-    """What lies where, as (digit, x, y, size), upper left corner and size in [0, 1]; which digit is asked for, how, in which words."""
+    """The digits shown as (digit, x, y, size), upper left corner and size in [0, 1]; the digit asked for, in which modalities and words."""
 
     shown: tuple[tuple[int, float, float, float], ...]
     asked: int
@@ -40,7 +40,9 @@ def make_picture(shown: tuple[tuple[int, float, float, float], ...]) -> np.ndarr
     """(288, 288, 3) uint8, dark ink on white."""
     canvas = np.full((CANVAS, CANVAS, 3), 255, np.uint8)
     for digit, x, y, size in shown:
-        side, left, top = round(size * CANVAS), round(x * CANVAS), round(y * CANVAS)
+        side = round(size * CANVAS)
+        left = round(x * CANVAS)
+        top = round(y * CANVAS)
         part = pen.draw_picture(strokes_of(digit), side)
         canvas[top : top + side, left : left + side] = np.minimum(canvas[top : top + side, left : left + side], part)
     return canvas
