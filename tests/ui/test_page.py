@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from fusion.messages import message, words
-from tests.browser import READY
+from tests.browser import visiting
 from tests.ui.fake_lab import BOX, FUSES, SHARE, FakeLab
 
 pytestmark = pytest.mark.browser
@@ -16,16 +16,8 @@ WORTH = {m: 80 * SHARE[m] / sum(SHARE.values()) for m in SHARE}  # points, of a 
 
 @pytest.fixture
 def visit(chromium, fake_page: str) -> Iterator[object]:
-    context = chromium.new_context(viewport={"width": 1400, "height": 1000}, locale="en-US", reduced_motion="reduce")
-    page = context.new_page()
-    complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.goto(fake_page)
-    page.wait_for_function(READY)
-    yield page
-    context.close()
-    assert not complaints
+    with visiting(chromium, fake_page) as page:
+        yield page
 
 
 def order(page) -> list[str]:

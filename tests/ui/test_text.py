@@ -10,6 +10,7 @@ import pytest
 
 from fusion.messages import bare
 from fusion.ui.i18n import DEFAULT_LANGUAGE, page_text
+from fusion.ui.settings import settings
 from fusion.ui.theme import as_script, assets, build_head
 from tests.browser import ROOT
 
@@ -110,6 +111,13 @@ def test_every_language_fills_in_the_same_values(language: str) -> None:
 def test_every_text_a_script_asks_for_exists() -> None:
     asked = {key for code in CODE.values() for key in re.findall(r'\bt\("([\w.]+?)"[,)]', code)}
     assert len(asked) > 60 and asked <= set(TEXT["en"]), asked - set(TEXT["en"])
+
+
+def test_every_shared_constant_is_used_by_its_name() -> None:
+    """What stands in Python is sent to the scripts; it stands there by no number of its own."""
+    asked = {name for code in CODE.values() for name in re.findall(r"SETTINGS\.(\w+)", code)}
+    assert asked == set(settings())
+    assert f'"{settings()["backbone"]}"' not in "".join(CODE.values())
 
 
 @pytest.mark.parametrize("name", CODE)

@@ -72,8 +72,7 @@ window.FusionLab = (() => {
       alone = `strategy.alone.${field}`,
       known = store.lab.strategies.find((s) => s.name === name) || {};
     if (has(key)) return t(key);
-    if (name.endsWith("_only") && has(alone))
-      return capital(t(alone, { modality: modality(name.slice(0, -"_only".length)) }));
+    if (known.only && has(alone)) return capital(t(alone, { modality: modality(known.only) }));
     return known[field] ?? name;
   };
 
@@ -139,7 +138,7 @@ window.FusionLab = (() => {
   // Below the threshold under which inputs of none of the labels lie; most tasks have no such threshold.
   const outOfDistribution = (s) => s.known === false;
   // Hardly surer than chance: its top class says nothing.
-  const guesses = (s) => s.confidence < 1.5 / s.probs.length;
+  const guesses = (s) => s.confidence < SETTINGS.guess / s.probs.length;
   const percent = (p, digits = 1) => (p * 100).toFixed(digits) + " %";
   const signed = (v, digits = 1) => (v >= 0 ? "+" : "−") + Math.abs(v * 100).toFixed(digits);
   const count = (n) => {

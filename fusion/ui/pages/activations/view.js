@@ -4,7 +4,7 @@
   const FL = window.FusionLab,
     { el, t } = FL,
     OWN = "own",
-    BACKBONE = "backbone:";
+    BACKBONE = SETTINGS.backbone;
   // English words come from the encoders themselves; another language may override them.
   const told = (name, field, other) =>
     FL.has(`encoder.${name}.${field}`) ? t(`encoder.${name}.${field}`) : other;
@@ -146,7 +146,7 @@
         el("input", {
           type: "text",
           class: "fl-field",
-          maxlength: 280,
+          maxlength: SETTINGS.longestBackbone,
           placeholder: "microsoft/resnet-18",
           "aria-label": t("activations.own_label"),
           spellcheck: "false",

@@ -3,7 +3,7 @@
 (() => {
   const FL = window.FusionLab,
     { el, t } = FL,
-    BACKBONE = "backbone:";
+    BACKBONE = SETTINGS.backbone;
   const same = (a, b) => Object.keys(a).every((m) => a[m] === b[m]);
 
   FL.view("encoder-choice", (root, { props, trigger }) => {

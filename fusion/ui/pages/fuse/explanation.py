@@ -14,7 +14,7 @@ from typing import Any
 
 Row = Mapping[str, Any]
 Said = dict[str, Any]
-GUESS = 1.5  # of 1/K: who is less sure than this says nothing (the browser's `FL.guesses`)
+GUESS = 1.5  # of 1/K: who is less sure than this says nothing
 CLEAR_CONTRIBUTION, CLEAR_WEIGHT = 0.01, 0.02  # smaller differences are not spoken of
 NO_LOSS = 0.02  # of probability: what less is lost by can be spared
 COUNTED = (2, 3, 4)  # "both inputs", "all three inputs", "all four inputs"

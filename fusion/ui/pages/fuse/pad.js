@@ -11,7 +11,7 @@
     const size = canvas.width,
       pen = canvas.getContext("2d");
     pen.lineCap = pen.lineJoin = "round";
-    pen.lineWidth = (FL.get("lab")?.task.pen || 0.06) * size;
+    pen.lineWidth = (FL.get("lab")?.task.pen || SETTINGS.pen) * size;
     pen.strokeStyle = INK;
     for (const stroke of strokes) {
       const shown = stroke.filter((p) => p[2] <= until);

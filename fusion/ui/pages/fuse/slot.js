@@ -24,7 +24,7 @@
     text: (api) => {
       const area = el("textarea", {
         rows: 2,
-        maxlength: 2000,
+        maxlength: SETTINGS.longestText,
         class: "fl-words",
         "aria-label": FL.modality(api.modality),
         placeholder: FL.fit("text.hint"),
@@ -285,12 +285,12 @@
         range = el("input", {
           type: "range",
           min: 0,
-          max: 5,
+          max: SETTINGS.worst,
           step: 1,
           "aria-label": t("slot.severity_of", { modality: FL.modality(modality) }),
           oninput: () => {
             level.textContent = range.value;
-            range.style.setProperty("--fill", range.value / 5);
+            range.style.setProperty("--fill", range.value / SETTINGS.worst);
           },
           onchange: () => api.edit({ severity: +range.value }),
         });
@@ -358,14 +358,15 @@
       role.textContent = FL.has(key) ? t(key) : "";
       on.checked = value.on;
       range.value = value.severity;
-      range.style.setProperty("--fill", value.severity / 5);
+      range.style.setProperty("--fill", value.severity / SETTINGS.worst);
       level.textContent = value.severity;
       root.firstChild.classList.toggle("fl-off", !value.on);
       name.textContent = origin();
       input.draw();
       const out = FL.get("lab")?.unavailable[modality];
       if (out) parts.say.textContent = FL.said(out);
-      const own = (result?.strategies || []).find((s) => s.name === modality + "_only");
+      const baseline = FL.get("lab")?.strategies.find((s) => s.only === modality)?.name,
+        own = (result?.strategies || []).find((s) => s.name === baseline);
       FL.replace(alone, own && value.on ? [t("slot.alone"), " ", ...answer(own)] : []);
     };
     const write = (given) => {
