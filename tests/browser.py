@@ -42,10 +42,14 @@ def running(
 
 @contextmanager
 def visiting(
-    chromium: Any, address: str, viewport: Mapping[str, int] = WIDE, watch: Callable[[Any], None] = lambda page: None
+    chromium: Any,
+    address: str,
+    viewport: Mapping[str, int] = WIDE,
+    watch: Callable[[Any], None] = lambda page: None,
+    locale: str = "en-US",
 ) -> Iterator[Any]:
     """A page that is drawn; at the end the browser must have nothing to complain of. `watch` gets the page before it is loaded."""
-    context = chromium.new_context(viewport=viewport, locale="en-US", reduced_motion="reduce")
+    context = chromium.new_context(viewport=viewport, locale=locale, reduced_motion="reduce")
     page = context.new_page()
     page.set_default_timeout(30000)
     complaints: list[str] = []

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.browser import READY, ROOT, running, visiting
+from tests.browser import ROOT, running, visiting
 
 BLOCK = re.compile(r"^```\w+\n(?:#|//|/\*) (?P<path>[\w/.]+)(?:, in (?P<registry>\S+))?(?: \*/)?\n(?P<code>.*?)^```$", re.M | re.S)
 USE = """
@@ -161,17 +161,13 @@ def test_a_new_tab_is_drawn(chromium: Any, page_of_copy: str) -> None:
 @pytest.mark.browser
 def test_a_language_of_the_guide_is_one_of_the_page(chromium: Any, page_of_copy: str) -> None:
     """Its button is there, a browser that wants it gets it, what it lacks is English, and other languages are as before."""
-    context = chromium.new_context(viewport={"width": 1400, "height": 1000}, locale="es-MX", reduced_motion="reduce")
-    page = context.new_page()
-    page.goto(page_of_copy)
-    page.wait_for_function(READY)
-    page.wait_for_function("document.documentElement.lang === 'es'")
-    assert {"English", "Español", "简体中文"} <= set(page.locator(".fl-languages button").all_inner_texts())
-    assert page.locator("#fl-outcome h2").inner_text() == "Predicción"
-    assert page.locator(".fl-task-title").all_inner_texts() == ["Cifras", "Add two digits", "Find the digit", "Escenas"]
-    assert page.locator("#fl-diagram h2").inner_text() == "How it is fused"  # not in the guide's file
-    assert page.locator("#fl-examples button").first.inner_text() == "Siete de cuatro maneras"
-    page.locator(".fl-languages button", has_text="简体中文").click()
-    page.wait_for_function("document.documentElement.lang === 'zh-CN'")
-    assert page.locator("#fl-outcome h2").inner_text() != "Predicción"
-    context.close()
+    with visiting(chromium, page_of_copy, locale="es-MX") as page:
+        page.wait_for_function("document.documentElement.lang === 'es'")
+        assert {"English", "Español", "简体中文"} <= set(page.locator(".fl-languages button").all_inner_texts())
+        assert page.locator("#fl-outcome h2").inner_text() == "Predicción"
+        assert page.locator(".fl-task-title").all_inner_texts() == ["Cifras", "Add two digits", "Find the digit", "Escenas"]
+        assert page.locator("#fl-diagram h2").inner_text() == "How it is fused"  # not in the guide's file
+        assert page.locator("#fl-examples button").first.inner_text() == "Siete de cuatro maneras"
+        page.locator(".fl-languages button", has_text="简体中文").click()
+        page.wait_for_function("document.documentElement.lang === 'zh-CN'")
+        assert page.locator("#fl-outcome h2").inner_text() != "Predicción"

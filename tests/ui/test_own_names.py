@@ -22,7 +22,7 @@ from fusion.ui.pages.activations.page import Activations
 from fusion.ui.pages.fuse.handlers import Handlers
 from fusion.ui.service import TaskServices
 from fusion.ui.state import PageState, is_newer_link
-from tests.browser import READY
+from tests.browser import visiting
 from tests.two_pictures import Album, draw, make_encoders, make_strategies
 from tests.ui.fake_lab import FakeLab
 
@@ -151,52 +151,32 @@ def address(album: Lab) -> Iterator[str]:
 
 @pytest.mark.browser
 def test_two_pictures_have_a_slot_each(chromium: Any, address: str, uploads: Path) -> None:
-    context = chromium.new_context(viewport={"width": 1400, "height": 1000}, locale="en-US", reduced_motion="reduce")
-    page = context.new_page()
-    complaints: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.goto(address)
-    page.wait_for_function(READY)
-    visible = "all => all.filter((e) => e.checkVisibility()).map((e) => e.dataset.modality)"
-    assert page.eval_on_selector_all(".fl-slot", visible) == list(MODALITIES)
-    page.locator(f"#fl-tasks input[value={TASK.name}]").focus()
-    page.keyboard.press("Space")
-    page.wait_for_function("t => FusionLab.get('lab').task.name === t && !FusionLab.get('busy')", arg=TASK.name)
-    assert page.eval_on_selector_all(".fl-slot", visible) == list(OWN)
-    assert (
-        page.locator("#fl-slot-left .fl-tag").inner_text() == "left picture"
-        and page.locator("#fl-slot-right .fl-tag").inner_text() == "right"
-    )
-    assert page.locator("#fl-slot-note .fl-role").inner_text() == "says where" and page.locator("#fl-slot-note textarea").is_visible()
-    colour = "e => getComputedStyle(e).getPropertyValue('--modality')"
-    left, right, voice = (page.locator(f"#fl-slot-{m} .fl-slot").evaluate(colour) for m in ("left", "right", "voice"))
-    assert left == right != voice
-    for slot, name in (("left", "a.png"), ("right", "b.png"), ("voice", "c.wav")):
-        page.locator(f"#fl-slot-{slot} input[type=file]").set_input_files(uploads / name)
-        page.wait_for_function("m => FusionLab.get('result').media?.[m] && !FusionLab.get('busy')", arg=slot)
-    assert (
-        page.locator("#fl-slot-left .fl-name").inner_text() == "a.png" and page.locator("#fl-slot-right .fl-name").inner_text() == "b.png"
-    )
-    blocks = page.eval_on_selector_all(
-        "#fl-diagram .fl-block", "all => all.map((e) => e.getAttribute('aria-label').split(' ').slice(0, -3).join(' '))"
-    )
-    assert blocks[:2] == ["left picture", "right"]
-    assert [row.split("\n")[0] for row in page.locator("#fl-shares [data-modality] .fl-tag").all_inner_texts()] == [
-        "left picture",
-        "right",
-        "voice",
-    ]
-    assert page.locator("#fl-encoder-views [data-modality]").count() >= 3 and page.locator("#fl-attention [data-modality]").count() >= 3
-    table = page.locator("#fl-table").inner_text()
-    assert "Left picture alone" in table and "Voice alone" in table
-    page.evaluate("FusionLab.set('lang', 'zh')")
-    page.wait_for_function("document.querySelector('#fl-slot-left .fl-tag').innerText === '左图'")
-    assert page.locator("#fl-slot-right .fl-tag").inner_text() == "right" and "仅左图" in page.locator("#fl-table").inner_text()
-    assert "。 " not in page.locator("#fl-table").inner_text() + page.locator("#fl-shares").inner_text()  # sentences without spaces
-    assert page.locator(".fl-task", has_text="相册").count() == 1
-    page.evaluate("FusionLab.set('page', 'activations')")
-    page.wait_for_selector(
-        "#fl-activations [data-modality=right] .fl-figures canvas, #fl-activations [data-modality=right] .fl-figures img"
-    )
-    context.close()
-    assert not complaints
+    with visiting(chromium, address) as page:
+        visible = "all => all.filter((e) => e.checkVisibility()).map((e) => e.dataset.modality)"
+        assert page.eval_on_selector_all(".fl-slot", visible) == list(MODALITIES)
+        page.locator(f"#fl-tasks input[value={TASK.name}]").focus()
+        page.keyboard.press("Space")
+        page.wait_for_function("t => FusionLab.get('lab').task.name === t && !FusionLab.get('busy')", arg=TASK.name)
+        assert page.eval_on_selector_all(".fl-slot", visible) == list(OWN)
+        tags = page.eval_on_selector_all(".fl-slot .fl-tag", "all => all.filter((e) => e.checkVisibility()).map((e) => e.innerText)")
+        assert tags == ["left picture", "right", "note", "voice", "film"]
+        assert page.locator("#fl-slot-note .fl-role").inner_text() == "says where" and page.locator("#fl-slot-note textarea").is_visible()
+        colour = "e => getComputedStyle(e).getPropertyValue('--modality')"
+        left, right, voice = (page.locator(f"#fl-slot-{m} .fl-slot").evaluate(colour) for m in ("left", "right", "voice"))
+        assert left == right != voice
+        for slot, name in (("left", "a.png"), ("right", "b.png"), ("voice", "c.wav")):
+            page.locator(f"#fl-slot-{slot} input[type=file]").set_input_files(uploads / name)
+            page.wait_for_function("m => FusionLab.get('result').media?.[m] && !FusionLab.get('busy')", arg=slot)
+        assert [page.locator(f"#fl-slot-{m} .fl-name").inner_text() for m in ("left", "right")] == ["a.png", "b.png"]
+        assert page.locator("#fl-diagram .fl-block .fl-name").all_text_contents() == [f"{tag} " for tag in tags]
+        assert page.locator("#fl-shares [data-modality] .fl-tag").all_inner_texts() == ["left picture", "right", "voice"]
+        assert page.locator("#fl-encoder-views [data-modality]").count() >= 3 and page.locator("#fl-attention [data-modality]").count() >= 3
+        table = page.locator("#fl-table").inner_text()
+        assert "Left picture alone" in table and "Voice alone" in table
+        page.evaluate("FusionLab.set('lang', 'zh')")
+        page.wait_for_function("document.querySelector('#fl-slot-left .fl-tag').innerText === '左图'")
+        assert page.locator("#fl-slot-right .fl-tag").inner_text() == "right" and "仅左图" in page.locator("#fl-table").inner_text()
+        assert "。 " not in page.locator("#fl-table").inner_text() + page.locator("#fl-shares").inner_text()  # sentences without spaces
+        assert page.locator(".fl-task", has_text="相册").count() == 1
+        page.evaluate("FusionLab.set('page', 'activations')")
+        page.wait_for_selector("#fl-activations [data-modality=right] .fl-figures :is(canvas, img)")

@@ -21,7 +21,6 @@ class DigitsAddTask(DerivedDigitsTask):
     name = "digits-add"
     interaction = "synergy"
     heads = Heads({"seen": DIGITS.labels, "said": DIGITS.labels})
-    drawn = True
     encoder_choice = True
     pairing = Pairing(pairs.SAID, pairs.partners)
     recipes = {"dynamic": replace(STRATEGIES, epochs=30)}  # the weights and the classifiers they weight have to adapt to each other

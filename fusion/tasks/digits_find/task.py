@@ -25,7 +25,6 @@ class DigitsFindTask(DerivedDigitsTask):
     name = "digits-find"
     interaction = "alignment"
     heads = Heads(DIGITS.heads.questions, Localization(grid=12))
-    drawn = True
     anchors = ("image",)
     recipes = {"strategies": FEW, "token strategies": replace(FEW, epochs=20)}  # box and mask are learned long after the label
     card = CARD
