@@ -92,7 +92,7 @@ class Slot:
 
 
 def _view(modalities: Iterable[str], value: Any) -> tuple[str, dict[str, tuple[str, str]]]:
-    """The open page, and the two encoders of each modality that were chosen to be looked into; anything else becomes the first page."""
+    """The open page and the two encoders compared for each modality; anything unknown becomes the first page."""
     value = from_browser(value)
     page, chosen = plain(value.get("page"), MAX_NAME), from_browser(value.get("encoders"))
     page = OLD_NAMES.get(page, page)
@@ -102,7 +102,7 @@ def _view(modalities: Iterable[str], value: Any) -> tuple[str, dict[str, tuple[s
 
 
 def _encoder_choice(modalities: Iterable[str], value: Any) -> dict[str, str]:
-    """{modality: encoder} that strategies are to read with, of those that are not left as they are."""
+    """{modality: encoder} of the strategies, where it is not the default."""
     chosen = from_browser(from_browser(value).get("choice"))
     return {m: plain(chosen[m], MAX_ENCODER) for m in modalities if chosen.get(m)}
 
@@ -122,7 +122,7 @@ class PageState:
 
     @classmethod
     def read(cls, modalities: Iterable[str], values: Iterable[Any]) -> PageState:
-        """From component values: one per modality, then task, strategy, language, view and what the strategies read with."""
+        """From component values: one per modality, then task, strategy, language, view and encoder choice."""
         *slots, task, strategy, language, shown, encoder_choice = values
         named = {m: Slot.read(v) for m, v in zip(modalities, slots, strict=True)}
         task, strategy = plain(task, MAX_NAME), plain(strategy, MAX_NAME)
@@ -130,7 +130,7 @@ class PageState:
         return cls(named, task, strategy, language, *_view(named, shown), _encoder_choice(named, encoder_choice))
 
     def view(self) -> str:
-        """JSON for the browser: the open page and the encoders that are looked into."""
+        """JSON for the browser: the open page and the compared encoders."""
         return json.dumps({"page": self.page, "encoders": self.encoders})
 
     @property

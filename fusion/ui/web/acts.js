@@ -1,8 +1,7 @@
-// The visitor's last act decides what the page shows. Every act has a number. A request carries the
-// number of the last act it knows and the
-// number of the last fill (example, task, link) that its slots hold; the reply names both again, so
-// that what is out of date is recognised.
-// Edits made while a fill is on its way are kept and made again on what comes.
+// The last action of the visitor decides what the page shows. Every action has a number. A request
+// carries the number of the last action it knows and of the last fill (example, task, link) of its
+// slots; the reply repeats both, so that outdated replies are recognised. Edits made while a fill
+// is pending are kept and applied again to the fill.
 (() => {
   const FL = window.FusionLab,
     PATIENCE = 60000, // ms after which a fill that never came is given up

@@ -1,8 +1,6 @@
-// What all views share: a store, texts, DOM builders that can only write text, and decoding of
-// packed numbers.
-// Views never build HTML from strings: gr.HTML runs ${...} inside a value as code, even through {{
-// }}, so every
-// template of ours is constant and everything a visitor typed goes through textContent.
+// What all views share: a store, texts, DOM builders that only write text, and decoders.
+// Views never build HTML from strings: gr.HTML runs ${...} inside a value as code, even through
+// {{ }}. So templates are constant, and whatever a visitor typed goes through textContent.
 window.FusionLab = (() => {
   const store = {},
     listeners = {},
@@ -135,9 +133,9 @@ window.FusionLab = (() => {
     });
   };
 
-  // Below the threshold under which inputs of none of the labels lie; most tasks have no such threshold.
+  // Whether the score is below the threshold of the task; most tasks have none.
   const outOfDistribution = (s) => s.known === false;
-  // Hardly surer than chance: its top class says nothing.
+  // Whether the confidence is hardly above chance.
   const guesses = (s) => s.confidence < SETTINGS.guess / s.probs.length;
   const percent = (p, digits = 1) => (p * 100).toFixed(digits) + " %";
   const signed = (v, digits = 1) => (v >= 0 ? "+" : "−") + Math.abs(v * 100).toFixed(digits);
@@ -151,7 +149,7 @@ window.FusionLab = (() => {
     return (seconds * 1000).toFixed(seconds < 0.001 ? 2 : 1) + " ms";
   };
   const bytes = (base64) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
-  // Packed shares: one byte per number holds its square root, so that small shares keep their shape.
+  // Shares in one byte each, which holds the square root, so that small shares keep precision.
   const shares = (base64) => Float32Array.from(bytes(base64), (b) => (b / 255) ** 2);
 
   const ICONS = {

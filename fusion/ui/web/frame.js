@@ -1,4 +1,4 @@
-// The views that frame the page: header, tasks, status line, examples, and the unseen receiver of results.
+// The frame of the page: header, tasks, status line, examples, and the hidden receiver of results.
 (() => {
   const FL = window.FusionLab,
     { el, t } = FL;
@@ -15,7 +15,7 @@
     const remember = ({ pack, fill, act }) => {
       if (pack && !fill) FL.history.link({ ...pack, act });
     };
-    // Says how far a training is; it answers nothing.
+    // Reports the progress of a training and holds no answer.
     const isProgress = ({ status }) => status?.kind === "training";
     const receive = () => {
       const reply = JSON.parse(props.value),
@@ -178,7 +178,7 @@
     });
   });
 
-  // What a link could not bring, in one sentence.
+  // What is missing of a link, in one sentence.
   const notice = ({ key, modalities, ...values }) => {
     const names = (modalities || []).map(FL.modality);
     const strategy = values.strategy ? FL.told(values.strategy, "title") : "";

@@ -1,5 +1,5 @@
-// The page "Inside the encoders": asks for one modality at a time while it is open, keeps what it
-// has until something better comes.
+// The Activations page: asks for one modality at a time while it is open, and shows the previous
+// answer until the next one comes.
 (() => {
   const FL = window.FusionLab,
     { el, t } = FL,
@@ -277,7 +277,7 @@
         ),
       ); // a row of their own: two clouds side by side
     };
-    // Both encoders of a sound on one axis. It ends a little after the sound, whatever a network pads it to.
+    // Both encoders of a sound on one axis, which ends shortly after the sound despite padding.
     const lanes = (m) => {
       const k = keep(m),
         sides = twins(m) ? [k.sides[0]] : k.sides.filter(Boolean);

@@ -1,5 +1,5 @@
-// What each modality did: the weight the strategy learned beside what was measured, Shapley value
-// and leave-one-out, on one axis.
+// The contribution of each modality: its learned weight beside its Shapley value and leave-one-out
+// effect, on one axis.
 (() => {
   const FL = window.FusionLab,
     { el, t } = FL;

@@ -1,5 +1,4 @@
-// Which encoders the strategies read with: a set, or one by one; and a button where nothing is
-// trained on a choice yet.
+// The choice of encoders, as a set or one by one, and a button that trains strategies on them.
 (() => {
   const FL = window.FusionLab,
     { el, t } = FL,
@@ -26,7 +25,7 @@
       if (!about) return;
       const { choice, offers, sets } = about,
         set = Object.keys(sets).find((name) => same(choice, sets[name]));
-      // what could not be had gives way to what is there
+      // an encoder that cannot be used is replaced by the current one
       if (status === "error" && !FL.get("busy")) props.value = JSON.stringify({ choice });
       const title = (name, other) =>
         FL.has(`encoder.${name}.title`) ? t(`encoder.${name}.title`) : other;

@@ -1,5 +1,5 @@
-// What each encoder saw: the medium as it entered the network, tinted by how much each token
-// carries, with its embedding beneath.
+// The input of each encoder as it entered the network, tinted by the weight of each token, with the
+// embedding beneath.
 (() => {
   const FL = window.FusionLab,
     { el, svg, t } = FL;

@@ -1,4 +1,4 @@
-"""What happened, in a few sentences: what each input says alone, whom a strategy follows, what that is worth, and what the others say.
+"""Explains an answer in a few sentences: unimodal answers, the answer of the strategy, contributions, and the votes of the others.
 
 A sentence is a key of the page's texts with values, which the browser says in its language (`explanation.js`). A value has a kind:
 {"label"}, {"strategy"}, {"modalities": [...]}, {"share": 0.97}, {"points": 0.61} of probability, {"size": 0.61} the same without a sign,
@@ -14,9 +14,9 @@ from typing import Any
 
 Row = Mapping[str, Any]
 Said = dict[str, Any]
-GUESS = 1.5  # of 1/K: who is less sure than this says nothing
-CLEAR_CONTRIBUTION, CLEAR_WEIGHT = 0.01, 0.02  # smaller differences are not spoken of
-NO_LOSS = 0.02  # of probability: what less is lost by can be spared
+GUESS = 1.5  # times 1/K; an answer with less confidence counts as a guess
+CLEAR_CONTRIBUTION, CLEAR_WEIGHT = 0.01, 0.02  # smaller differences are not mentioned
+NO_LOSS = 0.02  # of probability; inputs whose removal costs less are dispensable
 COUNTED = (2, 3, 4)  # "both inputs", "all three inputs", "all four inputs"
 PLURAL = ("text",)  # "the words"
 
@@ -39,7 +39,7 @@ def of_baseline(row: Row) -> list[Said]:
 def of_strategy(row: Row, alone: Mapping[str, Row], others: Sequence[Row]) -> list[Said]:
     if not alone:
         return []
-    heard = {m: r["label"] for m, r in alone.items() if speaks(r)}
+    heard = {m: r["label"] for m, r in alone.items() if confident(r)}
     united = len(alone) > 1 and len(heard) == len(alone) and len(set(heard.values())) == 1
     if united:
         told = agreement(row, next(iter(heard.values())), len(alone))
@@ -54,8 +54,8 @@ def of_strategy(row: Row, alone: Mapping[str, Row], others: Sequence[Row]) -> li
     return told + counts(others)
 
 
-def speaks(row: Row) -> bool:
-    """Whether a row names one of the labels at all."""
+def confident(row: Row) -> bool:
+    """Whether a row gives a label with more confidence than a guess."""
     return row["known"] is not False and row["confidence"] >= GUESS / len(row["probs"])
 
 
@@ -68,13 +68,13 @@ def agreement(row: Row, label: str, count: int) -> list[Said]:
 
 
 def opening(alone: Mapping[str, Row]) -> list[Said]:
-    """What each modality says alone; those that say the same are named together."""
-    if len(alone) > 1 and not any(map(speaks, alone.values())):
+    """The unimodal answers; modalities with the same answer share a clause."""
+    if len(alone) > 1 and not any(map(confident, alone.values())):
         none_known = all(r["known"] is False for r in alone.values())
         return [say("none_known" if none_known else "unsure", count=among(next(iter(alone.values()))))]
     groups: dict[tuple[str, str], list[str]] = {}
     for m, r in alone.items():
-        kind = "says" if speaks(r) else "unknown" if r["known"] is False else "guesses"
+        kind = "says" if confident(r) else "unknown" if r["known"] is False else "guesses"
         groups.setdefault((kind, r["label"] if kind == "says" else ""), []).append(m)
     clauses = []
     for (kind, label), members in groups.items():
@@ -85,7 +85,7 @@ def opening(alone: Mapping[str, Row]) -> list[Said]:
 
 
 def answer(row: Row, heard: Mapping[str, str]) -> list[Said]:
-    """Whom the strategy follows: those who say the same alone, if one of them is also worth most to it."""
+    """The answer of the strategy, and the modalities with the same unimodal answer; it follows them if one contributes most."""
     if row["known"] is False:
         return []
     named = {"strategy": {"strategy": row["name"]}, "label": {"label": row["label"]}, "share": {"share": row["confidence"]}}
@@ -98,7 +98,7 @@ def answer(row: Row, heard: Mapping[str, str]) -> list[Said]:
 
 
 def measured(row: Row, united: bool) -> list[Said]:
-    """Shapley value and leave-one-out of the modality that is worth most, and whether the learned weights name the same one."""
+    """Shapley value and leave-one-out effect of the largest contribution, and whether the learned weights agree."""
     contributions, effects = row["shapley"]["values"], row["contributions"]
     if len(contributions) < 2:
         return []
@@ -124,7 +124,7 @@ def doubt(row: Row) -> list[Said]:
 
 
 def counts(others: Sequence[Row]) -> list[Said]:
-    """How many strategies say what, where they disagree, and how many recognise nothing."""
+    """Votes of the strategies if they disagree, and how many find the input out of distribution."""
     votes, unknown = Counter(row["label"] for row in others).most_common(), sum(row["known"] is False for row in others)
     told = []
     if len(votes) > 1:

@@ -1,4 +1,4 @@
-"""A result to take along: JSON, CSV, and the Python that makes the same call."""
+"""Exports a result as JSON, CSV, and Python code that makes the same call."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class Handlers:
         self._count = itertools.count(1)
 
     def first(self) -> tuple[PageState, str]:
-        """The worked example a visitor finds, and its result."""
+        """The example that is shown first, and its result."""
         state = PageState.read(self.modalities, [*("" for _ in self.modalities), "", FIRST_STRATEGY, DEFAULT_LANGUAGE, "", ""])
         state, _ = self._at_task(state)
         return state, self.result(state)
@@ -44,7 +44,7 @@ class Handlers:
         return PageUpdate(self.result(state, held), self.pack(state))
 
     def details(self, ask: Any, *values: Any) -> str:
-        """What was not sent with the result, now that somebody looks at it.
+        """What was not sent with the result, on demand.
 
         Args:
             ask: JSON {"number", "strategy": whose attention and place, or "export": "json" or "csv"}.
@@ -91,13 +91,13 @@ class Handlers:
         return PageUpdate(self.result(state, held), self.pack(state), Fill(slots_of(state), example=example))
 
     def looked(self, *values: Any) -> str:
-        """Strategy, language, tab or an encoder that is looked into changed, which the browser draws by itself: export."""
+        """Strategy, language, tab or compared encoders changed, which the browser draws by itself: export."""
         return self.pack(PageState.read(self.modalities, values))
 
     def opened(self, query: str | None, languages: str, *values: Any) -> PageUpdate:
         """The page was opened, perhaps by a link (`query`), by a browser that prefers `languages`.
 
-        There is a notice for each thing that a link asks for in vain.
+        Everything in a link that does not exist gets a notice.
         """
         state, notices = read_link(self.services, query) if query else (None, [])
         if state is None:
@@ -120,7 +120,7 @@ class Handlers:
         return PageUpdate(export=self.pack(state, touched=False), fill=Fill(language=language))
 
     def result(self, state: PageState, held: Any = "") -> str:
-        """JSON for all views; where there is no result, only the status that says why."""
+        """JSON for all views; only a status if there is no result."""
         service = None
         try:
             service = self.services.for_state(state)

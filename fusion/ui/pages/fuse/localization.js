@@ -1,4 +1,4 @@
-// Where it is: box, mask and attention over the picture, for tasks that ask for a place.
+// Localization: box, mask and attention over the picture, for tasks that ask for them.
 (() => {
   const FL = window.FusionLab,
     { el, t } = FL;

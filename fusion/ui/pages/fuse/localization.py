@@ -1,4 +1,4 @@
-"""Where a strategy says it is: box, mask and attention over the picture, for tasks that ask for a place."""
+"""Localization: box, mask and attention over the picture, for tasks that ask for them."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ SIDES = ("x0", "y0", "x1", "y1")
 
 
 def found(prediction: Prediction) -> dict[str, Any] | None:
-    """How sure a strategy is that it is there, and the box; None where nobody asks where."""
+    """Probability that the object is present, and its box; None if the task has no localization."""
     if prediction.found is None:
         return None
     return {"found": prediction.found, "box": None if prediction.box is None else [round(float(v), 4) for v in prediction.box]}
 
 
 def place(prediction: Prediction, image: str) -> dict[str, Any] | None:
-    """How sure it is that it is there, box and mask; `asked` is what the question's tokens looked at. None where nobody asks where.
+    """Probability of presence, box and mask; `asked` is the attention of the question. None if the task has no localization.
 
     Args:
         image: the modality in which something is found. The mask covers the square that its encoder read (`extent` of its encoder view),

@@ -1,4 +1,4 @@
-"""What the browser gets of an answer: what is looked at now. The rest is sent when somebody looks at it (`details`).
+"""The part of an answer that the browser shows at once. The rest is sent on demand (`details`).
 
 marks      {modality: name of its medium, corruption and encoder}: of a mark that the browser holds, medium and panel are not sent again
 attention  the maps of the chosen strategy; of all others only between which modalities there are maps
@@ -44,12 +44,12 @@ def result(service: TaskService, answer: Answer, strategy: str, held: Collection
 
 
 def preview(service: TaskService, answer: Answer, modality: str) -> Any:
-    """A medium as the browser shows it, made once."""
+    """A medium as the browser shows it, cached."""
     return service.cache.remember(("preview", answer.marks[modality]), lambda: previews.preview(answer.media[modality]))
 
 
 def panel(service: TaskService, answer: Answer, modality: str) -> dict[str, Any]:
-    """What its encoder saw, made once."""
+    """The view of its encoder, cached."""
     colour = service.lab.task.kinds[modality] in ("image", "video") and not service.lab.task.drawn
     key = ("panel", answer.marks[modality])
     made: dict[str, Any] = service.cache.remember(

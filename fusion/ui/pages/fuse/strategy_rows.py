@@ -1,4 +1,4 @@
-"""What all strategies say of one input: the table, the bars, the weights and the diagram draw from these rows."""
+"""The answers of all strategies to one input, as rows for the table, the bars, the weights and the diagram."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def rows(lab: Lab, predictions: dict[str, Prediction]) -> list[dict[str, Any]]:
 
 
 def majority(predictions: dict[str, Prediction]) -> str:
-    """The label most strategies give; of equally many the one they are surer of."""
+    """The label that most strategies give; ties go to the higher summed confidence."""
     votes = Counter(p.label for p in predictions.values())
     return max(votes, key=lambda label: (votes[label], sum(p.confidence for p in predictions.values() if p.label == label)))
 
@@ -70,14 +70,14 @@ def shapley(prediction: Prediction) -> dict[str, Any]:
 
 
 def tally(shown: list[dict[str, Any]]) -> list[list[Any]]:
-    """[label, how many fusion strategies say it], the majority first."""
+    """[label, number of fusion strategies that give it], the majority first."""
     counted = Counter(r["label"] for r in shown if not r["baseline"])
     agree = {r["label"] for r in shown if not r["differs"]}
     return [[label, count] for label, count in sorted(counted.items(), key=lambda item: (item[0] not in agree, -item[1]))]
 
 
 def out_of_distribution(shown: list[dict[str, Any]]) -> int:
-    """How many fusion strategies recognise none of the labels; the tally counts their best guesses all the same."""
+    """How many fusion strategies find the input out of distribution; the tally still counts their best guesses."""
     return sum(r["known"] is False for r in shown if not r["baseline"])
 
 

@@ -1,5 +1,5 @@
-// All strategies and baselines on this input, one row each: every column sorts, a mark says who
-// disagrees, a row opens its inside.
+// All strategies and baselines on this input, one row each: every column sorts, a mark shows who
+// disagrees, and a row chooses its strategy.
 (() => {
   const FL = window.FusionLab,
     { el, svg, t } = FL;
