@@ -46,6 +46,12 @@ export interface ExampleShape {
   hint: string;
 }
 
+/** A sentence: a key of the page's texts, with values, see `explanation.py`. */
+export interface ExplanationSentence {
+  key: string;
+  values: Record<string, unknown>;
+}
+
 /** A clip as it is shown. */
 export interface Film {
   /** Data URLs. */
@@ -172,12 +178,6 @@ export interface Result {
   soundtracks?: Record<string, string> | null;
 }
 
-/** A sentence: a key of the page's texts, with values, see `explanation.py`. */
-export interface Said {
-  key: string;
-  values: Record<string, unknown>;
-}
-
 /** A sentence of the server, which the page looks up in its language by the template; see `fusion.messages`. */
 export interface Sentence {
   template: string;
@@ -235,7 +235,7 @@ export interface StrategyRow {
   parameters: number;
   /** Whether most strategies give another label. */
   differs: boolean;
-  explanation: Said[];
+  explanation: ExplanationSentence[];
 }
 
 /** What a strategy is. */

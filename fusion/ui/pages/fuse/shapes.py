@@ -34,7 +34,7 @@ class Status(Shape):
     text: Sentence | None = Field(None, description="A sentence of the server.")
 
 
-class Said(Shape):
+class ExplanationSentence(Shape):
     """A sentence: a key of the page's texts, with values, see `explanation.py`."""
 
     key: str
@@ -103,7 +103,7 @@ class StrategyRow(Shape):
     seconds: float
     parameters: int
     differs: bool = Field(description="Whether most strategies give another label.")
-    explanation: list[Said]
+    explanation: list[ExplanationSentence]
 
 
 class ModalityBlock(Shape):
