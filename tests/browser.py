@@ -6,7 +6,8 @@ import os
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 READY = "document.documentElement.classList.contains('fl-ready')"
+WIDE, PHONE = {"width": 1400, "height": 1000}, {"width": 390, "height": 844}
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 
 
@@ -36,3 +38,28 @@ def running(
         yield f"http://127.0.0.1:{port}"
         process.terminate()
     assert "Traceback" not in log.read_text()
+
+
+@contextmanager
+def visiting(
+    chromium: Any,
+    address: str,
+    viewport: Mapping[str, int] = WIDE,
+    watch: Callable[[Any], None] = lambda page: None,
+    locale: str = "en-US",
+) -> Iterator[Any]:
+    """A page that is drawn; at the end the browser must have nothing to complain of. `watch` gets the page before it is loaded."""
+    context = chromium.new_context(viewport=viewport, locale=locale, reduced_motion="reduce")
+    page = context.new_page()
+    page.set_default_timeout(30000)
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    watch(page)
+    page.goto(address)
+    page.wait_for_function(READY)
+    try:
+        yield page
+    finally:
+        context.close()
+    assert not complaints

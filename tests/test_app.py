@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlparse
 
 import numpy as np
@@ -26,7 +27,7 @@ from fusion.strategies import STRATEGIES
 from fusion.types import FusionError
 from fusion.ui.service import shipped_tasks
 from fusion.ui.serving import check_address, check_uploads
-from tests.browser import READY, ROOT
+from tests.browser import READY, ROOT, visiting
 from tests.ui.fake_lab import FakeLab
 
 SHIPPED = ROOT / "checkpoints"
@@ -101,18 +102,13 @@ def test_the_app_is_built_around_a_lab() -> None:
 @pytest.fixture
 def visit(chromium, app_page: str) -> Iterator[object]:
     """A fresh visitor's page; at the end the browser must have nothing to complain of and no other host been asked."""
-    context = chromium.new_context(viewport={"width": 1440, "height": 1000}, locale="en-US")
-    page = context.new_page()
-    complaints: list[str] = []
     hosts: set[str | None] = set()
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("request", lambda request: hosts.add(urlparse(request.url).hostname) if request.url.startswith("http") else None)
-    page.goto(app_page)
-    page.wait_for_function(READY)
-    yield page
-    context.close()
-    assert not complaints
+
+    def watch(page: Any) -> None:
+        page.on("request", lambda request: hosts.add(urlparse(request.url).hostname) if request.url.startswith("http") else None)
+
+    with visiting(chromium, app_page, watch=watch) as page:
+        yield page
     assert hosts == {"127.0.0.1"}
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.browser import READY, ROOT, running
+from tests.browser import ROOT, running, visiting
 
 BLOCK = re.compile(r"^```\w+\n(?:#|//|/\*) (?P<path>[\w/.]+)(?:, in (?P<registry>\S+))?(?: \*/)?\n(?P<code>.*?)^```$", re.M | re.S)
 USE = """
@@ -65,6 +65,23 @@ sample = TASKS["shades"].samples("test", None).sample(0, 5)
 assert lab.predict(sample.inputs, "early").label in ("dark", "bright")
 assert "early" in lab.strategies and {"mean", "late"} <= set(lab.untrained)
 assert next(iter(TASKS)) == "digits" and list(TASKS)[-1] == "shades"
+
+import json
+from pathlib import Path
+from fusion.ui.i18n import LANGUAGES, load_text, pick_language
+from fusion.ui.pages.fuse.handlers import Handlers
+from fusion.ui.service import TaskServices
+assert {"en", "es", "zh"} <= set(LANGUAGES) and pick_language("es-MX,es;q=0.9,en;q=0.8") == "es"
+text = load_text()
+assert text["zh"]["task.shades.label.bright"] == "亮" and text["es"]["task.scenes.label.dog"] == "perro"
+handlers = Handlers(TaskServices({"shades": lambda: lab}, {}, Path("data")))
+values = [*["{}"] * 4, "shades", "early", "en", "", ""]
+assert handlers.opened(None, "es-MX,es;q=0.9", *values).fill.language == "es"
+link = json.loads(handlers.edited(*values[:6], "es", "", "").export)["query"]
+assert handlers.opened(link, "en", *values).fill.language == "es"
+values[1] = json.dumps({"source": "text", "text": "a bright day"})
+result = json.loads(handlers.edited(*values).result)
+assert result["status"]["kind"] == "ok" and result["lab"]["task"]["name"] == "shades", result["status"]
 """
 
 
@@ -133,16 +150,27 @@ def test_a_new_tab_is_part_of_the_page(page_of_copy: str) -> None:
 
 @pytest.mark.browser
 def test_a_new_tab_is_drawn(chromium: Any, page_of_copy: str) -> None:
-    visit, complaints = chromium.new_page(), []
-    visit.on("pageerror", lambda error: complaints.append(str(error)))
-    visit.goto(page_of_copy)
-    visit.wait_for_function(READY)
-    assert visit.locator("#fl-certainty").is_hidden()
-    visit.get_by_role("tab", name="Certainty").click()
-    lines = visit.locator("#fl-certainty li")
-    lines.first.wait_for()
-    # one label has 0.9, nine share the rest: -0.9 log2 0.9 + 0.1 log2 90 = 0.79
-    assert lines.count() == 17 and "Cross attention: 0.79 bits" in lines.all_inner_texts()
-    assert visit.locator("#fl-certainty ol").evaluate("list => getComputedStyle(list).columnCount") == "2"
-    assert visit.locator("#fl-columns").is_hidden() and not complaints
-    visit.close()
+    with visiting(chromium, page_of_copy) as visit:
+        assert visit.locator("#fl-certainty").is_hidden()
+        visit.get_by_role("tab", name="Certainty").click()
+        lines = visit.locator("#fl-certainty li")
+        lines.first.wait_for()
+        # one label has 0.9, nine share the rest: -0.9 log2 0.9 + 0.1 log2 90 = 0.79
+        assert lines.count() == 17 and "Cross attention: 0.79 bits" in lines.all_inner_texts()
+        assert visit.locator("#fl-certainty ol").evaluate("list => getComputedStyle(list).columnCount") == "2"
+        assert visit.locator("#fl-columns").is_hidden()
+
+
+@pytest.mark.browser
+def test_a_language_of_the_guide_is_one_of_the_page(chromium: Any, page_of_copy: str) -> None:
+    """Its button is there, a browser that wants it gets it, what it lacks is English, and other languages are as before."""
+    with visiting(chromium, page_of_copy, locale="es-MX") as page:
+        page.wait_for_function("document.documentElement.lang === 'es'")
+        assert {"English", "Español", "简体中文"} <= set(page.locator(".fl-languages button").all_inner_texts())
+        assert page.locator("#fl-outcome h2").inner_text() == "Predicción"
+        assert page.locator(".fl-task-title").all_inner_texts() == ["Cifras", "Add two digits", "Find the digit", "Escenas"]
+        assert page.locator("#fl-diagram h2").inner_text() == "How it is fused"  # not in the guide's file
+        assert page.locator("#fl-examples button").first.inner_text() == "Siete de cuatro maneras"
+        page.locator(".fl-languages button", has_text="简体中文").click()
+        page.wait_for_function("document.documentElement.lang === 'zh-CN'")
+        assert page.locator("#fl-outcome h2").inner_text() != "Predicción"

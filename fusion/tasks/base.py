@@ -151,6 +151,7 @@ class Task(Protocol):
     heads                  what is predicted besides the label
     anchors                modalities that training keeps in nine samples of ten, because little can be predicted without them
     pairing                how two samples are combined into one, for tasks that do so
+    drawn                  whether what is asked for can be drawn with a pen; else visitors of the page bring photos
     encoder_choice         whether other encoders than `encoders` can be chosen
     recipes                {strategy or encoder: training configuration}; "strategies" and "token strategies" are the defaults of all others
     measuring              the size of an evaluation
@@ -169,6 +170,7 @@ class Task(Protocol):
     heads: Heads = Heads()
     anchors: tuple[str, ...] = ()
     pairing: Pairing | None = None
+    drawn: bool = False
     encoder_choice: bool = False
     recipes: Mapping[str, TrainConfig] = {}
     measuring: Measuring = Measuring()

@@ -6,6 +6,7 @@ reaches a template here; scripts write text with `textContent` only (see `web/co
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import gradio as gr
@@ -20,7 +21,7 @@ def view(name: str, value: str = "", frame: bool = False, **props: Any) -> gr.HT
         # the names of our events must stand here in quotes, or the component does not have them: "input"
         js_on_load=f'FusionLab.mount("{name}", {{ element, props, trigger, watch, upload }}); /* "input" */',
         apply_default_css=False,
-        elem_id=f"fl-{name}" if "modality" not in props else f"fl-{name}-{props['modality']}",
+        elem_id="-".join(["fl", name, *re.findall(r"\w+", props.get("modality", ""))]),
         elem_classes=["fl-block-host"],
         **props,
     )

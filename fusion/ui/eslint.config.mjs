@@ -11,7 +11,7 @@ export default [
           "setTimeout clearTimeout setInterval clearInterval queueMicrotask requestAnimationFrame " +
           "cancelAnimationFrame getComputedStyle matchMedia atob btoa URL URLSearchParams Blob File " +
           "Image Audio CustomEvent Event ResizeObserver IntersectionObserver MutationObserver " +
-          "MediaRecorder MediaStream CSS innerWidth innerHeight Intl Path2D DOMMatrix DOMPoint fetch TEXT ENGLISH"
+          "MediaRecorder MediaStream CSS innerWidth innerHeight Intl Path2D DOMMatrix DOMPoint fetch TEXT ENGLISH SETTINGS"
         )
           .split(" ")
           .map((name) => [name, "readonly"]),

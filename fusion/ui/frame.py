@@ -1,4 +1,4 @@
-"""What stands around the tabs: header, tabs, tasks, examples, status, and what carries questions and answers."""
+"""The frame around the tabs: header, tabs, tasks, examples, status, and the components that carry requests and results."""
 
 from __future__ import annotations
 

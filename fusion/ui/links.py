@@ -1,4 +1,4 @@
-"""What a link asks for that is not there, so that the page can say it in one sentence each instead of leaving it out in silence."""
+"""Reads links, with a notice for everything in them that does not exist (any more)."""
 
 from __future__ import annotations
 

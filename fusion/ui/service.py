@@ -1,4 +1,4 @@
-"""Where the page asks the labs, one per task. Media, features and answers are remembered: only what changed is computed."""
+"""Runs the labs for the page, one per task, and caches media, features and answers, so that only changes are computed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 EXAMPLES_KEPT = 4  # of each task; some megabytes each
-OWN_KEPT = 3  # labs around encoders that visitors chose; a backbone may be large
+OWN_KEPT = 3  # labs on encoders that visitors chose; a backbone may be large
 COMPUTING = 2  # answers that are computed at the same time; others are decoded meanwhile, or wait
 PREDICTION_BYTES = 8000  # of a strategy's numbers beside its maps, about
 FIRST_STRATEGY = "cross_attention"
@@ -48,14 +48,14 @@ class Examples(Protocol):
 
 @dataclass(frozen=True)
 class Answer:
-    """All a result shows of one input."""
+    """All that the page shows of one input."""
 
     media: Mapping[str, Any]  # some are decoded when they are asked for
     notes: tuple[Message, ...]
     predictions: dict[str, Prediction]
     encoder_views: dict[str, Seen]
-    marks: dict[str, str]  # {modality: a name that no other medium, corruption or encoder has}
-    mark: str  # likewise of the whole answer
+    marks: dict[str, str]  # {modality: cache key of its medium, corruption and encoder}
+    mark: str  # cache key of the whole answer
 
 
 def bytes_of(predictions: Mapping[str, Prediction]) -> int:
@@ -65,7 +65,7 @@ def bytes_of(predictions: Mapping[str, Prediction]) -> int:
 
 
 class TaskService:
-    """A lab and its examples, and a memory that all visitors share: only the same input finds the same answer."""
+    """The lab of one task, its examples, and a cache that all visitors share."""
 
     def __init__(
         self,
@@ -79,26 +79,26 @@ class TaskService:
     ) -> None:
         self._open_library = open_library
         self.lab, self.examples, self.uploads = lab, examples, uploads
-        self._make = lru_cache(EXAMPLES_KEPT)(make_example)  # every edit beside an example asks for the whole of it
-        self.pen = FINE_PEN if lab.task.heads.localization else PEN  # where several things share a picture, each is small
+        self._make = lru_cache(EXAMPLES_KEPT)(make_example)  # needed again after every edit of another slot
+        self.pen = FINE_PEN if lab.task.heads.localization else PEN  # small objects need a fine pen
         self.cache, self.computing = cache, computing
 
     @cached_property
     def library(self) -> Library:
-        """Every encoder that can be looked into; nothing of it is loaded before somebody asks."""
+        """All encoders of the task; each is loaded on first use."""
         return self._open_library(self.lab)
 
     def example(self, name: str) -> Mapping[str, Any]:
-        """The media of an example; an unknown name (of an old link) has none."""
+        """The media of an example; empty if the name is unknown, as in an old link."""
         return self._make(name) if name in self.examples else {}
 
     def strategy(self, name: str) -> str:
-        """That strategy if the task has it, else the one a visitor finds first; "" where none is trained."""
+        """`name` if the task has this strategy, else the default one; "" if none is trained."""
         known = (*self.lab.strategies, *self.lab.baselines)
         return name if name in known else FIRST_STRATEGY if FIRST_STRATEGY in known else next(iter(known), "")
 
     def warm_up(self) -> None:
-        """One answer that nobody sees: the very first is several times slower, and the page shows milliseconds."""
+        """Computes one example: the first answer of a process is several times slower, and the page shows times."""
         for name in self.examples:
             try:
                 self.lab.compare(self.lab.encode(self._make(name), severity={}))
@@ -107,13 +107,12 @@ class TaskService:
                 logger.warning("The example %s of %s cannot be answered: %s", name, self.lab.task.name, error)
 
     def answer(self, state: PageState) -> Answer | None:
-        """What every strategy says, or None where there is no input at all.
+        """The answers of all strategies, or None if there is no input.
 
         Raises:
             FusionError: the input cannot be used, in one sentence.
         """
-        inputs = state.media(self.example, self.uploads, self.pen)
-        inputs = {m: medium for m, medium in inputs.items() if m in self.lab.modalities}
+        inputs = state.media(self.example, self.uploads, self.pen, self.lab.task.kinds)
         if not inputs:
             return None
         severity = {m: s for m, s in state.severity.items() if m in inputs}
@@ -135,7 +134,7 @@ class TaskService:
 
 
 class TaskServices:
-    """The services of all tasks on offer; each lab is loaded when somebody first asks for its task, and kept."""
+    """The services of all tasks; each lab is loaded on first use and kept."""
 
     def __init__(
         self,
@@ -150,7 +149,7 @@ class TaskServices:
         `library` makes a lab's library of encoders; `unavailable` {task: why it cannot be used}, as far as that is known;
         `backbones` says which pretrained encoders visitors may load, by default none."""
         self.backbones = backbones or BackbonePolicy("none")
-        self.modalities, self._open_library = MODALITIES, library or open_library
+        self.modalities, self._open_library = slot_names(labs), library or open_library
         self._labs, self._examples, self._uploads = dict(labs), examples, uploads
         self._services: OrderedDict[tuple[str, str], TaskService] = OrderedDict()
         self.cache, self._computing = EncodedCache(), threading.BoundedSemaphore(COMPUTING)
@@ -171,7 +170,7 @@ class TaskServices:
         return name or self.first()
 
     def first(self) -> str:
-        """The task that visitors find: the first one that can be used; another one only where somebody asks for it."""
+        """The default task: the first one that can be loaded."""
         for task in () if self._first else self._labs:
             try:
                 self.open(task, {})
@@ -187,11 +186,11 @@ class TaskServices:
         return (task, "{}") in self._services
 
     def __getitem__(self, task: str) -> TaskService:
-        """The service of a task with the encoders that all its strategies are shipped on."""
+        """The service of a task on its compact encoders."""
         return self.open(task, {})
 
     def open(self, task: str, encoder_choice: Mapping[str, str]) -> TaskService:
-        """The service of a task whose strategies read with the encoders named, the others being compact; maybe nothing is trained on them.
+        """The service of a task on the named encoders, compact ones for other modalities; perhaps no strategy is trained on them.
 
         Raises:
             FusionError: weights cannot be used, there is no such encoder, or visitors may not load it, in one sentence.
@@ -228,9 +227,15 @@ class TaskServices:
         return service
 
     def forget(self, task: str, encoder_choice: Mapping[str, str]) -> None:
-        """Opens that service anew the next time: its strategies have been trained meanwhile."""
+        """Drops a service, so that it is loaded again: its strategies have been trained meanwhile."""
         with self._lock:
             self._services.pop((task, json.dumps(own_encoders(task, encoder_choice), sort_keys=True)), None)
+
+
+def slot_names(tasks: Iterable[str]) -> tuple[str, ...]:
+    """The modalities of all tasks on offer, each of which has a slot on the page: first those named like their kind, in screen order."""
+    others = (m for task in tasks if task in TASKS for m in TASKS[task].modalities)
+    return tuple(dict.fromkeys((*MODALITIES, *others)))
 
 
 def no_example(name: str) -> Mapping[str, Any]:

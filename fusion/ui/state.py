@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from fusion.messages import DEFAULT_LANGUAGE, message
-from fusion.types import Clip, FusionError
+from fusion.types import MODALITIES, Clip, FusionError
 from fusion.ui.i18n import LANGUAGES
 from fusion.ui.pages import NAMES as PAGES
 from fusion.ui.pages import OLD_NAMES
@@ -26,6 +26,7 @@ WORST = 5  # corruption severities are 0 to WORST
 LONGEST = {"example": 80, "text": 4000, "path": 1000, "name": 300}  # characters
 MAX_POINTS, MAX_LINK, MAX_ENCODER, MAX_NAME = 20000, 60000, 300, 80
 LINK_PARTS, SHORTEST_LINK = 7, 4  # slots, strategy, language, task, view, encoders, modalities whose media stayed with the visitor
+KINDS = {m: m for m in MODALITIES}  # of tasks that name a modality like its kind
 PEN = 0.06  # width of a line that is drawn, as a share of the pad
 Strokes = tuple[tuple[tuple[float, float, float], ...], ...]
 MakeExample = Callable[[str], Mapping[str, Any]]
@@ -91,7 +92,7 @@ class Slot:
 
 
 def _view(modalities: Iterable[str], value: Any) -> tuple[str, dict[str, tuple[str, str]]]:
-    """The open page, and the two encoders of each modality that were chosen to be looked into; anything else becomes the first page."""
+    """The open page and the two encoders compared for each modality; anything unknown becomes the first page."""
     value = from_browser(value)
     page, chosen = plain(value.get("page"), MAX_NAME), from_browser(value.get("encoders"))
     page = OLD_NAMES.get(page, page)
@@ -101,7 +102,7 @@ def _view(modalities: Iterable[str], value: Any) -> tuple[str, dict[str, tuple[s
 
 
 def _encoder_choice(modalities: Iterable[str], value: Any) -> dict[str, str]:
-    """{modality: encoder} that strategies are to read with, of those that are not left as they are."""
+    """{modality: encoder} of the strategies, where it is not the default."""
     chosen = from_browser(from_browser(value).get("choice"))
     return {m: plain(chosen[m], MAX_ENCODER) for m in modalities if chosen.get(m)}
 
@@ -121,7 +122,7 @@ class PageState:
 
     @classmethod
     def read(cls, modalities: Iterable[str], values: Iterable[Any]) -> PageState:
-        """From component values: one per modality, then task, strategy, language, view and what the strategies read with."""
+        """From component values: one per modality, then task, strategy, language, view and encoder choice."""
         *slots, task, strategy, language, shown, encoder_choice = values
         named = {m: Slot.read(v) for m, v in zip(modalities, slots, strict=True)}
         task, strategy = plain(task, MAX_NAME), plain(strategy, MAX_NAME)
@@ -129,18 +130,22 @@ class PageState:
         return cls(named, task, strategy, language, *_view(named, shown), _encoder_choice(named, encoder_choice))
 
     def view(self) -> str:
-        """JSON for the browser: the open page and the encoders that are looked into."""
+        """JSON for the browser: the open page and the compared encoders."""
         return json.dumps({"page": self.page, "encoders": self.encoders})
 
     @property
     def severity(self) -> dict[str, int]:
         return {m: slot.severity for m, slot in self.slots.items() if slot.severity and slot.on}
 
-    def with_example(self, name: str, media: Mapping[str, Any], severity: Mapping[str, int]) -> PageState:
+    def without_media(self) -> PageState:
+        """The same with empty slots, all of them on."""
+        return replace(self, slots={m: Slot() for m in self.slots})
+
+    def with_example(self, name: str, media: Mapping[str, Any], severity: Mapping[str, int], kinds: Mapping[str, str]) -> PageState:
         """Every slot holds the example's medium at the example's corruption; those the example lacks are empty, and all are on."""
         slots = {m: Slot() for m in self.slots}
         for m in set(media) & set(slots):
-            held = {"source": "text", "text": media[m]} if m == "text" else {"source": "example"}
+            held = {"source": "text", "text": media[m]} if kinds[m] == "text" else {"source": "example"}
             slots[m] = Slot(severity=severity.get(m, 0), example=name, **held)
         return replace(self, slots=slots)
 
@@ -149,7 +154,7 @@ class PageState:
         view = "" if (self.page, self.encoders) == (PAGES[0], {}) else {"page": self.page, "encoders": self.encoders}
         choice = {"choice": self.encoder_choice} if self.encoder_choice else ""
         lost = [m for m, slot in self.slots.items() if m in self.lost or slot.source in ("file", "drawing")]
-        slots = {m: slot.in_link() for m, slot in self.slots.items()}
+        slots = {m: held for m, slot in self.slots.items() if (held := slot.in_link())}  # other servers may not have the others
         parts: list[Any] = [slots, self.strategy, self.language, self.task, view, choice, lost or ""]
         while parts[-1] == "" and len(parts) > SHORTEST_LINK:
             parts.pop()
@@ -169,32 +174,41 @@ class PageState:
         except (ValueError, TypeError, AttributeError, RecursionError, binascii.Error):
             return None
 
-    def media(self, make_example: MakeExample, uploads: Path, pen: float = PEN) -> dict[str, Any]:
-        """{modality: what `lab.encode` takes} of every slot that is on and holds something; drawings in lines of width `pen`.
+    def media(self, make_example: MakeExample, uploads: Path, pen: float = PEN, kinds: Mapping[str, str] = KINDS) -> dict[str, Any]:
+        """{modality: what `lab.encode` takes} of every slot of the task that is on and holds something; drawings in lines of width `pen`.
+
+        Args:
+            kinds: {modality of the task: its kind}.
 
         Raises:
             FusionError: an example is unknown or a file is gone.
         """
-        found = {m: self._medium(m, slot, make_example, uploads, pen) for m, slot in self.slots.items() if slot.on}
+        found = {m: self._medium(m, kinds, make_example, uploads, pen) for m in kinds if self.slots[m].on}
         return {m: medium for m, medium in found.items() if medium is not None}
 
-    def _medium(self, modality: str, slot: Slot, make_example: MakeExample, uploads: Path, pen: float) -> Any:
+    def _medium(self, modality: str, kinds: Mapping[str, str], make_example: MakeExample, uploads: Path, pen: float) -> Any:
+        slot, kind = self.slots[modality], kinds[modality]
         if slot.source == "text":  # only words are taken as text: elsewhere a text would be read as the path of a file
-            return slot.text if modality == "text" and slot.text.strip() else None
+            return slot.text if kind == "text" and slot.text.strip() else None
         if slot.source == "example":
             return make_example(slot.example).get(modality)
         if slot.source == "file":
             return uploaded(slot.path, slot.name, uploads)
-        if slot.source == "drawing":
-            return drawn(modality, self.slots["image"].strokes, pen)
-        if slot.source == "clip":
-            clip = self._medium("video", self.slots["video"], make_example, uploads, pen)
-            if isinstance(clip, Clip) and clip.audio is None:
-                clip = None
-            if clip is None:
+        if slot.source == "drawing" and kind in ("image", "video"):
+            pad = modality if kind == "image" else first_of("image", kinds)
+            return drawn(kind, self.slots[pad].strokes if pad else (), pen)
+        if slot.source == "clip" and kind == "audio":
+            film = first_of("video", kinds)
+            clip = self._medium(film, kinds, make_example, uploads, pen) if film else None
+            if clip is None or isinstance(clip, Clip) and clip.audio is None:
                 raise FusionError("There is no clip with a sound of its own to take the audio from.")
             return clip
         return None
+
+
+def first_of(kind: str, kinds: Mapping[str, str]) -> str | None:
+    """The first modality of a kind: it holds the drawing that a clip shows being written, or the clip whose sound is taken."""
+    return next((m for m, own in kinds.items() if own == kind), None)
 
 
 def _link_parts(query: str) -> Any:
@@ -235,11 +249,11 @@ def uploaded(path: str, name: str, uploads: Path) -> Path:
     return file
 
 
-def drawn(modality: str, strokes: Strokes, width: float = PEN) -> Any:
-    """One drawing is a picture and the clip of its being written."""
+def drawn(kind: str, strokes: Strokes, width: float = PEN) -> Any:
+    """One drawing is a picture and the clip of its being written; `kind` says which of them is meant."""
     from fusion.tasks.digits import pen
 
     if not strokes:
         return None
     arrays = [np.array(s, dtype=np.float64) for s in strokes]
-    return pen.draw_picture(arrays, thickness=width) if modality == "image" else pen.draw_clip(arrays, thickness=width)
+    return pen.draw_picture(arrays, thickness=width) if kind == "image" else pen.draw_clip(arrays, thickness=width)

@@ -11,6 +11,7 @@ import gradio as gr
 from fusion.messages import DEFAULT_LANGUAGE
 from fusion.ui.i18n import load_text
 from fusion.ui.pages import NAMES
+from fusion.ui.settings import settings
 
 FOLDER = Path(__file__).parent
 FONTS = ("ui-sans-serif", "system-ui", "sans-serif")  # of the visitor's own system: nothing is fetched from elsewhere
@@ -41,5 +42,6 @@ def build_head() -> str:
     closed = [f'html:not([data-page="{name}"]) #fl-page-{name} {{ display: none !important; }}' for name in NAMES]
     style = "\n".join([*closed, *(path.read_text("utf-8") for path in assets(".css"))])
     script = "\n".join(path.read_text("utf-8") for path in assets(".js"))
-    text = f"const TEXT = {as_script(load_text())}, ENGLISH = {as_script(DEFAULT_LANGUAGE)};"
-    return f"<style>{style}</style><script>(() => {{ {text}\n{script}\n}})();</script>"
+    shared = {"TEXT": load_text(), "ENGLISH": DEFAULT_LANGUAGE, "SETTINGS": settings()}
+    constants = " ".join(f"const {name} = {as_script(value)};" for name, value in shared.items())
+    return f"<style>{style}</style><script>(() => {{ {constants}\n{script}\n}})();</script>"

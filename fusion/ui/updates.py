@@ -1,4 +1,4 @@
-"""What an event changes on the page, and how the browser is told."""
+"""What an event changes on the page, and its JSON."""
 
 from __future__ import annotations
 

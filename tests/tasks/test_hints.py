@@ -17,9 +17,13 @@ from fusion.types import Prediction
 
 # what each word of a hint names; a new hint needs its line here
 SEVEN = dict.fromkeys(("seven", "7", "siete", "七"), "7")
-NAMES = {"digits": SEVEN, "digits-add": SEVEN, "digits-find": SEVEN}
+ASKED = {"where is the nine": "9", "9 在哪里": "9", "find 7": "7", "七": "7"}
+NAMES = {"digits": SEVEN, "digits-add": SEVEN, "digits-find": ASKED}
 NAMES["scenes"] = {"a puppy runs after a stick": "dog", "海浪": "sea", "下雨了": "rain"}
-PARTNERS = {"digits-add": "three-plus-five", "digits-find": "ask-in-words"}  # whose picture the words are asked with; it shows 3, or a 7
+PARTNERS = {
+    "digits-add": "three-plus-five",
+    "digits-find": "ask-in-words",
+}  # whose picture the words are asked with; it shows 3, or both a 7 and a 9
 SOUNDS = {"barking": "dog", "waves": "sea", "ticking": "clock", "狗叫": "dog", "海浪": "sea", "滴答声": "clock"}
 UNDECIDED = {  # examples that show a conflict, or what nobody can know
     "digits": {"conflict"},

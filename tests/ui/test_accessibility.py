@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 
-from tests.browser import READY
+from tests.browser import PHONE, READY, WIDE
 
 axe_playwright = pytest.importorskip("axe_playwright_python.sync_playwright")
 pytestmark = pytest.mark.browser
 
-WIDE, PHONE = {"width": 1400, "height": 1000}, {"width": 390, "height": 844}
 TASKS = ("digits", "digits-add", "digits-find", "scenes")
 RULES = {"resultTypes": ["violations"], "rules": {"label-content-name-mismatch": {"enabled": True}}}
 

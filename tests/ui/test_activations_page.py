@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.browser import READY
+from tests.browser import visiting
 
 pytestmark = pytest.mark.browser
 DONE = """() => document.querySelectorAll('#fl-activations .fl-stats').length === 8
@@ -16,16 +16,8 @@ DONE = """() => document.querySelectorAll('#fl-activations .fl-stats').length ==
 @pytest.fixture(params=["light"])
 def visit(chromium, fake_page: str, request: pytest.FixtureRequest) -> Iterator[object]:
     """A visitor's page; at the end the browser must have nothing to complain of."""
-    context = chromium.new_context(viewport={"width": 1400, "height": 1000}, locale="en-US", reduced_motion="reduce")
-    page = context.new_page()
-    complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.goto(f"{fake_page}/?__theme={request.param}")
-    page.wait_for_function(READY)
-    yield page
-    context.close()
-    assert not complaints
+    with visiting(chromium, f"{fake_page}/?__theme={request.param}") as page:
+        yield page
 
 
 def open_activations(page) -> None:

@@ -88,7 +88,7 @@ def test_the_schema_for_other_tools_has_every_endpoint(server: httpx.Client) -> 
     paths = server.get("/openapi.json").json()["paths"]
     assert {f"/gradio_api/call/v2/{name}" for name in NAMES} <= set(paths)
     body = paths["/gradio_api/call/v2/predict"]["post"]["requestBody"]["content"]["application/json"]["schema"]["properties"]
-    assert set(body) == {"task", "strategy", "image", "text", "audio", "video", "severity", "encoders", "inputs"}
+    assert set(body) == {"task", "strategy", "image", "text", "audio", "video", "severity", "encoders", "inputs", "language"}
 
 
 def test_events_of_the_page_stay_private(server: httpx.Client, fake_page: str) -> None:
@@ -154,6 +154,17 @@ def test_what_is_wrong_is_one_sentence(server: httpx.Client, values: dict[str, A
     said = call(server, "predict", **values)
     assert said.startswith(sentence) and said.endswith(".")
     assert "/etc" not in said and "secret" not in said
+
+
+def test_sentences_come_in_the_language_that_is_asked_for(server: httpx.Client) -> None:
+    """Titles, notes and errors; names and labels stay as they are, and where a language has no words it is English."""
+    tasks = {task["name"]: task for task in call(server, "tasks", language="zh")}
+    assert tasks["digits"]["title"] == "数字" and tasks["digits"]["labels"] == list("0123456789") and "图像" in tasks["digits"]["note"]
+    assert call(server, "describe", task="scenes", strategy="late", language="zh")["title"] == "生活场景"
+    assert call(server, "predict", language="zh") == "没有输入：请至少给出其中一种：图像、文字、声音、短片。"
+    assert call(server, "predict", language="zh", inputs={"smell": "a"}).startswith("没有名为 'smell' 的模态；现有：图像、文字")
+    assert call(server, "predict", language="zh", text="bad") == "The text is bad."
+    assert call(server, "explain", language="xx", text="a") == "There is no language named 'xx'; there are en, zh."
 
 
 def test_an_unforeseen_error_tells_nothing(caplog: pytest.LogCaptureFixture) -> None:
@@ -311,7 +322,7 @@ class TwoPictures(FakeLab):
     def __init__(self) -> None:
         super().__init__()
         kinds = {"left": "image", "note": "text"}
-        same = ("title", "question", "interaction", "heads", "encoder_choice")
+        same = ("title", "question", "interaction", "heads", "encoder_choice", "texts", "drawn")
         about = {name: getattr(self.task, name) for name in same}
         self.task = SimpleNamespace(name="own", modalities=self.modalities, kinds=kinds, labels=self.labels, encoders=kinds, **about)
         self.got: dict[str, Any] = {}

@@ -9,3 +9,9 @@ def test_a_view_has_a_constant_template() -> None:
     evil = "${alert(1)} {{x}} `<img src=x onerror=alert(2)>"
     template = view("slot", evil, modality="image").html_template
     assert template == view("slot", "", modality="image").html_template == '<div class="fl-view"></div>'
+
+
+def test_the_id_of_a_slot_has_no_spaces() -> None:
+    """Whatever its modality is called."""
+    assert view("slot", modality="audio").elem_id == "fl-slot-audio"
+    assert view("slot", modality="left camera").elem_id == "fl-slot-left-camera" and view("tasks").elem_id == "fl-tasks"

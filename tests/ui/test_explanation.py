@@ -10,7 +10,7 @@ import pytest
 from fusion.tasks import TASKS
 from fusion.ui.i18n import load_text
 from fusion.ui.pages.fuse import explanation as module
-from fusion.ui.pages.fuse.explanation import explanations, most
+from fusion.ui.pages.fuse.explanation import explanations, largest
 from tests.browser import ROOT
 
 TEXT, LABELS = load_text(), TASKS["scenes"].labels
@@ -135,13 +135,13 @@ def test_without_a_threshold_only_chance_is_unsure() -> None:
 
 
 def test_who_is_first_is_only_said_where_it_is_clear() -> None:
-    assert most({"image": 0.3, "text": 0.295}, 0.01) is None and most({"image": 0.3, "text": 0.1}, 0.01) == "image"
-    assert most({"text": 0.0}, 0.01) == "text"
+    assert largest({"image": 0.3, "text": 0.295}, 0.01) is None and largest({"image": 0.3, "text": 0.1}, 0.01) == "image"
+    assert largest({"text": 0.0}, 0.01) == "text"
 
 
 def test_every_text_of_an_explanation_exists_and_is_used() -> None:
     source = (ROOT / "fusion/ui/pages/fuse/explanation.py").read_text("utf-8")
-    asked = {f"explanation.{k}" for k in re.findall(r'say\("([\w.]+)"', source)}
+    asked = {f"explanation.{k}" for k in re.findall(r'sentence\("([\w.]+)"', source)}
     assert asked <= KEYS
     counted = [f"{k}.{n}" for k in ("says", "unknown", "guesses", "contribution") for n in ("one", "many")]
     counted += [f"votes.{n}" for n in ("one", "many", "next")] + [f"doubts.{n}" for n in ("all", "one", "many")]

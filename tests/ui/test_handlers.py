@@ -141,12 +141,12 @@ def test_photos_and_clips_are_drawn_from_the_media(tmp_path) -> None:
     handlers = at_work(tmp_path, make=lambda name: {"image": photo, "video": clip}, scenes=FakeLab(task="scenes"))
     slots = {m: {"source": "example", "example": "three"} for m in ("image", "video")} | {"audio": {"source": "clip"}}
     result = json.loads(handlers.edited(*values(task="scenes", **slots)).result)
-    assert result["lab"]["task"]["draws"] is False and result["soundtrack"] is True
+    assert result["lab"]["task"]["draws"] is False and result["soundtracks"] == {"audio": "video"}
     assert {m: s["array"] is None for m, s in result["encoder_views"].items()} == {"image": True, "audio": False, "video": True}
     assert (result["media"]["image"]["width"], result["media"]["image"]["height"]) == (400, 300)
     assert result["media"]["image"]["url"].startswith("data:image/jpeg") and len(result["media"]["image"]["url"]) < 150_000
     apart = json.loads(handlers.edited(*values(task="scenes", **slots | {"audio": {}})).result)
-    assert apart["soundtrack"] is False
+    assert apart["soundtracks"] == {}
 
 
 def test_what_is_sent_of_an_array_is_no_larger_than_a_screen_shows() -> None:

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from fusion.messages import message, words
 from fusion.tasks import TASKS
+from fusion.types import FusionError
 from fusion.ui import i18n
-from fusion.ui.i18n import DEFAULT_LANGUAGE, LANGUAGES, load_text, page_text, pick_language
+from fusion.ui.i18n import DEFAULT_LANGUAGE, LANGUAGES, load_text, page_text, pick_language, say
 from tests.browser import ROOT
 
 UI = ROOT / "fusion" / "ui"
@@ -80,3 +82,15 @@ def test_texts_of_a_damaged_file_are_one_sentence(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(i18n, "FOLDER", tmp_path)
     with pytest.raises(ValueError, match=r"en\.json must be a JSON object of texts\."):
         page_text.__wrapped__()
+
+
+def test_a_sentence_of_the_server_is_said_in_a_language() -> None:
+    inner = FusionError("{name} is given twice.", name="x")
+    nested = message("There is no map of reference samples: {reason}", reason=inner)
+    assert say(nested, "zh").endswith(say(inner.message, "zh")) and "x" in say(nested, "zh") and "given" not in say(nested, "zh")
+    assert say(nested) == str(nested)
+    listed = message("Nothing is given: give at least one of {modalities}.", modalities=words(["image", "left"]))
+    assert say(listed, "zh") == "没有输入：请至少给出其中一种：图像、left。" and say(listed) == str(listed)
+    unknown = message("A {sentence} that no language has.", sentence="{odd}")
+    assert say(unknown, "zh") == str(unknown) == "A {odd} that no language has."
+    assert say("text", "zh") == "text"

@@ -8,26 +8,17 @@ from typing import Any
 
 import pytest
 
-from tests.browser import READY
+from tests.browser import PHONE, WIDE, visiting
 from tests.ui.test_races import SETTLED, choose_task, draw, give_file, settle, slots, switch, type_words
 
 pytestmark = pytest.mark.browser
 ACTS = 40
 
 
-@pytest.fixture(params=[{"width": 1400, "height": 1000}, {"width": 390, "height": 844}], ids=["wide", "phone"])
+@pytest.fixture(params=[WIDE, PHONE], ids=["wide", "phone"])
 def page(chromium, fake_page: str, request: pytest.FixtureRequest) -> Iterator[Any]:
-    context = chromium.new_context(viewport=request.param, locale="en-US", reduced_motion="reduce")
-    page = context.new_page()
-    page.set_default_timeout(30000)
-    complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.goto(fake_page)
-    page.wait_for_function(READY)
-    yield page
-    context.close()
-    assert not complaints
+    with visiting(chromium, fake_page, request.param) as page:
+        yield page
 
 
 def test_a_token_that_was_pressed_may_go_with_its_medium(page) -> None:

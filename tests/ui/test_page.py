@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from fusion.messages import message, words
-from tests.browser import READY
+from tests.browser import visiting
 from tests.ui.fake_lab import BOX, FUSES, SHARE, FakeLab
 
 pytestmark = pytest.mark.browser
@@ -16,16 +16,8 @@ WORTH = {m: 80 * SHARE[m] / sum(SHARE.values()) for m in SHARE}  # points, of a 
 
 @pytest.fixture
 def visit(chromium, fake_page: str) -> Iterator[object]:
-    context = chromium.new_context(viewport={"width": 1400, "height": 1000}, locale="en-US", reduced_motion="reduce")
-    page = context.new_page()
-    complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.goto(fake_page)
-    page.wait_for_function(READY)
-    yield page
-    context.close()
-    assert not complaints
+    with visiting(chromium, fake_page) as page:
+        yield page
 
 
 def order(page) -> list[str]:
@@ -188,7 +180,7 @@ def test_sound_and_frames_of_one_clip_are_marked_together(visit) -> None:
     visit.locator("#fl-encoder-views [data-modality=video] .fl-cell").nth(3).hover()
     assert visit.locator("#fl-encoder-views [data-same]").count() == 0  # a sound of its own has seconds of its own
     visit.locator("#fl-slot-audio .fl-link").click()
-    visit.wait_for_function("FusionLab.get('result').soundtrack && !FusionLab.get('busy')")
+    visit.wait_for_function("FusionLab.get('result').soundtracks.audio && !FusionLab.get('busy')")
     visit.locator("#fl-encoder-views [data-modality=video] .fl-cell").nth(3).hover()
     marked = visit.locator("#fl-encoder-views [data-modality=audio] [data-same]")
     assert marked.count() == 1 and marked.get_attribute("title").startswith("0.24–0.32 s")

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from tests.browser import READY, running
+from tests.browser import PHONE, READY, WIDE, running, visiting
 from tests.ui.fake_lab import MODALITIES
 
 pytestmark = pytest.mark.browser
 DELAY = "0.3"  # seconds that the server takes to open a task, and to encode
 PATIENCE = 20  # seconds that a busy machine may take
 SOON = 80  # ms after an act, when its answer cannot be there yet
-VIEWPORTS = {"wide": {"width": 1400, "height": 1000}, "phone": {"width": 390, "height": 844}}
+VIEWPORTS = {"wide": WIDE, "phone": PHONE}
 SETTLED = "() => !FusionLab.get('busy') && !FusionLab.acts.waiting()"
 ALL = set(MODALITIES)
 
@@ -29,20 +29,13 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="module", params=VIEWPORTS)
 def shared(chromium, served: str, request: pytest.FixtureRequest) -> Iterator[Any]:
-    context = chromium.new_context(viewport=VIEWPORTS[request.param], locale="en-US", reduced_motion="reduce")
-    page = context.new_page()
-    page.set_default_timeout(1000 * PATIENCE)
-    page.complaints = []
-    page.on("console", lambda message: page.complaints.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: page.complaints.append(str(error)))
-    page.goto(served)
-    page.wait_for_function(READY)
-    yield page
-    context.close()
+    with visiting(chromium, served, VIEWPORTS[request.param]) as page:
+        page.set_default_timeout(1000 * PATIENCE)
+        yield page
 
 
 @pytest.fixture
-def page(shared: Any) -> Iterator[Any]:
+def page(shared: Any) -> Any:
     """The worked example of digits, in English, with cross-attention."""
     shared.wait_for_function(SETTLED)
     if shared.evaluate("FusionLab.get('lab').task.name") != "digits":
@@ -52,8 +45,7 @@ def page(shared: Any) -> Iterator[Any]:
     example(shared, "Four times seven")
     shared.evaluate("FusionLab.choose('cross_attention')")
     settle(shared, media=ALL, text="seven")
-    yield shared
-    assert shared.complaints == []
+    return shared
 
 
 def example(page: Any, title: str) -> None:
@@ -335,3 +327,16 @@ def test_an_act_while_a_link_opens_is_made_on_top_of_it(page) -> None:
     reopen(page, lambda: (page.wait_for_function("window.FusionLab && document.querySelector('textarea')"), switch(page, "text")))
     settle(page, ALL - {"text"})
     assert slots(page)["audio"]["example"] == "conflict"
+
+
+def test_the_language_of_the_browser_holds_for_who_chooses_a_task_at_once(chromium: Any, served: str) -> None:
+    context = chromium.new_context(locale="zh-CN", reduced_motion="reduce")
+    page = context.new_page()
+    page.set_default_timeout(1000 * PATIENCE)
+    page.goto(served)
+    page.wait_for_selector("#fl-tasks input[value=scenes]", state="attached")
+    choose_task(page, "scenes")
+    page.wait_for_function("FusionLab.get('lab').task.name === 'scenes'")
+    page.wait_for_function(SETTLED)
+    page.wait_for_function("document.documentElement.lang === 'zh-CN' && FusionLab.get('lang') === 'zh'")
+    context.close()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fusion.types import Audio, Clip, FusionError
-from fusion.ui.state import PageState, Slot, is_newer_link
+from fusion.ui.state import KINDS, PageState, Slot, is_newer_link
 
 MODALITIES = ("image", "text", "audio", "video")
 LINE = [[[0.1, 0.2, 0.0], [0.9, 0.2, 0.5]]]
@@ -138,7 +138,7 @@ def test_the_sound_of_a_clip_that_has_none_is_one_sentence(tmp_path) -> None:
 
 
 def test_an_example_replaces_every_slot() -> None:
-    after = state(image={"source": "file", "on": False}).with_example("known", make_example("known"), {"audio": 3})
+    after = state(image={"source": "file", "on": False}).with_example("known", make_example("known"), {"audio": 3}, KINDS)
     assert after.slots["text"] == Slot(source="text", text="seven", example="known")
     assert after.slots["audio"] == Slot(source="example", example="known", severity=3)
     assert after.slots["image"] == after.slots["video"] == Slot()

@@ -10,6 +10,7 @@ import pytest
 
 from fusion.messages import bare
 from fusion.ui.i18n import DEFAULT_LANGUAGE, page_text
+from fusion.ui.settings import settings
 from fusion.ui.theme import as_script, assets, build_head
 from tests.browser import ROOT
 
@@ -36,7 +37,18 @@ def test_every_english_text_has_a_chinese_one() -> None:
 
 MAKERS = {"message", "FusionError", "MediaError", "OverBudget"}
 SHELL = (  # sentences of these are for programmers and the command line
-    *("__main__.py", "benchmark/", "cards/", "cli/", "distill/", "evaluation/", "explain/", "tasks/", "ui/api/", "ui/serving.py"),
+    *(
+        "__main__.py",
+        "benchmark/",
+        "cards/",
+        "cli/",
+        "distill/",
+        "evaluation/",
+        "explain/",
+        "tasks/",
+        "ui/api/mcp_server.py",
+        "ui/serving.py",
+    ),
     *(
         "training/encoder.py",
         "training/features.py",
@@ -78,9 +90,10 @@ def test_every_sentence_of_the_server_has_a_chinese_one() -> None:
     assert len(shown) > 150 and not {sentence for sentence in shown if "said." + sentence not in TEXT["zh"]}
 
 
-@pytest.mark.parametrize("key", [key for key in TEXT["zh"] if key.startswith("said.")])
-def test_a_translated_sentence_has_the_same_fields(key: str) -> None:
-    assert set(re.findall(r"\{(\w+)\}", key)) == set(re.findall(r"\{(\w+)\}", TEXT["zh"][key]))
+@pytest.mark.parametrize("language", TEXT)
+def test_a_translated_sentence_has_the_same_fields(language: str) -> None:
+    for key in (key for key in TEXT[language] if key.startswith("said.")):
+        assert set(re.findall(r"\{(\w+)\}", key)) == set(re.findall(r"\{(\w+)\}", TEXT[language][key])), key
 
 
 @pytest.mark.parametrize("title", PANELS)
@@ -88,14 +101,22 @@ def test_every_panel_of_an_encoder_has_a_caption(title: str) -> None:
     assert "panel." + title in TEXT["en"]
 
 
-def test_both_languages_fill_in_the_same_values() -> None:
-    for key, english in TEXT["en"].items():
-        assert set(re.findall(r"\{(\w+)\}", english)) == set(re.findall(r"\{(\w+)\}", TEXT["zh"][key])), key
+@pytest.mark.parametrize("language", TEXT)
+def test_every_language_fills_in_the_same_values(language: str) -> None:
+    for key in set(TEXT["en"]) & set(TEXT[language]):
+        assert set(re.findall(r"\{(\w+)\}", TEXT["en"][key])) == set(re.findall(r"\{(\w+)\}", TEXT[language][key])), key
 
 
 def test_every_text_a_script_asks_for_exists() -> None:
     asked = {key for code in CODE.values() for key in re.findall(r'\bt\("([\w.]+?)"[,)]', code)}
     assert len(asked) > 60 and asked <= set(TEXT["en"]), asked - set(TEXT["en"])
+
+
+def test_every_shared_constant_is_used_by_its_name() -> None:
+    """What stands in Python is sent to the scripts; it stands there by no number of its own."""
+    asked = {name for code in CODE.values() for name in re.findall(r"SETTINGS\.(\w+)", code)}
+    assert asked == set(settings())
+    assert f'"{settings()["backbone"]}"' not in "".join(CODE.values())
 
 
 @pytest.mark.parametrize("name", CODE)

@@ -18,6 +18,7 @@ class DerivedDigitsTask(Task):
     labels = DIGITS.labels
     modalities = DIGITS.modalities
     encoders = DIGITS.encoders
+    drawn = True
 
     @property
     def texts(self) -> Texts:

@@ -42,6 +42,7 @@ class DigitsTask(Task):
     modalities = MODALITIES
     encoders = ENCODERS
     heads = Heads(QUESTIONS)
+    drawn = True
     encoder_choice = True
     recipes = RECIPES
     card = CARD

@@ -22,6 +22,7 @@ class TaskInfo(BaseModel):
     name: str = Field(description="Name of the task, to be given to the other endpoints.")
     title: str
     question: str = Field(description="What is asked of the inputs.")
+    note: str = Field(description="More about the task, or empty.")
     interaction: Literal["redundancy", "synergy", "alignment"] = Field(description="How the modalities depend on one another.")
     labels: list[str] = Field(description="Text of each class.")
     modalities: dict[str, Kind] = Field(description="Kind of each modality, by its name.")

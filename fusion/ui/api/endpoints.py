@@ -13,13 +13,15 @@ from gradio.events import api
 from gradio.utils import get_function_description
 from pydantic import TypeAdapter
 
+from fusion.messages import DEFAULT_LANGUAGE, message
 from fusion.types import FusionError
 from fusion.ui.api.functions import Functions
 from fusion.ui.events import AT_ONCE
+from fusion.ui.i18n import LANGUAGES, say
 from fusion.ui.service import TaskServices
 
 logger = logging.getLogger(__name__)
-UNEXPECTED = "Something unexpected happened on the server; its log says what."
+UNEXPECTED = message("Something unexpected happened on the server; its log says what.")
 # An explanation can take seconds: one at a time, so that it never takes the places of those who want an answer.
 QUEUES: dict[str, dict[str, Any]] = {
     "tasks": {"concurrency_id": "format", "concurrency_limit": None},
@@ -38,17 +40,20 @@ def register(blocks: gr.Blocks, services: TaskServices) -> None:
 
 
 def answered(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function with its answer as JSON, and with any error as one sentence."""
+    """The function with its answer as JSON, and with any error as one sentence in the language that was asked for."""
+    parameters = signature(function)
 
     @wraps(function)
     def answer(*values: Any) -> Any:
+        asked = parameters.bind(*values).arguments.get("language")
+        language = asked if asked in LANGUAGES else DEFAULT_LANGUAGE
         try:
             found = function(*values)
         except FusionError as error:
-            raise gr.Error(str(error), print_exception=False) from None
+            raise gr.Error(say(error.message, language), print_exception=False) from None
         except Exception:
             logger.exception("The endpoint %s failed", function.__name__)
-            raise gr.Error(UNEXPECTED, print_exception=False) from None
+            raise gr.Error(say(UNEXPECTED, language), print_exception=False) from None
         return TypeAdapter(get_type_hints(function)["return"]).dump_python(found, mode="json")
 
     answer.__signature__ = signature(function)  # type: ignore[attr-defined]  # of a method: without self

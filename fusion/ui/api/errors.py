@@ -1,4 +1,4 @@
-"""What a call is told that reaches no endpoint: gradio would answer it with "Internal Server Error" and a traceback in the log."""
+"""Answers calls of unknown endpoints: gradio would answer "Internal Server Error" and log a traceback."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from fusion.explain import attention_scores, medium_function, occlusion, relevance, shapley_values, token_function, value_of
 from fusion.explain.occlusion import PredictMedia
+from fusion.messages import words
 from fusion.tasks import TASKS, Task
 from fusion.types import MODALITIES, FusionError, Medium, Prediction
 from fusion.ui.api.answers import (
@@ -31,6 +32,7 @@ from fusion.ui.api.answers import (
 )
 from fusion.ui.api.inputs import Request, checked, media_of, merged
 from fusion.ui.api.parameters import Inputs, documented
+from fusion.ui.i18n import say, task_text
 from fusion.ui.service import TaskService, TaskServices
 
 if TYPE_CHECKING:
@@ -51,22 +53,24 @@ class Functions:
     def __init__(self, services: TaskServices) -> None:
         self.services = services
 
-    def tasks(self) -> list[TaskInfo]:
+    @documented()
+    def tasks(self, language: str | None = None) -> list[TaskInfo]:
         """List the tasks of this server: what each asks, its labels, and the names and kinds of its modalities."""
-        return [TaskInfo(**self._task_fields(self._task(name))) for name in self.services]
+        request = checked(language=language)
+        return [TaskInfo(**self._task_fields(self._task(name), request.language)) for name in self.services]
 
     @documented(strategy="Name of a strategy, to describe only this one.")
-    def describe(self, task: str | None = None, strategy: str | None = None) -> TaskDescription:
+    def describe(self, task: str | None = None, strategy: str | None = None, language: str | None = None) -> TaskDescription:
         """Describe a task: its labels, modalities, encoders and fusion strategies with their idea, formula and paper."""
-        request = checked(task=task, strategy=strategy)
+        request = checked(task=task, strategy=strategy, language=language)
         service = self.services[self.services.task(request.task)]
         lab = service.lab
         names = [request.strategy] if request.strategy else [*lab.strategies, *lab.baselines]
         return TaskDescription(
-            **self._task_fields(lab.task),
+            **self._task_fields(lab.task, request.language),
             encoders=dict(lab.task.encoders),
             strategies=[self._strategy(service, name) for name in names],
-            faults=dict(lab.unavailable),
+            faults={name: say(reason, request.language) for name, reason in lab.unavailable.items()},
         )
 
     @documented()
@@ -76,16 +80,20 @@ class Functions:
         name = chosen(service, request)
         with service.computing:
             prediction = service.lab.predict(encoded, name)
-        return PredictAnswer(task=service.lab.task.name, notes=list(encoded.notes), **answer_of(name, prediction).model_dump())
+        return PredictAnswer(
+            task=service.lab.task.name,
+            notes=[say(note, request.language) for note in encoded.notes],
+            **answer_of(name, prediction).model_dump(),
+        )
 
     @documented()
     def compare(self, task: str | None = None, **given: Unpack[Inputs]) -> CompareAnswer:
         """Answer an input with all fusion strategies, and with each modality alone. Give any of the task's modalities, at least one."""
-        _, service, encoded = self._encoded(given, task=task)
+        request, service, encoded = self._encoded(given, task=task)
         with service.computing:
             found = service.lab.compare(encoded)
         answers = [answer_of(name, prediction) for name, prediction in found.items()]
-        return CompareAnswer(task=service.lab.task.name, answers=answers, notes=list(encoded.notes))
+        return CompareAnswer(task=service.lab.task.name, answers=answers, notes=[say(note, request.language) for note in encoded.notes])
 
     @documented()
     def explain(
@@ -103,7 +111,7 @@ class Functions:
             prediction = lab.predict(encoded, name)
         explained = request.label or prediction.label
         if explained not in lab.labels:
-            raise FusionError(f"There is no label named {explained!r}; there are {', '.join(lab.labels)}.")
+            raise FusionError("There is no label named {label!r}; there are {known}.", label=explained, known=lab.labels)
         values = shapley(prediction, explained) if request.method == "shapley" else None
         return Explanation(
             task=lab.task.name,
@@ -113,13 +121,13 @@ class Functions:
             unit=UNITS[request.method],
             modalities=values,
             tokens=None if values else self._tokens(service, encoded, name, prediction, explained, request.method),
-            notes=list(encoded.notes),
+            notes=[say(note, request.language) for note in encoded.notes],
         )
 
     @documented()
-    def encoders(self, task: str | None = None) -> EncodersAnswer:
+    def encoders(self, task: str | None = None, language: str | None = None) -> EncodersAnswer:
         """List the encoders that can read each modality of a task."""
-        service = self.services[self.services.task(checked(task=task).task)]
+        service = self.services[self.services.task(checked(task=task, language=language).task)]
         own, library = service.lab.task, service.library
         found = {
             m: [EncoderInfo.model_validate({"name": n, "shipped": n == own.encoders[m]} | library.describe(n)) for n in library.names(m)]
@@ -131,10 +139,13 @@ class Functions:
     def _task(self, name: str) -> Task:
         return TASKS[name] if name in TASKS else self.services[name].lab.task
 
-    def _task_fields(self, task: Task) -> dict[str, Any]:
-        same = {key: getattr(task, key) for key in ("name", "title", "question", "interaction")}
+    def _task_fields(self, task: Task, language: str) -> dict[str, Any]:
+        same: dict[str, Any] = {"name": task.name, "interaction": task.interaction}
+        same |= {key: task_text(task, key, language) for key in ("title", "question", "note")}
+        same |= {key: same[key] or getattr(task, key) for key in ("title", "question")}
         names = {"labels": list(task.labels), "modalities": {m: task.kinds[m] for m in task.modalities}}
-        return same | names | {"unavailable": self.services.unavailable.get(task.name)}
+        reason = self.services.unavailable.get(task.name)
+        return same | names | {"unavailable": reason and say(reason, language)}
 
     def _strategy(self, service: TaskService, name: str) -> StrategyInfo:
         about = service.lab.describe(name)
@@ -143,12 +154,13 @@ class Functions:
 
     def _encoded(self, given: Inputs, **others: Any) -> tuple[Request, TaskService, Encoded]:
         """The request, the service that answers it, and its inputs after the encoders."""
-        request = checked(severity=given.get("severity"), encoders=given.get("encoders"), **others)
+        shared = {name: given.get(name) for name in ("severity", "encoders", "language")}
+        request = checked(**shared, **others)
         service = self.services.open(self.services.task(request.task), request.encoders or {})
         named = {kind: given.get(kind) for kind in MODALITIES}
         inputs = media_of(merged(named, given.get("inputs")), service.lab.task.kinds, service.uploads)
         if not inputs:
-            raise FusionError(f"Nothing is given: give at least one of {', '.join(service.lab.modalities)}.")
+            raise FusionError("Nothing is given: give at least one of {modalities}.", modalities=words(service.lab.modalities))
         chosen(service, request)  # before anything is computed
         loaded = service.lab.load(inputs, request.severity or {}, service.cache)
         with service.computing:
@@ -161,7 +173,7 @@ class Functions:
         scores = TOKENS[method](service, encoded, strategy, prediction, label)
         if not scores:
             title = service.lab.describe(strategy).title
-            raise FusionError(f"{title} has no attention here; relevance, occlusion and shapley explain it.")
+            raise FusionError("{strategy} has no attention here; relevance, occlusion and shapley explain it.", strategy=title)
         layouts = prediction.layouts
         places = {m: np.asarray(layouts[m].places, np.float64).round(4).tolist() for m in scores}
         return {m: TokenScores(kind=layouts[m].kind, places=places[m], scores=np.asarray(s).tolist()) for m, s in scores.items()}
@@ -176,7 +188,7 @@ def chosen(service: TaskService, request: Request) -> str:
     known = (*service.lab.strategies, *service.lab.baselines)
     if request.strategy and request.strategy not in known:
         service.lab.describe(request.strategy)  # says why it cannot be used, if there is a reason
-        raise FusionError(f"There is no strategy named {request.strategy!r}; there are {', '.join(known)}.")
+        raise FusionError("There is no strategy named {name!r}; there are {known}.", name=request.strategy, known=known)
     return request.strategy or service.strategy("")
 
 

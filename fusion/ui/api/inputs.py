@@ -14,10 +14,13 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from fusion.media.source import NOUNS
+from fusion.messages import DEFAULT_LANGUAGE, either, message, words
 from fusion.types import FusionError
+from fusion.ui.i18n import LANGUAGES
 from fusion.ui.state import LONGEST, MAX_ENCODER, MAX_NAME, WORST, plain, uploaded
 
 LARGEST_ARRAY = 500_000  # numbers
+UPLOAD_ROUTE = "/gradio_api/upload"
 FILE_ROUTE = "/gradio_api/file="  # of the address under which the server shows an upload
 Numbers = Annotated[list[Any], WithJsonSchema({"type": "array", "items": {}})]
 
@@ -79,6 +82,7 @@ class Request(Strict):
     label: Named | None = None
     severity: dict[Named, Severity] | None = None
     encoders: dict[Named, Annotated[str, Field(max_length=MAX_ENCODER)]] | None = None
+    language: Named = DEFAULT_LANGUAGE
 
 
 def checked(**values: Any) -> Request:
@@ -88,9 +92,12 @@ def checked(**values: Any) -> Request:
         FusionError: the first of them that is of a wrong type or out of range, in one sentence.
     """
     try:
-        return Request.model_validate({name: value for name, value in values.items() if value is not None})
+        request = Request.model_validate({name: value for name, value in values.items() if value is not None})
+        if request.language not in LANGUAGES:
+            raise FusionError("There is no language named {name!r}; there are {known}.", name=request.language, known=LANGUAGES)
+        return request
     except (ValidationError, RecursionError) as error:
-        raise _sentence(error, "The request") from error
+        raise _sentence(error, message("The request")) from error
 
 
 def media_of(given: Mapping[str, Any], kinds: Mapping[str, str], uploads: Path) -> dict[str, Any]:
@@ -107,7 +114,8 @@ def media_of(given: Mapping[str, Any], kinds: Mapping[str, str], uploads: Path) 
     there = {name: value for name, value in given.items() if value is not None}
     unknown = [name for name in there if name not in kinds]
     if unknown:
-        raise FusionError(f"There is no modality named {plain(unknown[0], MAX_NAME)!r}; there are {', '.join(kinds)}.")
+        shown = plain(unknown[0], MAX_NAME)
+        raise FusionError("There is no modality named {modality!r}; there are {modalities}.", modality=shown, modalities=words(kinds))
     return {name: _medium(name, kinds[name], value, uploads) for name, value in there.items()}
 
 
@@ -119,21 +127,21 @@ def merged(named: Mapping[str, Any], others: Any) -> dict[str, Any]:
         raise FusionError("inputs must be an object with one entry per modality.")
     twice = [name for name in others if named.get(name) is not None]
     if twice:
-        raise FusionError(f"{twice[0]} is given twice.")
+        raise FusionError("{name} is given twice.", name=twice[0])
     return {**named, **others}
 
 
 def _medium(name: str, kind: str, value: Any, uploads: Path) -> Any:
     if isinstance(value, str):
         if kind != "text":
-            raise FusionError(f"{name} must be an uploaded file or an array; text is for modalities that hold text.")
+            raise FusionError("{name} must be an uploaded file or an array; text is for modalities that hold text.", name=name)
         return plain(value, LONGEST["text"])
     if not isinstance(value, Mapping):
-        raise FusionError(f"{name} must be text, an uploaded file or an array.")
+        raise FusionError("{name} must be text, an uploaded file or an array.", name=name)
     if "path" in value:
         return uploaded_file(name, value, uploads)
     if kind not in ARRAYS:
-        raise FusionError(f"{name} must be text or an uploaded file.")
+        raise FusionError("{name} must be text or an uploaded file.", name=name)
     try:
         array = ARRAYS[kind].model_validate(value)
     except (ValidationError, RecursionError) as error:
@@ -155,7 +163,9 @@ def uploaded_file(name: str, value: Any, uploads: Path) -> Path:
         return uploaded(server_path(file.path), "", uploads)
     except FusionError as error:
         shown = plain(file.orig_name, MAX_NAME) or name
-        raise FusionError(f"{shown} is not among the uploads of this server; send it to /gradio_api/upload first.") from error
+        raise FusionError(
+            "{name} is not among the uploads of this server; send it to {address} first.", name=shown, address=UPLOAD_ROUTE
+        ) from error
 
 
 def server_path(path: str) -> str:
@@ -178,16 +188,21 @@ def _numbers(name: str, values: list[Any], dimensions: tuple[int, ...], low: flo
     try:
         array = np.asarray(values)
     except (ValueError, RecursionError, OverflowError) as error:
-        raise FusionError(f"The lists of {name} do not form an array.") from error
+        raise FusionError("The lists of {name} do not form an array.", name=name) from error
     if array.dtype.kind not in "iuf" or array.size == 0:
-        raise FusionError(f"The lists of {name} do not form an array of numbers.")
+        raise FusionError("The lists of {name} do not form an array of numbers.", name=name)
     if array.ndim not in dimensions:
-        depths = " or ".join(str(d) for d in dimensions)
-        raise FusionError(f"{name} must be {depths} lists deep, not {array.ndim}.")
+        depths = either(str(d) for d in dimensions)
+        raise FusionError("{name} must be {depths} lists deep, not {depth}.", name=name, depths=depths, depth=array.ndim)
     if array.size > LARGEST_ARRAY:
-        raise FusionError(f"{name} has {array.size:,} numbers; larger than {LARGEST_ARRAY:,} must be uploaded as a file.")
+        raise FusionError(
+            "{name} has {count:,} numbers; larger than {most:,} must be uploaded as a file.",
+            name=name,
+            count=array.size,
+            most=LARGEST_ARRAY,
+        )
     if not np.isfinite(array).all() or array.min() < low or array.max() > high:
-        raise FusionError(f"The numbers of {name} must lie between {low:g} and {high:g}.")
+        raise FusionError("The numbers of {name} must lie between {low:g} and {high:g}.", name=name, low=low, high=high)
     return array
 
 
@@ -195,7 +210,7 @@ def _picture(name: str, given: Any) -> np.ndarray:
     """(H, W) or (H, W, 3) uint8."""
     array = _numbers(name, given.pixels, (2, 3), 0, 255)
     if array.ndim == 3 and array.shape[2] != 3:
-        raise FusionError(f"A pixel of {name} must be one number or three, not {array.shape[2]}.")
+        raise FusionError("A pixel of {name} must be one number or three, not {count}.", name=name, count=array.shape[2])
     return array.round().astype(np.uint8)
 
 
@@ -208,7 +223,7 @@ def _clip(name: str, given: Any) -> tuple[float, np.ndarray]:
     """Frames per second and (T, H, W, 3) uint8."""
     array = _numbers(name, given.frames, (3, 4), 0, 255)
     if array.ndim == 4 and array.shape[3] != 3:
-        raise FusionError(f"A pixel of {name} must be one number or three, not {array.shape[3]}.")
+        raise FusionError("A pixel of {name} must be one number or three, not {count}.", name=name, count=array.shape[3])
     array = array.round().astype(np.uint8)
     return given.fps, array if array.ndim == 4 else np.repeat(array[..., None], 3, -1)
 
@@ -219,10 +234,10 @@ READERS = {"image": _picture, "audio": _sound, "video": _clip}
 def _sentence(error: Exception, name: str) -> FusionError:
     """The first thing that is wrong with a value."""
     if not isinstance(error, ValidationError):
-        return FusionError(f"{name} is nested too deeply.")
+        return FusionError("{name} is nested too deeply.", name=name)
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     where = ".".join(plain(part, MAX_NAME) for part in first["loc"] if part != "[key]")
-    return FusionError(f"{where or name} cannot be used: {first['msg'][0].lower()}{first['msg'][1:]}.")
+    return FusionError("{name} cannot be used: {reason}.", name=where or name, reason=first["msg"][0].lower() + first["msg"][1:])
 
 
 assert set(ARRAYS) | {"text"} == set(NOUNS)

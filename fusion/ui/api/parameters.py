@@ -25,6 +25,7 @@ class Inputs(TypedDict, total=False):
     severity: dict[str, Severity] | None
     encoders: dict[str, str] | None
     inputs: dict[str, Input] | None
+    language: str | None
 
 
 DESCRIPTIONS = {  # in the order in which values without names are taken
@@ -39,6 +40,7 @@ DESCRIPTIONS = {  # in the order in which values without names are taken
     "severity": 'How much to corrupt each modality, from 0 (not at all) to 5, by modality: {"image": 3}.',
     "encoders": 'Encoders to read with instead of the task\'s own, by modality. "encoders" lists them.',
     "inputs": "Inputs by the name of their modality: text, an uploaded file, or a small array. For modalities of any name.",
+    "language": "Language of titles, notes and errors, by its code (zh is Chinese); English if it is left out.",
 }
 ORDER = list(DESCRIPTIONS)
 

@@ -8,15 +8,18 @@ the language's file may hold them as `task.<name>.<key>`. Descriptions of strate
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
-from fusion.messages import DEFAULT_LANGUAGE
+from fusion.messages import DEFAULT_LANGUAGE, Message
 from fusion.tasks import TASKS, Task
 from fusion.tasks.texts import read_text
 
 FOLDER = Path(__file__).parent
+FIELD = re.compile(r"\{(\w+)\}")
 LANGUAGES = (DEFAULT_LANGUAGE, *sorted({path.stem for path in FOLDER.glob("*.json")} - {DEFAULT_LANGUAGE}))
 
 
@@ -33,6 +36,28 @@ def load_text(tasks: Iterable[Task] | None = None) -> dict[str, dict[str, str]]:
         for language in LANGUAGES:
             found[language] |= {f"task.{task.name}.{key}": text for key, text in task.texts.get(language, {}).items()}
     return found
+
+
+def say(sentence: Any, language: str = DEFAULT_LANGUAGE) -> str:
+    """A sentence of the server in a language, in English where that has no words for it; other values as they are, lists with commas."""
+    texts = page_text()[language]
+    if isinstance(sentence, list):
+        comma = texts.get("list.comma", page_text()[DEFAULT_LANGUAGE]["list.comma"])
+        return comma.join(say(item, language) for item in sentence)
+    if not isinstance(sentence, Message):
+        return str(sentence)
+    values = {name: say(value, language) for name, value in sentence.values.items()}
+    template = texts.get(f"said.{sentence.template}", sentence.template)
+    return FIELD.sub(lambda field: values.get(field[1], field[0]), template)
+
+
+def task_text(task: Task, key: str, language: str = DEFAULT_LANGUAGE) -> str:
+    """A text of a task in a language, else in English, else ""."""
+    for own in (language, DEFAULT_LANGUAGE):
+        text = task.texts.get(own, {}).get(key) or page_text()[own].get(f"task.{task.name}.{key}")
+        if text:
+            return text
+    return ""
 
 
 def pick_language(header: str) -> str:

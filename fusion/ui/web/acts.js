@@ -1,8 +1,7 @@
-// The visitor's last act decides what the page shows. Every act has a number. A request carries the
-// number of the last act it knows and the
-// number of the last fill (example, task, link) that its slots hold; the reply names both again, so
-// that what is out of date is recognised.
-// Edits made while a fill is on its way are kept and made again on what comes.
+// The last action of the visitor decides what the page shows. Every action has a number. A request
+// carries the number of the last action it knows and of the last fill (example, task, link) of its
+// slots; the reply repeats both, so that outdated replies are recognised. Edits made while a fill
+// is pending are kept and applied again to the fill.
 (() => {
   const FL = window.FusionLab,
     PATIENCE = 60000, // ms after which a fill that never came is given up
@@ -103,14 +102,25 @@
     }, 0); // after all views have drawn what came
   };
 
+  // Of a reply that comes too late only the language counts: it is that of the link or of the browser,
+  // which holds whatever the visitor has begun meanwhile.
+  const drop = (reply) => {
+    const { language } = reply.fill || {};
+    if (language && language !== fields.language.read() && !(touched.language > reply.act)) {
+      fields.language.write(language);
+      setTimeout(() => FL.acts.look(), 0); // the link names it, too
+    }
+    return "drop";
+  };
+
   // What to do with a reply: "drop" it, "show" it, or take its "lab" and wait for the answer that
   // knows the later acts.
   // `enter` sets the reply's lab, which later acts may need.
   const receive = (reply, enter) => {
     if (!("act" in reply)) return "show"; // came with the page
-    if (reply.filled !== filled) return "drop";
+    if (reply.filled !== filled) return drop(reply);
     if (!("fill" in reply)) return fill || reply.act < wanted ? "drop" : "show";
-    if (!fill || reply.act < fill.number) return "drop";
+    if (!fill || reply.act < fill.number) return drop(reply);
     const { example, number: since } = fill;
     FL.set("filling", "");
     if (!reply.fill) FL.set("example", example);

@@ -1,8 +1,6 @@
-// What all views share: a store, texts, DOM builders that can only write text, and decoding of
-// packed numbers.
-// Views never build HTML from strings: gr.HTML runs ${...} inside a value as code, even through {{
-// }}, so every
-// template of ours is constant and everything a visitor typed goes through textContent.
+// What all views share: a store, texts, DOM builders that only write text, and decoders.
+// Views never build HTML from strings: gr.HTML runs ${...} inside a value as code, even through
+// {{ }}. So templates are constant, and whatever a visitor typed goes through textContent.
 window.FusionLab = (() => {
   const store = {},
     listeners = {},
@@ -63,6 +61,8 @@ window.FusionLab = (() => {
     const key = "said." + message.template;
     return fill(has(key) ? t(key) : message.template, Object.fromEntries(values));
   };
+  // One after another, with a space where the language has one; empty ones are left out.
+  const sentences = (...several) => several.filter(Boolean).join(t("sentence.space"));
   const capital = (words) => words.charAt(0).toUpperCase() + words.slice(1);
   // English descriptions come from the strategies themselves; a language may override them.
   const told = (name, field) => {
@@ -70,8 +70,7 @@ window.FusionLab = (() => {
       alone = `strategy.alone.${field}`,
       known = store.lab.strategies.find((s) => s.name === name) || {};
     if (has(key)) return t(key);
-    if (name.endsWith("_only") && has(alone))
-      return capital(t(alone, { modality: modality(name.slice(0, -"_only".length)) }));
+    if (known.only && has(alone)) return capital(t(alone, { modality: modality(known.only) }));
     return known[field] ?? name;
   };
 
@@ -92,6 +91,11 @@ window.FusionLab = (() => {
       : t("explanation.the", { modality: modality(name) });
   // What a modality holds: "image", "text", "audio" or "video"; its colour and its views follow.
   const kind = (name) => store.lab?.kinds[name] ?? name;
+  // The first modality of a kind that the open task has, if any.
+  const first = (wanted) => store.lab?.modalities.find((name) => kind(name) === wanted);
+  const slug = (name) => name.replace(/\W+/g, "-"); // for ids
+  // Attributes of what is drawn in the colour of a modality, which is that of its kind.
+  const ofModality = (name) => ({ "data-modality": name, "data-medium": kind(name) });
   const numbered = (n) => named("number.")(String(n)); // small numbers as words
 
   const short = (name) =>
@@ -129,10 +133,10 @@ window.FusionLab = (() => {
     });
   };
 
-  // Below the threshold under which inputs of none of the labels lie; most tasks have no such threshold.
+  // Whether the score is below the threshold of the task; most tasks have none.
   const outOfDistribution = (s) => s.known === false;
-  // Hardly surer than chance: its top class says nothing.
-  const guesses = (s) => s.confidence < 1.5 / s.probs.length;
+  // Whether the confidence is hardly above chance.
+  const guesses = (s) => s.confidence < SETTINGS.guess / s.probs.length;
   const percent = (p, digits = 1) => (p * 100).toFixed(digits) + " %";
   const signed = (v, digits = 1) => (v >= 0 ? "+" : "−") + Math.abs(v * 100).toFixed(digits);
   const count = (n) => {
@@ -145,7 +149,7 @@ window.FusionLab = (() => {
     return (seconds * 1000).toFixed(seconds < 0.001 ? 2 : 1) + " ms";
   };
   const bytes = (base64) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
-  // Packed shares: one byte per number holds its square root, so that small shares keep their shape.
+  // Shares in one byte each, which holds the square root, so that small shares keep precision.
   const shares = (base64) => Float32Array.from(bytes(base64), (b) => (b / 255) ** 2);
 
   const ICONS = {
@@ -185,7 +189,7 @@ window.FusionLab = (() => {
       icon(picture),
     );
   const tag = (name) =>
-    el("span", { class: "fl-tag", "data-modality": name }, icon(name), t("modality." + name));
+    el("span", { class: "fl-tag", ...ofModality(name) }, icon(kind(name)), modality(name));
   // A heat map's twin for screen readers and for reading off numbers; filled when it is opened.
   const twin = (caption, header, rows) => {
     const details = el("details", { class: "fl-twin" }, el("summary", {}, caption));
@@ -295,12 +299,17 @@ window.FusionLab = (() => {
     short,
     has,
     languages,
+    locale,
     list,
+    sentences,
     capital,
     ofTask,
     modality,
     the,
     kind,
+    first,
+    slug,
+    ofModality,
     question,
     reply,
     label,

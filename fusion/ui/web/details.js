@@ -1,5 +1,5 @@
-// What the page holds of results, and what it asks for when somebody looks: another strategy's
-// attention and place, files to take along.
+// The browser's cache of results, and requests for what was not sent with them: attention and
+// localization of other strategies, and exports.
 (() => {
   const FL = window.FusionLab,
     KEPT = 16; // media with their panels, some tens to hundreds of kilobytes each

@@ -1,4 +1,4 @@
-// The views that frame the page: header, tasks, status line, examples, and the unseen receiver of results.
+// The frame of the page: header, tasks, status line, examples, and the hidden receiver of results.
 (() => {
   const FL = window.FusionLab,
     { el, t } = FL;
@@ -15,7 +15,7 @@
     const remember = ({ pack, fill, act }) => {
       if (pack && !fill) FL.history.link({ ...pack, act });
     };
-    // Says how far a training is; it answers nothing.
+    // Reports the progress of a training and holds no answer.
     const isProgress = ({ status }) => status?.kind === "training";
     const receive = () => {
       const reply = JSON.parse(props.value),
@@ -178,7 +178,7 @@
     });
   });
 
-  // What a link could not bring, in one sentence.
+  // What is missing of a link, in one sentence.
   const notice = ({ key, modalities, ...values }) => {
     const names = (modalities || []).map(FL.modality);
     const strategy = values.strategy ? FL.told(values.strategy, "title") : "";
@@ -214,9 +214,10 @@
         kind = status.kind;
       root.dataset.kind = FL.get("busy") ? "busy" : kind;
       const failed = kind === "error" || kind === "empty";
-      line.textContent = status.key ? t(status.key, status) : FL.said(status.text || "");
-      if (failed && FL.get("result")?.strategies.length)
-        line.textContent += " " + t("status.previous");
+      line.textContent = FL.sentences(
+        status.key ? t(status.key, status) : FL.said(status.text || ""),
+        failed && FL.get("result")?.strategies.length ? t("status.previous") : "",
+      );
       FL.replace(
         notes,
         (kind === "ok" ? status.notes || [] : []).map((n) => el("li", {}, FL.said(n))),
@@ -238,7 +239,8 @@
       );
     FL.set("example", props.value);
     const say = (key, other) => (FL.has(key) ? t(key) : other);
-    FL.on("lang lab example filling", () =>
+    FL.on("lang lab example filling", () => {
+      root.hidden = !FL.get("lab")?.examples.length;
       FL.replace(
         root,
         el("span", { class: "fl-muted", id: "fl-examples-label" }, t("examples")),
@@ -261,7 +263,7 @@
             );
           }),
         ),
-      ),
-    );
+      );
+    });
   });
 })();

@@ -1,7 +1,6 @@
-// The address bar and the browser's history: the link holds what the page shows; an example or a
-// task is an entry of its own, so that
-// Back returns to what was there before. Entries of this visit are kept whole, with uploads and
-// drawings; others are opened by their link.
+// The address bar and the browser's history: the link holds the state of the page. Choosing an
+// example or a task makes a new entry, so that Back returns to the previous state. Entries of this
+// visit keep uploads and drawings; others are opened by their link.
 (() => {
   const FL = window.FusionLab,
     visit = String(Date.now()),

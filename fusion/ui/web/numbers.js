@@ -1,5 +1,5 @@
-// Packed numbers: reading them, their colours on one scale, and saying them. One hue for amounts;
-// orange and blue only for signed values.
+// Serialized numbers: decoding, a colour scale, and formatting. One hue for amounts; orange and
+// blue only for signed values.
 (() => {
   const FL = window.FusionLab,
     { el, t } = FL;
@@ -58,7 +58,7 @@
       { low, high, steps } = packed;
     return { ...packed, levels, value: (i) => low + (levels[i] / steps) * (high - low) };
   };
-  // Three digits that matter.
+  // With three significant digits.
   const unsigned = (size) => {
     if (size === 0) return "0";
     if (size >= 1e5 || size < 1e-3) return size.toExponential(1);

@@ -26,7 +26,7 @@ export interface AttentionMaps {
   data?: string | null;
 }
 
-/** What only the views of one strategy draw. */
+/** What only the views of the chosen strategy need. */
 export interface Details {
   attention: Attention | null;
   place: Place | null;
@@ -44,6 +44,12 @@ export interface ExampleShape {
   name: string;
   title: string;
   hint: string;
+}
+
+/** A sentence: a key of the page's texts, with values, see `explanation.py`. */
+export interface ExplanationSentence {
+  key: string;
+  values: Record<string, unknown>;
 }
 
 /** A clip as it is shown. */
@@ -72,16 +78,18 @@ export interface LabShape {
   parameters: number;
   megabytes: number;
   modalities: string[];
+  /** What each modality holds: image, text, audio or video. */
+  kinds: Record<string, string>;
   labels: string[];
   strategies: StrategyShape[];
   unavailable: Record<string, string>;
   examples: ExampleShape[];
-  /** The strategy that visitors find. */
+  /** The default strategy. */
   first: string;
   encoder_choice: EncoderChoice | null;
 }
 
-/** Where a strategy sees what is asked for, on the square that the encoder read. */
+/** Segmentation mask of the object, on the square that the encoder read. */
 export interface Mask {
   side: number;
   /** side x side bytes, see `serialize.shares`. */
@@ -102,7 +110,7 @@ export interface Offer {
   title: string;
 }
 
-/** What an encoder saw of one medium. */
+/** The input of an encoder with its tokens. */
 export interface Panel {
   kind: "grid" | "seconds" | "characters" | "frames";
   places: number[][];
@@ -126,7 +134,7 @@ export interface Picture {
   height: number;
 }
 
-/** Where a strategy says it is. */
+/** Localization by a strategy. */
 export interface Place {
   /** Probability that it is there. */
   found: number;
@@ -151,9 +159,9 @@ export interface Result {
   lab?: LabShape | null;
   labels?: string[] | null;
   strategies?: StrategyRow[] | null;
-  /** How many strategies say each label, the majority first. */
+  /** Number of strategies per label, the majority first. */
   tally?: [string, number][] | null;
-  /** How many strategies recognise none of the labels. */
+  /** How many strategies find the input out of distribution. */
   out_of_distribution?: number | null;
   modalities?: ModalityBlock[] | null;
   encode_seconds?: number | null;
@@ -161,19 +169,13 @@ export interface Result {
   marks?: Record<string, string> | null;
   /** Media that the browser does not hold. */
   media?: Record<string, Picture | Sound | Film | string> | null;
-  /** What encoders saw of these media. */
+  /** Inputs and tokens of the encoders of these media. */
   encoder_views?: Record<string, Panel> | null;
   attention?: Record<string, Attention> | null;
   /** Name of the whole answer. */
   answer?: string | null;
-  /** Whether the sound is that of the clip. */
-  soundtrack?: boolean | null;
-}
-
-/** A sentence: a key of the page's texts, with values, see `explanation.py`. */
-export interface Said {
-  key: string;
-  values: Record<string, unknown>;
+  /** Of each modality whose sound is that of a clip, the clip. */
+  soundtracks?: Record<string, string> | null;
 }
 
 /** A sentence of the server, which the page looks up in its language by the template; see `fusion.messages`. */
@@ -210,13 +212,13 @@ export interface Status {
   text?: Sentence | null;
 }
 
-/** What one strategy says. */
+/** The answer of one strategy. */
 export interface StrategyRow {
   name: string;
   baseline: boolean;
   label: string;
   confidence: number;
-  /** False if the input is probably none of the labels. */
+  /** False if the input is out of distribution. */
   known: boolean | null;
   /** In the order of the labels. */
   probs: number[];
@@ -231,9 +233,9 @@ export interface StrategyRow {
   place: Place | null;
   seconds: number;
   parameters: number;
-  /** Whether most strategies say something else. */
+  /** Whether most strategies give another label. */
   differs: boolean;
-  explanation: Said[];
+  explanation: ExplanationSentence[];
 }
 
 /** What a strategy is. */
@@ -254,15 +256,15 @@ export interface StrategyShape {
 export interface TaskShape {
   name: string;
   interaction: "redundancy" | "synergy" | "alignment";
-  /** Whether the task asks where. */
-  places: boolean;
+  /** The modality in which the task asks for a place. */
+  places: string | null;
   /** Width of a drawn line, as a share of the pad. */
   pen: number;
   /** Whether what is asked for can be drawn. */
   draws: boolean;
 }
 
-/** What a modality's own classifier says. */
+/** The answer of a modality's own classifier. */
 export interface Vote {
   label: string;
   confidence: number;

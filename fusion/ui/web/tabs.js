@@ -1,5 +1,5 @@
-// The pages as tabs. All stay in the document and one is shown, so that turning a page costs
-// nothing and nothing is lost.
+// The tabs. All pages stay in the document and one is shown, so that switching is instant and keeps
+// their state.
 (() => {
   const FL = window.FusionLab,
     { el, t } = FL;

@@ -18,14 +18,14 @@ from fusion.ui.component import view
 from fusion.ui.pages.activations import payload
 from fusion.ui.pages.base import Page
 from fusion.ui.service import TaskService, TaskServices
-from fusion.ui.state import PageState
+from fusion.ui.state import MAX_NAME, PageState, plain
 
 logger = logging.getLogger(__name__)
 REMEMBERED = 64  # serialized answers, of some ten to two hundred kilobytes
 
 
 class Tab(Page):
-    """One component that draws everything; it stays empty until somebody opens the page."""
+    """One component, which stays empty until the page is opened."""
 
     title = "Inside the encoders"
 
@@ -70,7 +70,7 @@ class Activations:
         return {"choices": choices, "about": payload.about(medium), "sides": sides}
 
     def _side(self, service: TaskService, modality: str, name: str, medium: Medium, mark: str, held: list[str]) -> dict[str, Any]:
-        """What one encoder shows; its failure is its own, the other side goes on."""
+        """The side of one encoder; its failure does not affect the other side."""
         if f"{name} {mark}" in held:
             return {"name": name, "mark": mark, "same": True}
         try:
@@ -80,7 +80,7 @@ class Activations:
         except FusionError as error:
             return {"name": name, "error": {"text": error.message.to_json()}}
         except Exception:
-            logger.exception("The encoder %s could not look at its %s", name, modality)
+            logger.exception("The encoder %s could not read its %s", name, modality)
             return {"name": name, "error": {"key": "status.unexpected"}}
 
     def _look(self, service: TaskService, modality: str, name: str, medium: Medium, mark: str) -> dict[str, Any]:
@@ -101,11 +101,11 @@ class Activations:
 def read(question: Mapping[str, Any]) -> tuple[str, list[str]]:
     """The modality that the browser asks for, and what it holds; wrong types become nothing."""
     modality, held = question.get("modality"), question.get("held")
-    return str(modality or "")[:20], [str(h)[:400] for h in held[:2]] if isinstance(held, list) else []
+    return plain(modality, MAX_NAME), [str(h)[:400] for h in held[:2]] if isinstance(held, list) else []
 
 
 def beginning(choices: list[dict[str, Any]]) -> tuple[str, str]:
-    """Which two a visitor finds: the compact network, and beside it the first textbook feature, else the second network."""
+    """The two encoders that are compared first: the compact network and the first textbook feature, else the second network."""
     if not choices:
         raise FusionError("There is no encoder here whose inside could be shown.")
     others = [c for c in choices[1:] if not c["learned"]] or choices[1:] or choices

@@ -1,5 +1,4 @@
-// What an encoder computed on its way, one drawing per kind of panel. Drawn from the numbers alone:
-// no view asks which encoder it was.
+// The activations of an encoder, one drawing per kind of panel, independent of the encoder.
 (() => {
   const FL = window.FusionLab,
     { el, svg, t, tell } = FL;

@@ -1,4 +1,4 @@
-"""What one encoder makes of a medium, small enough for the browser: each panel keeps its kind, and what was left out is counted.
+"""The activations of one encoder, small enough for the browser: each panel keeps its kind and counts what was left out.
 
 Maps and series are averaged down to what a screen can show; numbers travel as whole steps (see `serialize.numbers`).
 """
@@ -19,7 +19,7 @@ KEYPOINTS, BARS, NAMED, THINGS = 300, 512, 16, 12
 
 
 def side(inside: Inside) -> dict[str, Any]:
-    """One encoder's column: facts, tokens, vector, panels, scatter."""
+    """The column of one encoder: facts, tokens, vector, panels, scatter."""
     seen = inside.seen
     embedding = np.nan_to_num(np.asarray(seen.embedding, np.float64))
     return places(seen.layout) | {
@@ -39,8 +39,8 @@ def side(inside: Inside) -> dict[str, Any]:
 
 
 def entered(inside: Inside) -> list[Panel]:
-    """What entered the network, where no panel of the encoder's own shows as much."""
-    seen, kind = inside.seen, "series" if inside.modality == "audio" else "maps"
+    """The input of the network, unless a panel of the encoder already shows it."""
+    seen, kind = inside.seen, "series" if isinstance(inside.medium, Audio) else "maps"
     if seen.array is None or any(p.kind in (kind, "arrows", "keypoints") for p in inside.panels):
         return []
     array = np.asarray(seen.array, np.float32)
@@ -113,7 +113,7 @@ def scatter(s: Scatter) -> dict[str, Any]:
 
 
 def about(medium: Medium) -> dict[str, Any]:
-    """What there is to say of a medium, and of a sound its waveform: lowest and highest sample of each of `WAVE` stretches."""
+    """Size of a medium, and for a sound its waveform: lowest and highest sample of each of `WAVE` segments."""
     if isinstance(medium, str):
         return {"characters": len(medium)}
     if isinstance(medium, Audio):

@@ -1,5 +1,5 @@
-// The input among reference samples, in the two widest directions of an encoder's space; a label
-// can be picked out in the legend.
+// The input among reference samples, in the first two principal components of the embeddings; a
+// label can be picked out in the legend.
 (() => {
   const FL = window.FusionLab,
     { el, t, tell } = FL;

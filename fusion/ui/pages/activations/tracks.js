@@ -1,5 +1,4 @@
-// Everything that runs in time under one another on one axis: waveform, tokens, features of both
-// encoders; one cursor through all of them.
+// Tracks over time on one axis: waveform, tokens and features of both encoders, with one cursor.
 (() => {
   const FL = window.FusionLab,
     { el, svg, t, tell } = FL;

@@ -1,10 +1,10 @@
-// The page "Inside the encoders": asks for one modality at a time while it is open, keeps what it
-// has until something better comes.
+// The Activations page: asks for one modality at a time while it is open, and shows the previous
+// answer until the next one comes.
 (() => {
   const FL = window.FusionLab,
     { el, t } = FL,
     OWN = "own",
-    BACKBONE = "backbone:";
+    BACKBONE = SETTINGS.backbone;
   // English words come from the encoders themselves; another language may override them.
   const told = (name, field, other) =>
     FL.has(`encoder.${name}.${field}`) ? t(`encoder.${name}.${field}`) : other;
@@ -99,7 +99,7 @@
         side = k.sides[i],
         current = choice(m, i) || side?.name || "",
         label = t(i ? "activations.right_encoder" : "activations.left_encoder", {
-          modality: t("modality." + m),
+          modality: FL.modality(m),
         });
       const own = k.own[i] !== null,
         option = (c) =>
@@ -146,7 +146,7 @@
         el("input", {
           type: "text",
           class: "fl-field",
-          maxlength: 280,
+          maxlength: SETTINGS.longestBackbone,
           placeholder: "microsoft/resnet-18",
           "aria-label": t("activations.own_label"),
           spellcheck: "false",
@@ -251,10 +251,10 @@
       const ctx = {
           side,
           about: k.about,
-          media: m === "text" ? (k.media ?? "") : k.media || {},
+          media: FL.kind(m) === "text" ? (k.media ?? "") : k.media || {},
           bus: k.bus,
         },
-        tracks = m === "audio";
+        tracks = FL.kind(m) === "audio";
       const shown = side.panels
           .filter((p) => !(tracks && p.kind === "series"))
           .map((p) => FL.panels.of(p, ctx)),
@@ -277,11 +277,11 @@
         ),
       ); // a row of their own: two clouds side by side
     };
-    // Both encoders of a sound on one axis. It ends a little after the sound, whatever a network pads it to.
+    // Both encoders of a sound on one axis, which ends shortly after the sound despite padding.
     const lanes = (m) => {
       const k = keep(m),
         sides = twins(m) ? [k.sides[0]] : k.sides.filter(Boolean);
-      if (m !== "audio" || !sides.length || !k.about?.wave) {
+      if (FL.kind(m) !== "audio" || !sides.length || !k.about?.wave) {
         FL.replace(parts[m].lanes);
         return;
       }
@@ -313,7 +313,7 @@
     const facts_of = (m, k) => {
       if (!k.about) return "";
       const { seconds } = k.about;
-      return t("activations.of_" + m, { ...k.about, seconds: seconds?.toFixed(2) });
+      return t("activations.of_" + FL.kind(m), { ...k.about, seconds: seconds?.toFixed(2) });
     };
     const player = (k) => {
       let sound = null;
@@ -360,13 +360,13 @@
         "aria-label": t("activations.veil"),
         oninput: () => part.root.style.setProperty("--veil", veil.value / 100),
       });
-      if (m === "image" || m === "video")
+      if (FL.kind(m) === "image" || FL.kind(m) === "video")
         part.tools.append(
           el("label", { class: "fl-veil-slide fl-muted" }, t("activations.veil"), veil),
         );
       part.sides = el(
         "div",
-        { class: "fl-duo", "data-lanes": String(m === "audio") },
+        { class: "fl-duo", "data-lanes": String(FL.kind(m) === "audio") },
         part.heads[0],
         part.heads[1],
         part.lanes,
@@ -377,13 +377,13 @@
         "section",
         {
           class: "fl-activations fl-card-box",
-          "data-modality": m,
-          "aria-labelledby": "fl-activations-" + m,
+          ...FL.ofModality(m),
+          "aria-labelledby": "fl-activations-" + FL.slug(m),
         },
         el(
           "header",
           {},
-          el("h2", { id: "fl-activations-" + m }, FL.tag(m)),
+          el("h2", { id: "fl-activations-" + FL.slug(m) }, FL.tag(m)),
           part.facts,
           el("span", { class: "fl-wait", role: "status" }),
           part.tools,
@@ -404,7 +404,7 @@
       part.none.hidden = given;
       FL.replace(
         part.none,
-        t("activations.none", { modality: t("modality." + m) }),
+        t("activations.none", { modality: FL.modality(m) }),
         " ",
         el(
           "button",
@@ -415,7 +415,7 @@
       part.facts.textContent = facts_of(m, k);
       part.trouble.hidden = !k.trouble;
       part.trouble.textContent = k.trouble;
-      if (m === "audio" && k.media && !part.tools.firstChild) part.tools.append(player(k));
+      if (FL.kind(m) === "audio" && k.media && !part.tools.firstChild) part.tools.append(player(k));
       k.bus.clear();
       part.sides.dataset.twins = String(twins(m));
       [0, 1].forEach((i) => {

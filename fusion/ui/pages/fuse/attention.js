@@ -187,15 +187,19 @@
     const names = Object.keys(media);
     FL.oneClock(Object.fromEntries(names.map((m) => [m, [media[m], data.layouts[m].places]])));
     if (!media[state.modality] || state.token >= media[state.modality].cells.length)
-      Object.assign(state, { modality: names.includes("text") ? "text" : names[0], token: 0 });
+      Object.assign(state, {
+        modality: names.find((m) => FL.kind(m) === "text") ?? names[0],
+        token: 0,
+      });
     state.layer = Math.min(state.layer, first.layers - 1);
     state.head = Math.min(state.head, first.heads - 1);
     const say = el("p", { class: "fl-readout", "aria-live": "polite" }),
       table = el("div", {}),
       box = el("div", { class: "fl-panels fl-woven" });
-    if (place?.box && media.image?.cells.length)
-      media.image.cells[0].parentElement.append(
-        FL.boxOn(place.box, result.encoder_views.image.extent),
+    const searched = FL.get("lab").task.places; // the modality in which something is found
+    if (place?.box && media[searched]?.cells.length)
+      media[searched].cells[0].parentElement.append(
+        FL.boxOn(place.box, result.encoder_views[searched].extent),
       );
     let lines = () => {};
     const redraw = () => {
@@ -235,17 +239,13 @@
       const best = ([m, values]) => {
         const i = peak(values);
         return t("attention.peak", {
-          modality: t("modality." + m),
+          modality: FL.modality(m),
           token: media[m].says[i],
           share: FL.percent(values[i], 0),
         });
       };
       say.replaceChildren(
-        el(
-          "b",
-          {},
-          t("modality." + state.modality) + ", " + media[state.modality].says[state.token],
-        ),
+        el("b", {}, FL.modality(state.modality) + ", " + media[state.modality].says[state.token]),
         " " + t(back ? "attention.is_read" : "attention.does_read") + " ",
         found.map(best).join(t("outcome.semicolon")) + t("outcome.stop"),
       );
@@ -257,7 +257,7 @@
           () =>
             found.flatMap(([m, values]) =>
               [...values.keys()].map((i) => [
-                t("modality." + m),
+                FL.modality(m),
                 media[m].says[i],
                 FL.percent(values[i], 2),
               ]),
@@ -295,7 +295,7 @@
         {
           class: "fl-pickable",
           role: "grid",
-          "aria-label": t("attention.tokens", { modality: t("modality." + m) }),
+          "aria-label": t("attention.tokens", { modality: FL.modality(m) }),
         },
         el("div", { role: "row" }, drawn),
       );
@@ -307,7 +307,7 @@
       );
       return el(
         "section",
-        { class: "fl-panel", "data-modality": m },
+        { class: "fl-panel", ...FL.ofModality(m) },
         el("header", {}, FL.tag(m)),
         grid,
       );

@@ -1,5 +1,5 @@
-// What each modality did: the weight the strategy learned beside what was measured, Shapley value
-// and leave-one-out, on one axis.
+// The contribution of each modality: its learned weight beside its Shapley value and leave-one-out
+// effect, on one axis.
 (() => {
   const FL = window.FusionLab,
     { el, t } = FL;
@@ -73,7 +73,7 @@
           ]);
         return el(
           "tbody",
-          { "data-modality": name },
+          { ...FL.ofModality(name) },
           lines.map((l, i) => line(...l, i ? null : head)),
         );
       };
@@ -115,12 +115,13 @@
         el(
           "p",
           { class: "fl-muted" },
-          t("shares.note", values),
-          interaction === null
-            ? ""
-            : " " + t("shares.interaction", { share: FL.percent(interaction, 0) }),
-          " ",
-          t(chosen.weights ? "shares.weight_note" : "shares.no_weight"),
+          FL.sentences(
+            t("shares.note", values),
+            interaction === null
+              ? ""
+              : t("shares.interaction", { share: FL.percent(interaction, 0) }),
+            t(chosen.weights ? "shares.weight_note" : "shares.no_weight"),
+          ),
         ),
       );
     }),

@@ -15,23 +15,26 @@
     svg("path", {
       d: curve(x0, y0, x1, y1),
       class: "fl-edge",
-      "data-modality": modality,
+      ...FL.ofModality(modality),
       "stroke-width": width.toFixed(2),
       ...extra,
     });
-  const words = (x, y, text, cls = "", anchor = "middle") =>
-    svg("text", { x, y, class: cls, "text-anchor": anchor }, text);
+  const words = (x, y, text, cls = "", anchor = "middle", extra = {}) =>
+    svg("text", { x, y, class: cls, "text-anchor": anchor, ...extra }, text);
+  // A long label is squeezed into its circle.
+  const squeezed = (text) =>
+    text.length > 8 ? { textLength: 54, lengthAdjust: "spacingAndGlyphs" } : {};
 
   const block = (m, i, used) => {
     const y = TOP + i * ROW,
       shape = m.present ? `${m.tokens} × ${m.dim}` : t("diagram.off"),
-      name = t("modality." + m.name);
+      name = FL.modality(m.name);
     const press = () => FL.emit("toggle", m.name);
     return svg(
       "g",
       {
         class: "fl-block",
-        "data-modality": m.name,
+        ...FL.ofModality(m.name),
         "data-off": String(!m.present),
         "data-idle": String(!used),
         role: "button",
@@ -57,7 +60,7 @@
       whole = said.length > 2; // a word needs more room than a digit
     return svg(
       "g",
-      { class: "fl-node", "data-modality": m.name },
+      { class: "fl-node", ...FL.ofModality(m.name) },
       svg("circle", { cx: x, cy: y, r: whole ? 19 : r }),
       words(x, y + (r > 12 && !whole ? 5 : 4), said, r > 12 && !whole ? "fl-vote" : ""),
     );
@@ -118,7 +121,7 @@
       const nodes = live.map((m) =>
         svg(
           "g",
-          { class: "fl-node", "data-modality": m.name },
+          { class: "fl-node", ...FL.ofModality(m.name) },
           svg("rect", { x: 200, y: mid(m) - 13, width: 62, height: 26, rx: 13 }),
           words(231, mid(m) + 4, t("diagram.reads")),
         ),
@@ -139,7 +142,7 @@
         );
       const parts = live.flatMap((m) => [
         edge(m.name, BLOCK.w, mid(m), 196, mid(m), 1.4, THIN),
-        svg("g", { class: "fl-vector", "data-modality": m.name }, cells(m)),
+        svg("g", { class: "fl-vector", ...FL.ofModality(m.name) }, cells(m)),
         words(201.5, mid(m) + 31, String(m.dim), "fl-shape"),
       ]);
       const votes = strategy.votes
@@ -241,7 +244,14 @@
         "g",
         { class: "fl-label" },
         svg("circle", { cx: WIDTH - 40, cy: center, r: 31 }),
-        words(WIDTH - 40, center + 4, label, label.length > 2 ? "" : "fl-big"),
+        words(
+          WIDTH - 40,
+          center + 4,
+          label,
+          label.length > 2 ? "" : "fl-big",
+          "middle",
+          squeezed(label),
+        ),
         words(WIDTH - 40, center + 20, FL.percent(chosen.confidence, 0), "fl-shape"),
       ),
     );

@@ -1,9 +1,8 @@
-// Which encoders the strategies read with: a set, or one by one; and a button where nothing is
-// trained on a choice yet.
+// The choice of encoders, as a set or one by one, and a button that trains strategies on them.
 (() => {
   const FL = window.FusionLab,
     { el, t } = FL,
-    BACKBONE = "backbone:";
+    BACKBONE = SETTINGS.backbone;
   const same = (a, b) => Object.keys(a).every((m) => a[m] === b[m]);
 
   FL.view("encoder-choice", (root, { props, trigger }) => {
@@ -26,7 +25,7 @@
       if (!about) return;
       const { choice, offers, sets } = about,
         set = Object.keys(sets).find((name) => same(choice, sets[name]));
-      // what could not be had gives way to what is there
+      // an encoder that cannot be used is replaced by the current one
       if (status === "error" && !FL.get("busy")) props.value = JSON.stringify({ choice });
       const title = (name, other) =>
         FL.has(`encoder.${name}.title`) ? t(`encoder.${name}.title`) : other;
@@ -55,7 +54,7 @@
           "select",
           {
             class: "fl-select",
-            "aria-label": t("encoder_choice.of", { modality: t("modality." + m) }),
+            "aria-label": t("encoder_choice.of", { modality: FL.modality(m) }),
             onchange: () => send({ ...choice, [m]: field.value }),
           },
           all.map((o) =>

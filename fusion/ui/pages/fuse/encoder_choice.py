@@ -1,4 +1,4 @@
-"""Which encoders the strategies read with: what can be chosen on the Fuse page."""
+"""The encoders that can be chosen on the Fuse page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fusion.ui.service import TaskService
 
 
 def offers(service: TaskService) -> dict[str, Any] | None:
-    """What reads each modality and what could; None in a task that has encoders of its own."""
+    """The encoder of each modality and the alternatives; None if the task has a fixed set of encoders."""
     choice = getattr(service.lab, "choice", None)
     if choice is None or not service.lab.task.encoder_choice:
         return None

@@ -1,6 +1,6 @@
-"""What each encoder saw, packed for the browser, and the attention between what it saw.
+"""The input of each encoder with its tokens, serialized for the browser, and the attention between tokens.
 
-An encoder of photos sees their colours, which the browser has already: only places and extent are sent, and it draws the medium itself.
+Photos are drawn from the medium, which the browser already has: only places and extent are sent.
 """
 
 from __future__ import annotations

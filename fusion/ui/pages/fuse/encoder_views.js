@@ -1,5 +1,5 @@
-// What each encoder saw: the medium as it entered the network, tinted by how much each token
-// carries, with its embedding beneath.
+// The input of each encoder as it entered the network, tinted by the weight of each token, with the
+// embedding beneath.
 (() => {
   const FL = window.FusionLab,
     { el, svg, t } = FL;
@@ -45,8 +45,8 @@
       "section",
       {
         class: "fl-panel",
-        "data-modality": name,
-        "aria-label": t("encoder_views.of", { modality: t("modality." + name) }),
+        ...FL.ofModality(name),
+        "aria-label": t("encoder_views.of", { modality: FL.modality(name) }),
       },
       el("header", {}, FL.tag(name), el("span", { class: "fl-muted" }, FL.millis(seen.seconds))),
       drawn.box,

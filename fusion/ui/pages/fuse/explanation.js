@@ -1,5 +1,5 @@
-// What happened, in sentences: the server names texts with values of a kind (see explanation.py),
-// and here they are said in the visitor's language.
+// The explanation in sentences: the server names texts and typed values (see explanation.py), which
+// are put into the visitor's language here.
 (() => {
   const FL = window.FusionLab,
     { el, t } = FL;

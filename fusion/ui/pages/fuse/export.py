@@ -1,17 +1,17 @@
-"""A result to take along: JSON, CSV, and the Python that makes the same call."""
+"""Exports a result as JSON, CSV, and Python code that makes the same call."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from fusion.types import Prediction
 from fusion.ui.pages.fuse.localization import SIDES
 from fusion.ui.pages.fuse.strategy_rows import shapley, vote
-from fusion.ui.state import PEN, PageState, Slot
+from fusion.ui.state import PEN, PageState, Slot, first_of
 
 if TYPE_CHECKING:
     from fusion.lab import Lab
@@ -52,25 +52,33 @@ def as_line(lab: Lab, name: str, p: Prediction) -> dict[str, Any]:
     return line | {"found": "" if p.found is None else p.found} | dict(zip(SIDES, p.box or ("",) * 4, strict=True))
 
 
-def source_line(modality: str, slot: Slot, pen: float) -> str | None:
-    """The Python expression of one medium; an upload is named as the visitor's own file."""
-    if not slot.on or slot.source == "none":
+def source_line(modality: str, kind: str, slot: Slot, pen: float, strokes: str = "strokes") -> str | None:
+    """The Python expression of one medium; an upload is named as the visitor's own file, a drawing by the variable `strokes`."""
+    if not slot.on or slot.source in ("none", "clip"):
         return None
     if slot.source == "drawing":
-        return f"draw_{'picture' if modality == 'image' else 'clip'}(strokes, thickness={pen})"
+        return f"draw_{'picture' if kind == 'image' else 'clip'}({strokes}, thickness={pen})"
     written = {
         "text": repr(slot.text),
         "example": f"make_example({slot.example!r})[{modality!r}]",
         "file": repr(slot.name or "your-file"),
-        "clip": 'inputs["video"]',
     }
     return written[slot.source]
 
 
-def snippet(state: PageState, modalities: Iterable[str], pen: float = PEN) -> str:
-    """Python that makes the same call as the page, with the modalities that the task has."""
-    used = {m: state.slots[m] for m in modalities}
-    lines = {m: line for m, slot in used.items() if (line := source_line(m, slot, pen)) and slot.source != "clip"}
+def pad_names(used: Mapping[str, Slot], kinds: Mapping[str, str]) -> dict[str, str]:
+    """{modality: variable that holds its strokes} of all pictures that are drawn, and of the first one: clips show it being drawn."""
+    pictures = [m for m in used if kinds[m] == "image"]
+    wanted = [m for i, m in enumerate(pictures) if i == 0 or (used[m].on and used[m].source == "drawing")]
+    return {m: f"strokes_{i + 1}" if i else "strokes" for i, m in enumerate(wanted)}
+
+
+def snippet(state: PageState, kinds: Mapping[str, str], pen: float = PEN) -> str:
+    """Python that makes the same call as the page, with the modalities that the task has; `kinds` {modality: kind}."""
+    used = {m: state.slots[m] for m in kinds}
+    pads = pad_names(used, kinds)
+    drawn_on = {m: pads.get(m, "strokes") for m in kinds}  # a clip is drawn on the first pad
+    lines = {m: line for m, slot in used.items() if (line := source_line(m, kinds[m], slot, pen, drawn_on[m]))}
     sources = {slot.source for slot in used.values() if slot.on}
     code = ["import fusion"]
     if "example" in sources:
@@ -81,11 +89,13 @@ def snippet(state: PageState, modalities: Iterable[str], pen: float = PEN) -> st
     if "example" in sources:
         code.append(f"make_example = EXAMPLES_OF[{state.task!r}].make_example")
     if "drawing" in sources:
-        code += ["strokes = [  # x, y in [0, 1], seconds"]
-        code += [f"    np.array({[list(p) for p in s]})," for s in state.slots["image"].strokes] + ["]"]
+        for m, name in pads.items():
+            code += [f"{name} = [  # x, y in [0, 1], seconds"]
+            code += [f"    np.array({[list(p) for p in s]})," for s in used[m].strokes] + ["]"]
     code += ["inputs = {", *(f"    {m!r}: {line}," for m, line in lines.items()), "}"]
-    if "audio" in used and used["audio"].on and used["audio"].source == "clip":
-        code.append('inputs["audio"] = inputs["video"]  # the clip\'s own sound')
+    for m, slot in used.items():
+        if slot.on and slot.source == "clip":
+            code.append(f"inputs[{m!r}] = inputs[{first_of('video', kinds)!r}]  # the clip's own sound")
     code.append(f"encoding = lab.encode(inputs, severity={state.severity!r})")
     code.append(f"prediction = lab.predict(encoding, strategy={state.strategy!r})")
     return "\n".join([*code, "print(prediction.label, prediction.confidence)"])

@@ -16,7 +16,7 @@ from fusion.ui.links import read_link
 from fusion.ui.pages.fuse import encoder_choice, export, payload, strategy_rows
 from fusion.ui.serialize import to_json
 from fusion.ui.service import FIRST_STRATEGY, TaskService, TaskServices
-from fusion.ui.state import MAX_NAME, PageState, from_browser, plain
+from fusion.ui.state import MAX_NAME, PageState, first_of, from_browser, plain
 from fusion.ui.updates import Fill, PageUpdate, slots_of
 
 logger = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ class Handlers:
         self._count = itertools.count(1)
 
     def first(self) -> tuple[PageState, str]:
-        """The worked example a visitor finds, and its result."""
+        """The example that is shown first, and its result."""
         state = PageState.read(self.modalities, [*("" for _ in self.modalities), "", FIRST_STRATEGY, DEFAULT_LANGUAGE, "", ""])
         state, _ = self._at_task(state)
         return state, self.result(state)
@@ -44,7 +44,7 @@ class Handlers:
         return PageUpdate(self.result(state, held), self.pack(state))
 
     def details(self, ask: Any, *values: Any) -> str:
-        """What was not sent with the result, now that somebody looks at it.
+        """What was not sent with the result, on demand.
 
         Args:
             ask: JSON {"number", "strategy": whose attention and place, or "export": "json" or "csv"}.
@@ -63,7 +63,7 @@ class Handlers:
                 if ask.get("export") in payload.EXPORTS:
                     said["export"] = payload.EXPORTS[ask["export"]](service.lab, answer.predictions)
                 elif ask.get("strategy") in answer.predictions:
-                    said |= {"strategy": ask["strategy"], "details": payload.details(answer.predictions[ask["strategy"]])}
+                    said |= {"strategy": ask["strategy"], "details": payload.details(service.lab, answer.predictions[ask["strategy"]])}
         except FusionError:
             pass  # the result says what is wrong with the input
         except Exception:
@@ -91,13 +91,13 @@ class Handlers:
         return PageUpdate(self.result(state, held), self.pack(state), Fill(slots_of(state), example=example))
 
     def looked(self, *values: Any) -> str:
-        """Strategy, language, tab or an encoder that is looked into changed, which the browser draws by itself: export."""
+        """Strategy, language, tab or compared encoders changed, which the browser draws by itself: export."""
         return self.pack(PageState.read(self.modalities, values))
 
     def opened(self, query: str | None, languages: str, *values: Any) -> PageUpdate:
         """The page was opened, perhaps by a link (`query`), by a browser that prefers `languages`.
 
-        There is a notice for each thing that a link asks for in vain.
+        Everything in a link that does not exist gets a notice.
         """
         state, notices = read_link(self.services, query) if query else (None, [])
         if state is None:
@@ -120,7 +120,7 @@ class Handlers:
         return PageUpdate(export=self.pack(state, touched=False), fill=Fill(language=language))
 
     def result(self, state: PageState, held: Any = "") -> str:
-        """JSON for all views; where there is no result, only the status that says why."""
+        """JSON for all views; only a status if there is no result."""
         service = None
         try:
             service = self.services.for_state(state)
@@ -128,7 +128,8 @@ class Handlers:
             if answer is None:
                 return self._failed({"key": "status.empty"}, service, "empty")
             shown = payload.result(service, answer, state.strategy, marks_of(held))
-            shown["soundtrack"] = state.slots["audio"].source == "clip" and "audio" in answer.media
+            film = first_of("video", service.lab.task.kinds)
+            shown["soundtracks"] = {m: film for m in answer.media if state.slots[m].source == "clip"}
             if service.lab.untrained and not is_compact(service.lab.task, service.lab.choice):  # others are trained with a data folder only
                 shown["status"] = {"kind": "untrained", "key": "status.untrained_some" if service.lab.models else "status.untrained"}
             return to_json({"id": next(self._count), "lab": about(service)} | shown)
@@ -145,7 +146,7 @@ class Handlers:
         except FusionError:
             return to_json({"query": state.query(), "snippet": "", "touched": touched})
         service = self.services[task] if self.services.loaded(task) else None
-        code = export.snippet(replace(state, task=task), service.lab.modalities, service.pen) if service else ""
+        code = export.snippet(replace(state, task=task), service.lab.task.kinds, service.pen) if service else ""
         return to_json({"query": state.query(), "snippet": code, "touched": touched})
 
     def _failed(self, said: dict[str, Any], service: TaskService | None = None, kind: str = "error") -> str:
@@ -163,13 +164,13 @@ class Handlers:
                 return self._with_example(state, example), example
             except FusionError as error:  # said to whoever chooses it
                 logger.warning("The example %s of %s cannot be made: %s", example, task, error)
-        return state, ""
+        return state.without_media(), ""  # what the slots held was of another task
 
     def _with_example(self, state: PageState, name: str) -> PageState:
         service = self.services[self.services.task(state.task)]
         if name not in service.examples:
             return state
-        return state.with_example(name, service.example(name), service.examples[name].severity)
+        return state.with_example(name, service.example(name), service.examples[name].severity, service.lab.task.kinds)
 
 
 def about(service: TaskService) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-// Where it is: box, mask and attention over the picture, for tasks that ask for a place.
+// Localization: box, mask and attention over the picture, for tasks that ask for them.
 (() => {
   const FL = window.FusionLab,
     { el, t } = FL;
@@ -68,9 +68,10 @@
   };
   // Two small pictures side by side: what it marks, and what the question's tokens looked at.
   FL.where = (root, result, chosen) => {
-    const url = result.media.image?.url,
+    const searched = FL.get("lab").task.places, // the modality in which something is found
+      url = result.media[searched]?.url,
       place = chosen.place,
-      extent = result.encoder_views.image?.extent;
+      extent = result.encoder_views[searched]?.extent;
     if (!url) return null;
     const picture = (caption, layers, label) =>
       el(

@@ -240,9 +240,10 @@
   // Sound and frames of one clip have the same seconds: what is pointed at in one is marked in the
   // other. `media` {modality: [drawn, places]}.
   FL.oneClock = (media) => {
-    if (!FL.get("result").soundtrack || !media.audio || !media.video) return;
-    const [sound, spans] = media.audio,
-      [clip, times] = media.video;
+    for (const [audio, video] of Object.entries(FL.get("result").soundtracks))
+      if (media[audio] && media[video]) sameSeconds(media[audio], media[video]);
+  };
+  const sameSeconds = ([sound, spans], [clip, times]) => {
     const heard = (time) => [
       FL.nearest(
         spans.map(([a, b]) => (a + b) / 2),

@@ -1,5 +1,5 @@
 // The answer of the chosen strategy: its label, a bar per class, its answers to further questions,
-// and where it is. And the files to take along.
+// and its localization; and the exports.
 (() => {
   const FL = window.FusionLab,
     { el, t, told } = FL;

@@ -11,7 +11,7 @@
     const size = canvas.width,
       pen = canvas.getContext("2d");
     pen.lineCap = pen.lineJoin = "round";
-    pen.lineWidth = (FL.get("lab")?.task.pen || 0.06) * size;
+    pen.lineWidth = (FL.get("lab")?.task.pen || SETTINGS.pen) * size;
     pen.strokeStyle = INK;
     for (const stroke of strokes) {
       const shown = stroke.filter((p) => p[2] <= until);
@@ -83,7 +83,7 @@
       if (api.value().source === "drawing") penned = true;
       canvas.dataset.draws = String(drawing());
       wipe(canvas);
-      const url = FL.get("result")?.media?.image?.url;
+      const url = FL.get("result")?.media?.[api.modality]?.url;
       if (api.value().source === "drawing") paint(canvas, strokes);
       else if (url && api.value().source !== "none") backdrop(canvas, url);
       canvas.parentElement?.classList.toggle("fl-empty", api.value().source === "none");

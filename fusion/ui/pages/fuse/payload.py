@@ -1,4 +1,4 @@
-"""What the browser gets of an answer: what is looked at now. The rest is sent when somebody looks at it (`details`).
+"""The part of an answer that the browser shows at once. The rest is sent on demand (`details`).
 
 marks      {modality: name of its medium, corruption and encoder}: of a mark that the browser holds, medium and panel are not sent again
 attention  the maps of the chosen strategy; of all others only between which modalities there are maps
@@ -22,10 +22,10 @@ EXPORTS = {"json": export.as_json, "csv": export.as_csv}
 def result(service: TaskService, answer: Answer, strategy: str, held: Collection[str] = ()) -> dict[str, Any]:
     """All views' data; `strategy` is the one that is looked at, `held` the marks that the browser has already."""
     lab, chosen = service.lab, service.strategy(strategy)
-    rows = strategy_rows.rows(lab, answer.predictions)
+    rows, where = strategy_rows.rows(lab, answer.predictions), lab.task.heads.localization
     for row in rows:
-        if row["name"] == chosen and row["place"] is not None:
-            row["place"] = place(answer.predictions[chosen])
+        if where and row["name"] == chosen:
+            row["place"] = place(answer.predictions[chosen], where.image)
     new = [m for m in answer.media if answer.marks.get(m) not in held]
     return {
         "status": {"kind": "ok", "notes": [message(note).to_json() for note in answer.notes]},
@@ -44,13 +44,13 @@ def result(service: TaskService, answer: Answer, strategy: str, held: Collection
 
 
 def preview(service: TaskService, answer: Answer, modality: str) -> Any:
-    """A medium as the browser shows it, made once."""
-    return service.cache.remember(("preview", answer.marks[modality]), lambda: previews.preview(modality, answer.media[modality]))
+    """A medium as the browser shows it, cached."""
+    return service.cache.remember(("preview", answer.marks[modality]), lambda: previews.preview(answer.media[modality]))
 
 
 def panel(service: TaskService, answer: Answer, modality: str) -> dict[str, Any]:
-    """What its encoder saw, made once."""
-    colour = modality in ("image", "video") and not strategy_rows.draws(service.lab.task)
+    """The view of its encoder, cached."""
+    colour = service.lab.task.kinds[modality] in ("image", "video") and not service.lab.task.drawn
     key = ("panel", answer.marks[modality])
     made: dict[str, Any] = service.cache.remember(
         key, lambda: encoder_view.panel(answer.encoder_views[modality], answer.media[modality], colour)
@@ -58,6 +58,10 @@ def panel(service: TaskService, answer: Answer, modality: str) -> dict[str, Any]
     return made
 
 
-def details(prediction: Prediction) -> dict[str, Any]:
+def details(lab: Any, prediction: Prediction) -> dict[str, Any]:
     """What only the views of one strategy draw: {"attention", "place"}, None where it has none."""
-    return {"attention": encoder_view.attention(prediction, full=True) if prediction.attention else None, "place": place(prediction)}
+    where = lab.task.heads.localization
+    return {
+        "attention": encoder_view.attention(prediction, full=True) if prediction.attention else None,
+        "place": place(prediction, where.image) if where else None,
+    }

@@ -5,13 +5,12 @@ from __future__ import annotations
 import base64
 import io
 import wave
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from fusion.types import Audio, Clip
+from fusion.types import Audio, Clip, Medium
 
 SIDE, FRAME_SIDE, FRAMES, PEAKS, PREVIEW_RATE = 320, 96, 32, 96, 16000
 LARGEST_PNG = 60_000  # characters; drawings are far below, photos above
@@ -58,9 +57,10 @@ def film(clip: Clip) -> dict[str, Any]:
             "width": clip.frames.shape[2], "height": clip.frames.shape[1]}  # fmt: skip
 
 
-PREVIEWS: dict[str, Callable[[Any], Any]] = {"image": picture, "text": str, "audio": sound, "video": film}
-
-
-def preview(modality: str, medium: Any) -> Any:
+def preview(medium: Medium) -> str | dict[str, Any]:
     """What the browser needs to show and play a medium."""
-    return PREVIEWS[modality](medium)
+    if isinstance(medium, str):
+        return medium
+    if isinstance(medium, Audio):
+        return sound(medium)
+    return film(medium) if isinstance(medium, Clip) else picture(medium)

@@ -34,7 +34,7 @@ class Status(Shape):
     text: Sentence | None = Field(None, description="A sentence of the server.")
 
 
-class Said(Shape):
+class ExplanationSentence(Shape):
     """A sentence: a key of the page's texts, with values, see `explanation.py`."""
 
     key: str
@@ -42,7 +42,7 @@ class Said(Shape):
 
 
 class Vote(Shape):
-    """What a modality's own classifier says."""
+    """The answer of a modality's own classifier."""
 
     label: str
     confidence: float
@@ -70,14 +70,14 @@ class Asked(Places):
 
 
 class Mask(Shape):
-    """Where a strategy sees what is asked for, on the square that the encoder read."""
+    """Segmentation mask of the object, on the square that the encoder read."""
 
     side: int
     data: str = Field(description="side x side bytes, see `serialize.shares`.")
 
 
 class Place(Shape):
-    """Where a strategy says it is."""
+    """Localization by a strategy."""
 
     found: float = Field(description="Probability that it is there.")
     box: list[float] | None = Field(description="x0, y0, x1, y1 in [0, 1] of the picture.")
@@ -86,13 +86,13 @@ class Place(Shape):
 
 
 class StrategyRow(Shape):
-    """What one strategy says."""
+    """The answer of one strategy."""
 
     name: str
     baseline: bool
     label: str
     confidence: float
-    known: bool | None = Field(description="False if the input is probably none of the labels.")
+    known: bool | None = Field(description="False if the input is out of distribution.")
     probs: list[float] = Field(description="In the order of the labels.")
     weights: dict[str, float] | None = Field(description="Learned share of each modality.")
     contributions: dict[str, float] = Field(description="Change of the probability when that modality is left out.")
@@ -102,8 +102,8 @@ class StrategyRow(Shape):
     place: Place | None
     seconds: float
     parameters: int
-    differs: bool = Field(description="Whether most strategies say something else.")
-    explanation: list[Said]
+    differs: bool = Field(description="Whether most strategies give another label.")
+    explanation: list[ExplanationSentence]
 
 
 class ModalityBlock(Shape):
@@ -150,7 +150,7 @@ class Grey(Shape):
 
 
 class Panel(Places):
-    """What an encoder saw of one medium."""
+    """The input of an encoder with its tokens."""
 
     array: Grey | None
     text: str | None
@@ -184,7 +184,7 @@ class TaskShape(Shape):
 
     name: str
     interaction: Interaction
-    places: bool = Field(description="Whether the task asks where.")
+    places: str | None = Field(description="The modality in which the task asks for a place.")
     pen: float = Field(description="Width of a drawn line, as a share of the pad.")
     draws: bool = Field(description="Whether what is asked for can be drawn.")
 
@@ -235,11 +235,12 @@ class LabShape(Shape):
     parameters: int
     megabytes: float
     modalities: list[str]
+    kinds: dict[str, str] = Field(description="What each modality holds: image, text, audio or video.")
     labels: list[str]
     strategies: list[StrategyShape]
     unavailable: dict[str, str]
     examples: list[ExampleShape]
-    first: str = Field(description="The strategy that visitors find.")
+    first: str = Field(description="The default strategy.")
     encoder_choice: EncoderChoice | None
 
 
@@ -251,20 +252,20 @@ class Result(Shape):
     lab: LabShape | None = None
     labels: list[str] | None = None
     strategies: list[StrategyRow] | None = None
-    tally: list[tuple[str, int]] | None = Field(None, description="How many strategies say each label, the majority first.")
-    out_of_distribution: int | None = Field(None, description="How many strategies recognise none of the labels.")
+    tally: list[tuple[str, int]] | None = Field(None, description="Number of strategies per label, the majority first.")
+    out_of_distribution: int | None = Field(None, description="How many strategies find the input out of distribution.")
     modalities: list[ModalityBlock] | None = None
     encode_seconds: float | None = None
     marks: dict[str, str] | None = Field(None, description="Name of each modality's medium, corruption and encoder.")
     media: dict[str, Picture | Sound | Film | str] | None = Field(None, description="Media that the browser does not hold.")
-    encoder_views: dict[str, Panel] | None = Field(None, description="What encoders saw of these media.")
+    encoder_views: dict[str, Panel] | None = Field(None, description="Inputs and tokens of the encoders of these media.")
     attention: dict[str, Attention] | None = None
     answer: str | None = Field(None, description="Name of the whole answer.")
-    soundtrack: bool | None = Field(None, description="Whether the sound is that of the clip.")
+    soundtracks: dict[str, str] | None = Field(None, description="Of each modality whose sound is that of a clip, the clip.")
 
 
 class Details(Shape):
-    """What only the views of one strategy draw."""
+    """What only the views of the chosen strategy need."""
 
     attention: Attention | None
     place: Place | None

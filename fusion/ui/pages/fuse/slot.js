@@ -11,6 +11,8 @@
   // an example's name stays while it holds the example's medium
   const HELD = { source: "none", path: "", name: "", example: "", text: "" };
 
+  // The medium in a slot, as the last result has it.
+  const shown = (api) => FL.get("result")?.media?.[api.modality];
   const kinds = {
     image: (api) => {
       const pad = FL.pad(api);
@@ -22,9 +24,9 @@
     text: (api) => {
       const area = el("textarea", {
         rows: 2,
-        maxlength: 2000,
+        maxlength: SETTINGS.longestText,
         class: "fl-words",
-        "aria-label": t("modality.text"),
+        "aria-label": FL.modality(api.modality),
         placeholder: FL.fit("text.hint"),
         spellcheck: "false",
       });
@@ -89,7 +91,7 @@
       );
       let sound = null;
       const play = FL.button(t("slot.play"), "play", () => {
-        const wav = FL.get("result")?.media?.audio?.wav;
+        const wav = shown(api)?.wav;
         if (sound && !sound.paused) {
           sound.pause();
           sound = null;
@@ -106,10 +108,10 @@
         t("audio.from_clip"),
       );
       const draw = () => {
-        const heard = api.value().source !== "none" && FL.get("result")?.media?.audio;
+        const heard = api.value().source !== "none" && shown(api);
         drawWave(wave, heard ? heard.peaks : []);
         stage.classList.toggle("fl-empty", !heard);
-        own.hidden = !FL.get("result")?.media?.video?.sound;
+        own.hidden = !FL.get("result")?.media?.[FL.first("video")]?.sound;
       };
       return { stage, tools: [play, mic, api.opener(), api.clearer(), own], draw };
     },
@@ -143,10 +145,10 @@
         t("video.from_drawing"),
       );
       const draw = () => {
-        const shown = api.value().source !== "none" && FL.get("result")?.media?.video;
-        film.load(shown || null);
+        const clip = api.value().source !== "none" && shown(api);
+        film.load(clip || null);
         own.hidden = !!FL.get("lab")?.task.places || !FL.draws();
-        stage.classList.toggle("fl-empty", !shown);
+        stage.classList.toggle("fl-empty", !clip);
       };
       return {
         stage,
@@ -222,9 +224,11 @@
 
   FL.view("slot", (root, { props, trigger, upload }) => {
     const modality = props.modality;
+    const kind = () => FL.kind(modality); // of the open task: another may have the name for another kind
     let value = JSON.parse(props.value),
       parts = null;
     const api = {
+      modality,
       value: () => value,
       say: (text) => {
         parts.say.textContent = text;
@@ -251,10 +255,10 @@
       opener: () => {
         const file = el("input", {
           type: "file",
-          accept: ACCEPT[modality],
+          accept: ACCEPT[kind()],
           class: "fl-file",
           tabindex: "-1",
-          "aria-label": t("slot.upload") + ": " + t("modality." + modality),
+          "aria-label": t("slot.upload") + ": " + FL.modality(modality),
           onchange: () => {
             api.take(file.files[0]);
             file.value = "";
@@ -274,40 +278,40 @@
       const on = el("input", {
         type: "checkbox",
         role: "switch",
-        "aria-label": t("slot.use", { modality: t("modality." + modality) }),
+        "aria-label": t("slot.use", { modality: FL.modality(modality) }),
         onchange: () => api.edit({ on: on.checked }),
       });
       const level = el("output", {}),
         range = el("input", {
           type: "range",
           min: 0,
-          max: 5,
+          max: SETTINGS.worst,
           step: 1,
-          "aria-label": t("slot.severity_of", { modality: t("modality." + modality) }),
+          "aria-label": t("slot.severity_of", { modality: FL.modality(modality) }),
           oninput: () => {
             level.textContent = range.value;
-            range.style.setProperty("--fill", range.value / 5);
+            range.style.setProperty("--fill", range.value / SETTINGS.worst);
           },
           onchange: () => api.edit({ severity: +range.value }),
         });
-      const kind = kinds[modality](api),
+      const input = kinds[kind()](api),
         alone = el("span", { class: "fl-alone" }),
         role = el("span", { class: "fl-role" }),
         say = el("p", { class: "fl-say", role: "status" }),
         name = el("p", { class: "fl-name" });
-      parts = { on, range, level, kind, alone, role, say, name };
+      parts = { on, range, level, input, alone, role, say, name };
       const section = el(
         "section",
-        { class: "fl-slot", "data-modality": modality, "aria-label": t("modality." + modality) },
+        { class: "fl-slot", ...FL.ofModality(modality), "aria-label": FL.modality(modality) },
         el("header", {}, FL.tag(modality), role, alone, on),
         el(
           "div",
           { class: "fl-body" },
-          kind.stage,
+          input.stage,
           el(
             "div",
             { class: "fl-side" },
-            kind.tools.length ? el("div", { class: "fl-tools" }, kind.tools) : null,
+            input.tools.length ? el("div", { class: "fl-tools" }, input.tools) : null,
             name,
             el("label", { class: "fl-severity" }, el("span", {}, t("slot.severity")), range, level),
           ),
@@ -322,14 +326,16 @@
       section.addEventListener("drop", (event) => {
         event.preventDefault();
         section.classList.remove("fl-drop");
-        if (modality !== "text") api.take(event.dataTransfer.files[0]);
+        if (kind() !== "text") api.take(event.dataTransfer.files[0]);
       });
       FL.replace(root, section);
     };
+    // Whether the open task has this modality.
+    const offered = () => !!FL.get("lab")?.modalities.includes(modality);
     // Where the medium comes from, if that is worth a word.
     const origin = () => {
       if (value.source === "file") return value.name;
-      if (value.source === "drawing" && modality === "video") return t("video.is_drawing");
+      if (value.source === "drawing" && kind() === "video") return t("video.is_drawing");
       if (value.source === "clip") return t("audio.is_clip");
       return value.example && !value.on ? t("slot.of_example") : "";
     };
@@ -344,21 +350,23 @@
       return [el("b", {}, FL.label(own.label)), ` (${FL.percent(own.confidence, 0)})`];
     };
     const refresh = () => {
-      const { on, range, level, kind, alone, role, name } = parts,
+      root.hidden = !offered();
+      if (root.hidden || !parts) return;
+      const { on, range, level, input, alone, role, name } = parts,
         result = FL.get("result"),
         key = FL.ofTask("role." + modality);
-      root.hidden = !!FL.get("lab") && !FL.get("lab").modalities.includes(modality);
       role.textContent = FL.has(key) ? t(key) : "";
       on.checked = value.on;
       range.value = value.severity;
-      range.style.setProperty("--fill", value.severity / 5);
+      range.style.setProperty("--fill", value.severity / SETTINGS.worst);
       level.textContent = value.severity;
       root.firstChild.classList.toggle("fl-off", !value.on);
       name.textContent = origin();
-      kind.draw();
+      input.draw();
       const out = FL.get("lab")?.unavailable[modality];
       if (out) parts.say.textContent = FL.said(out);
-      const own = (result?.strategies || []).find((s) => s.name === modality + "_only");
+      const baseline = FL.get("lab")?.strategies.find((s) => s.only === modality)?.name,
+        own = (result?.strategies || []).find((s) => s.name === baseline);
       FL.replace(alone, own && value.on ? [t("slot.alone"), " ", ...answer(own)] : []);
     };
     const write = (given) => {
@@ -371,30 +379,40 @@
       if (mine !== modality && value.example) write({ ...value, on: false });
     });
     FL.hear("filling", () => {
+      if (!parts) return;
       api.say("");
-      parts.kind.drop?.();
+      parts.input.drop?.();
     });
     FL.hear("toggle", (name) => {
       if (name === modality) api.edit({ on: !value.on });
     });
-    if (modality === "video")
-      FL.hear("drawn", () => {
-        // a picture of several things is not the clip that asks for one
-        if (value.source === "file" || FL.get("lab").task.places || !FL.draws()) return;
-        write({ ...value, ...HELD, source: "drawing" });
-      });
-    if (modality === "image")
-      document.addEventListener("paste", (event) => {
-        const picture = [...(event.clipboardData?.files || [])].find((f) =>
-          f.type.startsWith("image/"),
-        );
-        if (picture) api.take(picture);
-      });
+    FL.hear("drawn", () => {
+      // a picture of several things is not the clip that asks for one
+      if (kind() !== "video" || value.source === "file") return;
+      if (FL.get("lab").task.places || !FL.draws()) return;
+      write({ ...value, ...HELD, source: "drawing" });
+    });
+    // A picture is pasted into the slot that has the focus, else into the first one for pictures.
+    const pasted = () => {
+      const focused = document.activeElement?.closest(".fl-slot")?.dataset;
+      return focused?.medium === "image" ? focused.modality : FL.first("image");
+    };
+    document.addEventListener("paste", (event) => {
+      if (pasted() !== modality) return;
+      const picture = [...(event.clipboardData?.files || [])].find((f) =>
+        f.type.startsWith("image/"),
+      );
+      if (picture) api.take(picture);
+    });
     let words = null; // of which language and task they are
     const redraw = () => {
       const now = FL.get("lang") + " " + FL.get("lab")?.task.name;
+      if (!offered()) {
+        root.hidden = true;
+        return;
+      }
       // what is being drawn, typed or recorded is not torn out of the visitor's hand; `api.free` draws then
-      if (words !== now && !(words && (api.recording || parts.kind.held?.()))) {
+      if (words !== now && !(words && (api.recording || parts.input.held?.()))) {
         words = now;
         build();
       }

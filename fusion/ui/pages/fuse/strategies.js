@@ -1,5 +1,4 @@
-// Which strategy is looked at, as chips in three groups by where they act; below them the chosen
-// one in a sentence.
+// The chooser of strategies, in three groups by what they fuse, with a sentence on the chosen one.
 (() => {
   const FL = window.FusionLab,
     { el, t, told } = FL;

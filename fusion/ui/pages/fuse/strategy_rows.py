@@ -1,4 +1,4 @@
-"""What all strategies say of one input: the table, the bars, the weights and the diagram draw from these rows."""
+"""The answers of all strategies to one input, as rows for the table, the bars, the weights and the diagram."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fusion.explain import interaction_share, shapley_values, value_of
 from fusion.messages import message
-from fusion.tasks import DIGITS, TASKS, Task
+from fusion.tasks import TASKS
 from fusion.tasks.texts import text_of
 from fusion.types import Prediction, Seen
 from fusion.ui.pages.fuse.explanation import explanations
@@ -30,7 +30,7 @@ def rows(lab: Lab, predictions: dict[str, Prediction]) -> list[dict[str, Any]]:
 
 
 def majority(predictions: dict[str, Prediction]) -> str:
-    """The label most strategies give; of equally many the one they are surer of."""
+    """The label that most strategies give; ties go to the higher summed confidence."""
     votes = Counter(p.label for p in predictions.values())
     return max(votes, key=lambda label: (votes[label], sum(p.confidence for p in predictions.values() if p.label == label)))
 
@@ -70,14 +70,14 @@ def shapley(prediction: Prediction) -> dict[str, Any]:
 
 
 def tally(shown: list[dict[str, Any]]) -> list[list[Any]]:
-    """[label, how many fusion strategies say it], the majority first."""
+    """[label, number of fusion strategies that give it], the majority first."""
     counted = Counter(r["label"] for r in shown if not r["baseline"])
     agree = {r["label"] for r in shown if not r["differs"]}
     return [[label, count] for label, count in sorted(counted.items(), key=lambda item: (item[0] not in agree, -item[1]))]
 
 
 def out_of_distribution(shown: list[dict[str, Any]]) -> int:
-    """How many fusion strategies recognise none of the labels; the tally counts their best guesses all the same."""
+    """How many fusion strategies find the input out of distribution; the tally still counts their best guesses."""
     return sum(r["known"] is False for r in shown if not r["baseline"])
 
 
@@ -100,11 +100,6 @@ def describe_tasks(names: Iterable[str]) -> list[dict[str, str]]:
     return [{key: getattr(TASKS[name], key) for key in ("name", "title", "question", "interaction")} for name in names]
 
 
-def draws(task: Task) -> bool:
-    """Whether what is asked for can be drawn with a pen; else visitors bring photos, and the page shows them in colour."""
-    return task.labels == DIGITS
-
-
 def describe_lab(lab: Lab, examples: Mapping[str, Any], pen: float) -> dict[str, Any]:
     """What does not change while a task is open."""
     parameters = sum(lab.parameters.values()) + sum(lab.encoder_parameters.values())
@@ -114,20 +109,21 @@ def describe_lab(lab: Lab, examples: Mapping[str, Any], pen: float) -> dict[str,
         texts = {key: getattr(about, key) for key in ("title", "idea", "formula", "paper", "fuses")}
         only = name.removesuffix("_only") if name in lab.baselines else None
         strategies.append({"name": name, "baseline": only is not None, "only": only, "parameters": lab.parameters[name], **texts})
-    words = lab.task.texts
+    words, where = lab.task.texts, lab.task.heads.localization
     return {
         "task": {
             "name": lab.task.name,
             "interaction": lab.task.interaction,
-            "places": lab.task.heads.localization is not None,
+            "places": where and where.image,
             "pen": pen,
-            "draws": draws(lab.task),
+            "draws": lab.task.drawn,
         },
         "device": str(lab.device),
         "precision": str(lab.precision),
         "parameters": parameters,
         "megabytes": parameters * (2 if "16" in str(lab.precision) else 4) / 1e6,
         "modalities": list(lab.modalities),
+        "kinds": dict(lab.task.kinds),
         "labels": list(lab.labels),
         "strategies": strategies,
         "unavailable": {name: message(reason).to_json() for name, reason in lab.unavailable.items()},

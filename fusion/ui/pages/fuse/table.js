@@ -1,5 +1,5 @@
-// All strategies and baselines on this input, one row each: every column sorts, a mark says who
-// disagrees, a row opens its inside.
+// All strategies and baselines on this input, one row each: every column sorts, a mark shows who
+// disagrees, and a row chooses its strategy.
 (() => {
   const FL = window.FusionLab,
     { el, svg, t } = FL;
@@ -24,7 +24,7 @@
   ];
   let sorting = { key: null, down: false };
 
-  const compare = (a, b) => (typeof a === "string" ? a.localeCompare(b, FL.get("lang")) : a - b);
+  const compare = (a, b) => (typeof a === "string" ? a.localeCompare(b, FL.locale()) : a - b);
   const sorted = (result) => {
     const column = COLUMNS.find((c) => c.key === sorting.key);
     if (!column) return result.strategies;
@@ -38,7 +38,7 @@
 
   const listed = (values, say) =>
     Object.entries(values)
-      .map(([m, v]) => `${t("modality." + m)} ${say(v)}`)
+      .map(([m, v]) => `${FL.modality(m)} ${say(v)}`)
       .join(", ");
   const weights = (s) => {
     if (!s.weights) return el("span", { class: "fl-muted", title: t("table.no_weights") }, "–");
@@ -47,7 +47,7 @@
       "span",
       { class: "fl-stack", role: "img", "aria-label": label, title: label },
       Object.entries(s.weights).map(([m, v]) =>
-        el("i", { "data-modality": m, style: { width: v * 100 + "%" } }),
+        el("i", { ...FL.ofModality(m), style: { width: v * 100 + "%" } }),
       ),
     );
   };
@@ -128,25 +128,25 @@
       [first, ...rest] = result.tally;
     if (!first) return null;
     const unknown = result.out_of_distribution
-      ? " " +
-        t("table.unknowns", {
+      ? t("table.unknowns", {
           unknown: result.out_of_distribution,
           total,
           count: FL.numbered(result.labels.length),
         })
       : "";
-    if (!rest.length) return t("table.all_say", { total, label: FL.label(first[0]) }) + unknown;
-    const others = new Intl.ListFormat(FL.get("lang"), { type: "conjunction" }).format(
+    if (!rest.length)
+      return FL.sentences(t("table.all_say", { total, label: FL.label(first[0]) }), unknown);
+    const others = FL.list(
       rest.map(([label, count]) =>
         t(count === 1 ? "table.one_says" : "table.some_say", { label: FL.label(label), count }),
       ),
     );
-    return (
+    return FL.sentences(
       t("table.most_say", { count: first[1], total, label: FL.label(first[0]) }) +
-      t("outcome.semicolon") +
-      others +
-      t("outcome.stop") +
-      unknown
+        t("outcome.semicolon") +
+        others +
+        t("outcome.stop"),
+      unknown,
     );
   };
 
@@ -283,11 +283,12 @@
         el(
           "p",
           { class: "fl-muted" },
-          t("table.columns") +
-            " " +
-            (result.encode_seconds
+          FL.sentences(
+            t("table.columns"),
+            result.encode_seconds
               ? t("table.encoders", { ms: FL.millis(result.encode_seconds) })
-              : ""),
+              : "",
+          ),
         ),
       );
     };

@@ -25,7 +25,7 @@
       const name = FL.told(what, "title");
       const done = t("training.running", { what: name, share: FL.percent(share, 0) });
       return typeof left === "number"
-        ? done + " " + t("training.left", { time: duration(left) })
+        ? FL.sentences(done, t("training.left", { time: duration(left) }))
         : done;
     };
     const sentence = () => {
