@@ -17,7 +17,7 @@ CHECKPOINTS = Path(__file__).resolve().parent.parent / "checkpoints"
 
 
 def cache_folder() -> Path:
-    """What is made on this machine and kept: the variable FUSION_CACHE, or a folder in the user's own cache."""
+    """The folder for files made on this machine: the environment variable FUSION_CACHE, or a folder in the user's cache."""
     if named := os.environ.get("FUSION_CACHE"):
         return Path(named)
     try:
@@ -30,7 +30,7 @@ def cache_folder() -> Path:
 class EncoderConfig:
     """Which encoder (a name of `fusion.encoders.ENCODERS`) and the arguments it is built with.
 
-    shift: how far its answers lie from what they answer to, measured with these weights (`fusion.encoders.centring`); empty where not.
+    shift: measured offset between its tokens and the stimuli they respond to (`fusion.encoders.centring`); empty where not measured.
     """
 
     name: str
@@ -48,16 +48,16 @@ class StrategyConfig:
     modalities: tuple[str, ...] = MODALITIES
     embed_dim: int = 96
     options: dict[str, Any] = field(default_factory=dict)
-    picture: str = "image"  # the modality that a task which asks where looks in
-    grid: int = 0  # image tokens along one side, for tasks that ask where; 0 for the others
-    # {modalities given, "image+text": least confidence}: answers of less are "none of these"; None in tasks that do not ask
+    picture: str = "image"  # the modality in which a localization task finds its box
+    grid: int = 0  # image tokens along one side, for localization tasks; 0 for the others
+    # {modalities given, "image+text": least confidence}: answers below it are "none of these"; None in tasks without open-set rejection
     thresholds: dict[str, float] | None = None
-    sure: dict[str, float] | None = None  # {modality: confidence by itself that next to nothing unknown reaches}
+    sure: dict[str, float] | None = None  # {modality: unimodal confidence that hardly any out-of-distribution input reaches}
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How to train. `lr` is the peak of a warm-up and cosine schedule; `samples` are drawn anew in each epoch for encoders."""
+    """How to train. `lr` is the peak of a warm-up and cosine schedule; encoders draw new `samples` in each epoch."""
 
     epochs: int = 10
     samples: int = 20000
@@ -88,7 +88,9 @@ def load_config(path: Path, kind: type[Config]) -> Config:
         FusionError: the file is missing or damaged, or an entry is unknown, missing, or of a wrong type, in one sentence.
     """
     path = Path(path)
-    data, hints, where = load_json(path), typing.get_type_hints(kind), f"{path.parent.name}/{path.name}"
+    data = load_json(path)
+    hints = typing.get_type_hints(kind)
+    where = f"{path.parent.name}/{path.name}"
     if not isinstance(data, dict):
         raise FusionError("The configuration {where} is not a table of entries.", where=where)
     if unknown := set(data) - set(hints):
@@ -100,22 +102,24 @@ def load_config(path: Path, kind: type[Config]) -> Config:
     needed = [f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING]
     if missing := [name for name in needed if name not in data]:
         raise FusionError("The configuration {where} lacks {name}.", where=where, name=missing[0])
-    return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items()})
+    arguments: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
+    return kind(**arguments)
 
 
 def _fits(value: Any, hint: Any) -> bool:
-    """Whether a value out of JSON is of the type that a configuration names for it; a list stands for a tuple."""
-    kind, inside = typing.get_origin(hint), typing.get_args(hint)
-    if kind is types.UnionType:
-        return any(_fits(value, one) for one in inside)
-    if kind is dict:
-        return isinstance(value, dict) and all(_fits(part, inside[1]) for part in value.values())
-    if kind is tuple:
-        return isinstance(value, list) and all(_fits(part, inside[0]) for part in value)
+    """Whether a value read from JSON matches the type hint of its field; a list stands for a tuple."""
+    origin = typing.get_origin(hint)
+    parts = typing.get_args(hint)
+    if origin is types.UnionType:
+        return any(_fits(value, part) for part in parts)
+    if origin is dict:
+        return isinstance(value, dict) and all(_fits(item, parts[1]) for item in value.values())
+    if origin is tuple:
+        return isinstance(value, list) and all(_fits(item, parts[0]) for item in value)
     if hint is Any:
         return True
     if hint is float:
         return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     if hint is int:
         return isinstance(value, int) and not isinstance(value, bool)
-    return isinstance(value, hint)
+    return isinstance(hint, type) and isinstance(value, hint)

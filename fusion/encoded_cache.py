@@ -2,7 +2,8 @@
 
 A value is found again by a key that holds everything it depends on: the content of the medium, the severity of its corruption, and the
 encoder. So a value in memory equals one that is computed anew. All visitors share one memory; the values that were not used for the
-longest time are dropped first.
+longest time are dropped first. Large values, such as decoded clips, have a memory of their own: a few of them would push out the features
+and answers of everyone else.
 
     cache = EncodedCache()
     lab.encode(inputs, cache=cache)      # loads and encodes
@@ -25,7 +26,9 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import torch
 
-LIMIT = 192 << 20  # bytes; a busy page fills it within two minutes
+LIMIT = 192 << 20  # bytes of small values: features and pictures of all inputs of about a hundred visitors
+LARGE_LIMIT = 128 << 20  # bytes of large values
+LARGE = 1 << 20  # bytes; a larger value is a large one
 OVERHEAD = 100  # bytes of a Python object beside its content
 
 
@@ -84,23 +87,55 @@ def size_of(value: Any) -> int:
     return OVERHEAD
 
 
-class EncodedCache:
-    """{key: value} of at most `limit` bytes; safe to use from several threads."""
+class Bounded:
+    """{key: value} of at most `limit` bytes; the values that were not used for the longest time are dropped first. Not safe for threads."""
 
-    def __init__(self, limit: int = LIMIT) -> None:
+    def __init__(self, limit: int) -> None:
         self.limit, self.bytes = limit, 0
+        self.values: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
+
+    def get(self, key: Hashable) -> Any:
+        """The value, which counts as used now; None where it is not there."""
+        if key not in self.values:
+            return None
+        self.values.move_to_end(key)
+        return self.values[key][0]
+
+    def put(self, key: Hashable, value: Any, size: int) -> None:
+        """Keeps a value of `size` bytes, unless it is larger than all that may be held."""
+        if size > self.limit:
+            return
+        self.values[key] = value, size
+        self.bytes += size
+        while self.bytes > self.limit:
+            self.bytes -= self.values.popitem(last=False)[1][1]
+
+    def drop(self, key: Hashable) -> None:
+        if key in self.values:
+            self.bytes -= self.values.pop(key)[1]
+
+
+class EncodedCache:
+    """{key: value} of at most `limit` bytes in small and `large_limit` bytes in large values; safe to use from several threads."""
+
+    def __init__(self, limit: int = LIMIT, large_limit: int = LARGE_LIMIT) -> None:
         self.name = secrets.token_hex(8)  # no other cache has it, in whatever process
-        self._values: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
+        self._small, self._large = Bounded(limit), Bounded(large_limit)
         self._making: dict[Hashable, threading.Lock] = {}
         self._numbers: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
         self._count = itertools.count()
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
-        return len(self._values)
+        return len(self._small.values) + len(self._large.values)
 
     def __contains__(self, key: Hashable) -> bool:
-        return key in self._values
+        return key in self._small.values or key in self._large.values
+
+    @property
+    def bytes(self) -> int:
+        """What all values hold together."""
+        return self._small.bytes + self._large.bytes
 
     def number(self, thing: Any) -> int:
         """A number that belongs to this very object as long as it lives, and to no other, for keys: of an encoder, or of a lab."""
@@ -112,23 +147,16 @@ class EncodedCache:
     def get(self, key: Hashable) -> Any:
         """The value, or None where it is not there."""
         with self._lock:
-            if key not in self._values:
-                return None
-            self._values.move_to_end(key)
-            return self._values[key][0]
+            found = self._small.get(key)
+            return self._large.get(key) if found is None else found
 
     def put(self, key: Hashable, value: Any, size: int | None = None) -> None:
-        """Keeps a value, unless it is larger than the whole memory; `size` in bytes, where the caller knows it."""
+        """Keeps a value, unless it is larger than the memory for its kind; `size` in bytes, where the caller knows it."""
         size = size_of(value) if size is None else size
         with self._lock:
-            if key in self._values:
-                self.bytes -= self._values.pop(key)[1]
-            if size > self.limit:
-                return
-            self._values[key] = value, size
-            self.bytes += size
-            while self.bytes > self.limit:
-                self.bytes -= self._values.popitem(last=False)[1][1]
+            self._small.drop(key)
+            self._large.drop(key)
+            (self._large if size > LARGE else self._small).put(key, value, size)
 
     def remember(self, key: Hashable, make: Callable[[], Any], measure: Callable[[Any], int] = size_of) -> Any:
         """The value of `make()`, which is called only where the value is not there; who asks meanwhile waits for the same call.

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -30,6 +30,7 @@ from fusion.types import Features, FusionError, Medium, Prediction, Seen
 
 Inputs = Mapping[str, Any]
 Severity = Mapping[str, corruptions.Choice]
+Notes = tuple[Message, ...]
 
 
 @dataclass(frozen=True)
@@ -48,17 +49,57 @@ class Description:
 class Encoded:
     """Inputs after the encoders: everything that strategies and views need, computed once.
 
-    media    {modality: medium as the encoders got it, after corruption}
+    media    {modality: medium as the encoders got it, after corruption}; where the features were remembered, it is decoded when asked for
     notes    one sentence for each thing that was trimmed, scaled, assumed or not read
     keys     {modality: what its features are remembered by}; None where they are not remembered
+    said     {modality: those sentences that are about loading its medium}
+    seen     {modality: what the encoder saw}, of those that are remembered
     """
 
-    media: dict[str, Medium]
-    notes: tuple[Message, ...]
+    media: Mapping[str, Medium]
+    notes: Notes
     prepared: dict[str, Prepared]
     features: dict[str, Features]  # batch of one, with layouts
     seconds: dict[str, float]
     keys: dict[str, Hashable] = field(default_factory=dict)
+    said: dict[str, Notes] = field(default_factory=dict)
+    seen: dict[str, Seen] = field(default_factory=dict)
+
+
+class MediaOnDemand(Mapping[str, Medium]):
+    """{modality: medium}, each of which is loaded when it is first asked for."""
+
+    def __init__(self, loaders: Mapping[str, Callable[[], tuple[Medium, Notes]]]) -> None:
+        """`loaders` {modality: gives its medium, and notes on it}."""
+        self._loaders, self._loaded = dict(loaders), dict[str, tuple[Medium, Notes]]()
+
+    def __getitem__(self, modality: str) -> Medium:
+        return self._load(modality)[0]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._loaders)
+
+    def __len__(self) -> int:
+        return len(self._loaders)
+
+    def notes(self, modality: str) -> Notes:
+        """What is to be said about its medium."""
+        return self._load(modality)[1]
+
+    def _load(self, modality: str) -> tuple[Medium, Notes]:
+        if modality not in self._loaded:
+            self._loaded[modality] = self._loaders[modality]()
+        return self._loaded[modality]
+
+
+class EncodedMedium(NamedTuple):
+    """All that is remembered of one medium: some ten kilobytes where the medium itself may be some ten megabytes."""
+
+    prepared: Prepared  # without its values, which only the encoder reads
+    features: Features  # batch of one
+    seconds: float
+    said: Notes  # about loading it
+    seen: Seen
 
 
 class Lab:
@@ -122,35 +163,52 @@ class Lab:
         return self.encode_media(self.load(inputs, severity, cache), cache)
 
     def load(self, inputs: Inputs, severity: Severity | None = None, cache: EncodedCache | None = None) -> Encoded:
-        """The first half of `encode`: media, decoded and corrupted, without features."""
+        """The first half of `encode`: media, decoded and corrupted, without features; only their keys where features are remembered."""
         severity = severity or {}
         self._check_inputs(inputs, severity)
-        found = Encoded({}, (), {}, {}, {})
-        notes: list[Message] = []
-        for m in self.modalities:
-            if inputs.get(m) is None:
-                continue
+        loaders: dict[str, Callable[[], tuple[Medium, Notes]]] = {}
+        keys: dict[str, Hashable] = {}
+        given = [m for m in self.modalities if inputs.get(m) is not None]
+        for m in given:
             if m in self.unavailable:
-                notes.append(self.unavailable[m])
                 continue
             choice = corruptions.read_choice(self.task.kinds[m], severity.get(m, 0))
             source = None if cache is None else source_key(self.task.kinds[m], inputs[m])
-            found.media[m], said = self._load(m, inputs[m], choice, cache, source)
-            if source is not None and cache is not None:
-                found.keys[m] = ("features", m, source, choice, cache.number(self.encoders[m]))
-            notes += said
-        if not found.media:  # no encoder that is there reads what was given
-            raise FusionError(notes[0])
-        return replace(found, notes=tuple(dict.fromkeys(notes)))
+            loaders[m] = partial(self._load, m, inputs[m], choice, cache, source)
+            if cache is not None and source is not None:
+                keys[m] = ("features", m, source, choice, cache.number(self.encoders[m]))
+        if not loaders:  # no encoder that is there reads what was given
+            raise FusionError(self.unavailable[given[0]])
+        loaded = MediaOnDemand(loaders)
+        said: dict[str, Notes] = {}
+        for m in given:
+            remembered: EncodedMedium | None = cache.get(keys[m]) if cache is not None and m in keys else None
+            if m in self.unavailable:
+                said[m] = (self.unavailable[m],)
+            else:
+                said[m] = loaded.notes(m) if remembered is None else remembered.said
+        notes = dict.fromkeys(note for several in said.values() for note in several)
+        return Encoded(loaded, tuple(notes), {}, {}, {}, keys, said)
 
     def encode_media(self, loaded: Encoded, cache: EncodedCache | None = None) -> Encoded:
         """The second half of `encode`: what `load` gave, with features."""
-        found = replace(loaded, prepared={}, features={}, seconds={})
-        for m, medium in loaded.media.items():
-            encoded = remember(cache, loaded.keys.get(m), lambda m=m, medium=medium: self._encode(m, medium))
-            found.prepared[m], found.features[m], found.seconds[m] = encoded
-        unread = [note for prepared in found.prepared.values() for note in prepared.notes]
-        return replace(found, notes=tuple(dict.fromkeys((*loaded.notes, *unread))))
+        found = replace(loaded, prepared={}, features={}, seconds={}, seen={})
+        notes = list(loaded.notes)
+        for m in loaded.media:
+            key = loaded.keys.get(m)
+            if cache is None or key is None:
+                found.prepared[m], found.features[m], found.seconds[m] = self._encode(m, loaded.media[m])
+            else:
+                encoded: EncodedMedium = cache.remember(key, partial(self._encode_to_remember, m, loaded))
+                found.prepared[m], found.features[m], found.seconds[m] = encoded.prepared, encoded.features, encoded.seconds
+                found.seen[m] = encoded.seen
+            notes += found.prepared[m].notes
+        return replace(found, notes=tuple(dict.fromkeys(notes)))
+
+    def _encode_to_remember(self, modality: str, loaded: Encoded) -> EncodedMedium:
+        prepared, features, seconds = self._encode(modality, loaded.media[modality])
+        seen = self._see(modality, prepared, features, seconds)
+        return EncodedMedium(replace(prepared, values=prepared.values[:0].clone()), features, seconds, loaded.said[modality], seen)
 
     def predict(self, inputs: Inputs | Encoded, strategy: str = "cross_attention") -> Prediction:
         """The answer of one strategy, with its attention and the effect of leaving each modality out."""
@@ -202,16 +260,15 @@ class Lab:
     def see(self, inputs: Inputs | Encoded, cache: EncodedCache | None = None) -> dict[str, Seen]:
         """What each encoder saw, for drawing; `cache` as for `encode`."""
         encoded = inputs if isinstance(inputs, Encoded) else self.encode(inputs, cache=cache)
-        keys = {m: (key := encoded.keys.get(m)) and ("seen", key) for m in encoded.features}
-        return {m: remember(cache, keys[m], lambda m=m: self._see(m, encoded)) for m in encoded.features}
+        made = {m: p for m, p in encoded.prepared.items() if m not in encoded.seen}
+        new = {m: self._see(m, p, encoded.features[m], encoded.seconds[m]) for m, p in made.items()}
+        return {m: new[m] if m in new else encoded.seen[m] for m in encoded.features}
 
-    def _see(self, modality: str, encoded: Encoded) -> Seen:
-        features, prepared = encoded.features[modality], encoded.prepared[modality]
+    def _see(self, modality: str, prepared: Prepared, features: Features, seconds: float) -> Seen:
         tokens = features.tokens[0].cpu().numpy()
         return Seen(
             self.encoders[modality].picture(prepared.values), prepared.extent, prepared.layout, features.weights[0].cpu().numpy(),
-            np.linalg.norm(tokens, axis=-1), features.pooled[0].cpu().numpy(), encoded.seconds[modality],
-            self.encoder_parameters[modality],
+            np.linalg.norm(tokens, axis=-1), features.pooled[0].cpu().numpy(), seconds, self.encoder_parameters[modality],
         )  # fmt: skip
 
     def _check_inputs(self, inputs: Inputs, severity: Severity) -> None:
@@ -226,7 +283,7 @@ class Lab:
 
     def _load(
         self, modality: str, given: Any, choice: tuple[str, int], cache: EncodedCache | None = None, source: str | None = None
-    ) -> tuple[Medium, tuple[Message, ...]]:
+    ) -> tuple[Medium, Notes]:
         """One medium as its encoder gets it, and the notes on it; `source` is what the cache knows the given medium by."""
         kind = self.task.kinds[modality]
         loaded = remember(cache, source and ("loaded", modality, source), lambda: media.load(kind, given))

@@ -15,6 +15,7 @@ import string
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+DEFAULT_LANGUAGE = "en"  # of the templates; shown where another language has no words
 _FORMATTER = string.Formatter()
 
 

@@ -22,7 +22,7 @@ from fusion.config import EncoderConfig, StrategyConfig, load_config, save_confi
 from fusion.encoders import ENCODERS, Encoder
 from fusion.encoders.centring import measure_shift
 from fusion.files import load_tensors, save_tensors
-from fusion.heads.localization import Placed, PlaceHead
+from fusion.heads.localization import LocalizationHead, Location
 from fusion.strategies import STRATEGIES, Strategy, Unimodal
 from fusion.tasks import Task
 from fusion.types import Features, FusionError, FusionOutput
@@ -34,7 +34,7 @@ Batch = dict[str, tuple[Tensor, Tensor]]  # {modality: (values, mask)} as `fusio
 class Fused(NamedTuple):
     output: FusionOutput
     logits: Tensor  # (B, K)
-    place: Placed | None = None  # of tasks that ask where, when there is a picture
+    place: Location | None = None  # of tasks that ask where, when there is a picture
 
 
 class FusionModel(nn.Module):
@@ -45,7 +45,7 @@ class FusionModel(nn.Module):
         self.encoders = nn.ModuleDict(encoders)
         self.strategy = strategy
         self.head = strategy.build_head()
-        self.place = PlaceHead(strategy.out_dim, strategy.token_dim, grid, picture) if grid else None
+        self.place = LocalizationHead(strategy.out_dim, strategy.token_dim, grid, picture) if grid else None
         self.picture = picture
 
     def encode(self, batch: Batch) -> dict[str, Features]:
@@ -60,7 +60,7 @@ class FusionModel(nn.Module):
         output = self.strategy(features, present, need_attention)
         return Fused(output, self.head(output.fused), self.locate(output.first(), features))
 
-    def locate(self, output: FusionOutput, features: dict[str, Features]) -> Placed | None:
+    def locate(self, output: FusionOutput, features: dict[str, Features]) -> Location | None:
         seen = self.place is not None and self.picture in features and self.picture in self.strategy.modalities
         return self.place(output) if seen else None
 

@@ -1,4 +1,4 @@
-"""The nouns every layer shares: media, layouts, features, what a strategy returns, what a prediction says.
+"""The data types that all layers share: media, layouts, features, the output of a strategy, a prediction.
 
 Letters: B batch, M modalities, T tokens, D embedding width, H heads, L layers, K classes.
 """
@@ -19,7 +19,7 @@ MODALITIES = ("image", "text", "audio", "video")  # screen order; a task may use
 
 
 class FusionError(ValueError):
-    """Something a person can mend, in one sentence: `FusionError("{name} is empty.", name=name)`, see `fusion.messages`."""
+    """An error that the user can fix, in one sentence: `FusionError("{name} is empty.", name=name)`, see `fusion.messages`."""
 
     def __init__(self, template: str = "", /, **values: Any) -> None:
         self.message = message(template, **values)
@@ -28,7 +28,7 @@ class FusionError(ValueError):
 
 @dataclass(frozen=True)
 class Audio:
-    """Sound: `samples` (N,) float32 in [-1, 1], mono, `rate` in Hz."""
+    """Mono sound: `samples` (N,) float32 in [-1, 1], `rate` in Hz."""
 
     rate: int
     samples: np.ndarray
@@ -40,7 +40,7 @@ class Audio:
 
 @dataclass(frozen=True)
 class Clip:
-    """Moving pictures: `frames` (T, H, W, 3) uint8, `times` (T,) seconds from the start, and its own sound if it has one."""
+    """A video: `frames` (T, H, W, 3) uint8, `times` (T,) in seconds from the start, and its sound track if it has one."""
 
     frames: np.ndarray
     times: np.ndarray
@@ -52,11 +52,11 @@ Medium = np.ndarray | str | Audio | Clip  # image (H, W, 3) uint8 | text | sound
 
 @dataclass(frozen=True)
 class Layout:
-    """Where each token lies on its medium.
+    """The part of the medium that each token stands for.
 
     `places` (T, k), one row per token:
-      grid        x0, y0, x1, y1 in [0, 1] of the picture (may pass its border where the picture was padded)
-      seconds     start, end (may pass the ends of the sound, which was padded)
+      grid        x0, y0, x1, y1 in [0, 1] of the picture (outside [0, 1] where the picture was padded)
+      seconds     start, end (may lie before or after the sound where it was padded)
       characters  start, end (as in a Python slice of the text)
       frames      time in seconds, x0, y0, x1, y1 in [0, 1] of the frame
     """
@@ -67,18 +67,19 @@ class Layout:
 
 @dataclass(frozen=True)
 class Panel:
-    """One thing an encoder computed on its way to the features, as numbers a view can draw; `kind` says what `values` are.
+    """One intermediate result of an encoder, as numbers for a chart; `kind` says what `values` are.
 
     maps       (N, H, W) over a picture, or over frame n of a clip at `times` (N,) seconds; `extent` x0, y0, x1, y1 is what they cover in
-               [0, 1] of the picture (may pass its border)
+               [0, 1] of the picture (may reach beyond its border)
     keypoints  (N, 5): x, y in [0, 1] of the picture, radius as a share of its longer side, angle in radians clockwise from right, strength
     arrows     (T, G, G, 2): motion to the right and down, in shares of the frame's longer side per second, over a GxG grid of the frame
                at `times` (T,) seconds; `extent` as for maps
     series     (F, T): F features over time, the first row lowest; `extent` is start and end in seconds; `names` labels some rows or none
     bars       (N,): a histogram or weights; `names` (N,) or none
-    words      (W, K): what K named things weigh in each text token, in the order of the layout; `names` (K,)
+    words      (W, K): weight of K named features in each text token, in the order of the layout; `names` (K,)
 
-    title  key of its caption in the page's texts, "lbp.codes"; signed: values lie around zero, else they are not negative
+    title   key of its caption in the page's texts, such as "lbp.codes"
+    signed  whether values may be negative
     """
 
     kind: Literal["maps", "keypoints", "arrows", "series", "bars", "words"]
@@ -92,13 +93,13 @@ class Panel:
 
 @dataclass
 class Features:
-    """What an encoder gives for one modality of a batch.
+    """The output of an encoder for one modality of a batch.
 
     tokens  (B, T, D)
     mask    (B, T) bool, True where a token is real
     pooled  (B, D)
     weights (B, T) how much of `pooled` each token carries, sums to 1 over real tokens
-    layout  one per sample, or None where nobody will look (training)
+    layout  one per sample, or None where it is not needed (training)
     """
 
     tokens: Tensor
@@ -108,22 +109,25 @@ class Features:
     layout: tuple[Layout, ...] | None = None
 
     def repeat(self, count: int) -> Features:
-        """One sample seen `count` times, without a copy."""
-        parts = (self.tokens, self.mask, self.pooled, self.weights)
-        return Features(*(x.expand(count, *x.shape[1:]) for x in parts))
+        """One sample as a batch of `count` equal rows, which share their memory; without the layout."""
+
+        def rows(x: Tensor) -> Tensor:
+            return x.expand(count, *x.shape[1:])
+
+        return Features(rows(self.tokens), rows(self.mask), rows(self.pooled), rows(self.weights))
 
 
 @dataclass
 class FusionOutput:
-    """What a strategy concluded. A view asks which fields are there, never which strategy it was.
+    """The output of a strategy. Views check which fields are set, never which strategy it was.
 
     fused           (B, D); for strategies that fuse logits D = K and `fused` are log-odds up to a constant
-    weights         (B, M) share of each modality in [0, 1], zero where absent, or None
-    attention       {(query, key): (B, L, H, Tq, Tk)}, rows sum to 1; (1, ...) where it is one for all subsets of one sample
+    weights         (B, M) weight of each modality in [0, 1], zero where absent, or None
+    attention       {(query, key): (B, L, H, Tq, Tk)}, rows sum to 1; (1, ...) where all subsets of one sample share it
     unimodal_logits {modality: (B, K)}, or None
-    reconstructions {modality: (B, D)}, or None; of every modality, also of those that are missing
-    tokens          {modality: (B, T, token_dim)} tokens after fusion, in the places of the encoder's tokens, or None; of one sample in B
-                    subsets maybe only of the rows in which the modality is there
+    reconstructions {modality: (B, D)}, or None; of every modality, including missing ones
+    tokens          {modality: (B, T, token_dim)} tokens after fusion, in the order of the encoder's tokens, or None; for one sample in B
+                    subsets possibly only the rows in which the modality is present
     latent          (mean, log-variance), each (B, Z), of the joint posterior, or None
     space           {modality: (B, D)} unit vectors in one space, zero where missing, or None
     auxiliary       {question: (B, K_q)} logits of further heads on the same trunk, or None
@@ -140,26 +144,26 @@ class FusionOutput:
     auxiliary: dict[str, Tensor] | None = None
 
     def first(self) -> FusionOutput:
-        """Row 0: its vector and its tokens, which is what says where."""
+        """Row 0: its fused vector and its tokens, as the localization head needs them."""
         return FusionOutput(self.fused[:1], tokens=self.tokens and {m: x[:1] for m, x in self.tokens.items()})
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """The answer of one strategy to one input.
+    """The prediction of one strategy for one input.
 
     probs          {label: probability}, sums to 1, in the task's label order
-    weights        {modality: learned share in [0, 1]}, or None where the strategy has no such thing
-    contributions  {modality: change of the label's probability when that modality is left out}, measured
+    weights        {modality: learned weight in [0, 1]}, or None where the strategy learns none
+    contributions  {modality: drop of the label's probability when that modality is left out}, measured
     subsets        {modalities, in order: (K,) probabilities when only these are given} of every non-empty subset
-    votes          {modality: {label: probability}} of the strategy's own single-modality heads, or None
+    votes          {modality: {label: probability}} of the strategy's own unimodal heads, or None
     attention      {(query, key): (L, H, Tq, Tk) float32}, rows sum to 1; empty where the strategy has none
-    layouts        {modality: Layout} of the tokens that `attention` speaks of
+    layouts        {modality: Layout} of the tokens in `attention`
     auxiliary      {question: {answer: probability}} of further heads, or None where the strategy has none
     box            (x0, y0, x1, y1) in [0, 1] of the picture; None where the task has no boxes or nothing was found
     mask           (S, S) float32 in [0, 1] over the square that the image encoder read (`Seen.extent`), None like `box`
-    found          probability that what is asked for is there at all, or None where the task does not ask
-    known          False where the confidence is so low as of inputs that are none of the labels; None where the task does not ask
+    found          probability that the object asked for is in the picture, or None where the task does not localize
+    known          False where the confidence is as low as for out-of-distribution inputs; None where the task has no open-set threshold
     seconds        of the strategy alone, for this answer and those of all `subsets`; the encoders run once for all strategies
     """
 
@@ -185,11 +189,11 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Seen:
-    """What an encoder saw of one medium, ready to be drawn.
+    """The input and the tokens of an encoder for one medium, ready to be drawn.
 
     array    image (S, S) float32 standardised; audio (F, N) float32 log-mel in dB; video (T, S, S) float32; text None
     extent   image, video: x0, y0, x1, y1 of the array on the medium in [0, 1]; audio: start, end in seconds; text: start, end character
-    layout, weights (T,), norms (T,) of the tokens; embedding (D,); seconds the encoder took; parameters of the encoder
+    layout, weights (T,), norms (T,) of the tokens; embedding (D,); seconds the encoder took; number of its parameters
     """
 
     array: np.ndarray | None
@@ -204,10 +208,12 @@ class Seen:
 
 @dataclass(frozen=True)
 class Scatter:
-    """One input among reference samples, in the two directions in which an encoder's space is widest (PCA).
+    """One input among reference samples, projected on the first two principal components of an encoder's embeddings.
 
-    points (N, 2), labels (N,) indices of the task's labels, -1 where a sample names none; here (2,) is the input;
-    explained: share of the variance in these two directions.
+    points     (N, 2)
+    labels     (N,) indices of the task's labels, -1 where a sample has none
+    here       (2,) the input
+    explained  share of the variance in these two components
     """
 
     points: np.ndarray
@@ -218,16 +224,16 @@ class Scatter:
 
 @dataclass(frozen=True)
 class Inside:
-    """What one encoder makes of one medium, for the page that looks inside.
+    """Everything that the encoder view shows of one encoder and one medium.
 
     encoder          its name; `medium` as the encoder got it
     seen             tokens, places, weights, embedding, cost
-    panels           what it computed on its way
+    panels           intermediate results
     prepare_seconds, forward_seconds     of this medium
     scatter          or None where there are no reference samples of this encoder
-    probe            accuracy of a linear classifier on its vectors, measured, or None
+    probe            accuracy of a linear probe on its embeddings, or None where it was not measured
     trained_on       a sentence, or ""
-    notes            one sentence for each thing that is missing or damaged here
+    notes            one sentence for each file that is missing or damaged
     """
 
     encoder: str

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,12 +17,15 @@ READY = "document.documentElement.classList.contains('fl-ready')"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 
 
-def running(command: list[str], log: Path, seconds: int = 120) -> Iterator[str]:
-    """Address of the page that `command PORT` serves; at the end it must not have logged a traceback."""
+def running(
+    command: list[str], log: Path, seconds: int = 120, folder: Path = ROOT, environment: Mapping[str, str] | None = None
+) -> Iterator[str]:
+    """Address of the page that `command PORT` serves from `folder`; at the end it must not have logged a traceback."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    with log.open("w") as output, subprocess.Popen([*command, str(port)], cwd=ROOT, stdout=output, stderr=subprocess.STDOUT) as process:
+    options: dict[str, Any] = {"cwd": folder, "env": os.environ | dict(environment or {}), "stderr": subprocess.STDOUT}
+    with log.open("w") as output, subprocess.Popen([*command, str(port)], stdout=output, **options) as process:
         for _ in range(seconds * 4):
             if process.poll() is not None:
                 pytest.fail(f"{' '.join(command)} ended:\n{log.read_text()[-2000:]}")

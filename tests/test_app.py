@@ -24,7 +24,7 @@ from fusion.encoder_registry import EncoderRegistry
 from fusion.lab import Lab
 from fusion.strategies import STRATEGIES
 from fusion.types import FusionError
-from fusion.ui.desk import shipped_tasks
+from fusion.ui.service import shipped_tasks
 from fusion.ui.serving import check_address, check_uploads
 from tests.browser import READY, ROOT
 from tests.ui.fake_lab import FakeLab
@@ -179,9 +179,9 @@ def test_an_upload_is_read_and_a_broken_one_is_one_sentence(visit, tmp_path: Pat
 def test_typed_markup_and_templates_stay_text(visit) -> None:
     evil = "five <img src=x onerror=window.hacked=1> ${window.hacked=2} {{value}} `"
     visit.locator("textarea").fill(evil)
-    visit.wait_for_function("document.querySelector('#fl-seen .fl-text')?.textContent.includes('onerror')")
+    visit.wait_for_function("document.querySelector('#fl-encoder-views .fl-text')?.textContent.includes('onerror')")
     assert visit.evaluate("window.hacked") is None
-    assert visit.locator("#fl-seen .fl-text").inner_text().split() == evil.split()
+    assert visit.locator("#fl-encoder-views .fl-text").inner_text().split() == evil.split()
 
 
 @pytest.mark.browser
@@ -224,7 +224,7 @@ def test_the_strategies_read_with_other_encoders_and_back(visit) -> None:
     compact, classical = ([n for n in STRATEGIES if (SHIPPED / folder / n).is_dir()] for folder in ("digits", "digits/classical"))
     fusing = "n => FusionLab.get('result').strategies.filter((s) => !s.baseline).length === n"
     visit.wait_for_function(fusing, arg=len(compact))
-    visit.locator("#fl-readers summary").click()
+    visit.locator("#fl-encoder-choice summary").click()
     visit.get_by_role("button", name="Classical").click()
     visit.wait_for_function(fusing, arg=len(classical), timeout=30000)
     assert visit.locator("[data-testid=label]").inner_text() == "7"
@@ -238,11 +238,11 @@ def test_inside_the_shipped_encoders(visit) -> None:
     """Every shipped encoder shows what it makes of the first example, and a model that does not exist leaves the one before it."""
     visit.get_by_role("tab", name="Inside the encoders").click()
     # an encoder that stands on both sides is shown once
-    done = """() => { const count = (what) => document.querySelectorAll('#fl-inside ' + what).length;
+    done = """() => { const count = (what) => document.querySelectorAll('#fl-activations ' + what).length;
       return count('.fl-stats') === 8 - count('[data-twins=true]') && !count('[data-busy=true]'); }"""
     visit.wait_for_function(done, timeout=30000)
     for modality in ("image", "text", "audio", "video"):
-        section = visit.locator(f"#fl-inside section[data-modality={modality}]")
+        section = visit.locator(f"#fl-activations section[data-modality={modality}]")
         names = section.locator("select").nth(1).evaluate("s => [...s.options].map((o) => o.value)")
         assert names[:-1] == [*EncoderRegistry("digits").names(modality)]
         for name in names[:-1]:

@@ -25,8 +25,8 @@ from fusion.paths import METRICS, references_file
 from fusion.reference_vectors import ReferenceVectors
 from fusion.tasks import COMPACT, TASKS
 from fusion.types import MODALITIES, FusionError
-from fusion.ui.desk import Desks
-from fusion.ui.fuse import Handlers
+from fusion.ui.pages.fuse.handlers import Handlers
+from fusion.ui.service import TaskServices
 from tests.tiny import make_encoder, make_strategy
 
 DIGITS, STRATEGIES = TASKS["digits"], ("early", "late")
@@ -270,9 +270,9 @@ def test_the_page_and_the_shell_say_what_is_out(home: Path, monkeypatch: pytest.
     DAMAGES["truncated"](home / "digits" / "encoders" / "image" / "model.safetensors")
     DAMAGES["flipped"](home / "digits" / "late" / "model.safetensors")
     lab = Lab("digits", "cpu", home)
-    handlers = Handlers(Desks({"digits": lambda: lab}, {}, home))
+    handlers = Handlers(TaskServices({"digits": lambda: lab}, {}, home))
     slots = [json.dumps({"source": "text", "text": "seven"} if m == "text" else {}) for m in MODALITIES]
-    result = json.loads(handlers.edited(*slots, "digits", "late", "en", "", "")[0])
+    result = json.loads(handlers.edited(*slots, "digits", "late", "en", "", "").result)
     assert result["status"]["kind"] == "ok" and [s["name"] for s in result["strategies"]] == ["early", "text_only"]
     assert {"image", "late", "image_only"} <= set(result["lab"]["unavailable"])
     monkeypatch.setattr(fusion, "load", lambda *given, **options: lab)

@@ -107,7 +107,30 @@ def test_it_never_holds_more_than_its_limit() -> None:
     cache.put("large", np.zeros(20_000, np.uint8))
     assert "large" not in cache and len(cache) == 9
     cache.put(0, np.zeros(10, np.uint8))
-    assert cache.bytes == sum(size_of(cache.get(k)) for k in list(cache._values))
+    assert cache.bytes == sum(size_of(cache.get(i)) for i in range(50) if i in cache)
+
+
+def test_large_values_do_not_push_out_small_ones() -> None:
+    cache = EncodedCache(10_000, 5 << 20)
+    cache.put("small", np.zeros(1000, np.uint8))
+    for i in range(20):
+        cache.put(i, np.zeros(2 << 20, np.uint8))
+    assert "small" in cache and 19 in cache and 18 in cache and 17 not in cache
+    cache.put(19, np.zeros(10, np.uint8))  # the same key, now small
+    assert cache.get(19).nbytes == 10 and cache.bytes == sum(size_of(cache.get(k)) for k in ("small", 18, 19))
+
+
+def test_a_medium_whose_features_are_remembered_is_decoded_only_when_asked_for(
+    lab: Lab, inputs: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = EncodedCache(large_limit=0)
+    first = lab.encode({"image": inputs["image"]}, cache=cache)
+    cache._small.drop(("loaded", "image", first.keys["image"][2]))
+    counted = Counted(lab, monkeypatch)
+    again = lab.encode({"image": inputs["image"]}, cache=cache)
+    assert counted.decoded == counted.encoded == [] and again.notes == first.notes
+    assert np.array_equal(again.media["image"], first.media["image"]) and counted.decoded == ["image"]
+    assert np.array_equal(lab.see(again)["image"].array, lab.see(lab.encode({"image": inputs["image"]}))["image"].array)
 
 
 def test_sizes_count_arrays_tensors_and_text() -> None:

@@ -6,12 +6,16 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
-BLOCK = re.compile(r"^```\w+\n# (?P<path>[\w/.]+)(?:, in (?P<registry>\S+))?\n(?P<code>.*?)^```$", re.M | re.S)
+from tests.browser import READY, ROOT, running
+
+BLOCK = re.compile(r"^```\w+\n(?:#|//|/\*) (?P<path>[\w/.]+)(?:, in (?P<registry>\S+))?(?: \*/)?\n(?P<code>.*?)^```$", re.M | re.S)
 USE = """
 import numpy as np, torch
 from fusion.config import EncoderConfig, StrategyConfig
@@ -77,8 +81,10 @@ def register(file: Path, registry: str, lines: list[str]) -> None:
         opening = next(i for i in range(opening, len(text)) if text[i].strip().startswith(f"{key[:-1]}: {{"))
     closing = next(i for i in range(opening + 1, len(text)) if text[i].strip() in ("}", "},", ")"))
     text[closing:closing] = [line for line in lines if not line.startswith("from ")]
-    first = next(i for i, line in enumerate(text) if line.startswith("from fusion."))
-    text[first:first] = [line for line in lines if line.startswith("from ")]
+    imports = [line for line in lines if line.startswith("from ")]
+    if imports:
+        first = next(i for i, line in enumerate(text) if line.startswith("from fusion."))
+        text[first:first] = imports
     file.write_text("\n".join(text) + "\n", "utf-8")
 
 
@@ -110,3 +116,33 @@ def test_the_files_are_short() -> None:
 def test_what_the_guide_adds_can_be_used(copy: Path) -> None:
     done = subprocess.run([sys.executable, "-c", USE], cwd=copy, timeout=300, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="module")
+def page_of_copy(copy: Path) -> Iterator[str]:
+    """Address of the copy's page around labs with known answers."""
+    command = [sys.executable, "-m", "tests.ui.fake_page"]
+    yield from running(command, copy / "log.txt", folder=copy, environment={"PYTHONPATH": str(ROOT)})
+
+
+def test_a_new_tab_is_part_of_the_page(page_of_copy: str) -> None:
+    config = httpx.get(f"{page_of_copy}/config").json()
+    placed = {component["props"].get("elem_id") for component in config["components"]}
+    assert {"fl-certainty", "fl-page-certainty"} <= placed
+
+
+@pytest.mark.browser
+def test_a_new_tab_is_drawn(chromium: Any, page_of_copy: str) -> None:
+    visit, complaints = chromium.new_page(), []
+    visit.on("pageerror", lambda error: complaints.append(str(error)))
+    visit.goto(page_of_copy)
+    visit.wait_for_function(READY)
+    assert visit.locator("#fl-certainty").is_hidden()
+    visit.get_by_role("tab", name="Certainty").click()
+    lines = visit.locator("#fl-certainty li")
+    lines.first.wait_for()
+    # one label has 0.9, nine share the rest: -0.9 log2 0.9 + 0.1 log2 90 = 0.79
+    assert lines.count() == 17 and "Cross attention: 0.79 bits" in lines.all_inner_texts()
+    assert visit.locator("#fl-certainty ol").evaluate("list => getComputedStyle(list).columnCount") == "2"
+    assert visit.locator("#fl-columns").is_hidden() and not complaints
+    visit.close()

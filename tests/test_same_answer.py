@@ -11,8 +11,8 @@ from scipy.io import wavfile
 from fusion.cli.app import main
 from fusion.lab import Lab
 from fusion.tasks.digits.examples import make_medium
-from fusion.ui.desk import Desks
-from fusion.ui.fuse import Handlers
+from fusion.ui.pages.fuse.handlers import Handlers
+from fusion.ui.service import TaskServices
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_command_line_equals_python(lab, files: dict[str, str], capsys: pytest.C
 
 
 def test_page_equals_python(lab, files: dict[str, str], tmp_path: Path) -> None:
-    handlers = Handlers(Desks({"digits": lambda: lab}, {}, tmp_path))
+    handlers = Handlers(TaskServices({"digits": lambda: lab}, {}, tmp_path))
     slots = [
         {"source": "file", "path": files["image"], "name": "a.png"},
         {"source": "text", "text": files["text"]},
@@ -60,7 +60,7 @@ def test_page_equals_python(lab, files: dict[str, str], tmp_path: Path) -> None:
         {},
     ]
     values = [*map(json.dumps, slots), "digits", "late", "en", "", ""]
-    shown = json.loads(handlers.edited(*values)[0])
+    shown = json.loads(handlers.edited(*values).result)
     assert shown["status"]["kind"] == "ok"
     exported = json.loads(json.loads(handlers.details('{"number": 1, "export": "json"}', *values))["export"])["strategies"]
     for name, p in lab.compare(files).items():

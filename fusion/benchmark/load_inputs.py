@@ -83,7 +83,10 @@ def make_session(lab: Lab, media: dict[str, list[Given]], number: int, acts: int
         severity = int(rng.integers(1, 6)) if rng.random() < CORRUPTED else 0
         part = lab.encode({modality: given.medium}, severity={modality: severity}, cache=cache)
         encoded = replace(
-            encoded, media=encoded.media | part.media, prepared=encoded.prepared | part.prepared, features=encoded.features | part.features
+            encoded,
+            media={**encoded.media, **part.media},
+            prepared=encoded.prepared | part.prepared,
+            features=encoded.features | part.features,
         )
         answer = lab.predict(encoded, STRATEGY)
         session.acts.append(Act(modality, given, severity, answer.label, tuple(answer.probs.values())))

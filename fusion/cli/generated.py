@@ -53,6 +53,6 @@ def checksums(
 def declarations() -> None:
     """Write the TypeScript declarations of the page's JSON."""
     from fusion.files import save_text
-    from fusion.ui.views import typescript
+    from fusion.ui import typescript
 
     save_text(typescript.FILE, typescript.declarations())

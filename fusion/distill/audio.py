@@ -35,8 +35,8 @@ from fusion.tasks.scenes.sounds import (
     make_noise,
     make_nothing,
     put_in_room,
+    random_part,
     read_sound,
-    stretch_of,
 )  # fmt: skip
 from fusion.tasks.scenes.sources import list_sounds
 from fusion.tasks.scenes.task import ScenesTask
@@ -105,7 +105,7 @@ class SoundPairs:
     def draw(self, rng: np.random.Generator) -> np.ndarray:
         """Two seconds of one recording, longer ones more often."""
         sound = self.sounds[int(rng.choice(len(self.sounds), p=self.odds))]
-        sound = fill_up(stretch_of(sound, 2.4, rng), int(2.4 * RATE))
+        sound = fill_up(random_part(sound, 2.4, rng), int(2.4 * RATE))
         if rng.random() < 0.6:
             sound = change_speed(sound, rng)
         return fill_up(sound[:SPAN], SPAN)

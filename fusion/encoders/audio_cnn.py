@@ -18,13 +18,17 @@ from fusion.encoders.video_tcn import TemporalBlock
 from fusion.media.resample import resample
 from fusion.types import Audio, Layout, Panel
 
-RATE, WINDOW, HOP, MELS, SECONDS, STRIDE = 8000, 256, 128, 48, 2.56, 4
+RATE = 8000  # Hz
+WINDOW, HOP = 256, 128  # samples
+MELS = 48  # bands
+SECONDS = 2.56  # the longest sound that is read
+STRIDE = 4  # frames per token
 FLOOR_DB = -70.0  # below the loudest bin
 MARGIN = 10  # frames put at both ends, each band at its quietest: a tightly cut word then looks like one said in a quiet moment
 
 
 def focus(samples: np.ndarray, rate: int, seconds: float) -> tuple[int, int]:
-    """Start and end of the stretch of at most `seconds` that holds the loudest speech (energy above the recording's median level)."""
+    """Start and end in samples of the segment of at most `seconds` with the loudest speech (energy above the recording's median level)."""
     span = int(seconds * rate)
     if len(samples) <= span:
         return 0, len(samples)
@@ -39,7 +43,7 @@ def focus(samples: np.ndarray, rate: int, seconds: float) -> tuple[int, int]:
 
 
 def loudest(sound: Audio) -> tuple[np.ndarray, float]:
-    """The stretch that `focus` finds, mono at 8 kHz, and where it starts in seconds."""
+    """The segment found by `focus`, mono at 8 kHz, and its start in seconds."""
     start, end = focus(sound.samples, sound.rate, SECONDS)
     samples = sound.samples[start:end]
     if sound.rate != RATE:
@@ -50,20 +54,21 @@ def loudest(sound: Audio) -> tuple[np.ndarray, float]:
 def log_mel(samples: np.ndarray) -> np.ndarray:
     """Mono sound at 8 kHz to (frames, 48) decibels below the loudest bin, at least -70; one frame every 16 ms."""
     samples = np.pad(samples, (0, max(0, 10 * HOP - len(samples))))
-    mel = mel_filters()(torch.from_numpy(samples.astype(np.float32))).numpy()
-    return np.maximum(10 * np.log10(np.maximum(mel, 1e-10) / max(float(mel.max()), 1e-6)), FLOOR_DB).T
+    mel: np.ndarray = mel_filters()(torch.from_numpy(samples.astype(np.float32))).numpy()
+    decibels: np.ndarray = 10 * np.log10(np.maximum(mel, 1e-10) / max(float(mel.max()), 1e-6))
+    return decibels.clip(FLOOR_DB).T
 
 
 @functools.cache
 def mel_filters() -> torchaudio.transforms.MelSpectrogram:
-    """Made once; torchaudio because it starts without compiling anything."""
+    """Built once; torchaudio, because it needs no compilation at the start."""
     return torchaudio.transforms.MelSpectrogram(
         RATE, WINDOW, hop_length=HOP, n_mels=MELS, f_min=60.0, f_max=3900.0, norm="slaney", mel_scale="slaney"
     )
 
 
-class AudioCNN(Encoder):
-    """Turns sound into a picture of its pitch bands over time and reads that with learned filters.
+class AudioCNN(Encoder[Audio]):
+    """Learned filters on the log-mel spectrogram of the sound.
 
     Sound of any rate and length (the loudest 2.56 s of it) to one token per 64 ms.
     """
@@ -75,7 +80,7 @@ class AudioCNN(Encoder):
 
     def __init__(self, embed_dim: int = 96, width: int = 24) -> None:
         super().__init__(embed_dim)
-        steps = []
+        steps: list[nn.Module] = []
         for inside, outside, stride in ((1, width, (2, 2)), (width, 2 * width, (2, 2)), (2 * width, 3 * width, (1, 2))):
             steps += [nn.Conv2d(inside, outside, 3, stride, 1, bias=False), nn.BatchNorm2d(outside), nn.ReLU()]
         self.stem = nn.Sequential(*steps)
@@ -89,7 +94,8 @@ class AudioCNN(Encoder):
         edge = np.repeat(mel.min(0, keepdims=True), MARGIN, 0)
         mel = np.concatenate([edge, mel, edge])
         mel = mel[: len(mel) // STRIDE * STRIDE]  # at least 20 frames, so never none
-        offset, step = start - MARGIN * HOP / RATE, STRIDE * HOP / RATE
+        offset = start - MARGIN * HOP / RATE
+        step = STRIDE * HOP / RATE
         begin = offset - HOP / RATE / 2 - sum(self.shift) + np.arange(len(mel) // STRIDE) * step  # frames are centred on hops
         layout = Layout("seconds", np.column_stack([begin, begin + step]).astype(np.float32))
         notes = sound_note(start, start + len(samples) / RATE, medium.seconds)
@@ -98,12 +104,12 @@ class AudioCNN(Encoder):
     def tokenize(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         real = mask[..., None].to(values.dtype)  # (B, N, 1)
         count = real.sum(1, keepdim=True)
-        x = values - (values * real).sum(1, keepdim=True) / count  # each band without its mean: microphones differ
+        x = values - (values * real).sum(1, keepdim=True) / count  # subtract the mean of each band: microphones differ
         spread = ((x * real).square().sum((1, 2), keepdim=True) / (count * x.shape[2])).sqrt()
         x = (x / spread.clamp_min(1.0) * real)[:, None]  # (B, 1, N, F)
-        for step in self.stem:  # what is padding stays zero after every layer, so a sound is the same alone and in a batch
-            x = step(x)
-            if isinstance(step, nn.ReLU):
+        for layer in self.stem:  # padding is set to zero after every layer, so that a sound has the same features by itself and in a batch
+            x = layer(x)
+            if isinstance(layer, nn.ReLU):
                 keep = mask[:, :: mask.shape[1] // x.shape[2]]
                 x = x * keep[:, None, :, None].to(x.dtype)
         x = self.drop(self.project(x.transpose(2, 3).flatten(1, 2)))  # (B, D, N/4)

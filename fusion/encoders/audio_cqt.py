@@ -19,7 +19,8 @@ from fusion.encoders.base import Prepared
 from fusion.encoders.spectra import MOMENTS, SpectralEncoder
 from fusion.types import Audio, Panel
 
-LOWEST, NOTES = 36, 70  # MIDI number of C2, 65 Hz; up to A#7, 3.7 kHz
+LOWEST = 36  # MIDI number of C2, 65 Hz
+NOTES = 70  # up to A#7, 3.7 kHz
 LONGEST = 4096  # samples, the window of the lowest note and more: shorter sounds are padded
 
 
@@ -29,9 +30,11 @@ def semitones(samples: np.ndarray) -> np.ndarray:
 
     count = 1 + len(samples) // HOP
     padded = np.pad(samples, (0, max(0, LONGEST - len(samples))))
-    found = np.abs(librosa.cqt(padded, sr=RATE, hop_length=HOP, fmin=librosa.midi_to_hz(LOWEST), n_bins=NOTES, bins_per_octave=12))
-    found = found[:, :count]
-    return np.maximum(20 * np.log10(np.maximum(found, 1e-6) / max(float(found.max()), 1e-4)), FLOOR_DB)
+    lowest = librosa.midi_to_hz(LOWEST)
+    transform = librosa.cqt(padded, sr=RATE, hop_length=HOP, fmin=lowest, n_bins=NOTES, bins_per_octave=12)
+    magnitude: np.ndarray = np.abs(transform)[:, :count]
+    decibels: np.ndarray = 20 * np.log10(np.maximum(magnitude, 1e-6) / max(float(magnitude.max()), 1e-4))
+    return decibels.clip(FLOOR_DB)
 
 
 @functools.cache

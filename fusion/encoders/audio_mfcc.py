@@ -28,7 +28,8 @@ COEFFICIENTS = 16
 @functools.cache
 def cosines() -> Tensor:
     """Orthonormal DCT-II, (48, 16)."""
-    return torchaudio.functional.create_dct(COEFFICIENTS, MELS, "ortho")
+    matrix: Tensor = torchaudio.functional.create_dct(COEFFICIENTS, MELS, "ortho")
+    return matrix
 
 
 def cepstra(samples: np.ndarray) -> np.ndarray:
@@ -38,7 +39,8 @@ def cepstra(samples: np.ndarray) -> np.ndarray:
 
 def slope(series: np.ndarray) -> np.ndarray:
     """Change per frame of each row of (F, N), by least squares over five frames."""
-    return torchaudio.functional.compute_deltas(torch.from_numpy(series)).numpy()
+    deltas: Tensor = torchaudio.functional.compute_deltas(torch.from_numpy(series))
+    return deltas.numpy()
 
 
 class AudioMFCC(SpectralEncoder):
@@ -60,7 +62,8 @@ class AudioMFCC(SpectralEncoder):
 
     def inside(self, medium: Audio, prepared: Prepared) -> list[Panel]:
         rows = prepared.values[:, MOMENTS:].numpy().T
-        static, delta = rows[1:COEFFICIENTS], rows[COEFFICIENTS + 1 : 2 * COEFFICIENTS]  # without c0, the loudness, which outshines all
+        static = rows[1:COEFFICIENTS]  # without c0, the loudness, which is much larger than the rest
+        delta = rows[COEFFICIENTS + 1 : 2 * COEFFICIENTS]
         names = tuple(f"c{k}" for k in range(1, COEFFICIENTS))
         return [
             Panel("series", "mfcc.coefficients", static, prepared.extent, names, signed=True),

@@ -6,6 +6,7 @@ Reference: Howard 2017 (MobileNets); Hershey 2017 (CNNs on log-mel for sound); G
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,13 +18,17 @@ from fusion.encoders.concepts import Groups, LearnedReading, NamedConcepts, Span
 from fusion.media.resample import resample
 from fusion.types import Audio, Layout, Panel
 
-RATE, FFT, WINDOW, HOP, MELS = 16000, 512, 400, 160, 64
-STRIDE, LEAST = 32, 96  # frames of 10 ms in a token; frames heard at once, and of the shortest sound: shorter ones are repeated
-INNER, WIDTH = 768, 1024  # channels of the last layer but one, of 1,024 in the teacher, and of the last
+RATE = 16000  # Hz
+FFT, WINDOW, HOP = 512, 400, 160  # samples
+MELS = 64  # bands
+STRIDE = 32  # frames of 10 ms per token
+LEAST = 96  # frames that are read at once, and of the shortest sound: shorter ones are repeated
+INNER = 768  # channels of the last layer but one (1,024 in the teacher)
+WIDTH = 1024  # channels of the last layer
 CLASSES = 521  # of AudioSet
 LEVEL = 0.1  # root mean square that every sound is brought to
-# Where the three tokens of a second end, in frames. Each token reads the whole second, and the zero padding at both ends of it makes the
-# outer two answer most: measured with bursts, the first token is the strongest up to about 0.55 s and the last one from there on. The
+# Ends of the three tokens of a second, in frames. Each token reads the whole second, and the zero padding at both ends makes the outer two
+# respond most: measured with bursts, the first token is the strongest up to about 0.55 s and the last one from there on. The
 # middle one never is, so its span is short. With these spans it is right on average (within 16 ms) and holds nine bursts in ten.
 SPANS = (55, 63, LEAST)
 
@@ -36,31 +41,33 @@ def log_mel(samples: np.ndarray) -> np.ndarray:
 
 @functools.cache
 def mel_filters() -> torchaudio.transforms.MelSpectrogram:
-    """Windows of 25 ms every 10 ms, 64 bands from 125 to 7,500 Hz, as the teacher hears."""
+    """Windows of 25 ms every 10 ms, 64 bands from 125 to 7,500 Hz, as for the teacher."""
     return torchaudio.transforms.MelSpectrogram(
         RATE, FFT, WINDOW, HOP, 125.0, 7500.0, n_mels=MELS, power=1.0, center=False, norm=None, mel_scale="htk"
     )
 
 
 def at_level(samples: np.ndarray, level: float = LEVEL) -> np.ndarray:
-    """Brought to one loudness; silence stays what it is (at most 60 dB louder)."""
+    """Scaled to one loudness, but by at most 60 dB, so that silence stays silent."""
     loud = float(np.sqrt(np.mean(np.square(samples, dtype=np.float64)))) if len(samples) else 0.0
     return (samples * (level / max(loud, level / 1000))).clip(-1.0, 1.0).astype(np.float32)
 
 
 def fill_up(samples: np.ndarray, least: int) -> np.ndarray:
     """Repeated until there are `least` samples."""
-    return np.resize(samples, least) if 0 < len(samples) < least else samples if len(samples) else np.zeros(least, np.float32)
+    if not len(samples):
+        return np.zeros(least, np.float32)
+    return np.resize(samples, least) if len(samples) < least else samples
 
 
 def starts_of(frames: int) -> list[int]:
-    """Where the seconds begin that are heard of a sound of `frames`; the last one ends where the sound ends and may share some."""
+    """First frames of the seconds that are read of a sound of `frames`; the last one ends with the sound and may overlap the one before."""
     whole, rest = divmod(frames, LEAST)
     return [LEAST * i for i in range(whole)] + [frames - LEAST] * bool(rest)
 
 
 def token_places(frames: int) -> np.ndarray:
-    """Where the tokens of a sound of `frames` lie, in seconds: (frames / 32, 2) begin and end, without gaps or overlap."""
+    """Begin and end in seconds of the tokens of a sound of `frames`: (frames / 32, 2), without gaps or overlap."""
     ends = np.add.outer(starts_of(frames), SPANS)  # (P, 3)
     whole, rest = divmod(frames, LEAST)
     kept = np.concatenate([ends[:whole].ravel(), ends[-1, len(SPANS) - rest // STRIDE :]]) if rest else ends.ravel()
@@ -81,16 +88,19 @@ def build_trunk(inner: int = INNER) -> nn.ModuleList:
     ]
     layers = nn.ModuleList([network.conv_stem, *network.layer[:23], *narrow])
     for layer in layers:
-        layer.normalization.momentum = 0.1  # of the new value; TensorFlow counts the old one's
+        assert isinstance(layer, MobileNetV1ConvLayer)
+        assert isinstance(layer.normalization, nn.BatchNorm2d)
+        layer.normalization.momentum = 0.1  # the weight of the new value; in TensorFlow it is that of the old one
     return layers
 
 
-class AudioMobileNet(TrunkEncoder):
-    """Knows sounds of every kind: learned from a network that had heard two million of them, one token for each third of a second.
+class AudioMobileNet(TrunkEncoder[Audio]):
+    """A small network distilled from one trained on two million sounds: one token for each third of a second.
 
     Sound of any rate and length to three tokens for every 960 ms; sounds shorter than a second are repeated.
     """
 
+    trunk: nn.ModuleList
     modality = "audio"
     title = "Small MobileNet on log-mel"
     paper = "Howard et al. 2017; Hershey et al. 2017"
@@ -99,12 +109,13 @@ class AudioMobileNet(TrunkEncoder):
         """Builds it without weights.
 
         Args:
-            names: of AudioSet's classes, for people.
-            groups: of AudioSet's classes that are told apart by name, as (first, last) indices.
-            neutral: classes that say nothing for or against the groups.
+            names: of AudioSet's classes, for the view.
+            groups: of AudioSet's classes, one per label, as (first, last) indices.
+            neutral: classes that are evidence neither for nor against the groups.
         """
         super().__init__(embed_dim)
-        self.groups, self.neutral = groups, neutral
+        self.groups = groups
+        self.neutral = neutral
         self.class_names = tuple(names)
         self.trunk = build_trunk()
         self.concepts = NamedConcepts(embed_dim, WIDTH, CLASSES, groups, exclusive=False, neutral=neutral)
@@ -123,14 +134,14 @@ class AudioMobileNet(TrunkEncoder):
         return Prepared(torch.from_numpy(np.ascontiguousarray(mel)), layout, (0.0, max(seconds, len(mel) * HOP / RATE)))
 
     def hidden(self, values: Tensor, mask: Tensor) -> Tensor:
-        """The trunk's last maps, the mean over pitch: (B, N / 32, 1024), before anything that was trained with the task's labels.
+        """The last maps of the trunk, averaged over pitch: (B, N / 32, 1024), before any layer that was trained with the task's labels.
 
-        The trunk hears a second at a time, as the teacher did, who counts on the edges of one; the last second of a sound ends where
-        the sound ends, and of what it shares with the one before nothing is taken.
+        The trunk reads one second at a time, as the teacher did, which relies on its padded edges; the last second of a sound ends with
+        the sound, and its overlap with the one before is dropped.
         """
         found = values.new_zeros(len(values), values.shape[1] // STRIDE, WIDTH)
         lengths = mask.sum(1)
-        for length in lengths.unique().tolist():  # sounds of one length at a time: one of half a minute does not make all as long
+        for length in sorted(set(lengths.tolist())):  # sounds of one length at a time: a long one does not make the others as long
             rows = (lengths == length).nonzero().squeeze(1)
             whole, rest = divmod(length, LEAST)
             starts = starts_of(length)
@@ -138,24 +149,25 @@ class AudioMobileNet(TrunkEncoder):
             x = x[:, None].contiguous(memory_format=torch.channels_last)
             for layer in self.trunk:
                 x = layer(x)
-            tokens = x.mean(3).transpose(1, 2).unflatten(0, (len(rows), len(starts)))  # (b, P, 3, 1024)
-            line = tokens[:, :whole].flatten(1, 2)
+            tokens = x.mean(3).transpose(1, 2).reshape(len(rows), len(starts), -1, WIDTH)  # (b, P, 3, 1024)
+            joined = tokens[:, :whole].flatten(1, 2)
             if rest:
-                line = torch.cat([line, tokens[:, -1, -(rest // STRIDE) :]], 1)
-            at = torch.arange(length // STRIDE, device=rows.device)
-            found = found.index_put((rows[:, None], at), line.to(found.dtype))
+                joined = torch.cat([joined, tokens[:, -1, -(rest // STRIDE) :]], 1)
+            index = torch.arange(length // STRIDE, device=rows.device)
+            found = found.index_put((rows[:, None], index), joined.to(found.dtype))
         return found
 
     def tokenize(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        hidden, real = self.hidden(values, mask), mask[:, ::STRIDE]
+        hidden = self.hidden(values, mask)
+        real = mask[:, ::STRIDE]
         return self.concepts(self.whole(hidden, real)[:, None], self.project(hidden)), real
 
     def whole(self, hidden: Tensor, real: Tensor) -> Tensor:
-        """The mean over time (B, 1024), which was taught to be the teacher's embedding."""
+        """The mean over time (B, 1024), which was trained to equal the teacher's embedding."""
         share = real.to(hidden.dtype) / real.sum(1, keepdim=True)
         return torch.einsum("btw,bt->bw", hidden, share)
 
-    def options(self) -> dict[str, object]:
+    def options(self) -> dict[str, Any]:
         return {"names": list(self.class_names), "groups": as_lists(self.groups), "neutral": as_lists(self.neutral)}
 
     def picture(self, values: Tensor) -> np.ndarray:
@@ -163,12 +175,11 @@ class AudioMobileNet(TrunkEncoder):
 
     @torch.no_grad()
     def inside(self, medium: Audio, prepared: Prepared) -> list[Panel]:
-        """The log-mel spectrogram it reads, in decibels above its quietest, and what of AudioSet it would name."""
+        """The log-mel spectrogram in decibels above its minimum, and the likeliest classes of AudioSet."""
         shown = self.picture(prepared.values)
         panels = [Panel("series", "audio_mobilenet.mel", shown - shown.min(), prepared.extent)]
         if not self.class_names:
             return panels
-        values, mask = collate([prepared])
-        device = self.project.linear.weight.device
-        hidden = self.hidden(values.to(device), mask.to(device))
+        values, mask = (x.to(self.device) for x in collate([prepared]))
+        hidden = self.hidden(values, mask)
         return [*panels, self.concepts.panel(hidden[0].mean(0), self.class_names)]

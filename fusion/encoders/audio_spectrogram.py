@@ -27,15 +27,16 @@ WIDTH = RATE / 2 / BANDS  # Hz
 
 @functools.cache
 def fourier() -> torchaudio.transforms.Spectrogram:
-    """Power of short-time Fourier transform, made once; torchaudio because it starts without compiling anything."""
+    """Power of the short-time Fourier transform, built once; torchaudio, because it needs no compilation at the start."""
     return torchaudio.transforms.Spectrogram(WINDOW, hop_length=HOP, power=2.0)
 
 
 def spectrogram(samples: np.ndarray) -> np.ndarray:
     """Sound at 8 kHz to (32, N) decibels below the strongest band, at least -70; row i is i * 125 to (i + 1) * 125 Hz."""
-    power = fourier()(torch.from_numpy(samples))[1:]  # (128, N) without 0 Hz, which nobody hears
-    bands = power.unflatten(0, (BANDS, -1)).sum(1).numpy()
-    return np.maximum(10 * np.log10(np.maximum(bands, 1e-10) / max(float(bands.max()), 1e-6)), FLOOR_DB)
+    power: torch.Tensor = fourier()(torch.from_numpy(samples))[1:]  # (128, N) without 0 Hz, which is inaudible
+    bands: np.ndarray = power.reshape(BANDS, -1, power.shape[1]).sum(1).numpy()
+    decibels: np.ndarray = 10 * np.log10(np.maximum(bands, 1e-10) / max(float(bands.max()), 1e-6))
+    return decibels.clip(FLOOR_DB)
 
 
 class AudioSpectrogram(SpectralEncoder):

@@ -4,37 +4,41 @@
     load_backbone("openai/clip-vit-base-patch32", "text")      one tower of a model of pictures and texts
     load_backbone("torchvision:r3d_18", "video")
 
-It is frozen. Its own tokens and its own vector are whitened to the width that strategies read (`FixedEncoder`). The four towers in
-`fusion.encoders.backbones` say which of its tokens have a place, and where.
+It is frozen. Its tokens and its pooled vector are whitened to the width that strategies read (`FixedEncoder`). The four towers in
+`fusion.encoders.backbones` define which of its tokens have a place on the medium, and where.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from fusion.encoders.backbones.tower import Tower
 from fusion.encoders.base import Prepared, collate
 from fusion.encoders.fixed import FixedEncoder
-from fusion.messages import words
+from fusion.messages import message, words
 from fusion.types import MODALITIES, FusionError, Medium, Panel
 
 
-class Backbone(FixedEncoder):
+class Backbone(FixedEncoder[Medium]):
     """A network that others trained on much data, frozen; its last layer's tokens, and the vector its family was trained to give."""
 
     title = "Pretrained backbone"
     paper = ""
 
-    def __init__(self, source: str, modality: str, tower: Any, embed_dim: int, token_dim: int, pooled_dim: int) -> None:
+    def __init__(self, source: str, modality: str, tower: Tower[Any], embed_dim: int, token_dim: int, pooled_dim: int) -> None:
         super().__init__(embed_dim, token_dim, pooled_dim)
-        self.source, self.modality, self.tower = source, modality, tower.requires_grad_(False)
+        self.source = source
+        self.modality = modality
+        self.tower = tower.requires_grad_(False)
         self.eval()
 
-    def train(self, mode: bool = True) -> Backbone:
-        """Nothing of it is ever in training mode."""
+    def train(self, mode: bool = True) -> Self:
+        """It always stays in eval mode."""
         return super().train(False)
 
     def prepare(self, medium: Medium) -> Prepared:
@@ -42,7 +46,7 @@ class Backbone(FixedEncoder):
 
     @torch.no_grad()
     def describe(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """As in `FixedEncoder`. Tokens share the vector evenly: exact where it is their mean, else a network says nothing simpler."""
+        """As in `FixedEncoder`. All tokens have the same weight in the vector: exact where it is their mean, else an approximation."""
         tokens, real, vector = self.tower.describe(values, mask)
         return tokens, real, vector, real / real.sum(1, keepdim=True)
 
@@ -65,7 +69,7 @@ def load_backbone(source: str, modality: str, embed_dim: int = 96) -> Backbone:
         modality: "image", "text", "audio" or "video"; a model with several towers gives the one for it.
 
     Raises:
-        FusionError: in one sentence, whatever keeps it from being loaded.
+        FusionError: it cannot be loaded, for any reason.
     """
     source = source.strip()
     if modality not in MODALITIES:
@@ -78,29 +82,34 @@ def load_backbone(source: str, modality: str, embed_dim: int = 96) -> Backbone:
     return Backbone(source, modality, tower, embed_dim, token_dim, pooled_dim)
 
 
-def _load_tower(source: str, modality: str) -> Any:
+def _load_tower(source: str, modality: str) -> Tower[Any]:
     from fusion.encoders.backbones.torchvision_cnn import PREFIX, load_torchvision
 
     if source.startswith(PREFIX):
         return load_torchvision(source, modality)
     from fusion.encoders.backbones.audio import AudioTower
     from fusion.encoders.backbones.hub import find_folder
-    from fusion.encoders.backbones.pretrained import load_pretrained, one_sentence
+    from fusion.encoders.backbones.pretrained import Pretrained, load_pretrained, one_sentence
     from fusion.encoders.backbones.text import TextTower
     from fusion.encoders.backbones.video import VideoTower
     from fusion.encoders.backbones.vision import VisionTower
 
-    towers = {"image": VisionTower, "text": TextTower, "audio": AudioTower, "video": VideoTower}
+    towers: dict[str, Callable[[Pretrained], Tower[Any]]] = {
+        "image": VisionTower,
+        "text": TextTower,
+        "audio": AudioTower,
+        "video": VideoTower,
+    }
     model = load_pretrained(source, find_folder(source), modality)
-    with one_sentence(source, "gives no tokens that an encoder could use"):
+    with one_sentence(source, message("gives no tokens that an encoder could use")):
         return towers[modality](model).eval()
 
 
-def _widths(source: str, tower: Any) -> tuple[int, int]:
-    """Numbers of a token and of the vector; what a model says of them is not always what it gives, so it is tried once."""
+def _widths(source: str, tower: Tower[Any]) -> tuple[int, int]:
+    """Width of a token and of the vector, from a trial run: the configuration of a model is not always right about them."""
     from fusion.encoders.backbones.pretrained import one_sentence
 
-    with one_sentence(source, "gives no tokens that an encoder could use"):
+    with one_sentence(source, message("gives no tokens that an encoder could use")):
         for medium in tower.trials():
             prepared = tower.prepare(medium)
             tokens, real, vector = tower.describe(*collate([prepared]))

@@ -1,23 +1,26 @@
-"""What every encoder shares: `prepare` one medium on the CPU, `forward` a padded batch, pool its tokens by attention."""
+"""The base class of encoders: `prepare` one medium on the CPU, `forward` a padded batch, pool its tokens by attention."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, Self
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from typing_extensions import TypeVar
 
 from fusion.messages import Message
 from fusion.types import Features, Layout, Medium, Panel
 
+M = TypeVar("M", bound=Medium, contravariant=True, default=Any)  # the medium that an encoder reads
+
 
 @dataclass(frozen=True)
 class Prepared:
-    """One medium made ready: `values` (N, ...) float32 or int64, what the network reads; the rest is for views.
+    """One medium as input of the network: `values` (N, ...) float32 or int64; the rest is for views.
 
-    layout  of the tokens the network will give for it
+    layout  of the tokens that the network will return for it
     extent  which part of the medium `values` covers (see `fusion.types.Seen`)
     notes   one sentence for each part of the medium that is not read
     """
@@ -29,7 +32,11 @@ class Prepared:
 
 
 class AttentionPool(nn.Module):
-    """Tokens (B, T, D) to one vector (B, D) by a learned score per token, softmax over real tokens (Bahdanau 2015, one query)."""
+    """Tokens (B, T, D) to one vector (B, D) by a learned score per token, softmax over real tokens (Bahdanau 2015, one query).
+
+    Returns:
+        The vector, and the weights (B, T) of the tokens.
+    """
 
     def __init__(self, dim: int, normed: bool = True) -> None:
         super().__init__()
@@ -42,65 +49,72 @@ class AttentionPool(nn.Module):
         return self.norm(torch.einsum("btd,bt->bd", tokens, weights)), weights
 
 
-class Encoder(nn.Module):
-    """A modality's encoder. Subclasses say `modality`, `prepare` and `tokenize`; the rest follows.
+class Encoder(nn.Module, Generic[M]):
+    """The encoder of one modality. Subclasses define `modality`, `prepare` and `tokenize`.
 
-    Every encoder is deterministic in eval mode, and a medium gives the same features alone and in a batch. The first sentence of a
-    subclass's docstring is shown to visitors; `title` and `paper` are for people.
+    Every encoder is deterministic in eval mode, and a medium has the same features by itself and in a batch. `title`, `paper` and the
+    first sentence of a subclass's docstring are shown on the page.
     """
 
-    modality: ClassVar[str]
+    modality: str
     title: ClassVar[str]
     paper: ClassVar[str]
     shifts: ClassVar[bool] = False  # whether its layout is corrected by `shift`
-    shift: tuple[float, ...] = ()  # how far its answers lie from what they answer to, see `fusion.encoders.centring`; none is zero
+    shift: tuple[float, ...] = ()  # measured offset of its tokens, see `fusion.encoders.centring`; empty means zero
 
     def __init__(self, embed_dim: int, pools: bool = True) -> None:
-        """`pools`: tokens become one vector by a learned attention; encoders that do it in another way have none."""
+        """`pools`: whether the vector is a learned attention over the tokens; encoders that compute it in another way have no pool."""
         super().__init__()
         self.embed_dim = embed_dim
-        self.pool = AttentionPool(embed_dim) if pools else None
+        self.pool: AttentionPool | None = AttentionPool(embed_dim) if pools else None
 
-    def prepare(self, medium: Medium) -> Prepared:
-        """One medium to what the network reads; no gradient, no randomness."""
+    @property
+    def device(self) -> torch.device:
+        """The device of its parameters."""
+        return next(self.parameters()).device
+
+    def prepare(self, medium: M) -> Prepared:
+        """One medium to the input of the network; no gradient, no randomness."""
         raise NotImplementedError
 
     def tokenize(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Padded values (B, N, ...) and which of N are real (B, N) to tokens (B, T, D) and which of T are real (B, T)."""
+        """Padded values (B, N, ...) and their mask (B, N) to tokens (B, T, D) and their mask (B, T), True where real."""
         raise NotImplementedError
 
     def picture(self, values: Tensor) -> np.ndarray | None:
-        """Prepared values as an array a person can look at, or None where the medium itself is best."""
+        """Prepared values as an array to be drawn, or None where the medium itself is drawn."""
         return None
 
-    def inside(self, medium: Medium, prepared: Prepared) -> list[Panel]:
-        """What it computed on its way, for the page "Inside the encoders"; tokens, their places and weights are shown anyway."""
+    def inside(self, medium: M, prepared: Prepared) -> list[Panel]:
+        """Intermediate results for the page "Inside the encoders", besides the tokens, their places and weights."""
         return []
 
     def options(self) -> dict[str, Any]:
-        """What it is built with again beside its weights, as JSON knows it: a fitted vocabulary."""
+        """Arguments of the constructor that are saved beside the weights, as JSON: a fitted vocabulary."""
         return {}
 
     def forward(self, values: Tensor, mask: Tensor) -> Features:
+        if self.pool is None:
+            raise NotImplementedError
         tokens, token_mask = self.tokenize(values, mask)
         pooled, weights = self.pool(tokens, token_mask)
         return Features(tokens, token_mask, pooled, weights)
 
 
-class TrunkEncoder(Encoder):
-    """An encoder around a `trunk` that was trained elsewhere; frozen, its normalisation stays as it is while the rest is trained."""
+class TrunkEncoder(Encoder[M]):
+    """An encoder around a pretrained `trunk`; while the trunk is frozen, its normalisation layers stay in eval mode."""
 
     trunk: nn.Module
 
     def __init__(self, embed_dim: int) -> None:
-        """The length of its vectors says how much there is to tell, so they are not brought to one length."""
+        """The pooled vector is not normalised: its length carries information."""
         super().__init__(embed_dim, pools=False)
         self.pool = AttentionPool(embed_dim, normed=False)
 
     def freeze(self) -> None:
         self.trunk.requires_grad_(False)
 
-    def train(self, mode: bool = True) -> TrunkEncoder:
+    def train(self, mode: bool = True) -> Self:
         super().train(mode)
         if not any(p.requires_grad for p in self.trunk.parameters()):
             self.trunk.eval()

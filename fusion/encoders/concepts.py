@@ -1,10 +1,10 @@
-"""What a pretrained trunk shows by name: groups of the classes that its teacher knew, as a few numbers beside what is learned anew.
+"""A concept bottleneck on a pretrained trunk: probabilities of groups of the teacher's classes, beside a newly learned projection.
 
 The classifier over the teacher's classes comes from distillation and is not trained on the task. It knows song birds, wall clocks and
-saxophones, of which the task's own pictures and sounds have few or none, and it knows much that is none of the task's classes.
+saxophones, of which the task's own pictures and sounds have few or none, and it knows many classes that the task does not have.
 
-What is learned anew beside it (`LearnedReading`) is kept from knowing its few training media by heart: most of what it reads is dropped
-at random, and for half of the samples all of it, so that the names have to be able to answer alone.
+The learned projection beside it (`LearnedReading`) is kept from overfitting to the few training media: most of its input is dropped at
+random, and for half of the samples all of it, so that the named concepts have to be sufficient by themselves.
 
 Reference: Koh 2020 (Concept Bottleneck Models); Lampert 2009 (attributes for classes never seen); Srivastava 2014 (dropout).
 """
@@ -23,12 +23,12 @@ from fusion.types import Panel
 
 Spans = Sequence[Sequence[int]]  # (first, last) of classes that belong together
 Groups = Sequence[Spans]  # the classes of each group, in the order of the labels
-LEAST = 3.4e-4  # probability below which nothing is told apart
+LEAST = 3.4e-4  # probabilities below are treated as equal
 LOWEST = math.log(LEAST)
 
 
 def as_lists(value: Any) -> Any:
-    """Nested tuples as JSON keeps them."""
+    """Nested tuples as nested lists, as in JSON."""
     return [as_lists(each) for each in value] if isinstance(value, tuple | list) else value
 
 
@@ -37,14 +37,15 @@ class NamedConcepts(nn.Module):
 
     Args:
         count: classes of the classifier.
-        exclusive: whether one class at a time is there (softmax, a group is the sum), or several (sigmoid, a group is its likeliest).
-        neutral: classes that say nothing for or against the groups ("animal", "inside, small room") and are left out of all others.
+        exclusive: one class at a time (softmax, a group is the sum), or several (sigmoid, a group is its likeliest class).
+        neutral: classes that are evidence neither for nor against the groups ("animal", "inside, small room"); not part of "all others".
     """
 
     def __init__(self, embed_dim: int, width: int, count: int, spans: Groups, exclusive: bool, neutral: Spans = ()) -> None:
         super().__init__()
         self.exclusive = exclusive
-        self.weight, self.bias = nn.Buffer(torch.zeros(count, width)), nn.Buffer(torch.zeros(count))
+        self.weight = nn.Buffer(torch.zeros(count, width))
+        self.bias = nn.Buffer(torch.zeros(count))
         self.embed = nn.Linear(len(spans) + 1, embed_dim, bias=False)
         self.gate = nn.Linear(len(spans) + 1, 1)
         nn.init.zeros_(self.gate.weight)
@@ -64,16 +65,17 @@ class NamedConcepts(nn.Module):
         return logits.softmax(-1) if self.exclusive else logits.sigmoid()
 
     def groups(self, vector: Tensor) -> Tensor:
-        """Log-probabilities (..., groups + 1), the last of anything else, at least -8."""
+        """Log-probabilities (..., groups + 1), the last one of all other classes, at least -8."""
         found = self.probs(vector)
         each = found @ self.member.T if self.exclusive else (found[..., None, :] * self.member).amax(-1)
         return each.clamp_min(LEAST).log()
 
     def forward(self, vector: Tensor, learned: Tensor) -> Tensor:
-        """What is `learned` (..., D) and what is named, together; little of both where the names say that it is something else."""
+        """The sum of `learned` (..., D) and the embedded concepts, gated: small where the concepts indicate none of the groups."""
         groups = self.groups(vector)
-        named = self.embed((groups - LOWEST) / 2)  # nothing of a group that is not there
-        return (learned + named) * self.gate(groups).sigmoid()
+        named: Tensor = self.embed((groups - LOWEST) / 2)  # zero for a group of negligible probability
+        gate: Tensor = self.gate(groups).sigmoid()
+        return (learned + named) * gate
 
     def panel(self, vector: Tensor, names: tuple[str, ...], count: int = 10) -> Panel:
         """The likeliest names for a vector (W,)."""
@@ -84,17 +86,27 @@ class NamedConcepts(nn.Module):
 class LearnedReading(nn.Module):
     """Vectors (B, T, W) of a trunk to embeddings (B, T, D), learned with the task's labels.
 
-    In training a channel is dropped for all tokens of a sample: dropped for each by itself, it would be made up for by the others.
+    In training a channel is dropped for all tokens of a sample at once; if it were dropped per token, other tokens would make up for it.
+
+    Args:
+        drop: probability that a channel is dropped; silent: that all channels of a sample are.
     """
 
     def __init__(self, width: int, embed_dim: int, drop: float = 0.8, silent: float = 0.5) -> None:
         super().__init__()
-        self.norm, self.linear, self.drop, self.silent = nn.LayerNorm(width), nn.Linear(width, embed_dim), drop, silent
+        self.norm = nn.LayerNorm(width)
+        self.linear = nn.Linear(width, embed_dim)
+        self.drop = drop
+        self.silent = silent
 
     def forward(self, hidden: Tensor) -> Tensor:
-        x = self.norm(hidden)
+        x: Tensor = self.norm(hidden)
         if not self.training:
-            return self.linear(x)
-        kept = torch.rand(len(x), 1, x.shape[-1], device=x.device) >= self.drop
-        heard = torch.rand(len(x), 1, 1, device=x.device) >= self.silent
-        return self.linear(x * kept / (1 - self.drop)) * heard
+            return self.project(x)
+        channels = torch.rand(len(x), 1, x.shape[-1], device=x.device) >= self.drop
+        samples = torch.rand(len(x), 1, 1, device=x.device) >= self.silent
+        return self.project(x * channels / (1 - self.drop)) * samples
+
+    def project(self, x: Tensor) -> Tensor:
+        projected: Tensor = self.linear(x)
+        return projected

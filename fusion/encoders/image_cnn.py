@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from fusion.encoders.base import Encoder, Prepared, collate
 from fusion.types import Layout, Panel
 
-SIZE, STRIDE = 64, 8
+SIZE = 64  # pixels along one side of the canvas
+STRIDE = 8  # pixels along one side of a cell
 
 
 def letterbox(picture: np.ndarray, size: int) -> tuple[np.ndarray, tuple[float, float, float, float]]:
@@ -37,19 +38,20 @@ def letterbox(picture: np.ndarray, size: int) -> tuple[np.ndarray, tuple[float, 
 
 
 def standardise(values: np.ndarray) -> np.ndarray:
-    """Zero median and unit spread; a nearly flat picture is not blown up to noise (spread of at least 8 of 255 grey levels)."""
-    return (values - np.median(values)) / max(float(values.std()), 8.0)
+    """Zero median and unit spread; noise in a nearly flat picture is not amplified (spread of at least 8 of 255 grey levels)."""
+    standardised: np.ndarray = (values - np.median(values)) / max(float(values.std()), 8.0)
+    return standardised
 
 
-def grid_layout(extent: tuple[float, float, float, float], rows: int, cols: int, shift: tuple[float, ...] = ()) -> Layout:
-    """The cells of a rows x cols grid over `extent`, row by row; moved back by `shift` x, y in cells, so they may pass its border."""
+def grid_layout(extent: tuple[float, ...], rows: int, cols: int, shift: tuple[float, ...] = ()) -> Layout:
+    """The cells of a rows x cols grid over `extent` x0, y0, x1, y1, row by row; moved back by `shift` x, y in cells."""
     x_shift, y_shift = shift or (0.0, 0.0)
-    width, height = (extent[2] - extent[0]) / cols, (extent[3] - extent[1]) / rows
-    xs = np.linspace(extent[0], extent[2], cols + 1) - x_shift * width
-    ys = np.linspace(extent[1], extent[3], rows + 1) - y_shift * height
-    x, y = np.meshgrid(np.arange(cols), np.arange(rows))
-    x, y = x.ravel(), y.ravel()
-    return Layout("grid", np.column_stack([xs[x], ys[y], xs[x + 1], ys[y + 1]]).astype(np.float32))
+    x0, y0, x1, y1 = extent
+    xs = np.linspace(x0, x1, cols + 1) - x_shift * ((x1 - x0) / cols)
+    ys = np.linspace(y0, y1, rows + 1) - y_shift * ((y1 - y0) / rows)
+    col = np.tile(np.arange(cols), rows)
+    row = np.repeat(np.arange(rows), cols)
+    return Layout("grid", np.column_stack([xs[col], ys[row], xs[col + 1], ys[row + 1]]).astype(np.float32))
 
 
 def strongest_channels(maps: Tensor, count: int = 12) -> Tensor:
@@ -68,12 +70,13 @@ class Block(nn.Module):
         self.shortcut = nn.Identity() if stride == 1 and inside == outside else nn.Conv2d(inside, outside, 1, stride, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.norms[0](self.first(x)).relu()
-        return (self.norms[1](self.second(y)) + self.shortcut(x)).relu()
+        y: Tensor = self.norms[0](self.first(x)).relu()
+        total: Tensor = self.norms[1](self.second(y)) + self.shortcut(x)
+        return total.relu()
 
 
-class ImageCNN(Encoder):
-    """Looks through small learned filters, layer upon layer, and keeps one token for each cell of the picture.
+class ImageCNN(Encoder[np.ndarray]):
+    """Learned 3x3 filters in several layers, one token for each cell of the picture.
 
     Picture (H, W, 3) uint8 of any size to one token per 8x8 pixels of the letterboxed canvas: 64 tokens where `size` is 64.
     """
@@ -85,7 +88,8 @@ class ImageCNN(Encoder):
 
     def __init__(self, embed_dim: int = 96, width: int = 24, size: int = SIZE) -> None:
         super().__init__(embed_dim)
-        self.size, self.grid = size, size // STRIDE
+        self.size = size
+        self.grid = size // STRIDE
         self.stem = nn.Sequential(nn.Conv2d(1, width, 5, 2, 2, bias=False), nn.BatchNorm2d(width), nn.ReLU())
         self.blocks = nn.Sequential(Block(width, 2 * width, 2), Block(2 * width, 4 * width, 2), Block(4 * width, 4 * width, 1))
         self.project = nn.Linear(4 * width, embed_dim)
@@ -105,7 +109,7 @@ class ImageCNN(Encoder):
 
     @torch.no_grad()
     def inside(self, medium: np.ndarray, prepared: Prepared) -> list[Panel]:
-        """What the first convolution and the last block answer to."""
-        edges = self.stem(collate([prepared])[0].to(self.project.weight.device))
+        """Feature maps of the first convolution and of the last block."""
+        edges = self.stem(collate([prepared])[0].to(self.device))
         found = {"image_cnn.stem": edges, "image_cnn.blocks": self.blocks(edges)}
         return [Panel("maps", title, strongest_channels(maps[0]).cpu().numpy(), prepared.extent) for title, maps in found.items()]

@@ -22,8 +22,10 @@ from fusion.encoders.image_cnn import grid_layout, strongest_channels
 from fusion.encoders.unread import picture_note
 from fusion.types import Layout, Panel
 
-SIZE, STRIDE, LONGEST_SIDE = 224, 32, 1.6
-LONG = 2.0  # the shape beyond which both ends of a picture are looked at, too
+SIZE = 224  # pixels along one side of the input
+STRIDE = 32  # pixels along one side of a cell
+LONGEST_SIDE = 1.6  # in shorter sides: longer pictures are cropped
+LONG = 2.0  # in shorter sides: the two ends of longer pictures are considered, too
 # expansion, kernel, stride, channels in and out, blocks: EfficientNet-Lite0, whose last two stages are six times as wide inside as outside
 STAGES = (
     (1, 3, 1, 32, 16, 1),
@@ -38,7 +40,7 @@ WIDTH = 1280
 
 
 class HalvingConv(nn.Conv2d):
-    """Stride 2 over an even number of pixels as TensorFlow pads it, and so as the teacher learned it: nothing is added on the left."""
+    """Stride 2 over an even number of pixels with the padding of TensorFlow, as in the teacher: one pixel less on the left and top."""
 
     def forward(self, x: Tensor) -> Tensor:
         before, after = (self.kernel_size[0] - 2) // 2, (self.kernel_size[0] - 1) // 2
@@ -46,7 +48,7 @@ class HalvingConv(nn.Conv2d):
 
 
 class LiteBlock(nn.Module):
-    """Widen with 1x1, look around in each channel, narrow with 1x1; a shortcut where size and channels stay."""
+    """Expansion with 1x1, depthwise convolution, projection with 1x1; a shortcut where size and channels stay the same."""
 
     def __init__(self, config: MBConvConfig, drop: float, norm_layer: type[nn.Module]) -> None:
         super().__init__()
@@ -62,37 +64,41 @@ class LiteBlock(nn.Module):
         self.shortcut = config.stride == 1 and config.input_channels == config.out_channels
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.block(x) if self.shortcut else self.block(x)
+        y: Tensor = self.block(x)
+        return x + y if self.shortcut else y
 
 
 def build_trunk(stages: tuple[tuple[int, ...], ...] = STAGES) -> nn.Sequential:
     """torchvision's EfficientNet of these stages without its classifier: pictures (B, 3, S, S) to maps (B, 1280, S / 32, S / 32)."""
     settings = [MBConvConfig(t, k, s, i, o, n, block=LiteBlock) for t, k, s, i, o, n in stages]
     network = EfficientNet(settings, dropout=0.0, num_classes=1, last_channel=WIDTH, norm_layer=lambda c: nn.BatchNorm2d(c, eps=1e-3))
-    for whole in (network.features[0], network.features[-1]):
-        whole[2] = nn.ReLU6(inplace=True)  # torchvision's stem and head have SiLU
-    for step in [m for m in network.features.modules() if isinstance(m, Conv2dNormActivation) and m[0].stride == (2, 2)]:
+    features: nn.Sequential = network.features
+    for end in (network.features[0], network.features[-1]):
+        end[2] = nn.ReLU6(inplace=True)  # torchvision's stem and head have SiLU
+    for step in [m for m in features.modules() if isinstance(m, Conv2dNormActivation) and m[0].stride == (2, 2)]:
         c = step[0]
         step[0] = HalvingConv(c.in_channels, c.out_channels, c.kernel_size, 2, groups=c.groups, bias=False)
-    return network.features
+    return features
 
 
 def square(picture: np.ndarray, size: int, at: float = 0.5) -> tuple[np.ndarray, tuple[float, float, float, float]]:
-    """Any picture (H, W, 3) uint8 to (size, size, 3): the whole of it, squeezed; of long ones a part, 1.6 times as long as wide.
+    """Any picture (H, W, 3) uint8 to (size, size, 3), squeezed; long ones are first cropped to 1.6 times their shorter side.
 
     Args:
-        at: which part, from 0 at the left or upper end to 1 at the other one.
+        at: position of the crop, from 0 at the left or upper end to 1 at the other one.
 
     Returns:
         The square, and what it covers of the picture as x0, y0, x1, y1.
     """
     h, w = picture.shape[:2]
-    ch, cw = min(h, round(w * LONGEST_SIDE)) or 1, min(w, round(h * LONGEST_SIDE)) or 1
-    top, left = int((h - ch) * at), int((w - cw) * at)
+    ch = min(h, round(w * LONGEST_SIDE)) or 1
+    cw = min(w, round(h * LONGEST_SIDE)) or 1
+    top = int((h - ch) * at)
+    left = int((w - cw) * at)
     part = picture[top : top + ch, left : left + cw]
     shrunk = min(ch, cw) > size
-    found = cv2.resize(part, (size, size), interpolation=cv2.INTER_AREA if shrunk else cv2.INTER_CUBIC)
-    return found, (left / w, top / h, (left + cw) / w, (top + ch) / h)
+    small = cv2.resize(part, (size, size), interpolation=cv2.INTER_AREA if shrunk else cv2.INTER_CUBIC)
+    return small, (left / w, top / h, (left + cw) / w, (top + ch) / h)
 
 
 def standardised(frames: np.ndarray) -> Tensor:
@@ -103,31 +109,33 @@ def standardised(frames: np.ndarray) -> Tensor:
 
 @functools.cache
 def concept_names() -> tuple[str, ...]:
-    """The thousand things of ImageNet, in its order."""
+    """The names of the 1000 classes of ImageNet, in its order."""
     return tuple(MobileNet_V2_Weights.IMAGENET1K_V1.meta["categories"])
 
 
 def build_concepts(embed_dim: int, groups: Groups) -> NamedConcepts:
-    """ImageNet's thousand names, in the groups that a task asks for."""
+    """The 1000 classes of ImageNet, in the groups of a task."""
     return NamedConcepts(embed_dim, WIDTH, 1000, groups, exclusive=True)
 
 
-class ImageEfficientNet(TrunkEncoder):
-    """Knows photographs: learned from a network that had seen a million of them, it keeps one token for each of 7x7 cells.
+class ImageEfficientNet(TrunkEncoder[np.ndarray]):
+    """A small network distilled from one trained on a million photographs: one token for each of 7x7 cells.
 
     Picture (H, W, 3) uint8 of any size to 49 tokens.
     """
 
+    trunk: nn.Sequential
     modality = "image"
     title = "Small EfficientNet"
     paper = "Tan & Le 2019; Hinton et al. 2015"
     shifts = True
 
     def __init__(self, embed_dim: int = 96, size: int = SIZE, groups: Groups = ()) -> None:
-        """`groups` of ImageNet's classes that are told apart by name, as (first, last) indices."""
+        """`groups` of ImageNet's classes, one per label, as (first, last) indices."""
         super().__init__(embed_dim)
         self.groups = groups
-        self.size, self.grid = size, size // STRIDE
+        self.size = size
+        self.grid = size // STRIDE
         self.trunk = build_trunk()
         self.concepts = build_concepts(embed_dim, groups)
         self.project = LearnedReading(WIDTH, embed_dim)
@@ -137,46 +145,49 @@ class ImageEfficientNet(TrunkEncoder):
         return size | {"groups": as_lists(self.groups)}
 
     def prepare(self, medium: np.ndarray) -> Prepared:
-        small, extent = self.surest_part(medium) if self._is_long(medium) else square(medium, self.size)
+        small, extent = self.best_crop(medium) if self._is_long(medium) else square(medium, self.size)
         return Prepared(standardised(small), grid_layout(extent, self.grid, self.grid, self.shift), extent, picture_note(extent))
 
     @torch.no_grad()
-    def surest_part(self, picture: np.ndarray) -> tuple[np.ndarray, tuple[float, float, float, float]]:
-        """The part of a long picture, its middle or an end, in which the trunk is surest of one of its groups, as `square` gives it."""
-        parts = [square(picture, self.size, at) for at in (0.5, 0.0, 1.0)]  # the middle first: it is taken where all are alike
-        values = torch.stack([standardised(small) for small, _ in parts]).to(self.project.linear.weight.device)
-        surest = self.concepts.groups(self.hidden(values).mean(1))[:, :-1].amax(1)
-        return parts[int(surest.argmax())]
+    def best_crop(self, picture: np.ndarray) -> tuple[np.ndarray, tuple[float, float, float, float]]:
+        """The crop of a long picture, its middle or an end, with the highest probability of any group, as returned by `square`."""
+        crops = [square(picture, self.size, at) for at in (0.5, 0.0, 1.0)]  # the middle first: it is taken if all are equal
+        values = torch.stack([standardised(small) for small, _ in crops]).to(self.device)
+        best = self.concepts.groups(self.hidden(values).mean(1))[:, :-1].amax(1)
+        return crops[int(best.argmax())]
 
     def _is_long(self, picture: np.ndarray) -> bool:
-        """Whether the parts of a picture are compared; in training the middle is read."""
+        """Whether several crops of a picture are compared; in training the middle is read."""
         short, long = sorted(picture.shape[:2])
         return bool(self.groups) and not self.training and long > LONG * short
 
     def hidden(self, values: Tensor) -> Tensor:
-        """The trunk's last maps as tokens (B, 49, 1280), before anything that was trained with the task's labels."""
+        """The last maps of the trunk as tokens (B, 49, 1280), before any layer that was trained with the task's labels."""
         values = values.contiguous(memory_format=torch.channels_last)  # twice as fast on a CPU
-        return self.trunk(values).flatten(2).transpose(1, 2)
+        maps: Tensor = self.trunk(values)
+        return maps.flatten(2).transpose(1, 2)
 
     def tokenize(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         return self.read(self.hidden(values)), mask[:, :1].expand(-1, self.grid**2)
 
     def read(self, hidden: Tensor) -> Tensor:
-        """Cells (B, T, 1280) to tokens (B, T, D): what is in the cell, and what the whole picture is called."""
-        return self.concepts(hidden.mean(1, keepdim=True), self.project(hidden))
+        """Cells (B, T, 1280) to tokens (B, T, D): the learned features of the cell, and the concepts of the whole picture."""
+        tokens: Tensor = self.concepts(hidden.mean(1, keepdim=True), self.project(hidden))
+        return tokens
 
     def picture(self, values: Tensor) -> np.ndarray:
         return values.mean(0).numpy()
 
     @torch.no_grad()
     def inside(self, medium: np.ndarray, prepared: Prepared) -> list[Panel]:
-        """What the stem, a middle stage and the last one answer to."""
-        x, panels = collate([prepared])[0].to(self.project.linear.weight.device), []
+        """The likeliest classes of ImageNet, and feature maps of the stem, a middle stage and the last one."""
+        titles = {0: "stem", 4: "middle", 7: "last"}
+        panels = []
+        x = collate([prepared])[0].to(self.device)
         for i, stage in enumerate(self.trunk):
             x = stage(x)
-            if i in (0, 4, 7):
-                title = {0: "stem", 4: "middle", 7: "last"}[i]
-                panels.append(Panel("maps", f"image_efficientnet.{title}", strongest_channels(x[0]).cpu().numpy(), prepared.extent))
+            if i in titles:
+                panels.append(Panel("maps", f"image_efficientnet.{titles[i]}", strongest_channels(x[0]).cpu().numpy(), prepared.extent))
         return [self.concepts.panel(x[0].mean((1, 2)), concept_names()), *panels]
 
 

@@ -24,16 +24,19 @@ from fusion.encoders.image_cnn import grid_layout, letterbox
 from fusion.encoders.ink import contrast, ink_box, lift, shares
 from fusion.types import Panel
 
-SIZE, GRID, BOX = 64, 8, 4
+SIZE = 64  # pixels along one side of the canvas
+GRID = 8  # cells along one side
+BOX = 4  # cells along one side of the box around the strokes
 CODES = 59  # 0 none is as bright, 1 + 8 (ones - 1) + direction, 57 all eight, 58 more than two changes
 NAMES = (*("1" * ones + "0" * (8 - ones) for ones in range(9)), "0101…")  # what `plain_codes` count
 
 
 def directed_codes(grey: np.ndarray) -> np.ndarray:
-    """Codes 0-58 of a uint8 picture (S, S), int64; beyond the border it goes on as at the border."""
+    """Codes 0-58 of a uint8 picture (S, S), int64; the border is repeated outwards."""
     from skimage.feature import local_binary_pattern
 
-    return local_binary_pattern(np.pad(grey, 1, "edge"), 8, 1, "nri_uniform")[1:-1, 1:-1].astype(np.int64)
+    codes: np.ndarray = local_binary_pattern(np.pad(grey, 1, "edge"), 8, 1, "nri_uniform")  # type: ignore[no-untyped-call]  # has no types
+    return codes[1:-1, 1:-1].astype(np.int64)
 
 
 def plain_codes(codes: np.ndarray) -> np.ndarray:
@@ -41,7 +44,7 @@ def plain_codes(codes: np.ndarray) -> np.ndarray:
     return np.where(codes == CODES - 1, 9, (codes + 7) // 8)
 
 
-class ImageLBP(FixedEncoder):
+class ImageLBP(FixedEncoder[np.ndarray]):
     """Counts of local bright-dark patterns: 64 cells of the picture, and 4x4 cells of the box around its strokes as the vector.
 
     Picture (H, W, 3) uint8 of any size to raw tokens (64, 59) and a raw vector (944): square roots of shares in [0, 1].
@@ -55,7 +58,7 @@ class ImageLBP(FixedEncoder):
         super().__init__(embed_dim, CODES, BOX * BOX * CODES)
 
     def read(self, medium: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple[int, int, int, int], tuple[float, ...]]:
-        """Codes and their weights (S, S), the ink's box in pixels, and what the square covers of the picture."""
+        """Codes and their weights (S, S), the box around the strokes in pixels, and the extent of the square on the picture."""
         square, extent = letterbox(medium, SIZE)
         spread = contrast(square, extent)
         codes = directed_codes(cv2.GaussianBlur(lift(square), (0, 0), 1.0))
@@ -67,8 +70,10 @@ class ImageLBP(FixedEncoder):
         layers = np.zeros((CODES, SIZE, SIZE), np.float32)
         np.put_along_axis(layers, codes[None], weight[None], 0)
         cell = np.repeat(np.eye(GRID, dtype=np.float32), SIZE // GRID, 1)  # (8, 64)
-        rows, cols = shares(y0, y1, BOX, SIZE), shares(x0, x1, BOX, SIZE)
-        cells, box = cell @ layers @ cell.T, rows @ layers @ cols.T  # (59, 8, 8), (59, 4, 4)
+        rows = shares(y0, y1, BOX, SIZE)  # (4, 64)
+        cols = shares(x0, x1, BOX, SIZE)
+        cells = cell @ layers @ cell.T  # (59, 8, 8)
+        box = rows @ layers @ cols.T  # (59, 4, 4)
         used = weight * np.outer(rows.sum(0), cols.sum(0))
         used = cell @ (used if used.any() else np.ones_like(weight)) @ cell.T
         values = np.zeros((1, GRID**2 + BOX**2, CODES + 1), np.float32)
@@ -78,7 +83,7 @@ class ImageLBP(FixedEncoder):
         return Prepared(torch.from_numpy(values), grid_layout(extent, GRID, GRID), extent)
 
     def describe(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        root = values[:, 0, :, :CODES].sqrt()  # (B, 80, 59); roots, so that common codes do not outshout rare ones
+        root = values[:, 0, :, :CODES].sqrt()  # (B, 80, 59); roots, so that common codes do not dominate rare ones
         return root[:, : GRID**2], mask.expand(-1, GRID**2), root[:, GRID**2 :].flatten(1), values[:, 0, : GRID**2, CODES]
 
     def inside(self, medium: np.ndarray, prepared: Prepared) -> list[Panel]:

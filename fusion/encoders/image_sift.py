@@ -22,13 +22,17 @@ from fusion.encoders.base import Prepared
 from fusion.encoders.fixed import FixedEncoder
 from fusion.encoders.image_cnn import letterbox
 from fusion.encoders.ink import contrast, covered, ink_box, lift
-from fusion.types import Layout, Medium, Panel
+from fusion.types import Layout, Panel
 
-SIZE, MARGIN = 96, 8  # pictures are brought to this longer side; SIFT finds nothing within 5 pixels of a border, so it is repeated outwards
-MOST, WORDS, TAU = 64, 64, 0.2
-DESCRIPTOR, PLACE = 128, 5  # numbers: RootSIFT; cos and sin of the direction, x and y in the ink's box, log of the size in boxes
+SIZE = 96  # pixels of the longer side
+MARGIN = 8  # pixels: SIFT finds nothing within 5 pixels of a border, so the border is repeated outwards
+MOST = 64  # keypoints
+WORDS = 64  # of the visual vocabulary
+TAU = 0.2  # temperature of the assignment to words
+DESCRIPTOR = 128  # numbers of RootSIFT
+PLACE = 5  # numbers: cos and sin of the direction, x and y in the box around the strokes, log of the size in boxes
 TOKEN = DESCRIPTOR + PLACE
-DIRECTION = 0.5  # of a unit descriptor: how much the keypoint's direction counts for its word
+DIRECTION = 0.5  # weight of the keypoint's direction in the choice of its word, relative to a unit descriptor
 REACH = 1.5  # a keypoint's place reaches this many of its diameters to each side: the inner half of what the descriptor reads
 
 
@@ -39,7 +43,7 @@ def find_keypoints(grey: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         (N, 5) x, y and diameter in pixels, direction in radians clockwise from right, strength; and RootSIFT (N, 128) of unit length.
     """
     framed = cv2.copyMakeBorder(grey, MARGIN, MARGIN, MARGIN, MARGIN, cv2.BORDER_REPLICATE)
-    found, numbers = cv2.SIFT_create(contrastThreshold=0.04, edgeThreshold=30).detectAndCompute(framed, None)
+    found, numbers = cv2.SIFT.create(contrastThreshold=0.04, edgeThreshold=30).detectAndCompute(framed, None)
     h, w = grey.shape
     rows = np.array([[*k.pt, k.size, np.radians(k.angle), k.response] for k in found]).reshape(-1, 5) - [MARGIN, MARGIN, 0, 0, 0]
     rows[:, :2] += 0.5  # OpenCV counts from the middle of the first pixel
@@ -51,7 +55,7 @@ def find_keypoints(grey: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return rows[kept], np.sqrt(numbers / np.maximum(numbers.sum(1, keepdims=True), 1e-6))
 
 
-class ImageSIFT(FixedEncoder):
+class ImageSIFT(FixedEncoder[np.ndarray]):
     """Keypoints with their descriptors (SIFT) as tokens, and how often which visual word occurs as the vector.
 
     Picture (H, W, 3) uint8 of any size to raw tokens (T, 133), 1 to 64 keypoints, and a raw vector (320): square roots of the shares of 64
@@ -65,6 +69,7 @@ class ImageSIFT(FixedEncoder):
     def __init__(self, embed_dim: int = 96) -> None:
         super().__init__(embed_dim, TOKEN, 5 * WORDS)
         start = torch.randn(WORDS, DESCRIPTOR + 2, generator=torch.Generator().manual_seed(0))
+        self.centres: Tensor
         self.register_buffer("centres", torch.nn.functional.normalize(start, dim=1))  # until `learn` finds better ones
 
     def prepare(self, medium: np.ndarray) -> Prepared:
@@ -73,7 +78,7 @@ class ImageSIFT(FixedEncoder):
         x0, y0, x1, y1 = covered(extent, SIZE)
         points, numbers = find_keypoints(lift(square)[y0:y1, x0:x1])
         if not len(points):
-            return Prepared(torch.zeros(1, TOKEN + 1), Layout("grid", np.float32([[0, 0, 1, 1]])), (0.0, 0.0, 1.0, 1.0))
+            return Prepared(torch.zeros(1, TOKEN + 1), Layout("grid", np.array([[0, 0, 1, 1]], np.float32)), (0.0, 0.0, 1.0, 1.0))
         box = np.subtract(ink_box(contrast(square, extent)), [x0, y0, x0, y0])
         sides = box[2:] - box[:2]
         within = (points[:, :2] - box[:2]) / sides
@@ -86,10 +91,10 @@ class ImageSIFT(FixedEncoder):
         return Prepared(torch.from_numpy(values), Layout("grid", places.clip(0, 1).astype(np.float32)), (0.0, 0.0, 1.0, 1.0))
 
     def words(self, values: Tensor) -> Tensor:
-        """How much each token (..., 134) belongs to each visual word (..., 64), times its weight."""
-        place = torch.cat([values[..., :DESCRIPTOR], DIRECTION * values[..., DESCRIPTOR : DESCRIPTOR + 2]], -1)
-        apart = (place[..., None, :] - self.centres).square().sum(-1)
-        return (-apart / (2 * TAU**2)).softmax(-1) * values[..., -1:]
+        """Soft assignment of each token (..., 134) to the visual words (..., 64), times its weight."""
+        features = torch.cat([values[..., :DESCRIPTOR], DIRECTION * values[..., DESCRIPTOR : DESCRIPTOR + 2]], -1)
+        distance = (features[..., None, :] - self.centres).square().sum(-1)
+        return (-distance / (2 * TAU**2)).softmax(-1) * values[..., -1:]
 
     def describe(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         words = self.words(values)  # (B, N, V); padding has weight 0
@@ -101,17 +106,17 @@ class ImageSIFT(FixedEncoder):
         share = torch.where(weight.sum(1, keepdim=True) > 0, weight, mask.to(weight.dtype))
         return values[..., :TOKEN], mask, bag.sqrt(), share / share.sum(1, keepdim=True)
 
-    def learn(self, media: Sequence[Medium]) -> None:
+    def learn(self, media: Sequence[np.ndarray]) -> None:
         """Visual words: K-means centres of the keypoints of all pictures."""
         from sklearn.cluster import MiniBatchKMeans
 
-        rows = torch.cat([self.prepare(m).values for m in media])
-        rows = rows[rows[:, -1] > 0].numpy()
+        values = torch.cat([self.prepare(m).values for m in media])
+        rows = values[values[:, -1] > 0].numpy()
         count = min(WORDS, len(rows))
         if count:
-            seen = np.hstack([rows[:, :DESCRIPTOR], DIRECTION * rows[:, DESCRIPTOR : DESCRIPTOR + 2]])
-            found = MiniBatchKMeans(count, random_state=0, n_init=3, batch_size=2048).fit(seen)
-            self.centres[:count] = torch.from_numpy(found.cluster_centers_)
+            features = np.hstack([rows[:, :DESCRIPTOR], DIRECTION * rows[:, DESCRIPTOR : DESCRIPTOR + 2]])
+            fitted = MiniBatchKMeans(count, random_state=0, n_init=3, batch_size=2048).fit(features)
+            self.centres[:count] = torch.from_numpy(fitted.cluster_centers_)
 
     def inside(self, medium: np.ndarray, prepared: Prepared) -> list[Panel]:
         square, extent = letterbox(medium, SIZE)

@@ -1,4 +1,4 @@
-"""A small Vision Transformer: a picture is a sentence of 64 patches, and every patch may look at every other one from the first layer on.
+"""A small Vision Transformer: a picture is a sequence of 64 patches, and every patch attends to all others from the first layer on.
 
     x = patches(picture) + position        x = x + attention(norm(x))        x = x + mlp(norm(x))        (the last two `depth` times)
 
@@ -22,10 +22,10 @@ STRIDES = (2, 2, 1, 2, 1)  # of the convolutions that make patches
 
 
 def read_attention(context: nn.TransformerEncoder, x: Tensor, padding: Tensor | None = None) -> list[Tensor]:
-    """What the heads of each layer look at, (B, H, T, T) per layer with rows that sum to 1; of layers that normalise first.
+    """Attention weights (B, H, T, T) of each layer, rows sum to 1; for pre-norm layers.
 
     Args:
-        x: (B, T, D), what goes into the first layer. padding: (B, T) bool, True where there is no token.
+        x: (B, T, D), the input of the first layer. padding: (B, T) bool, True where there is no token.
     """
     maps = []
     for layer in context.layers:
@@ -35,8 +35,8 @@ def read_attention(context: nn.TransformerEncoder, x: Tensor, padding: Tensor | 
     return maps
 
 
-class ImageViT(Encoder):
-    """64 patches of a picture, each of which looks at all others: one token per 8x8 pixels of the letterboxed 64x64 canvas.
+class ImageViT(Encoder[np.ndarray]):
+    """64 patches of a picture, each of which attends to all others: one token per 8x8 pixels of the letterboxed 64x64 canvas.
 
     Picture (H, W, 3) uint8 of any size to values (1, 64, 64), zero median and unit spread, and tokens (64, D).
     """
@@ -47,7 +47,9 @@ class ImageViT(Encoder):
 
     def __init__(self, embed_dim: int = 96, depth: int = 3, num_heads: int = 4) -> None:
         super().__init__(embed_dim)
-        self.grid, widths, steps = SIZE // STRIDE, (1, embed_dim // 4, embed_dim // 2, embed_dim // 2, embed_dim, embed_dim), []
+        self.grid = SIZE // STRIDE
+        widths = (1, embed_dim // 4, embed_dim // 2, embed_dim // 2, embed_dim, embed_dim)
+        steps: list[nn.Module] = []
         for inside, outside, stride in zip(widths, widths[1:], STRIDES, strict=False):
             steps += [nn.Conv2d(inside, outside, 3, stride, 1, bias=False), nn.BatchNorm2d(outside), nn.ReLU()]
         self.patches = nn.Sequential(*steps, nn.Conv2d(embed_dim, embed_dim, 1))
@@ -61,8 +63,9 @@ class ImageViT(Encoder):
         return Prepared(values, grid_layout(extent, self.grid, self.grid), extent)
 
     def embed(self, values: Tensor) -> Tensor:
-        """(B, 1, S, S) to patches that know their place (B, 64, D)."""
-        return self.patches(values).flatten(2).transpose(1, 2) + self.position
+        """(B, 1, S, S) to patch embeddings with positions (B, 64, D)."""
+        patches: Tensor = self.patches(values).flatten(2).transpose(1, 2)
+        return patches + self.position
 
     def tokenize(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         tokens = self.context(self.embed(values))  # (B, 64, D)
@@ -73,14 +76,14 @@ class ImageViT(Encoder):
 
     @torch.no_grad()
     def inside(self, medium: np.ndarray, prepared: Prepared) -> list[Panel]:
-        """What each head of the last layer looks at on behalf of the pooled vector, and which places are alike to the heaviest patch."""
-        values, mask = (x.to(self.position.device) for x in collate([prepared]))
+        """Attention of each head of the last layer, weighted like the pooled vector; similarity of positions to the heaviest patch."""
+        values, mask = (x.to(self.device) for x in collate([prepared]))
         weights = self(values, mask).weights[0]  # (64,)
-        looks = torch.einsum("q,hqk->hk", weights, read_attention(self.context, self.embed(values))[-1][0])
-        places = nn.functional.normalize(self.position, dim=-1)
-        alike = places @ places[weights.argmax()]
+        attention = torch.einsum("q,hqk->hk", weights, read_attention(self.context, self.embed(values))[-1][0])
+        positions = nn.functional.normalize(self.position, dim=-1)
+        similarity = positions @ positions[weights.argmax()]
         square = (-1, self.grid, self.grid)
         return [
-            Panel("maps", "image_vit.attention", looks.view(square).cpu().numpy(), prepared.extent),
-            Panel("maps", "image_vit.position", alike.view(square).cpu().numpy(), prepared.extent, signed=True),
+            Panel("maps", "image_vit.attention", attention.view(square).cpu().numpy(), prepared.extent),
+            Panel("maps", "image_vit.position", similarity.view(square).cpu().numpy(), prepared.extent, signed=True),
         ]

@@ -1,4 +1,4 @@
-"""Where the strokes are: what the textbook features of pictures and clips share before they count anything."""
+"""Detection of strokes, shared by the classical features of pictures and clips."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ def covered(extent: tuple[float, ...], size: int) -> tuple[int, int, int, int]:
 
 
 def lift(square: np.ndarray) -> np.ndarray:
-    """The same picture (S, S) as uint8 with bright ink: turned over where what is far from the median is dark."""
+    """The picture (S, S) as uint8 with bright strokes: inverted where the values far from the median are dark."""
     grey = square.astype(np.uint8)
-    away = square - np.median(square)
-    return grey if (away * away * away).sum() >= 0 else 255 - grey
+    deviation = square - np.median(square)
+    return grey if (deviation * deviation * deviation).sum() >= 0 else 255 - grey
 
 
 def contrast(square: np.ndarray, extent: tuple[float, ...]) -> np.ndarray:
@@ -46,4 +46,5 @@ def ink_box(spread: np.ndarray) -> tuple[int, int, int, int]:
 def shares(start: float, end: float, count: int, size: int) -> np.ndarray:
     """How much of each of `size` pixels belongs to each of `count` cells from `start` to `end`: (count, size), linear between centres."""
     along = (np.arange(size) + 0.5 - start) / (end - start) * count - 0.5
-    return np.maximum(0, 1 - np.abs(along - np.arange(count)[:, None])).astype(np.float32)
+    overlap: np.ndarray = 1 - np.abs(along - np.arange(count)[:, None])
+    return overlap.clip(0, None).astype(np.float32)

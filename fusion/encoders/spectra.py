@@ -1,12 +1,12 @@
-"""What the classical features of sound share: a frame every 16 ms, a token every 64 ms, and one vector of the word at six moments.
+"""Base class of the classical features of sound: a frame every 16 ms, a token every 64 ms, one vector of the word at six moments.
 
     token  = mean of its 4 frames
     vector = mean and standard deviation of the frames around each moment, one after the other
     loud_t = ((level_t - quiet) / (loudest - quiet))^3      time of frame t in the word = sum of loud up to t / sum of all
 
-Moments are evenly spread in this time, which passes where the word sounds and stands still in the pauses around it; the frames around a
-moment count by their loudness and nearness (a triangle that ends at the next moment). So noise and silence hardly count, and neither where
-the word begins nor its tempo matters: a simple stand-in for dynamic time warping.
+Moments are evenly spaced in this time, which advances with the loudness of the word and hardly in the pauses around it; the frames around
+a moment are weighted by their loudness and distance (a triangle that ends at the next moment). So noise and silence hardly count, and
+neither the start of the word nor its tempo matters: a simple substitute for dynamic time warping.
 
 Reference: Sakoe & Chiba 1978 (time warping); Rabiner & Sambur 1975, Determining the Endpoints of Isolated Utterances (level above quiet).
 """
@@ -29,7 +29,7 @@ SMOOTH = 5  # frames over which the level is averaged
 
 
 def moments(samples: np.ndarray, count: int) -> np.ndarray:
-    """What each of `count` frames of a sound at 8 kHz weighs in each moment of the word, (count, 6); a moment's weights sum to 1."""
+    """Weight of each of `count` frames of a sound at 8 kHz in each moment of the word, (count, 6); a moment's weights sum to 1."""
     padded = np.pad(samples.astype(np.float64), WINDOW // 2)  # frames are centred on multiples of the hop
     power = np.array([np.square(padded[i * HOP : i * HOP + WINDOW]).mean() for i in range(count)])
     level = np.pad(10 * np.log10(power + 1e-10), SMOOTH // 2, mode="edge")
@@ -39,12 +39,13 @@ def moments(samples: np.ndarray, count: int) -> np.ndarray:
     loud = (np.maximum(level - quiet, 0) / max(top - quiet, 1e-3)) ** 3 + 1e-4
     time = (np.cumsum(loud) - loud / 2) / loud.sum()  # 0 to 1, of each frame's middle
     near = 1 - np.abs(time[:, None] - np.linspace(0, 1, MOMENTS)) * (MOMENTS - 1)
-    weights = np.maximum(near, 0) * loud[:, None] + 1e-9
-    return weights / weights.sum(0)
+    weights: np.ndarray = np.maximum(near, 0) * loud[:, None] + 1e-9
+    normalised: np.ndarray = weights / weights.sum(0)
+    return normalised
 
 
-class SpectralEncoder(FixedEncoder):
-    """Sound of any rate and length (the loudest 2.56 s of it) to one token per 64 ms. Subclasses say `frames`."""
+class SpectralEncoder(FixedEncoder[Audio]):
+    """Sound of any rate and length (the loudest 2.56 s of it) to one token per 64 ms. Subclasses define `frames`."""
 
     modality = "audio"
 
@@ -69,11 +70,13 @@ class SpectralEncoder(FixedEncoder):
         return Prepared(torch.from_numpy(values), layout, (start, start + count * HOP / RATE), notes)
 
     def describe(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        weights, frames = values[..., :MOMENTS].double(), values[..., MOMENTS:].double()  # double: a variance is a difference of squares
+        weights = values[..., :MOMENTS].double()
+        frames = values[..., MOMENTS:].double()  # double, because a variance is a difference of squares
         mean = torch.einsum("bnm,bnf->bmf", weights, frames)
         spread = (torch.einsum("bnm,bnf->bmf", weights, frames.square()) - mean.square()).clamp_min(0).sqrt()
-        tokens = frames.unflatten(1, (-1, STRIDE)).mean(2)
-        share = weights.mean(2).unflatten(1, (-1, STRIDE)).sum(2)
+        B, N, bands = frames.shape
+        tokens = frames.reshape(B, N // STRIDE, STRIDE, bands).mean(2)
+        share = weights.mean(2).reshape(B, N // STRIDE, STRIDE).sum(2)
         vector = torch.cat([mean, spread], 2).flatten(1)
         return tokens.float(), mask[:, ::STRIDE], vector.float(), share.float()
 

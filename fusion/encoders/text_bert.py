@@ -5,6 +5,8 @@ Reference: Devlin 2019 (BERT); Reimers 2019 (Sentence-BERT, sentences as points)
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
@@ -17,11 +19,12 @@ from fusion.encoders.text_transformer import main_words
 from fusion.encoders.unread import text_note
 from fusion.types import Layout, Panel
 
-UNKNOWN, LONGEST = "[UNK]", 128  # word pieces read of a text
+UNKNOWN = "[UNK]"
+LONGEST = 128  # word pieces that are read of a text
 
 
-class TextBERT(TrunkEncoder):
-    """Reads whole words and pieces of words it knows, and lets all of them look at one another.
+class TextBERT(TrunkEncoder[str]):
+    """Words and pieces of words from a vocabulary, each of which attends to all others.
 
     Text of any length (its first 128 word pieces) to one token per word piece.
     """
@@ -38,7 +41,7 @@ class TextBERT(TrunkEncoder):
         depth: int = 3,
         phrases: list[list[str]] | tuple[tuple[str, ...], ...] = (("yes",), ("no",)),
     ) -> None:
-        """`phrases` of each thing that a sentence may mean, the last of none of them: it is compared with each."""
+        """`phrases` for each label, the last ones for none of them: a sentence is compared with all of them."""
         super().__init__(embed_dim)
         self.vocabulary = list(vocabulary)
         self.reader = Tokenizer(
@@ -51,7 +54,7 @@ class TextBERT(TrunkEncoder):
         self.trunk = BertModel(
             BertConfig(
                 vocab_size=len(self.vocabulary), hidden_size=width, num_hidden_layers=depth, num_attention_heads=4,
-                intermediate_size=4 * width, max_position_embeddings=LONGEST, attn_implementation="eager",
+                intermediate_size=4 * width, max_position_embeddings=LONGEST, attn_implementation="eager",  # type: ignore[call-arg]  # accepted, but not declared
             ),
             add_pooling_layer=False,
         )  # fmt: skip
@@ -62,17 +65,19 @@ class TextBERT(TrunkEncoder):
         self.concepts = NamedConcepts(embed_dim, width, ends[-1], spans, exclusive=True)
 
     def prepare(self, medium: str) -> Prepared:
-        found = self.reader.encode(medium)
-        ids, spans = found.ids[:LONGEST] or [0], found.offsets[:LONGEST] or [(0, len(medium))]
-        notes = text_note(spans[-1][1], medium) if len(found.ids) > LONGEST else ()
+        encoded = self.reader.encode(medium)
+        ids = encoded.ids[:LONGEST] or [0]
+        spans = encoded.offsets[:LONGEST] or [(0, len(medium))]
+        notes = text_note(spans[-1][1], medium) if len(encoded.ids) > LONGEST else ()
         return Prepared(torch.tensor(ids), Layout("characters", np.array(spans, np.float32)), (0.0, float(len(medium))), notes)
 
     def hidden(self, values: Tensor, mask: Tensor) -> Tensor:
-        """What the network makes of the pieces (B, T, width), before anything that was trained with labels."""
-        return self.trunk(input_ids=values, attention_mask=mask.long()).last_hidden_state
+        """Output of the network for the word pieces (B, T, width), before any layer that was trained with labels."""
+        hidden: Tensor = self.trunk(input_ids=values, attention_mask=mask.long()).last_hidden_state
+        return hidden
 
     def sentence(self, hidden: Tensor, mask: Tensor) -> Tensor:
-        """The mean over the pieces (B, width), which was taught to be the teacher's sentence vector up to a linear map."""
+        """The mean over the pieces (B, width), which was trained to equal the teacher's sentence vector up to a linear map."""
         real = mask[..., None].to(hidden.dtype)
         return (hidden * real).sum(1) / real.sum(1)
 
@@ -80,21 +85,20 @@ class TextBERT(TrunkEncoder):
         hidden = self.hidden(values, mask)
         return self.concepts(self.sentence(hidden, mask)[:, None], self.project(hidden)), mask
 
-    def options(self) -> dict[str, list]:
+    def options(self) -> dict[str, Any]:
         return {"vocabulary": self.vocabulary, "phrases": self.phrases}
 
     @torch.no_grad()
     def inside(self, medium: str, prepared: Prepared) -> list[Panel]:
-        """What the words look at in the last layer, over the words that matter most."""
-        values, mask = collate([prepared])
-        device = self.project[1].weight.device
-        looks = self.trunk(input_ids=values.to(device), attention_mask=mask.long().to(device), output_attentions=True).attentions[-1]
-        received = looks[0].mean(0).mean(0)  # (T,): how much a piece is looked at
-        index, names = main_words(medium, prepared, received)
-        sentence = self.sentence(self.hidden(values.to(device), mask.to(device)), mask.to(device))[0]
+        """Attention in the last layer to the words that receive most of it, and the likeliest phrases."""
+        values, mask = (x.to(self.device) for x in collate([prepared]))
+        output = self.trunk(input_ids=values, attention_mask=mask.long(), output_attentions=True)
+        attention = output.attentions[-1][0].mean(0)  # (T, T)
+        index, names = main_words(medium, prepared, attention.mean(0))
+        sentence = self.sentence(self.hidden(values, mask), mask)[0]
         names_of_phrases = tuple(phrase for each in self.phrases for phrase in each)
         return [
-            Panel("words", "text_bert.attention", looks[0].mean(0)[:, index].cpu().numpy(), names=names),
+            Panel("words", "text_bert.attention", attention[:, index].cpu().numpy(), names=names),
             self.concepts.panel(sentence, names_of_phrases),
         ]
 

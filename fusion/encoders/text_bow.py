@@ -18,13 +18,14 @@ from torch import Tensor
 
 from fusion.encoders.base import Prepared, collate
 from fusion.encoders.vocabulary import TermEncoder, shares
-from fusion.types import Medium, Panel
+from fusion.types import Panel
 
-MOST_TERMS, SHOWN = 2000, 12
+MOST_TERMS = 2000
+SHOWN = 12  # terms
 
 
 class TextBagOfWords(TermEncoder):
-    """Text to TF-IDF weights of its words and their runs of letters, whatever their order.
+    """Text to TF-IDF weights of its words and their runs of letters, regardless of their order.
 
     Text of any length to raw tokens (W, V), one per word, and a raw vector (V): shares of the V terms of the vocabulary, which sum to 1.
     """
@@ -35,9 +36,10 @@ class TextBagOfWords(TermEncoder):
 
     def __init__(self, embed_dim: int = 96, vocabulary: Sequence[str] | None = None) -> None:
         super().__init__(embed_dim, vocabulary)
+        self.idf: Tensor
         self.register_buffer("idf", torch.ones(len(self.vocabulary)))
 
-    def learn(self, media: Sequence[Medium]) -> None:
+    def learn(self, media: Sequence[str]) -> None:
         from sklearn.feature_extraction.text import TfidfVectorizer
 
         rare = 3 if len(media) > 100 else 1

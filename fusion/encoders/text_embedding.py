@@ -21,7 +21,8 @@ from fusion.encoders.base import Encoder, Prepared, collate
 from fusion.encoders.text_transformer import LETTERS, main_words, words_of
 from fusion.types import Layout, Panel
 
-ROWS, PARTS = 4093, LETTERS + 1  # a prime; a word of so many letters has as many trigrams with its marks
+ROWS = 4093  # a prime
+PARTS = LETTERS + 1  # the word and the trigrams of its longest form with marks
 
 
 def plain(word: str) -> str:
@@ -31,18 +32,18 @@ def plain(word: str) -> str:
 
 
 def parts_of(word: str) -> list[str]:
-    """The word between marks of its ends, then its trigrams, marks included."""
+    """The word between end marks, then its trigrams, marks included."""
     marked = f"<{plain(word)}>"
     return [marked, *(marked[i : i + 3] for i in range(len(marked) - 2) if len(marked) > 3)][:PARTS]
 
 
 def row_of(part: str, rows: int) -> int:
-    """Its row, from 1 on; 0 pads. Python's own hash differs from run to run."""
+    """The row of a part, counted from 1; 0 is padding. Python's own hash differs between runs."""
     return zlib.crc32(part.encode("utf-8", "surrogatepass")) % rows + 1
 
 
-class TextEmbedding(Encoder):
-    """Every word is the mean of learned vectors of the word and its letter triples, as if it stood alone.
+class TextEmbedding(Encoder[str]):
+    """Every word is the mean of learned vectors of the word and its letter triples, without context.
 
     Text of any length to tokens (W, D), one per word.
     """
@@ -73,7 +74,7 @@ class TextEmbedding(Encoder):
     @torch.no_grad()
     def inside(self, medium: str, prepared: Prepared) -> list[Panel]:
         """Cosine of every word with the words that the pooled vector is mostly made of."""
-        features = self(*(x.to(self.table.weight.device) for x in collate([prepared])))
+        features = self(*(x.to(self.device) for x in collate([prepared])))
         words = nn.functional.normalize(features.tokens[0], dim=-1)
         main, names = main_words(medium, prepared, features.weights[0])
         return [Panel("words", "text_embedding.similar", (words @ words[main].T).cpu().numpy(), names=names, signed=True)]

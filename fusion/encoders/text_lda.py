@@ -16,7 +16,7 @@ Reference: Blei 2003, Latent Dirichlet Allocation; Hoffman 2010 (the updates in 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -24,12 +24,15 @@ from torch import Tensor
 
 from fusion.encoders.base import Prepared, collate
 from fusion.encoders.vocabulary import TermEncoder, shares
-from fusion.types import Medium, Panel
+from fusion.types import Panel
 
 if TYPE_CHECKING:
     from sklearn.decomposition import LatentDirichletAllocation
 
-TOPICS, MOST_TERMS, ROUNDS, SHOWN = 64, 1500, 25, 8
+TOPICS = 64
+MOST_TERMS = 1500
+ROUNDS = 25  # of variational Bayes
+SHOWN = 8  # topics
 TERM_PRIOR = 0.05  # below 1: a topic has few terms
 
 
@@ -46,9 +49,10 @@ class TextTopics(TermEncoder):
     def __init__(self, embed_dim: int = 96, vocabulary: Sequence[str] | None = None, topics: int = TOPICS) -> None:
         super().__init__(embed_dim, vocabulary, topics)
         self.topics = topics
+        self.components: Tensor
         self.register_buffer("components", torch.ones(topics, len(self.vocabulary)))  # Dirichlet parameters of beta
 
-    def learn(self, media: Sequence[Medium]) -> None:
+    def learn(self, media: Sequence[str]) -> None:
         from sklearn.decomposition import LatentDirichletAllocation
         from sklearn.feature_extraction.text import CountVectorizer
 
@@ -59,17 +63,18 @@ class TextTopics(TermEncoder):
         self.set_vocabulary(counter.get_feature_names_out().tolist())
         self.components = torch.from_numpy(model.components_).float()
 
-    def options(self) -> dict[str, object]:
+    def options(self) -> dict[str, Any]:
         return {**super().options(), "topics": self.topics}
 
     def rebuild(self) -> LatentDirichletAllocation:
-        """scikit-learn's model as it was after fitting, from the saved parameters; no pickle is read."""
+        """scikit-learn's fitted model, restored from the saved parameters without a pickle."""
         from sklearn.decomposition import LatentDirichletAllocation
 
         model = LatentDirichletAllocation(self.topics)
         model.components_ = self.components.double().numpy()
         model.exp_dirichlet_component_ = self.expected().numpy()
-        model.doc_topic_prior_, model.n_features_in_ = 1 / self.topics, len(self.vocabulary)
+        model.doc_topic_prior_ = 1 / self.topics
+        model.n_features_in_ = len(self.vocabulary)
         return model
 
     def expected(self) -> Tensor:
@@ -80,10 +85,11 @@ class TextTopics(TermEncoder):
     def describe(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         counts = self.counts(values) * mask[..., None]  # (B, W, V)
         theta = torch.from_numpy(self.rebuild().transform(counts.sum(1).double().numpy()))  # (B, K)
-        beta, known = self.expected(), counts.sum(-1)
+        beta = self.expected()
+        known = counts.sum(-1)
         each = torch.einsum("bwv,bv->bwv", counts.double(), 1 / (theta @ beta))  # the terms' chances given the text, their topics summed
         tokens = theta[:, None] * (each @ beta.T) / known.clamp_min(1)[..., None]
-        tokens = torch.where(known[..., None] > 0, tokens, theta[:, None])  # a word nobody knows is like its text
+        tokens = torch.where(known[..., None] > 0, tokens, theta[:, None])  # a word without known terms gets the topics of its text
         return tokens.float(), mask, theta.float(), shares(known, mask)
 
     def names(self) -> tuple[str, ...]:

@@ -19,7 +19,9 @@ from fusion.encoders.base import Encoder, Prepared, collate
 from fusion.encoders.image_vit import read_attention
 from fusion.types import Layout, Panel
 
-LETTERS, DIRECT, BUCKETS = 20, 592, 1021  # letters kept of a word; code points with a row of their own; rows the rest share
+LETTERS = 20  # letters that are read of a word
+DIRECT = 592  # code points with a row of their own
+BUCKETS = 1021  # rows that all other code points share
 CJK = "\u3007\u3400-\u9fff\uf900-\ufaff\u3040-\u30ff\uac00-\ud7af"
 WORD = re.compile(rf"[{CJK}]|[^\s{CJK}]+")
 
@@ -47,14 +49,14 @@ def spell(word: str) -> list[int]:
 
 
 def main_words(text: str, prepared: Prepared, score: Tensor, count: int = 12) -> tuple[Tensor, tuple[str, ...]]:
-    """The `count` words of highest score (W,), in the order of the text: their indices, and what they are."""
+    """The `count` words of highest score (W,), in the order of the text: their indices, and the words themselves."""
     index = score.topk(min(count, len(score))).indices.sort().values.cpu()
     spans = prepared.layout.places[index.numpy()].astype(int)
     return index, tuple(text[start:end] for start, end in spans)
 
 
-class TextTransformer(Encoder):
-    """Spells every word letter by letter, then lets all words look at one another.
+class TextTransformer(Encoder[str]):
+    """Each word is encoded letter by letter, then every word attends to all others.
 
     Text of any length to one token per word.
     """
@@ -68,9 +70,9 @@ class TextTransformer(Encoder):
         self.letters = nn.Embedding(DIRECT + 2 + BUCKETS, letter_dim, padding_idx=0)
         self.place = nn.Parameter(torch.randn(LETTERS * 2, letter_dim) * 0.02)
         self.spell = nn.ModuleList([nn.Conv1d(letter_dim, embed_dim, 3, padding=1), nn.Conv1d(embed_dim, embed_dim, 3, padding=1)])
-        self.near = nn.Conv1d(embed_dim, embed_dim, 5, padding=2, groups=embed_dim)
+        self.near: nn.Module = nn.Conv1d(embed_dim, embed_dim, 5, padding=2, groups=embed_dim)
         layer = nn.TransformerEncoderLayer(embed_dim, num_heads, 2 * embed_dim, 0.1, "gelu", batch_first=True, norm_first=True)
-        self.context = nn.TransformerEncoder(layer, depth, enable_nested_tensor=False)
+        self.context: nn.Module = nn.TransformerEncoder(layer, depth, enable_nested_tensor=False)
 
     def prepare(self, medium: str) -> Prepared:
         spans = words_of(medium)
@@ -93,11 +95,13 @@ class TextTransformer(Encoder):
 
     @torch.no_grad()
     def inside(self, medium: str, prepared: Prepared) -> list[Panel]:
-        """How much each word looks, in the last layer, at the words that are looked at most."""
+        """Attention of each word in the last layer to the words that receive most of it."""
         spelled: list[Tensor] = []
         hook = self.context.register_forward_pre_hook(lambda module, given: spelled.append(given[0]))
-        self.tokenize(*(x.to(self.place.device) for x in collate([prepared])))
+        values, mask = (x.to(self.device) for x in collate([prepared]))
+        self.tokenize(values, mask)
         hook.remove()
-        looks = read_attention(self.context, spelled[0])[-1][0].mean(0)  # (W, W)
-        most, names = main_words(medium, prepared, looks.mean(0))
-        return [Panel("words", "text_transformer.attention", looks[:, most].cpu().numpy(), names=names)]
+        assert isinstance(self.context, nn.TransformerEncoder)
+        attention = read_attention(self.context, spelled[0])[-1][0].mean(0)  # (W, W)
+        most, names = main_words(medium, prepared, attention.mean(0))
+        return [Panel("words", "text_transformer.attention", attention[:, most].cpu().numpy(), names=names)]

@@ -1,19 +1,19 @@
-"""What an encoder does not read of a medium, in one sentence each: `Prepared.notes`, which a visitor sees beside the answer."""
+"""Sentences about the parts of a medium that an encoder does not read: `Prepared.notes`, shown beside the prediction."""
 
 from __future__ import annotations
 
 from fusion.messages import Message, message
 
-LEAST_SHARE = 0.8  # of the width or height: ordinary crops of a narrow border are not worth a sentence
+LEAST_SHARE = 0.8  # of the width or height: smaller crops are not mentioned
 
 
 def text_note(read: int, text: str) -> tuple[Message, ...]:
-    """Of a text that was cut after `read` characters."""
+    """For a text that was cut after `read` characters."""
     return (message("Only the first {read} of {count} characters of the text were read.", read=read, count=len(text)),)
 
 
 def sound_note(start: float, end: float, seconds: float) -> tuple[Message, ...]:
-    """Of a sound of which the stretch from `start` to `end` seconds is read; nothing where that is all of it up to a tenth of a second."""
+    """For a sound that is read from `start` to `end` seconds; none where less than a tenth of a second is left out."""
     if end - start > seconds - 0.1:
         return ()
     return (
@@ -24,8 +24,9 @@ def sound_note(start: float, end: float, seconds: float) -> tuple[Message, ...]:
 
 
 def picture_note(extent: tuple[float, ...]) -> tuple[Message, ...]:
-    """Of a picture of which only `extent` x0, y0, x1, y1 is read."""
-    percent, (x0, y0, x1, y1) = _percent(extent), extent
+    """For a picture of which only `extent` x0, y0, x1, y1 is read."""
+    x0, y0, x1, y1 = extent
+    percent = _percent(extent)
     if not percent:
         return ()
     if x0 <= 0 and x1 < LEAST_SHARE:
@@ -40,13 +41,13 @@ def picture_note(extent: tuple[float, ...]) -> tuple[Message, ...]:
 
 
 def frame_note(extent: tuple[float, ...]) -> tuple[Message, ...]:
-    """Of a clip of whose frames only `extent` x0, y0, x1, y1 is read."""
+    """For a clip of whose frames only `extent` x0, y0, x1, y1 is read."""
     percent = _percent(extent)
     return (message("Only the middle {percent} % of each frame was read.", percent=percent),) if percent else ()
 
 
 def _percent(extent: tuple[float, ...]) -> int:
-    """The share of the area that is read, in percent; 0 where nothing worth a sentence is left out."""
+    """The share of the area that is read, in percent; 0 where so little is left out that it is not mentioned."""
     x0, y0, x1, y1 = (min(max(float(edge), 0.0), 1.0) for edge in extent)
     width, height = x1 - x0, y1 - y0
     return max(1, round(100 * width * height)) if min(width, height) < LEAST_SHARE - 0.005 else 0

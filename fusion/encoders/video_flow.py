@@ -25,32 +25,37 @@ from fusion.encoders.ink import covered, lift, shares
 from fusion.encoders.video_tcn import sample_times
 from fusion.types import Clip, Layout, Panel
 
-SIZE, FRAMES, GRID, PARTS, ARROWS = 48, 16, 3, 5, 12
+SIZE = 48  # pixels along one side of a frame
+FRAMES = 16
+GRID = 3  # cells along one side
+PARTS = 5  # of the clip
+ARROWS = 12  # along one side, in the view
 DIRECTIONS = ("→", "↘", "↓", "↙", "←", "↖", "↑", "↗")
 BINS = GRID * GRID * (len(DIRECTIONS) + 1)
 LEAST = 0.15  # change of grey, as a share of the clip's range, below which it may be noise
 
 
 def stretch(frames: np.ndarray) -> np.ndarray:
-    """Frames (T, S, S) to uint8 with bright ink and the full range of grey; a nearly flat clip is not blown up to noise."""
+    """Frames (T, S, S) to uint8 with bright strokes and the full range of grey; noise in a nearly flat clip is not amplified."""
     bright = lift(frames)
     low, high = np.percentile(bright, [1, 99.5])
-    return np.clip((bright - low) / max(high - low, 24.0) * 255, 0, 255).astype(np.uint8)
+    scaled: np.ndarray = (bright - low) / max(high - low, 24.0) * 255
+    return scaled.clip(0, 255).astype(np.uint8)
 
 
 def flow_between(frames: np.ndarray) -> np.ndarray:
     """Motion from each frame of (T, S, S) uint8 to the next: (T - 1, S, S, 2) pixels to the right and down; zero where nothing changed."""
-    search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     search.setVariationalRefinementIterations(0)
     flow = np.zeros((len(frames) - 1, *frames.shape[1:], 2), np.float32)
     for t, (before, after) in enumerate(zip(frames, frames[1:], strict=False)):
         if (before != after).any():
-            flow[t] = -search.calc(after, before, None)
+            flow[t] = -search.calc(after, before, None)  # type: ignore[call-overload]  # None: no initial flow
     return flow
 
 
 def span(mass: np.ndarray) -> tuple[int, int]:
-    """First and last + 1 of the indices that hold the middle 96 in 100 of `mass` (S,); all where there is none."""
+    """First index and last index + 1 of the middle 96 % of `mass` (S,); all indices where it is zero."""
     if not mass.sum():
         return 0, len(mass)
     share = mass.cumsum() / mass.sum()
@@ -66,7 +71,7 @@ def count_directions(flow: np.ndarray, weight: np.ndarray) -> np.ndarray:
     return np.concatenate([moving[:, None] * np.maximum(0, 1 - apart), (weight - moving)[:, None]], 1)
 
 
-class VideoFlow(FixedEncoder):
+class VideoFlow(FixedEncoder[Clip]):
     """Optical flow (DIS) between frames as histograms of directions: one token per pair of frames, five parts of the clip as the vector.
 
     Clip of any length and size to raw tokens (T, 81), T at most 15, 8 directions and stillness in 3x3 cells, and a raw vector (405): square
@@ -88,7 +93,8 @@ class VideoFlow(FixedEncoder):
         index = np.unique(sample_times(medium.times, FRAMES))
         index = index if len(index) > 1 else np.repeat(index, 2)
         boxed = [letterbox(medium.frames[i], SIZE) for i in index]
-        frames, extent = stretch(np.stack([b[0] for b in boxed])), boxed[0][1]
+        frames = stretch(np.stack([square for square, _ in boxed]))
+        extent = boxed[0][1]
         change = np.abs(np.diff(frames.astype(np.float32), axis=0)) / 255
         x0, y0, x1, y1 = covered(extent, SIZE)
         weight = np.zeros_like(change)
@@ -96,21 +102,24 @@ class VideoFlow(FixedEncoder):
         return flow_between(frames), weight, medium.times[index], extent
 
     def prepare(self, medium: Clip) -> Prepared:
-        """Values (T, 82): 81 shares of the clip's whole histogram, and when: the share of all change that came before, in [0, 1]."""
+        """Values (T, 82): 81 shares of the histogram of the clip, and the time: the share of all change before it, in [0, 1]."""
         flow, weight, times, extent = self.read(medium)
-        (y0, y1), (x0, x1) = span(weight.sum((0, 2))), span(weight.sum((0, 1)))
-        rows, cols = shares(y0, y1, GRID, SIZE), shares(x0, x1, GRID, SIZE)
+        y0, y1 = span(weight.sum((0, 2)))
+        x0, x1 = span(weight.sum((0, 1)))
+        rows = shares(y0, y1, GRID, SIZE)
+        cols = shares(x0, x1, GRID, SIZE)
         counts = (rows @ count_directions(flow, weight) @ cols.T).reshape(len(flow), -1)  # (T, 81)
         amount = counts.sum(1)
         even = (np.arange(len(flow)) + 0.5) / len(flow)
         when = (amount.cumsum() - amount / 2) / amount.sum() if amount.any() else even
         values = np.column_stack([counts / max(amount.sum(), 1e-6), when]).astype(np.float32)
-        between = (times[1:] + times[:-1]) / 2  # a token is of what happened from one frame to the next
+        between = (times[1:] + times[:-1]) / 2  # a token stands for the change from one frame to the next
         places = np.column_stack([between, np.tile([0, 0, 1, 1], (len(flow), 1))]).astype(np.float32)
         return Prepared(torch.from_numpy(values), Layout("frames", places), extent)
 
     def describe(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        counts, when = values[..., :BINS], values[..., BINS]  # zero where padded
+        counts = values[..., :BINS]  # zero where padded
+        when = values[..., BINS]
         centres = torch.arange(PARTS, device=values.device) + 0.5
         part = (1 - (when[..., None] * PARTS - centres).abs()).clamp_min(0)  # (B, T, 5), linear between centres
         summed = torch.einsum("btp,btf->bpf", part, counts).flatten(1)

@@ -5,6 +5,8 @@ Reference: Karpathy 2014 (Large-scale Video Classification, single frames as a s
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -16,11 +18,12 @@ from fusion.encoders.unread import frame_note
 from fusion.encoders.video_tcn import TemporalBlock, sample_times
 from fusion.types import Clip, Panel
 
-SIZE, FRAMES = 160, 8
+SIZE = 160  # pixels along one side of a frame
+FRAMES = 8
 
 
-class VideoFrames(TrunkEncoder):
-    """Knows photographs, looks at eight frames of a clip with that knowledge, and then reads the frames in order.
+class VideoFrames(TrunkEncoder[Clip]):
+    """The image encoder on eight frames of a clip, then convolutions over time.
 
     Clip of any length and size to eight tokens, one per frame sampled evenly over its time.
     """
@@ -30,7 +33,7 @@ class VideoFrames(TrunkEncoder):
     paper = "Karpathy et al. 2014; Bai et al. 2018"
 
     def __init__(self, embed_dim: int = 96, groups: Groups = ()) -> None:
-        """`groups` of ImageNet's classes that are told apart by name, as (first, last) indices."""
+        """`groups` of ImageNet's classes, one per label, as (first, last) indices."""
         super().__init__(embed_dim)
         self.groups = groups
         self.trunk = build_trunk()
@@ -38,7 +41,7 @@ class VideoFrames(TrunkEncoder):
         self.project = LearnedReading(WIDTH, embed_dim)
         self.temporal = nn.ModuleList([TemporalBlock(embed_dim, 3, 1), TemporalBlock(embed_dim, 3, 2)])
 
-    def options(self) -> dict[str, object]:
+    def options(self) -> dict[str, Any]:
         return {"groups": as_lists(self.groups)}
 
     def prepare(self, medium: Clip) -> Prepared:
@@ -49,17 +52,18 @@ class VideoFrames(TrunkEncoder):
         return Prepared(values, frames_layout(medium.times[index], extent), extent, frame_note(extent))
 
     def hidden(self, values: Tensor) -> Tensor:
-        """The mean of the trunk's last maps for each frame: (B, 8, 1280), before anything that was trained with the task's labels."""
+        """The mean of the trunk's last maps for each frame: (B, 8, 1280), before any layer that was trained with the task's labels."""
         B, T = values.shape[:2]
         frames = values.flatten(0, 1).contiguous(memory_format=torch.channels_last)
-        return self.trunk(frames).mean((2, 3)).view(B, T, -1)
+        maps: Tensor = self.trunk(frames)
+        return maps.mean((2, 3)).view(B, T, -1)
 
     def tokenize(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         return self.read(self.hidden(values), mask), mask
 
     def read(self, hidden: Tensor, mask: Tensor) -> Tensor:
-        """Frames (B, T, 1280) to tokens (B, T, D), each knowing its neighbours."""
-        x = self.concepts(hidden, self.project(hidden)).transpose(1, 2)
+        """Frames (B, T, 1280) to tokens (B, T, D), each with the context of its neighbours."""
+        x: Tensor = self.concepts(hidden, self.project(hidden)).transpose(1, 2)
         for block in self.temporal:
             x = block(x, mask)
         return x.transpose(1, 2)
@@ -69,6 +73,6 @@ class VideoFrames(TrunkEncoder):
 
     @torch.no_grad()
     def inside(self, medium: Clip, prepared: Prepared) -> list[Panel]:
-        """What of ImageNet it would name in the clip."""
-        device = self.project.linear.weight.device
-        return [self.concepts.panel(self.hidden(prepared.values[None].to(device))[0].mean(0), concept_names())]
+        """The likeliest classes of ImageNet in the clip."""
+        hidden = self.hidden(prepared.values[None].to(self.device))
+        return [self.concepts.panel(hidden[0].mean(0), concept_names())]

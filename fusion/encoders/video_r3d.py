@@ -39,14 +39,16 @@ class Block(nn.Module):
 
     def __init__(self, inside: int, outside: int, stride: tuple[int, int]) -> None:
         super().__init__()
-        self.first, self.second = SpaceTime(inside, outside, stride), SpaceTime(outside, outside)
+        self.first = SpaceTime(inside, outside, stride)
+        self.second = SpaceTime(outside, outside)
         self.shortcut = nn.Conv3d(inside, outside, 1, (stride[0], stride[1], stride[1]), bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return (self.second(self.first(x).relu()) + self.shortcut(x)).relu()
+        total: Tensor = self.second(self.first(x).relu()) + self.shortcut(x)
+        return total.relu()
 
 
-class VideoR3D(Encoder):
+class VideoR3D(Encoder[Clip]):
     """Convolutions over space and time at once: one token per 3x3 cells at 6 of the 12 frames sampled evenly over the clip's time.
 
     Clip of any length and size to values (12, 40, 40), zero median and unit spread, and tokens (54, D).
@@ -64,13 +66,13 @@ class VideoR3D(Encoder):
             Block(width, 2 * width, (1, 2)), Block(2 * width, 4 * width, (2, 2)), Block(4 * width, 6 * width, (1, 2))
         )
         self.project = nn.Linear(6 * width, embed_dim)
-        self.to(memory_format=torch.channels_last_3d)  # twice as fast on a CPU
+        self.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]  # not in its types; twice as fast on a CPU
 
     def prepare(self, medium: Clip) -> Prepared:
         values, times, extent = sampled(medium)
         late, *aside = self.shift or (0.0, 0.0, 0.0)
         cells = np.clip(grid_layout(extent, CELLS, CELLS, tuple(aside)).places, 0, 1)
-        moments = times[::2] - late * 2 * (times[-1] - times[0]) / (FRAMES - 1)  # a token has the time of every second frame
+        moments = times[::2] - late * 2 * (times[-1] - times[0]) / (FRAMES - 1)  # one token for every second frame
         places = np.column_stack([moments.repeat(len(cells)), np.tile(cells, (len(moments), 1))]).astype(np.float32)
         return Prepared(values, Layout("frames", places), extent)
 
@@ -85,14 +87,15 @@ class VideoR3D(Encoder):
     def saliency(self, values: Tensor, mask: Tensor) -> Tensor:
         """|d |u|^2 / d values| (B, 12, S, S), where u is the pooled vector before its norm, which would make every length the same."""
         with torch.inference_mode(False), torch.enable_grad():
-            seen = values.clone().requires_grad_()
-            tokens, real = self.tokenize(seen, mask.clone())
+            pixels = values.clone().requires_grad_()
+            tokens, real = self.tokenize(pixels, mask.clone())
+            assert self.pool is not None
             pooled = torch.einsum("btd,bt->bd", tokens, self.pool(tokens, real)[1])
-            return torch.autograd.grad(pooled.square().sum(), seen)[0].abs()
+            return torch.autograd.grad(pooled.square().sum(), pixels)[0].abs()
 
     def inside(self, medium: Clip, prepared: Prepared) -> list[Panel]:
-        """Which pixels move the pooled vector, and what the first layer answers to in the frame where the picture changes most."""
-        values, mask = (x.to(self.project.weight.device) for x in collate([prepared]))
+        """Saliency of the pixels, and feature maps of the first layer in the frame where the picture changes most."""
+        values, mask = (x.to(self.device) for x in collate([prepared]))
         times = tuple(medium.times[sample_times(medium.times, FRAMES)].tolist())
         with torch.no_grad():
             stem = self.stem(values[:, None])[0]  # (C, 12, 20, 20)

@@ -1,4 +1,4 @@
-"""A frame CNN followed by temporal convolutions: one token per sampled frame, each knowing its neighbours in time.
+"""A frame CNN followed by temporal convolutions: one token per sampled frame, with the context of its neighbours.
 
 Reference: Bai 2018, An Empirical Evaluation of Generic Convolutional and Recurrent Networks (dilated temporal convolutions,
 here centred: the whole clip is there before the question is asked).
@@ -14,7 +14,8 @@ from fusion.encoders.base import Encoder, Prepared
 from fusion.encoders.image_cnn import letterbox, standardise
 from fusion.types import Clip, Layout, Panel
 
-SIZE, FRAMES = 40, 12
+SIZE = 40  # pixels along one side of a frame
+FRAMES = 12
 
 
 def sample_times(times: np.ndarray, count: int) -> np.ndarray:
@@ -27,7 +28,8 @@ def sampled(clip: Clip) -> tuple[Tensor, np.ndarray, tuple[float, float, float, 
     """Twelve frames (12, 40, 40) of zero median and unit spread, their times (12,) in seconds, and what the square covers of a frame."""
     index = sample_times(clip.times, FRAMES)
     boxed = [letterbox(clip.frames[i], SIZE) for i in index]
-    return torch.from_numpy(standardise(np.stack([square for square, _ in boxed]))).float(), np.asarray(clip.times)[index], boxed[0][1]
+    values = torch.from_numpy(standardise(np.stack([square for square, _ in boxed]))).float()
+    return values, np.asarray(clip.times)[index], boxed[0][1]
 
 
 class TemporalBlock(nn.Module):
@@ -44,11 +46,12 @@ class TemporalBlock(nn.Module):
         keep = mask[:, None].to(x.dtype)  # (B, 1, T)
         y = self.first(x * keep).relu()
         y = self.second(y * keep).relu()
-        return self.norm((x + y).transpose(1, 2)).transpose(1, 2)
+        normalised: Tensor = self.norm((x + y).transpose(1, 2))
+        return normalised.transpose(1, 2)
 
 
-class VideoTCN(Encoder):
-    """Looks at each of twelve frames, and at what changed since the last, then reads the frames in order.
+class VideoTCN(Encoder[Clip]):
+    """Convolutions on each of twelve frames and its change from the last one, then convolutions over time.
 
     Clip of any length and size to 12 tokens, one per frame sampled evenly over its time.
     """
@@ -56,11 +59,11 @@ class VideoTCN(Encoder):
     modality = "video"
     title = "Frame CNN + TCN"
     paper = "Bai et al. 2018"
-    shifts = True  # in time alone: a token is of a whole frame
+    shifts = True  # in time only: a token covers a whole frame
 
     def __init__(self, embed_dim: int = 96, width: int = 16) -> None:
         super().__init__(embed_dim)
-        steps = []
+        steps: list[nn.Module] = []
         for inside, outside, stride in (
             (2, width, 2),
             (width, 2 * width, 2),
@@ -81,7 +84,7 @@ class VideoTCN(Encoder):
 
     def tokenize(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         B, T = values.shape[:2]
-        change = torch.diff(values, dim=1, prepend=values[:, :1])  # what was just drawn
+        change = torch.diff(values, dim=1, prepend=values[:, :1])
         frames = torch.stack([values, change], 2).flatten(0, 1)  # (B*T, 2, 40, 40)
         x = self.project(self.frame(frames)).view(B, T, -1).transpose(1, 2)  # (B, D, T)
         for block in self.temporal:
@@ -92,6 +95,6 @@ class VideoTCN(Encoder):
         return values.numpy()
 
     def inside(self, medium: Clip, prepared: Prepared) -> list[Panel]:
-        """What changed from one frame to the next, which it reads beside the frames."""
+        """The change from each frame to the next, which it reads besides the frames."""
         times = tuple(np.asarray(medium.times)[sample_times(medium.times, FRAMES)][1:].tolist())
         return [Panel("maps", "video_tcn.change", torch.diff(prepared.values, dim=0).numpy(), prepared.extent, times=times, signed=True)]

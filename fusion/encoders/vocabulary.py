@@ -1,9 +1,9 @@
-"""What the classical features of text share: the terms of a word, and a vocabulary learned from texts.
+"""Base class of the classical features of text: the terms of a word, and a vocabulary learned from texts.
 
     terms("Seven,") = <seven>  s e v e n  <s se ev ve en n>  <se sev eve ven en>
 
 The terms of a word are the word itself and its short runs of letters, < and > being its ends (as fastText has them): "sevn" and "seven"
-share half of them, "sept" and "sieben" some, while as whole words they would be strangers.
+share half of them, "sept" and "sieben" some, while as whole words they would have nothing in common.
 
 Reference: Cavnar & Trenkle 1994, N-Gram-Based Text Categorization; Bojanowski 2017 (word ends as letters).
 """
@@ -34,7 +34,7 @@ def plain(text: str) -> str:
 
 
 def terms_of(word: str, longest: int) -> list[str]:
-    """The word and its runs of 1 to `longest` letters, as often as they occur; none where there is neither letter nor digit."""
+    """The word and its runs of 1 to `longest` letters, with repetitions; none for a word without letters and digits."""
     letters = plain(word)[:LETTERS]
     if not letters:
         return []
@@ -44,13 +44,15 @@ def terms_of(word: str, longest: int) -> list[str]:
 
 
 def show(term: str) -> str:
-    """A term as people read it: a whole word bare, a run of letters with a dash where the word goes on."""
-    head, tail = term.startswith("<"), term.endswith(">")
-    return term.strip("<>") if head and tail else ("" if head else "-") + term.strip("<>") + ("" if tail else "-")
+    """A term in readable form: a whole word without marks, a run of letters with a dash where the word continues."""
+    before = "" if term.startswith("<") else "-"
+    after = "" if term.endswith(">") else "-"
+    return before + term.strip("<>") + after
 
 
-class TermEncoder(FixedEncoder):
-    """Text of any length to one token per word, as counts of the terms of a vocabulary. Subclasses say `describe` and `longest`, of a run.
+class TermEncoder(FixedEncoder[str]):
+    """Text of any length to one token per word, as counts of the terms of a vocabulary. Subclasses define `describe` and `longest`, the
+    length of the longest run.
 
     Prepared values (W, N) int64 are the terms of each word, N at most: a row of the vocabulary counted from 1, or 0 for none.
     """
@@ -78,7 +80,8 @@ class TermEncoder(FixedEncoder):
 
     def rewhiten(self, size: int) -> None:
         """New whitening for raw tokens and vectors of `size` numbers."""
-        self.token_map, self.pooled_map = Whitening(size, self.embed_dim), Whitening(size, self.embed_dim)
+        self.token_map = Whitening(size, self.embed_dim)
+        self.pooled_map = Whitening(size, self.embed_dim)
 
     def prepare(self, medium: str) -> Prepared:
         spans = words_of(medium)

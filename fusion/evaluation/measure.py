@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 from torchmetrics.functional.classification import multiclass_accuracy, multiclass_calibration_error, multiclass_f1_score
 
-from fusion.heads.localization import Placed, box_iou, inside_box, questions_look
+from fusion.heads.localization import Location, box_iou, inside_box, question_attention
 from fusion.model import FusionModel
 from fusion.tasks import Task
 from fusion.training.batches import make_batch
@@ -35,7 +35,7 @@ class Answers:
     probs: Tensor
     label: Tensor
     weights: dict[str, float] | None
-    place: Placed | None
+    place: Location | None
     targets: dict[str, Tensor]
     pointing: Tensor | None
 
@@ -47,7 +47,7 @@ class BatchAnswers:
     probs: Tensor
     label: Tensor
     weights: Tensor | None
-    place: Placed | None
+    place: Location | None
     targets: dict[str, Tensor]
     pointing: Tensor | None
 
@@ -97,7 +97,7 @@ def answer_batch(
         targets = {"found": batch["found"], "box": batch["box"], "mask": batch["mask"]}
         if fused.output.attention:
             is_present = {m: present[:, i] for i, m in enumerate(order)}
-            looked = questions_look(fused.output.attention, features, is_present, where.image)
+            looked = question_attention(fused.output.attention, features, is_present, where.image)
             points = pointing(looked, batch["box"], where.grid)
     return BatchAnswers(fused.logits.softmax(-1), batch["label"], fused.output.weights, fused.place, targets, points)
 
@@ -108,10 +108,10 @@ def concatenated(parts: Sequence[Tensor | None]) -> Tensor | None:
     return torch.cat(found) if found else None
 
 
-def concatenated_places(places: list[Placed]) -> Placed | None:
+def concatenated_places(places: list[Location]) -> Location | None:
     if not places:
         return None
-    return Placed(
+    return Location(
         box=torch.cat([place.box for place in places]),
         found=torch.cat([place.found for place in places]),
         mask=torch.cat([place.mask for place in places]),

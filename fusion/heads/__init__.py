@@ -1,1 +1,1 @@
-"""What turns a fused vector into an answer: a class, a place, or "none of these"."""
+"""Heads on the fused vector."""

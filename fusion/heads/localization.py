@@ -1,15 +1,15 @@
-"""Where is it? A head that gives a box, a mask and the probability that what is asked for is there, and its losses.
+"""Localization head: a box, a mask and the probability that the object asked for is in the picture, and the losses of all three.
 
-From tokens after fusion (dense), each cell of the picture says how likely it holds the answer, where the four edges of the box lie
-from its own centre, and which of its 4x4 sub-cells are ink:
+From tokens after fusion (dense), each cell of the picture predicts how likely it holds the object, the offsets of the four box edges
+from its own centre, and which of its 4x4 sub-cells belong to the mask:
 
     box = sum_t softmax(score)_t * (centre_t + edges_t)        mask = the sub-cells of all t
 
-A strategy that returns no tokens has one vector left for all of this: box and a coarse mask come from an MLP on `fused`. That it loses
-the place is not the head's fault: nothing of a pooled vector says where.
+A strategy that returns no tokens leaves one vector for all of this: box and a coarse mask come from an MLP on `fused`. Such a head
+localizes poorly, since a pooled vector carries little spatial information.
 
-Where a strategy has attention maps, the questions' tokens are told to look into the box as well; box, mask and answer alone leave
-their attention loose, for all they have to say is which digit was asked for.
+Where a strategy has attention maps, the attention of the question tokens is supervised as well: the losses of box, mask and answer do not
+constrain it, because these tokens only need to carry which object was asked for.
 
 Reference: Tian 2019, FCOS (box edges from every cell); Girshick 2015, Fast R-CNN (smooth L1); Milletari 2016, V-Net (Dice loss);
 Liu 2017, Attention Correctness in Neural Image Captioning (arXiv 1605.09553; supervised attention).
@@ -28,8 +28,14 @@ from fusion.types import Features, FusionOutput
 SUB = 4  # mask cells along one side of an image token
 
 
-class Placed(NamedTuple):
-    """box (B, 4) x0, y0, x1, y1 in [0, 1] of the square the encoder read; found (B,), mask (B, S, S), scores (B, T) or None are logits."""
+class Location(NamedTuple):
+    """Output of the head.
+
+    box     (B, 4) x0, y0, x1, y1 in [0, 1] of the square that the image encoder reads
+    found   (B,) logits: the object is in the picture
+    mask    (B, S, S) logits
+    scores  (B, T) logits of the cells, or None without tokens
+    """
 
     box: Tensor
     found: Tensor
@@ -37,13 +43,19 @@ class Placed(NamedTuple):
     scores: Tensor | None
 
 
-class PlaceHead(nn.Module):
-    """FusionOutput to Placed, on a picture of `grid` x `grid` tokens; `token_dim` 0 means that there is only `fused`."""
+class LocalizationHead(nn.Module):
+    """FusionOutput to Location, on a picture of `grid` x `grid` tokens; with `token_dim` 0 it uses only `fused`."""
+
+    centres: Tensor
+    outward: Tensor
+    corners: Tensor
 
     def __init__(self, out_dim: int, token_dim: int, grid: int, picture: str = "image") -> None:
-        """`picture` names the modality that is looked in."""
+        """`picture` names the modality in which the object is located."""
         super().__init__()
-        self.grid, self.token_dim, self.picture = grid, token_dim, picture
+        self.grid = grid
+        self.token_dim = token_dim
+        self.picture = picture
         if token_dim:
             self.cells = nn.Sequential(
                 nn.LayerNorm(token_dim), nn.Linear(token_dim, token_dim), nn.GELU(), nn.Linear(token_dim, 5 + SUB * SUB)
@@ -56,22 +68,25 @@ class PlaceHead(nn.Module):
             self.register_buffer("corners", corners, persistent=False)
             self.whole = nn.Sequential(nn.LayerNorm(out_dim), nn.Linear(out_dim, 128), nn.GELU(), nn.Linear(128, 5 + (2 * grid) ** 2))
 
-    def forward(self, output: FusionOutput) -> Placed:
-        return self.dense(output.tokens[self.picture], output.fused) if self.token_dim else self.pooled(output.fused)
+    def forward(self, output: FusionOutput) -> Location:
+        if not self.token_dim:
+            return self.pooled(output.fused)
+        assert output.tokens is not None, "a strategy with a token_dim returns tokens"
+        return self.dense(output.tokens[self.picture], output.fused)
 
-    def dense(self, tokens: Tensor, fused: Tensor) -> Placed:
+    def dense(self, tokens: Tensor, fused: Tensor) -> Location:
         B, G = len(tokens), self.grid
         score, edges, ink = self.cells(tokens).split([1, 4, SUB * SUB], -1)
-        share = score.transpose(1, 2).softmax(-1)  # (B, 1, T)
+        weight = score.transpose(1, 2).softmax(-1)  # (B, 1, T)
         box = torch.addcmul(self.centres, F.softplus(edges), self.outward)  # (B, T, 4)
         mask = ink.view(B, G, G, SUB, SUB).permute(0, 1, 3, 2, 4).reshape(B, G * SUB, G * SUB)
-        found = self.found(torch.cat([fused, (share @ tokens).squeeze(1)], -1)).squeeze(-1)
-        return Placed((share @ box).squeeze(1), found, mask, score.squeeze(-1))
+        found = self.found(torch.cat([fused, (weight @ tokens).squeeze(1)], -1)).squeeze(-1)
+        return Location((weight @ box).squeeze(1), found, mask, score.squeeze(-1))
 
-    def pooled(self, fused: Tensor) -> Placed:
+    def pooled(self, fused: Tensor) -> Location:
         found, box, ink = self.whole(fused).split([1, 4, (2 * self.grid) ** 2], -1)
         mask = F.interpolate(ink.view(-1, 1, 2 * self.grid, 2 * self.grid), scale_factor=SUB // 2, mode="bilinear").squeeze(1)
-        return Placed(box.sigmoid() @ self.corners, found.squeeze(-1), mask, None)
+        return Location(box.sigmoid() @ self.corners, found.squeeze(-1), mask, None)
 
 
 def box_iou(a: Tensor, b: Tensor) -> Tensor:
@@ -83,7 +98,7 @@ def box_iou(a: Tensor, b: Tensor) -> Tensor:
 
 
 def cell_centres(grid: int) -> Tensor:
-    """(T, 2): x and y in [0, 1] of the cells' middles, row by row."""
+    """(T, 2): x and y in [0, 1] of the cell centres, row by row."""
     middle = (torch.arange(grid) + 0.5) / grid
     return torch.stack([middle.repeat(grid), middle.repeat_interleave(grid)], -1)
 
@@ -92,55 +107,57 @@ def inside_box(box: Tensor, grid: int) -> Tensor:
     """(B, T) bool: cells of the grid whose centre lies in the box; the nearest one where the box is smaller than a cell."""
     x, y = cell_centres(grid).to(box.device).unbind(-1)
     inside = (x >= box[:, :1]) & (x <= box[:, 2:3]) & (y >= box[:, 1:2]) & (y <= box[:, 3:4])
-    away = (x - box[:, ::2].mean(-1, keepdim=True)) ** 2 + (y - box[:, 1::2].mean(-1, keepdim=True)) ** 2
-    return inside | F.one_hot(away.argmin(-1), grid * grid).bool()
+    distance = (x - box[:, ::2].mean(-1, keepdim=True)) ** 2 + (y - box[:, 1::2].mean(-1, keepdim=True)) ** 2
+    return inside | F.one_hot(distance.argmin(-1), grid * grid).bool()
 
 
-def questions_look(
-    attention: dict[tuple[str, str], Tensor], features: dict[str, Features], there: dict[str, Tensor], picture: str = "image"
+def question_attention(
+    attention: dict[tuple[str, str], Tensor], features: dict[str, Features], present: dict[str, Tensor], picture: str = "image"
 ) -> Tensor:
-    """(B, T): how much the questions look at each cell of the picture, the mean over layers, heads, real tokens and questions given.
+    """(B, T): attention of the question tokens to each cell of the picture, the mean over layers, heads, real tokens and given questions.
 
-    Sums to 1 over T, or to 0 where no question is there.
+    Sums to 1 over T, or to 0 where no question is given.
 
     Args:
-        attention: {(query, key): (B, L, H, Tq, Tk)}; there: {modality: (B,) bool}.
+        attention: {(query, key): (B, L, H, Tq, Tk)}; present: {modality: (B,) bool}.
     """
-    looks, count = [], []
+    maps, counts = [], []
     for (query, key), weights in attention.items():
         if key == picture and query != picture:
             real = features[query].mask[:, None, None, :, None]
-            each = (weights * real).sum((1, 2, 3)) / real.sum((1, 2, 3)) / (weights.shape[1] * weights.shape[2])
-            looks.append(each * there[query][:, None])
-            count.append(there[query])
-    return torch.stack(looks).sum(0) / torch.stack(count).sum(0).clamp_min(1)[:, None]
+            mean = (weights * real).sum((1, 2, 3)) / real.sum((1, 2, 3)) / (weights.shape[1] * weights.shape[2])
+            maps.append(mean * present[query][:, None])
+            counts.append(present[query])
+    return torch.stack(maps).sum(0) / torch.stack(counts).sum(0).clamp_min(1)[:, None]
 
 
-def place_losses(placed: Placed, box: Tensor, mask: Tensor, found: Tensor, asked: Tensor, look: Tensor | None = None) -> dict[str, Tensor]:
-    """Smooth L1 of the box (with cross-entropy of the cells that vote for it), cross-entropy and Dice of the mask, cross-entropy of
-    "is it there", and minus the log of the attention that lies in the box.
+def localization_losses(
+    location: Location, box: Tensor, mask: Tensor, found: Tensor, asked: Tensor, attention: Tensor | None = None
+) -> dict[str, Tensor]:
+    """Smooth L1 of the box (with cross-entropy of the cell scores), cross-entropy and Dice of the mask, cross-entropy of `found`, and the
+    negative log of the attention inside the box.
 
     Args:
-        box: (B, 4); mask: (B, S, S) in [0, 1]; found: (B,) bool, it is there. Where it is not, only that counts.
-        asked: (B,) bool, picture and question are both there; where not, nothing counts.
-        look: (B, T), see `questions_look`.
+        box: (B, 4); mask: (B, S, S) in [0, 1]; found: (B,) bool, the object is in the picture. Where it is not, only `found` has a loss.
+        asked: (B,) bool, picture and question are both present; otherwise there is no loss.
+        attention: (B, T), see `question_attention`.
     """
-    there = (found & asked).float()
-    total = there.sum().clamp_min(1)
-    each = F.smooth_l1_loss(placed.box, box, beta=0.02, reduction="none").sum(-1) * 5
-    if placed.scores is not None:
-        target = inside_box(box, int(placed.scores.shape[1] ** 0.5)).float()
-        each = each + F.cross_entropy(placed.scores, target / target.sum(-1, keepdim=True), reduction="none") * 0.2
-    ink = F.binary_cross_entropy_with_logits(placed.mask, mask, reduction="none").mean((1, 2)) * 3
-    drawn = placed.mask.sigmoid()
-    dice = 1 - 2 * (drawn * mask).sum((1, 2)) / (drawn + mask).sum((1, 2)).clamp_min(1e-6)
-    known = F.binary_cross_entropy_with_logits(placed.found, found.float(), reduction="none")
+    visible = (found & asked).float()
+    total = visible.sum().clamp_min(1)
+    box_loss = F.smooth_l1_loss(location.box, box, beta=0.02, reduction="none").sum(-1) * 5
+    if location.scores is not None:
+        target = inside_box(box, int(location.scores.shape[1] ** 0.5)).float()
+        box_loss = box_loss + F.cross_entropy(location.scores, target / target.sum(-1, keepdim=True), reduction="none") * 0.2
+    mask_loss = F.binary_cross_entropy_with_logits(location.mask, mask, reduction="none").mean((1, 2)) * 3
+    probability = location.mask.sigmoid()
+    dice = 1 - 2 * (probability * mask).sum((1, 2)) / (probability + mask).sum((1, 2)).clamp_min(1e-6)
+    found_loss = F.binary_cross_entropy_with_logits(location.found, found.float(), reduction="none")
     losses = {
-        "box": (each * there).sum() / total,
-        "mask": ((ink + dice) * there).sum() / total,
-        "found": (known * asked).sum() / asked.sum().clamp_min(1),
+        "box": (box_loss * visible).sum() / total,
+        "mask": ((mask_loss + dice) * visible).sum() / total,
+        "found": (found_loss * asked).sum() / asked.sum().clamp_min(1),
     }
-    if look is not None:
-        inside = inside_box(box, int(look.shape[1] ** 0.5)).float()
-        losses["look"] = 0.1 * (-(look * inside).sum(-1).clamp_min(1e-6).log() * there).sum() / total
+    if attention is not None:
+        inside = inside_box(box, int(attention.shape[1] ** 0.5)).float()
+        losses["look"] = 0.1 * (-(attention * inside).sum(-1).clamp_min(1e-6).log() * visible).sum() / total
     return losses

@@ -1,24 +1,24 @@
-"""The door for everything a person brings: a path, bytes or an array becomes a medium, or one sentence that says why not.
+"""Loads a path, bytes or an array as a validated medium; errors are one sentence.
 
     from fusion import media
     media.load("image", "photo.jpg").medium       # (H, W, 3) uint8
     media.load("audio", (16000, samples)).notes   # what was trimmed, scaled or assumed, one sentence each
 
-Read on in image.py (pictures), container.py (files of sound and clips: tracks.py, budget.py, ending.py), sound.py (channels.py,
-resample.py), clip.py (frames.py, alpha.py, animation.py), source.py (opening files) and bounded.py (what one medium may cost).
+See image.py (pictures), container.py (sound and video files: tracks.py, budget.py, ending.py), sound.py (channels.py, resample.py),
+clip.py (frames.py, alpha.py, animation.py), source.py (opening files) and bounded.py (limits of time and memory per medium).
 """
 
 from __future__ import annotations
 
 import codecs
-import os
 import unicodedata
+from collections.abc import Callable
 
 from fusion.media.container import load_audio, load_clip
 from fusion.media.image import load_image
-from fusion.media.source import Loaded, MediaError, is_encoded, name_of, opened
+from fusion.media.source import Encoded, Loaded, MediaError, is_encoded, name_of, opened
 from fusion.messages import message, words
-from fusion.types import MODALITIES
+from fusion.types import MODALITIES, Medium
 
 __all__ = ["Loaded", "MediaError", "load"]
 
@@ -32,12 +32,12 @@ BOMS = (  # UTF-32 first: its little-endian mark begins with the one of UTF-16
     (codecs.BOM_UTF16_BE, "utf-16"),
     (codecs.BOM_UTF8, "utf-8-sig"),
 )
-BREAKS = "\t\n\v\f\r\x1c\x1d\x1e\x1f\x85\u2028\u2029"  # control characters that part words
-UNSEEN = "\ufeff\u200b\u2060\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # these can also reorder a line
+BREAKS = "\t\n\v\f\r\x1c\x1d\x1e\x1f\x85\u2028\u2029"  # control characters that separate words
+INVISIBLE = "\ufeff\u200b\u2060\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # these can also reorder a line
 
 
-def load(modality: str, source: object) -> Loaded:
-    """Bring any medium into the one form the encoders take.
+def load(modality: str, source: object) -> Loaded[Medium]:
+    """Convert a medium of any supported form to the form that the encoders take.
 
     Args:
         modality: "image", "text", "audio" or "video".
@@ -59,8 +59,8 @@ def load(modality: str, source: object) -> Loaded:
     return LOADERS[modality](source)
 
 
-def load_text(source: object) -> Loaded:
-    """NFC, without control characters, at most 2,000 characters."""
+def load_text(source: object) -> Loaded[str]:
+    """Text in NFC, without control characters, at most 2,000 characters."""
     name = name_of(source if not isinstance(source, str) else None, "text")
     if isinstance(source, str):
         text = source[:MAX_TEXT_BYTES]
@@ -68,7 +68,7 @@ def load_text(source: object) -> Loaded:
         text = _read_text(source, name)
     else:
         raise MediaError("{name} must be a str, the path of a text file or bytes, not {kind}.", name=name, kind=type(source).__name__)
-    table = dict.fromkeys(map(ord, BREAKS), " ") | dict.fromkeys(map(ord, UNSEEN))
+    table = dict.fromkeys(map(ord, BREAKS), " ") | dict.fromkeys(map(ord, INVISIBLE))
     text = text.replace("\r\n", "\n").translate(table)
     text = "".join(c for c in text if unicodedata.category(c) not in ("Cc", "Cs")).strip()
     text = unicodedata.normalize("NFC", text[: 4 * MAX_CHARACTERS])
@@ -81,7 +81,7 @@ def load_text(source: object) -> Loaded:
     )
 
 
-def _read_text(source: os.PathLike | bytes, name: str) -> str:
+def _read_text(source: Encoded, name: str) -> str:
     with opened(source, "text") as file:
         raw = file.read(MAX_TEXT_BYTES)
     encoding = next((encoding for mark, encoding in BOMS if raw.startswith(mark)), "utf-8")
@@ -95,4 +95,4 @@ def _read_text(source: os.PathLike | bytes, name: str) -> str:
     return text
 
 
-LOADERS = {"image": load_image, "text": load_text, "audio": load_audio, "video": load_clip}
+LOADERS: dict[str, Callable[[object], Loaded[Medium]]] = {"image": load_image, "text": load_text, "audio": load_audio, "video": load_clip}

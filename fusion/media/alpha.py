@@ -1,4 +1,4 @@
-"""Transparent parts of frames: scaled so that hidden colours do not shine through, and laid on one ground for the whole clip."""
+"""Transparent frames: scaled with premultiplied alpha, and composited on one background colour for the whole clip."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import numpy as np
 from av.video.format import VideoFormat
 from PIL import Image
 
-from fusion.media.pixels import choose_ground
+from fusion.media.pixels import choose_background
 from fusion.messages import Message, message
 
-SAMPLE_PIXELS = 1 << 18  # looked at to choose the ground
+SAMPLE_PIXELS = 1 << 18  # sampled to choose the background
 
 
 def may_be_transparent(pixels: VideoFormat) -> bool:
@@ -25,13 +25,14 @@ def scaled(picture: np.ndarray, width: int, height: int) -> np.ndarray:
 
 
 def opaque(frames: np.ndarray, name: str) -> tuple[np.ndarray, list[Message]]:
-    """Frames (T, H, W, 4) uint8 on a ground: (T, H, W, 3), and the note where anything shows through."""
+    """Frames (T, H, W, 4) uint8 on a background: (T, H, W, 3), and a note where any pixel is transparent."""
     if all(frame[..., 3].min() == 255 for frame in frames):
         return np.ascontiguousarray(frames[..., :3]), []
     step = max(1, round((frames[..., 0].size / SAMPLE_PIXELS) ** (1 / 3)))
-    ground = choose_ground(frames[::step, ::step, ::step])
-    base = Image.new("RGBA", frames.shape[2:0:-1], ground)
-    laid = np.empty((*frames.shape[:3], 3), np.uint8)
-    for source, target in zip(frames, laid, strict=True):
+    ground = choose_background(frames[::step, ::step, ::step])
+    height, width = frames.shape[1:3]
+    base = Image.new("RGBA", (width, height), ground)
+    result = np.empty((*frames.shape[:3], 3), np.uint8)
+    for source, target in zip(frames, result, strict=True):
         target[:] = np.asarray(Image.alpha_composite(base, Image.fromarray(np.ascontiguousarray(source))))[..., :3]
-    return laid, [message("{name} has transparent parts, which were filled with {ground}.", name=name, ground=ground)]
+    return result, [message("{name} has transparent parts, which were filled with {ground}.", name=name, ground=ground)]

@@ -1,4 +1,4 @@
-"""Animated WebP and AVIF as clips, read by Pillow: FFmpeg reads only the first picture of them, or none, or no transparency."""
+"""Animated WebP and AVIF files as clips, read by Pillow: FFmpeg reads only their first picture, or none, or ignores transparency."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAX_PIXELS = 20_000_000  # of a frame: Pillow and its decoders hold five of them
 
 
 def is_picture(file: BinaryIO) -> bool:
-    """Whether this is an AVIF file of one picture, which FFmpeg would read as a clip of one frame; its position is set to the beginning."""
+    """Whether this is an AVIF file of one picture, which FFmpeg would read as a clip of one frame; rewinds the file."""
     file.seek(0)
     head = file.read(12)
     file.seek(0)
@@ -28,7 +28,7 @@ def is_picture(file: BinaryIO) -> bool:
 
 
 def is_animation(file: BinaryIO) -> bool:
-    """Whether this is a WebP or AVIF file of several pictures; its position is set to the beginning."""
+    """Whether this is a WebP or AVIF file of several pictures; rewinds the file."""
     file.seek(0)
     head = file.read(256)
     file.seek(0)
@@ -40,7 +40,7 @@ def is_animation(file: BinaryIO) -> bool:
     return b"avis" in (brands[i : i + 4] for i in range(0, len(brands), 4))
 
 
-def load_animation(file: BinaryIO, name: str, budget: Budget) -> Loaded:
+def load_animation(file: BinaryIO, name: str, budget: Budget) -> Loaded[Clip]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -54,7 +54,7 @@ def load_animation(file: BinaryIO, name: str, budget: Budget) -> Loaded:
 
 
 def _with_alpha(file: BinaryIO) -> BinaryIO:
-    """A WebP file that says it has alpha: encoders do not where no frame has, but what no frame covers is transparent as well."""
+    """The file with the alpha flag of WebP set: encoders omit it if no frame has alpha, but uncovered areas are transparent, too."""
     head = file.read(21)
     file.seek(0)
     if head[8:16] != b"WEBPVP8X" or head[20] & 16:
@@ -64,11 +64,12 @@ def _with_alpha(file: BinaryIO) -> BinaryIO:
     return io.BytesIO(data)
 
 
-def _frames(image: Image.Image, name: str, budget: Budget) -> Loaded:
+def _frames(image: Image.Image, name: str, budget: Budget) -> Loaded[Clip]:
     if image.width * image.height > MAX_PIXELS:
         raise OverBudget
-    keeper, damaged, stopped = FrameKeeper(name), False, False
-    for index in range(image.n_frames):
+    keeper = FrameKeeper(name)
+    damaged = stopped = False
+    for index in range(getattr(image, "n_frames", 1)):
         stopped = budget.over
         if stopped or keeper.full:
             break

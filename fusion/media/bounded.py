@@ -1,10 +1,10 @@
-"""Decoding in a child process that is ended when it needs too much time or memory.
+"""Decoding in a child process that is killed when it exceeds its limits of time or memory.
 
     pixels = run_bounded(decode, file, name, seconds=10, megabytes=500)
 
 The child is a fresh interpreter: it can be started from any thread, on Linux, macOS and Windows, and does not run the caller's `__main__`.
 Requests and answers are JSON beside raw bytes: nothing is unpickled on either side, so that a decoder taken over by a hostile file can
-hand back wrong pixels at most.
+at most return wrong pixels.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
-from typing import BinaryIO
+from collections.abc import Callable, Sequence
+from typing import IO, Any, BinaryIO
 
 import numpy as np
 import psutil
@@ -30,13 +30,17 @@ from fusion.messages import Message
 
 SECONDS = 10.0  # processor time one medium may cost
 MEGABYTES = 500.0  # resident memory one medium may cost, in this process and the child together
-RESERVE = 50.0  # of these, what this process may need: the answer, and what it held before
+RESERVE = 50.0  # of these, for this process: the answer, and what it held before
 POLL_SECONDS = 0.01
 WALL_FACTOR = 10  # a busy machine gives a child less than a processor; beyond this many times `seconds` it hangs
 MAX_ANSWER = 1 << 28  # bytes
+BLOCK = 1 << 20  # bytes read at a time
 START = "from fusion.media.bounded import answer_request; answer_request()"
 
-_places = threading.BoundedSemaphore(2)  # children at a time, whatever the number of visitors
+Buffers = list[bytes | memoryview]
+Packed = dict[str, Any]  # a request or an answer as JSON; its bytes and arrays are indices of the buffers beside it
+
+_slots = threading.BoundedSemaphore(2)  # children at a time, whatever the number of visitors
 
 
 class OverBudget(MediaError):
@@ -45,7 +49,7 @@ class OverBudget(MediaError):
 
 def run_bounded(
     function: Callable[..., object], *arguments: object, name: str = "The file", seconds: float = SECONDS, megabytes: float = MEGABYTES
-) -> object:
+) -> Any:
     """Call a function in a child process with a limit of processor time and of resident memory.
 
     Args:
@@ -60,12 +64,12 @@ def run_bounded(
         What the function returns, of the same types except files; tuples come back as lists.
 
     Raises:
-        OverBudget: time or memory did not suffice.
-        MediaError: the function's own, or its process ended in any other way.
+        OverBudget: it needed more time or memory.
+        MediaError: raised by the function, or its process ended in any other way.
     """
     if not sys.executable:
         raise MediaError("{name} is too large to decode here.", name=name)
-    buffers: list[bytes | memoryview] = []
+    buffers: Buffers = []
     files: list[int] = []
     packed = [_pack(argument, buffers, files) for argument in arguments]
     request = {
@@ -76,7 +80,7 @@ def run_bounded(
     }
     allowed = megabytes - RESERVE - sum(len(buffer) for buffer in buffers) / 1e6
     try:
-        with _places:
+        with _slots:
             answer, values, reason = _ask(request, buffers, files, seconds, allowed)
     finally:
         for buffer in buffers:
@@ -93,10 +97,8 @@ def run_bounded(
     return _unpack(answer["value"], values)
 
 
-def _ask(
-    request: dict, buffers: list[bytes | memoryview], files: list[int], seconds: float, megabytes: float
-) -> tuple[dict, list[bytes], str]:
-    """Start a child, send it the request, read its answer: (answer, its buffers, "time", "memory" or "")."""
+def _ask(request: Packed, buffers: Buffers, files: list[int], seconds: float, megabytes: float) -> tuple[Packed, list[bytearray], str]:
+    """Start a child, send it the request, read its answer: the answer, its buffers, and "time", "memory" or ""."""
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
     child = subprocess.Popen(
@@ -107,6 +109,9 @@ def _ask(
         env={**os.environ, **threads, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"},
         pass_fds=files,
     )
+    assert child.stdin is not None and child.stdout is not None, "both are pipes"
+    answer: Packed = {}
+    values: list[bytearray] = []
     watch = _Watch(child, seconds, megabytes)
     try:
         watch.start()
@@ -114,9 +119,8 @@ def _ask(
             _send(child.stdin, request, buffers)
         with contextlib.suppress(OSError):
             child.stdin.close()
-        answer, values = _receive(child.stdout)
-    except (OSError, ValueError, struct.error):
-        answer, values = {}, []
+        with contextlib.suppress(OSError, ValueError, struct.error):  # it was killed, or wrote something else
+            answer, values = _receive(child.stdout)
     finally:
         watch.done.set()
         child.kill()
@@ -127,12 +131,15 @@ def _ask(
 
 
 class _Watch(threading.Thread):
-    """Ends a child at its budget and remembers the reason."""
+    """Kills a child that exceeds its limits and remembers the reason."""
 
-    def __init__(self, child: subprocess.Popen, seconds: float, megabytes: float):
+    def __init__(self, child: subprocess.Popen[bytes], seconds: float, megabytes: float) -> None:
         super().__init__(daemon=True)
-        self.child, self.seconds, self.megabytes = child, seconds, megabytes
-        self.done, self.reason = threading.Event(), ""
+        self.child = child
+        self.seconds = seconds
+        self.megabytes = megabytes
+        self.done = threading.Event()
+        self.reason = ""
 
     def run(self) -> None:
         end = time.monotonic() + WALL_FACTOR * self.seconds
@@ -150,8 +157,8 @@ class _Watch(threading.Thread):
                     return
 
 
-def _pack(value: object, buffers: list, files: list[int] | None = None) -> object:
-    """A value as JSON; the bytes of bytes and arrays go to `buffers`, descriptors to `files`."""
+def _pack(value: Any, buffers: Buffers, files: list[int] | None = None) -> Any:
+    """A value as JSON; the contents of bytes and arrays go to `buffers`, file descriptors to `files`."""
     if isinstance(value, Message):
         return {"message": value.to_json()}
     if value is None or isinstance(value, bool | int | float | str):
@@ -161,7 +168,7 @@ def _pack(value: object, buffers: list, files: list[int] | None = None) -> objec
     if isinstance(value, list | tuple):
         return [_pack(item, buffers, files) for item in value]
     if isinstance(value, np.ndarray) and value.dtype.kind in "buif":
-        buffers.append(memoryview(np.ascontiguousarray(value)).cast("B") if value.size else b"")
+        buffers.append(np.ascontiguousarray(value).data.cast("B") if value.size else b"")
         return {"array": len(buffers) - 1, "dtype": value.dtype.str, "shape": value.shape}
     if isinstance(value, bytes | bytearray | memoryview):
         buffers.append(memoryview(value).cast("B"))
@@ -171,11 +178,10 @@ def _pack(value: object, buffers: list, files: list[int] | None = None) -> objec
     raise TypeError(f"{type(value).__name__} cannot be handed to another process")
 
 
-def _pack_file(file: BinaryIO, buffers: list, files: list[int]) -> dict:
-    try:
+def _pack_file(file: BinaryIO, buffers: Buffers, files: list[int]) -> Packed:
+    descriptor = None
+    with contextlib.suppress(OSError, AttributeError):  # not a file of the operating system
         descriptor = file.fileno()
-    except (OSError, AttributeError):
-        descriptor = None
     if descriptor is not None and os.name == "posix":
         files.append(descriptor)
         return {"file": descriptor}
@@ -184,7 +190,7 @@ def _pack_file(file: BinaryIO, buffers: list, files: list[int]) -> dict:
     return {"file": None, "bytes": len(buffers) - 1}
 
 
-def _unpack(value: object, buffers: list[bytes]) -> object:
+def _unpack(value: Any, buffers: Sequence[bytes | bytearray]) -> Any:
     if isinstance(value, list):
         return [_unpack(item, buffers) for item in value]
     if not isinstance(value, dict):
@@ -201,7 +207,7 @@ def _unpack(value: object, buffers: list[bytes]) -> object:
     return io.BytesIO(buffers[value["bytes"]]) if "file" in value else buffers[value["bytes"]]
 
 
-def _send(stream: BinaryIO, head: dict, buffers: list[bytes | memoryview]) -> None:
+def _send(stream: IO[bytes], head: Packed, buffers: Buffers) -> None:
     text = json.dumps({"head": head, "sizes": [len(buffer) for buffer in buffers]}).encode()
     stream.write(struct.pack(">Q", len(text)) + text)
     for buffer in buffers:
@@ -209,7 +215,7 @@ def _send(stream: BinaryIO, head: dict, buffers: list[bytes | memoryview]) -> No
     stream.flush()
 
 
-def _receive(stream: BinaryIO, limit: int = MAX_ANSWER) -> tuple[dict, list[bytearray]]:
+def _receive(stream: IO[bytes], limit: int = MAX_ANSWER) -> tuple[Packed, list[bytearray]]:
     (length,) = struct.unpack(">Q", stream.read(8))
     if length > limit:
         raise ValueError("the message is too long")
@@ -219,25 +225,27 @@ def _receive(stream: BinaryIO, limit: int = MAX_ANSWER) -> tuple[dict, list[byte
     return message["head"], [_read(stream, size) for size in message["sizes"]]
 
 
-def _read(stream: BinaryIO, size: int) -> bytearray:
-    """Exactly so many bytes, writable so that an array made of them is."""
-    data, place = bytearray(size), 0
+def _read(stream: IO[bytes], size: int) -> bytearray:
+    """Exactly `size` bytes, in a writable buffer so that an array over them is writable as well."""
+    data = bytearray(size)
     view = memoryview(data)
+    place = 0
     while place < size:
-        count = stream.readinto(view[place:])
-        if not count:
+        block = stream.read(min(size - place, BLOCK))
+        if not block:
             raise ValueError("the message is cut short")
-        place += count
+        view[place : place + len(block)] = block
+        place += len(block)
     return data
 
 
 def answer_request() -> None:
-    """The child: one request from standard input, one answer to standard output."""
+    """The child process: reads one request from standard input, writes one answer to standard output."""
     output = os.fdopen(os.dup(1), "wb")
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # a decoder that prints shall not print into the answer
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # output printed by a decoder must not get into the answer
     request, buffers = _receive(sys.stdin.buffer, limit=1 << 40)
     limit_itself(request["seconds"], request["megabytes"])
-    values: list[bytes | memoryview] = []
+    values: Buffers = []
     try:
         module, _, function = request["function"].partition(":")
         arguments = [_unpack(argument, buffers) for argument in request["arguments"]]
@@ -250,12 +258,12 @@ def answer_request() -> None:
 
 
 def limit_itself(seconds: float, megabytes: float) -> None:
-    """A second fence, kept by the kernel where it can: processor time, memory (Linux), files written, core dumps."""
+    """A second limit, enforced by the kernel where it can: processor time, memory (Linux), files written, core dumps."""
     with contextlib.suppress(ImportError, OSError, ValueError):
         import resource
 
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # pipes are not files
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # does not apply to pipes
         resource.setrlimit(resource.RLIMIT_CPU, (int(seconds) + 2, int(seconds) + 3))
         if sys.platform == "linux":  # only here it counts what is written to, not what is reserved
             most = int(2e6 * megabytes)

@@ -1,11 +1,17 @@
-"""Moving pictures: decoded frames or an array become at most 256 small upright RGB frames with their times."""
+"""Clips: converts decoded frames or an array to at most 256 small upright RGB frames with their times."""
 
 from __future__ import annotations
+
+from typing import Any, cast
 
 import av
 import cv2
 import numpy as np
+from av.buffer import Buffer
+from av.container import InputContainer
+from av.stream import Stream
 from av.video.reformatter import ColorTrc, Interpolation, VideoReformatter
+from av.video.stream import VideoStream
 
 from fusion.media.alpha import may_be_transparent, scaled
 from fusion.media.budget import MAX_FRAME_BYTES, MAX_FRAME_PIXELS, Budget, OverBudget, frame_bytes
@@ -30,13 +36,15 @@ PQ_TO_SCREEN = _pq_to_screen()
 
 
 class PictureTaker:
-    """Takes decoded frames; has the kept ones scaled, turned upright and fitted to an ordinary screen."""
+    """Collects decoded frames; those that are kept are scaled, turned upright and tone-mapped if they are HDR."""
 
-    def __init__(self, stream: av.video.stream.VideoStream, container: av.container.InputContainer, name: str, budget: Budget):
+    def __init__(self, stream: VideoStream, container: InputContainer, name: str, budget: Budget) -> None:
         rate = stream.average_rate or stream.guessed_rate
         gap = 1 / min(max(float(rate), 1.0), 240.0) if rate else 1 / ASSUMED_FPS
         self.keeper = FrameKeeper(name, announced_seconds(stream, container) or 0.0, gap)
-        self.name, self.budget, self.hdr = name, budget, False
+        self.name = name
+        self.budget = budget
+        self.hdr = False
         self.keeper.spare_byte = stream.codec_context.name == "rawvideo"
         self.matrix: tuple[int, int, int, int] | None = None
         self.reformatter = VideoReformatter()
@@ -61,7 +69,8 @@ class PictureTaker:
         if small is None:
             small = self._scaled(frame, width, height, "rgb24")
         if frame.color_trc == ColorTrc.SMPTE2084:  # the other HDR curve, HLG, is made to look right untreated
-            self.hdr, small[..., :3] = True, PQ_TO_SCREEN[small[..., :3]]
+            self.hdr = True
+            small[..., :3] = PQ_TO_SCREEN[small[..., :3]]
         if self.matrix is None:  # only once: asking for side data ties a frame into a cycle, and its memory stays until a collection
             self.matrix = _display_matrix(frame)
         return _upright(small, self.matrix)
@@ -84,9 +93,9 @@ class PictureTaker:
         return frames, times, notes
 
 
-def announced_seconds(stream: av.stream.Stream, container: av.container.InputContainer) -> float | None:
-    """How long the file says it is; many recordings made in a browser do not say."""
-    if stream.duration is not None:
+def announced_seconds(stream: Stream, container: InputContainer) -> float | None:
+    """Duration according to the file, in seconds; many recordings made in a browser state none."""
+    if stream.duration is not None and stream.time_base is not None:
         return float(stream.duration * stream.time_base)
     if not container.duration:
         return None
@@ -96,7 +105,7 @@ def announced_seconds(stream: av.stream.Stream, container: av.container.InputCon
 
 def _display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:
     """a, b, c, d of how the frame is to be shown: x' = a x + c y, y' = b x + d y, with y downwards."""
-    data = frame.side_data.get("DISPLAYMATRIX")
+    data = cast(Buffer | None, frame.side_data.get("DISPLAYMATRIX"))
     if data is None:
         return 1, 0, 0, 1
     a, b, _, c, d = np.frombuffer(bytes(data), np.int32)[:5].tolist()
@@ -104,35 +113,42 @@ def _display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:
 
 
 def _upright(picture: np.ndarray, matrix: tuple[int, int, int, int]) -> np.ndarray:
-    """Turn by quarters and mirror (H, W, 3) as the display matrix says."""
+    """Rotate (H, W, C) by quarter turns and mirror it as the display matrix says."""
     a, b, c, d = matrix
-    across, down = (a, d) if abs(a) >= abs(b) else (c, b)
-    picture = picture if abs(a) >= abs(b) else picture.transpose(1, 0, 2)
+    across, down = a, d
+    if abs(a) < abs(b):
+        across, down = c, b
+        picture = picture.transpose(1, 0, 2)
     return np.ascontiguousarray(picture[:: -1 if down < 0 else 1, :: -1 if across < 0 else 1])
 
 
-def frame_times(rate: float, frames: object, name: str) -> np.ndarray:
+def frame_times(rate: Any, frames: Any, name: str) -> np.ndarray:
+    """Times (T,) in seconds of frames at a constant rate per second; both may be anything the user has passed."""
     if not hasattr(frames, "__len__") or isinstance(frames, str | bytes | dict) or (hasattr(frames, "ndim") and frames.ndim == 0):
         raise MediaError("{name} must be a path, bytes, frames T H W 3 or a pair (rate, frames).", name=name)
     try:
-        rate = float(rate)
+        fps = float(rate)
     except (TypeError, ValueError):
-        rate = 0.0
-    if not 0.01 <= rate <= 10_000:
+        fps = 0.0
+    if not 0.01 <= fps <= 10_000:
         raise MediaError("{name} must come with a rate between 0.01 and 10,000 frames per second.", name=name)
-    return np.arange(len(frames), dtype=np.float64) / rate
+    return np.arange(len(frames), dtype=np.float64) / fps
 
 
-def clip_from_array(frames: object, times: np.ndarray, name: str, audio: Audio | None = None) -> Loaded:
+def clip_from_array(frames: Any, times: np.ndarray, name: str, audio: Audio | None = None) -> Loaded[Clip]:
+    """A clip of at most 256 small frames from an array (T, H, W, 3), `times` (T,) in seconds, and the sound that belongs to it."""
     try:
-        frames, times = np.asarray(frames), np.asarray(times, np.float64)
+        frames = np.asarray(frames)
+        times = np.asarray(times, np.float64)
     except (TypeError, ValueError) as error:
         raise MediaError("{name} must have frames that are all of one size (T H W 3).", name=name) from error
     if frames.ndim == 0 or len(frames) == 0:
         raise MediaError("{name} has no frames.", name=name)
     if times.shape != frames.shape[:1] or not np.isfinite(times).all() or (np.diff(times) <= 0).any():
         raise MediaError("{name} must have one time per frame, and they must increase.", name=name)
-    times, notes, total = times - times[0], [], len(frames)
+    times = times - times[0]
+    total = len(frames)
+    notes: list[Message] = []
     if times[-1] >= MAX_SECONDS:
         notes.append(message("{name} was trimmed to its first {count:g} seconds.", name=name, count=MAX_SECONDS))
         total = int((times < MAX_SECONDS).sum())
@@ -148,6 +164,7 @@ def clip_from_array(frames: object, times: np.ndarray, name: str, audio: Audio |
         pixels = np.stack([cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA) for frame in pixels])
         notes.append(message("{name} was scaled to {width} x {height} pixels.", name=name, width=width, height=height))
     if audio is not None:
-        heard = sound_from_array(audio.rate, audio.samples, name)
-        audio, made = heard.medium, [*made, *heard.notes]
+        sound = sound_from_array(audio.rate, audio.samples, name)
+        audio = sound.medium
+        made = [*made, *sound.notes]
     return Loaded(Clip(pixels, times[rows].astype(np.float32), audio), (*notes, *made))

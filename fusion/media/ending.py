@@ -1,4 +1,4 @@
-"""Whether a file ends before its own structure says it does, which a length in its header alone cannot tell."""
+"""Detects truncated sound and video files by their own structure: the sizes of chunks, boxes and streams."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import io
 import struct
 from typing import BinaryIO
 
-COUNTED = ("flac", "tta", "wv", "ape")  # their headers count samples; no other size stands in them
-UNKNOWN_SIZE = 0x7FFFFF00  # sizes from here on are what recorders write that cannot go back
+COUNTED = ("flac", "tta", "wv", "ape")  # their headers state the number of samples and no size in bytes
+UNKNOWN_SIZE = 0x7FFFFF00  # recorders that cannot seek back write sizes from here on
 MAX_BOXES = 10_000
 
 
@@ -23,7 +23,7 @@ def ends_early(file: BinaryIO, container: str) -> bool:
     """
     kinds = set(container.split(","))
     if kinds & set(COUNTED):
-        return True  # the count in the header is all there is, so the caller's comparison of lengths decides
+        return True  # only the header states a length, so the caller has to compare it with what was decoded
     reader = next((reader for names, reader in READERS if kinds & set(names)), None)
     if reader is None:
         return False
@@ -33,7 +33,7 @@ def ends_early(file: BinaryIO, container: str) -> bool:
         file.seek(0)
         end = reader(file, size)
     except (struct.error, IndexError, ValueError, OSError):
-        return True  # not even the structure is whole
+        return True  # the structure itself is truncated
     finally:
         file.seek(place)
     return end is not None and end > size
@@ -96,7 +96,8 @@ def _mp3(file: BinaryIO, size: int) -> int | None:
     if not flags & 2:
         return None
     place = mark + 8 + 4 * (flags & 1)
-    return start + struct.unpack(">I", head[place : place + 4])[0]
+    size_of_stream: int = struct.unpack(">I", head[place : place + 4])[0]
+    return start + size_of_stream
 
 
 def _caf(file: BinaryIO, size: int) -> int | None:

@@ -1,22 +1,23 @@
 """Pictures: anything Pillow reads safely, a PIL image or an array becomes (H, W, 3) uint8 RGB, upright and opaque.
 
-Read on in image_cost.py (what decoding costs, and where it is done), image_decode.py, image_colour.py, image_tiff.py and pixels.py.
+See image_cost.py (the cost of decoding, and in which process it is done), image_decode.py, image_colour.py, image_tiff.py and pixels.py.
 """
 
 from __future__ import annotations
 
+import numpy as np
 from PIL import Image
 
 from fusion.media.bounded import run_bounded
 from fusion.media.image_cost import APART_SECONDS, PILLOW_MEGAPIXELS, TooCostly
 from fusion.media.image_decode import Small, decode, decode_apart, finish, load_small, quiet
 from fusion.media.pixels import rgb_array, shrink
-from fusion.media.source import UNNAMED, Loaded, MediaError, is_encoded, name_of, opened
+from fusion.media.source import UNNAMED, Encoded, Loaded, MediaError, is_encoded, name_of, opened
 
 __all__ = ["load_image", "rgb_array"]
 
 
-def load_image(source: object) -> Loaded:
+def load_image(source: object) -> Loaded[np.ndarray]:
     """Decode a picture.
 
     Args:
@@ -40,7 +41,7 @@ def load_image(source: object) -> Loaded:
     return Loaded(loaded.medium, (*notes, *loaded.notes))
 
 
-def _from_file(source: object, name: str) -> Loaded:
+def _from_file(source: Encoded, name: str) -> Loaded[np.ndarray]:
     with opened(source, "image") as file:
         try:
             return decode(file, name, here=True)
@@ -49,8 +50,8 @@ def _from_file(source: object, name: str) -> Loaded:
             return Loaded(pixels, tuple(notes))
 
 
-def _from_pillow(source: Image.Image, name: str) -> Loaded:
-    """A picture that the caller has opened, and may not have decoded; it stays as it is."""
+def _from_pillow(source: Image.Image, name: str) -> Loaded[np.ndarray]:
+    """A picture that the caller has opened, maybe not decoded yet; it is not changed."""
     if source.width * source.height > PILLOW_MEGAPIXELS * 1_000_000:
         raise MediaError("{name} has more than {count} megapixels, which is too large.", name=name, count=PILLOW_MEGAPIXELS)
     with quiet():

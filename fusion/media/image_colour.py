@@ -1,4 +1,4 @@
-"""Colours as a screen shows them: the profile in a file (ICC) leads from its numbers to sRGB, which the encoders know."""
+"""Colour management: converts pixels by the ICC profile of their file to sRGB, on which the encoders were trained."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     kind = image.mode
     wanted = "RGBA" if kind in ("LA", "RGBA") else "RGB"
     if kind == "LAB":
-        return _converted(image, _transform(None, "LAB", "RGB"))
+        from_lab = _transform(None, "LAB", "RGB")
+        assert from_lab is not None, "the built-in profiles are never broken"
+        return _converted(image, from_lab)
     transform = None
     if profile and kind in SPACES and len(profile) <= MAX_PROFILE_BYTES:
         transform = _transform(bytes(profile), kind.removesuffix("A"), "RGB")
@@ -40,36 +42,37 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
         return image if kind == wanted else image.convert(wanted)
     if wanted == "RGB":
         return _converted(image, transform)
-    plain, alpha = image.convert(kind.removesuffix("A")), image.getchannel("A")
-    colour = _converted(plain, transform)
-    colour.putalpha(alpha)
+    colour = _converted(image.convert(kind.removesuffix("A")), transform)
+    colour.putalpha(image.getchannel("A"))
     return colour
 
 
 def _converted(image: Image.Image, transform: ImageCms.ImageCmsTransform) -> Image.Image:
-    return ImageCms.applyTransform(image, transform)
+    converted = ImageCms.applyTransform(image, transform)
+    assert converted is not None, "only a conversion in place returns nothing"
+    return converted
 
 
 @functools.lru_cache(maxsize=16)
 def _transform(profile: bytes | None, kind: str, wanted: str) -> ImageCms.ImageCmsTransform | None:
-    """The way from a profile (None: CIE L*a*b*) to sRGB; None where the profile is of no use or changes nothing."""
+    """The transform from a profile (None: CIE L*a*b*) to sRGB; None where the profile is unusable or changes nothing."""
     try:
         source = ImageCms.createProfile("LAB") if profile is None else ImageCms.ImageCmsProfile(io.BytesIO(profile)).profile
         if profile is not None and (source.xcolor_space.strip() != SPACES[kind] or source.device_class not in CLASSES):
             return None
         screen = ImageCms.createProfile("sRGB")
-        way = ImageCms.buildTransform(ImageCms.ImageCmsProfile(source), screen, kind, wanted, INTENT, FLAGS)
+        transform = ImageCms.buildTransform(ImageCms.ImageCmsProfile(source), screen, kind, wanted, INTENT, FLAGS)
         if kind == "RGB":
             samples = Image.fromarray(SAMPLES)
-            changed = np.asarray(ImageCms.applyTransform(samples, way)).astype(int) - SAMPLES
-            return way if np.abs(changed).max() > SAME else None
+            changed = np.asarray(_converted(samples, transform)).astype(int) - SAMPLES
+            return transform if np.abs(changed).max() > SAME else None
     except Exception:  # a broken profile beside good pixels
         return None
-    return way
+    return transform
 
 
 def apply_gamma(image: Image.Image, gamma: float | None, name: str) -> tuple[Image.Image, list[Message]]:
-    """Brightness as a screen shows it, for a PNG that says with which power it was stored.
+    """Gamma correction to that of a screen, for a PNG that states the gamma of its values.
 
     Args:
         image: RGB or RGBA.

@@ -1,7 +1,7 @@
-"""What it will cost to decode a picture, judged from its header: where it is decoded, and whether it is decoded at all.
+"""Estimates the cost of decoding a picture from its header, which decides in which process it is decoded, or that it is refused.
 
-A picture may cost 10 seconds of processor time and 500 MB. What is known to be cheap is decoded at once, the rest in a process that
-can be ended (bounded.py), and what cannot fit is refused before it is decoded.
+A picture may cost 10 seconds of processor time and 500 MB. Cheap ones are decoded in this process, the rest in a child process that can
+be killed (bounded.py), and what cannot fit is refused before it is decoded.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import math
 import os
 import time
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
-from PIL import Image, TiffImagePlugin
+from PIL import Image, ImageFile, Jpeg2KImagePlugin, TiffImagePlugin
 
 from fusion.media.pixels import MAX_PIXELS
 from fusion.media.source import MediaError
@@ -50,25 +50,29 @@ class Cost:
 
 
 class Nameless:
-    """An open file without its name and descriptor: content alone decides."""
+    """An open file without its name and descriptor, so that the format is detected by content alone."""
 
-    def __init__(self, file: BinaryIO):
-        self.file, self.read, self.seek, self.tell = file, file.read, file.seek, file.tell
+    def __init__(self, file: BinaryIO) -> None:
+        self.file = file
+        self.seek = file.seek
+        self.tell = file.tell
+
+    def read(self, size: int = -1) -> bytes:
+        return self.file.read(size)
 
 
 class Metered(Nameless):
-    """An open file for decoding in this process; reading raises `TooCostly` when that takes too long or reads too much.
+    """An open file for decoding in this process; reading raises `TooCostly` when it takes too long or reads too much.
 
     Decoders read in small pieces, so this also ends loops over millions of tiny parts of a file.
     """
 
-    def __init__(self, file: BinaryIO, size: int):
+    def __init__(self, file: BinaryIO, size: int) -> None:
         super().__init__(file)
-        self.read = self._read
         self.left = 3 * size + (1 << 20)  # bytes; some headers are read more than once
         self.end = time.thread_time() + HERE_SECONDS
 
-    def _read(self, size: int = -1) -> bytes:
+    def read(self, size: int = -1) -> bytes:
         data = self.file.read(size)
         self.left -= len(data)
         if self.left < 0 or time.thread_time() > self.end:
@@ -76,8 +80,18 @@ class Metered(Nameless):
         return data
 
 
+def nameless(file: BinaryIO) -> BinaryIO:
+    """The file as `Nameless`, which has all that decoders call."""
+    return cast(BinaryIO, Nameless(file))
+
+
+def metered(file: BinaryIO, size: int) -> BinaryIO:
+    """The file as `Metered`, which has all that decoders call."""
+    return cast(BinaryIO, Metered(file, size))
+
+
 def size_of(file: BinaryIO) -> int:
-    """Bytes of an open file; its position stays."""
+    """Bytes of an open file; keeps its position."""
     place = file.tell()
     size = file.seek(0, os.SEEK_END)
     file.seek(place)
@@ -85,20 +99,20 @@ def size_of(file: BinaryIO) -> int:
 
 
 def plan(image: Image.Image, file: BinaryIO, name: str, here: bool) -> None:
-    """Make the decoder scale where it can, and check what is left.
+    """Set the decoder to a smaller size where possible, and check the cost of the rest.
 
     Args:
         image: opened, not decoded; its decoder is set to a smaller size where the format allows it.
-        file: what it is read from, or b"" for a picture that the caller has opened.
+        file: what it is read from.
         name: what a message calls it.
-        here: True in the caller's process, False in one that can be ended.
+        here: True in the caller's process, False in a child process that can be killed.
 
     Raises:
-        TooCostly: it must be decoded in a process that can be ended.
+        TooCostly: it must be decoded in a child process.
         MediaError: it must not be decoded at all.
     """
     pixels = image.width * image.height
-    cost = COSTS.get(image.format, _plain)(image, file)
+    cost = COSTS.get(image.format or "", _plain)(image, file)
     if cost.peak > MOST_BYTES:
         raise MediaError(too_large(name, pixels, cost.peak, cost.kind))
     if here and (cost.peak > HERE_BYTES or not cost.cheap or len(image.info.get("icc_profile") or b"") > HERE_PROFILE_BYTES):
@@ -118,13 +132,14 @@ def too_large(name: str, pixels: int, peak: float, kind: str) -> Message:
 
 
 def _plain(image: Image.Image, file: BinaryIO) -> Cost:
-    kind = NAMES.get(image.format, image.format or "picture")
-    each = STORED.get(image.mode, 4) * TIMES.get(image.format, 2)
+    format = image.format or "picture"
+    kind = NAMES.get(format, format)
+    each = STORED.get(image.mode, 4) * TIMES.get(format, 2)
     return Cost(image.width * image.height * each, kind)
 
 
 def _avif(image: Image.Image, file: BinaryIO) -> Cost:
-    """The planes as they are stored, their colours, and a copy of these; the file is read whole."""
+    """The stored planes, the RGB pixels and a copy of these, and the whole file."""
     return Cost(image.width * image.height * (8.2 + _plane_bytes(file)) + 2 * size_of(file), "AVIF")
 
 
@@ -134,7 +149,8 @@ def _plane_bytes(file: BinaryIO) -> float:
     file.seek(0)
     head = file.read(1 << 16)
     file.seek(place)
-    most, at = 0.0, head.find(b"av1C")
+    most = 0.0
+    at = head.find(b"av1C")
     while 0 <= at < len(head) - 6:
         flags = head[at + 6]
         sample = 2 if flags & 0x40 else 1  # more than 8 bits
@@ -146,12 +162,13 @@ def _plane_bytes(file: BinaryIO) -> float:
 
 def _webp(image: Image.Image, file: BinaryIO) -> Cost:
     """Pillow keeps four canvases of 4 bytes; a large still picture is decoded by OpenCV instead, which keeps less."""
-    pixels, whole = image.width * image.height, 2 * size_of(file)
+    pixels = image.width * image.height
+    copies = 2 * size_of(file)
     if not needs_opencv(image):
-        return Cost(pixels * 16.5 + whole, "WebP")
+        return Cost(pixels * 16.5 + copies, "WebP")
     file.seek(0)
     each = 6.4 if b"VP8 " in file.read(1 << 16) else 7.6  # lossy or lossless
-    return Cost(pixels * (each if image.mode == "RGB" else each + 1) + whole, "WebP")
+    return Cost(pixels * (each if image.mode == "RGB" else each + 1) + copies, "WebP")
 
 
 def needs_opencv(image: Image.Image) -> bool:
@@ -161,7 +178,7 @@ def needs_opencv(image: Image.Image) -> bool:
 
 
 def _jpeg(image: Image.Image, file: BinaryIO) -> Cost:
-    """A plain JPEG is scaled while it is decoded; one of several scans keeps all its coefficients until the last."""
+    """A baseline JPEG is scaled while it is decoded; with several scans all coefficients are kept until the last one."""
     pixels = image.width * image.height
     part = 1
     while pixels / part**2 > MAX_PIXELS:
@@ -181,19 +198,22 @@ def _jpeg(image: Image.Image, file: BinaryIO) -> Cost:
 
 def _has_several_scans(image: Image.Image, parts: int) -> bool:
     """False where all components come in one scan; Pillow has read the file up to the end of the first scan's header."""
-    if image.info.get("progressive") or not image.fp:
+    file = image.fp if isinstance(image, ImageFile.ImageFile) else None
+    if image.info.get("progressive") or not file:
         return True
     header = 8 + 2 * parts
-    place = image.fp.tell()
-    image.fp.seek(max(0, place - header))
-    start = image.fp.read(header)
-    image.fp.seek(place)
+    place = file.tell()
+    file.seek(max(0, place - header))
+    start = file.read(header)
+    file.seek(place)
     return start[:5] != b"\xff\xda" + bytes((0, header - 2, parts))
 
 
 def _count(file: BinaryIO, mark: bytes) -> int:
-    """How often two bytes occur in a file; its position stays."""
-    place, count, last = file.tell(), 0, b""
+    """How often two bytes occur in a file; keeps its position."""
+    place = file.tell()
+    count = 0
+    last = b""
     file.seek(0)
     while block := file.read(1 << 20):
         count += block.count(mark) + ((last + block[:1]) == mark)
@@ -203,13 +223,14 @@ def _count(file: BinaryIO, mark: bytes) -> int:
 
 
 def _jpeg2000(image: Image.Image, file: BinaryIO) -> Cost:
-    """The lower levels of a JPEG 2000 are a smaller picture; how many there are stands in its header."""
+    """The lower resolution levels of a JPEG 2000 are a smaller picture; its header says how many there are."""
     pixels = image.width * image.height
     per_pixel = 6.5 * len(image.getbands())
-    levels, reduce = _levels(file), 0
+    levels = _levels(file)
+    reduce = 0
     while reduce < levels and pixels / 4**reduce > MAX_PIXELS:
         reduce += 1
-    if reduce:
+    if reduce and isinstance(image, Jpeg2KImagePlugin.Jpeg2KImageFile):
         image.reduce = reduce
     return Cost(pixels / 4**reduce * per_pixel + 0.5 * pixels + 10e6, NAMES["JPEG2000"], cheap=pixels < 6_000_000)
 
@@ -226,7 +247,9 @@ def _levels(file: BinaryIO) -> int:
 
 
 def _tiff(image: Image.Image, file: BinaryIO) -> Cost:
-    """A strip or tile may be larger than the picture; a turned picture is there twice."""
+    """A strip or tile may be larger than the picture; rotating a picture needs a second copy."""
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):
+        return _plain(image, file)
     tags = image.tag_v2
     tile = int(tags.get(TiffImagePlugin.TILEWIDTH, 0)) * int(tags.get(TiffImagePlugin.TILELENGTH, 0))
     depth = sum(tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,))) / 8

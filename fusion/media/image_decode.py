@@ -1,4 +1,4 @@
-"""From an opened file to (H, W, 3) uint8: the header is read, the first picture decoded, made small, coloured and turned upright."""
+"""Decodes an opened file to (H, W, 3) uint8: reads the header, decodes the first picture, scales it, converts colours, rotates it."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from typing import BinaryIO
 
 import cv2
 import numpy as np
-from PIL import ExifTags, Image, TiffImagePlugin
+from PIL import ExifTags, Image, ImageFile, TiffImagePlugin
 
 from fusion.media.image_colour import apply_gamma, to_srgb
 from fusion.media.image_cost import (
     HERE_FILE_BYTES,
     INNER,
     PILLOW_MEGAPIXELS,
-    Metered,
     TooCostly,
+    metered,
     needs_opencv,
     plan,
     size_of,
 )
 from fusion.media.image_tags import has_heavy_tags
-from fusion.media.image_tiff import check_layout, is_unusual, layout_of, read_layout, read_tiff
+from fusion.media.image_tiff import Layout, check_layout, is_unusual, layout_of, read_layout, read_tiff
 from fusion.media.pixels import Scale, flatten, scale_of, shrink
 from fusion.media.source import Loaded, MediaError, refusal
 from fusion.messages import Message, message
 
-# Left out on purpose: EPS runs a program, WMF and FITS and HDF5 need handlers, the rest nobody uploads.
+# Left out on purpose: EPS runs a program, WMF, FITS and HDF5 need handlers, the rest is rare.
 FORMATS = (
     *("PNG", "JPEG", "GIF", "WEBP", "AVIF", "TIFF", "BMP", "DIB", "ICO", "ICNS", "PPM", "JPEG2000"),
     *("TGA", "QOI", "PCX", "PSD", "SGI", "DDS"),
 )
 
-TURNS = {  # EXIF orientation -> what turns the stored picture upright
+TURNS = {  # EXIF orientation -> the transposition that makes the stored picture upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -46,14 +46,14 @@ TURNS = {  # EXIF orientation -> what turns the stored picture upright
     8: Image.Transpose.ROTATE_90,
 }
 
-WIDER = {"L;2": 85, "L;4": 17}  # how Pillow stores a PNG's grey -> what makes it 8 bits
+WIDER = {"L;2": 85, "L;4": 17}  # raw mode of a grey PNG -> factor that makes its values 8 bits
 
 _warnings_lock = threading.Lock()
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Pillow warns of broken metadata and large pictures; both are handled here. The filters are global, hence the lock."""
+    """Silences Pillow's warnings about broken metadata and large pictures, which are handled here. Filters are global, hence the lock."""
     with _warnings_lock, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -61,7 +61,7 @@ def quiet() -> Iterator[None]:
 
 @dataclass
 class Small:
-    """A decoded picture on its way: of few pixels, in the colours of its file, lying as it was stored."""
+    """A decoded picture of few pixels, still in the colours and the orientation of its file."""
 
     image: Image.Image
     stored: tuple[int, int]  # width and height in the file
@@ -71,46 +71,46 @@ class Small:
     notes: list[Message] = field(default_factory=list)
 
 
-def decode(file: BinaryIO, name: str, here: bool) -> Loaded:
+def decode(file: BinaryIO, name: str, here: bool) -> Loaded[np.ndarray]:
     """Decode the first picture of a file.
 
     Args:
         file: opened.
         name: what a message calls it.
-        here: True in the caller's process, where only what is cheap is decoded; False in one that can be ended.
+        here: True in the caller's process, where only cheap pictures are decoded; False in a child process.
 
     Raises:
-        TooCostly: not in this process.
+        TooCostly: it is too costly for this process.
         MediaError: not a picture, damaged, or too large.
     """
     size = size_of(file)
     if here and (size > HERE_FILE_BYTES or _is_risky(file)):
         raise TooCostly
     file.seek(0)
-    read = Metered(file, size) if here else file
+    read = metered(file, size) if here else file
     with quiet():
-        image = _open(read, name, here)
-        if image is None:
-            return finish(_unusual_tiff(read, name, here), name)
+        image = _open(read, name)
+        if isinstance(image, Layout):
+            return finish(_unusual_tiff(read, name, image, here), name)
         with image:
             return finish(load_small(image, read, name, here), name)
 
 
 def _is_risky(file: BinaryIO) -> bool:
-    """True for what Pillow would decode or copy on opening, before its size is known."""
+    """True for files that Pillow would decode or copy on opening, before their size is known."""
     file.seek(0)
     return file.read(4) in INNER or has_heavy_tags(file)
 
 
-def decode_apart(file: BinaryIO, name: str) -> list:
-    """The same in a process that can be ended: [pixels, notes]."""
+def decode_apart(file: BinaryIO, name: str) -> tuple[np.ndarray, list[Message]]:
+    """`decode` in a child process: pixels and notes."""
     loaded = decode(file, name, here=False)
-    return [loaded.medium, list(loaded.notes)]
+    return loaded.medium, list(loaded.notes)
 
 
-def _open(file: BinaryIO, name: str, here: bool) -> Image.Image | None:
-    """Read the header only; None for a TIFF that is not Pillow's to read."""
-    Image.init()  # or only the commonest formats are known; costs nothing the second time
+def _open(file: BinaryIO, name: str) -> ImageFile.ImageFile | Layout:
+    """Read the header only: an image, or the layout of a TIFF that Pillow cannot read correctly."""
+    Image.init()  # registers all formats; costs nothing the second time
     try:
         image = Image.open(file, formats=[kind for kind in FORMATS if kind in Image.OPEN])
     except Image.DecompressionBombError as error:
@@ -119,17 +119,18 @@ def _open(file: BinaryIO, name: str, here: bool) -> Image.Image | None:
         ) from error
     except (TooCostly, MemoryError):
         raise
-    except Exception as error:  # decoders raise nearly anything on hostile bytes
-        if read_layout(file):
-            return None
+    except Exception as error:  # decoders raise nearly anything on malformed data
+        if layout := read_layout(file):
+            return layout
         raise refusal(file, name, "image") from error
-    if image.format == "TIFF" and is_unusual(layout_of(image.tag_v2)):
-        return None
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        layout = layout_of(image.tag_v2)
+        if is_unusual(layout):
+            return layout
     return image
 
 
-def _unusual_tiff(file: BinaryIO, name: str, here: bool) -> Small:
-    layout = read_layout(file)
+def _unusual_tiff(file: BinaryIO, name: str, layout: Layout, here: bool) -> Small:
     check_layout(name, layout)
     if here:
         raise TooCostly
@@ -142,7 +143,7 @@ def load_small(image: Image.Image, file: BinaryIO | None, name: str, here: bool)
 
     Args:
         image: opened.
-        file: what it is read from; None for a picture that the caller has opened and that has to stay as it is.
+        file: what it is read from; None for a picture that the caller has opened, which must not be changed.
         name: what a message calls it.
         here: as in `decode`.
     """
@@ -179,10 +180,11 @@ def load_small(image: Image.Image, file: BinaryIO | None, name: str, here: bool)
 
 
 def _match_transparency(image: Image.Image) -> None:
-    """A PNG names its transparent colour in the bits of the file; Pillow stretches 2 and 4 bits to 8, and of 16 keeps the upper 8."""
+    """Scale the transparent colour of a PNG like its pixels: Pillow stretches 2 and 4 bits to 8, and of 16 bits keeps the upper 8."""
     clear = image.info.get("transparency")
-    stored = image.tile[0].args if image.format == "PNG" and image.tile else None
-    if stored in WIDER and isinstance(clear, int):
+    tiles = image.tile if image.format == "PNG" and isinstance(image, ImageFile.ImageFile) else None
+    stored = tiles[0].args if tiles else None
+    if isinstance(stored, str) and stored in WIDER and isinstance(clear, int):
         image.info["transparency"] = clear * WIDER[stored]
     if stored == "RGB;16B" and isinstance(clear, tuple):
         image.info["transparency"] = tuple(value >> 8 for value in clear)
@@ -190,10 +192,11 @@ def _match_transparency(image: Image.Image) -> None:
 
 def _by_opencv(image: Image.Image, file: BinaryIO, name: str) -> Small:
     """A WebP of many megapixels."""
-    alpha, small = image.mode == "RGBA", Small(image, image.size, image.info.get("icc_profile"), _orientation(image))
+    alpha = image.mode == "RGBA"
+    small = Small(image, image.size, image.info.get("icc_profile"), _orientation(image))
     file.seek(0)
     data = np.frombuffer(file.read(), np.uint8)
-    image.close()  # and with it the canvases of its decoder
+    image.close()  # frees the canvases of its decoder
     pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED if alpha else cv2.IMREAD_COLOR_RGB)
     if pixels is None:
         raise MediaError("{name} is damaged or cut short.", name=name)
@@ -203,14 +206,14 @@ def _by_opencv(image: Image.Image, file: BinaryIO, name: str) -> Small:
     return small
 
 
-def finish(small: Small, name: str) -> Loaded:
-    """Colours of a screen, no transparency, upright."""
+def finish(small: Small, name: str) -> Loaded[np.ndarray]:
+    """Convert to sRGB, fill transparent parts and rotate upright: (H, W, 3) uint8."""
     image = to_srgb(small.image, small.profile)
     image, notes = apply_gamma(image, small.gamma, name)
     if image.mode == "RGBA":
         image, filled = flatten(image, name)
         notes += filled
-    turn = TURNS.get(small.orientation)
+    turn = TURNS.get(small.orientation or 1)
     image = image if turn is None else image.transpose(turn)
     if small.image.size not in (small.stored, small.stored[::-1]):
         notes = [message("{name} was scaled to {width} x {height} pixels.", name=name, width=image.width, height=image.height), *notes]
@@ -218,7 +221,7 @@ def finish(small: Small, name: str) -> Loaded:
 
 
 def _orientation(image: Image.Image) -> int | None:
-    """How the camera was held; asked after decoding, because TIFF and AVIF are turned upright by then."""
+    """EXIF orientation; read after decoding, because TIFF and AVIF are rotated by then."""
     try:
         return image.getexif().get(ExifTags.Base.Orientation)
     except Exception:  # broken metadata beside good pixels
@@ -226,9 +229,9 @@ def _orientation(image: Image.Image) -> int | None:
 
 
 def _has_more(image: Image.Image, own: bool) -> bool:
-    """True for an animation or several pages; layers and views for 3-D screens do not count.
+    """True for an animation or several pages; layers and stereo views do not count.
 
-    Asked last: an `own` TIFF is left at its second page, since counting them would read the whole file.
+    Called last: an `own` TIFF is left at its second page, since counting them would read the whole file.
     """
     if image.format in ("MPO", "PSD"):
         return False
@@ -287,7 +290,7 @@ def _numbers(image: Image.Image, name: str) -> tuple[Image.Image, list[Message]]
 
 
 def _grey_bits(image: Image.Image) -> int | None:
-    """How many bits of a grey value are used: Pillow keeps 12-bit TIFF in 16 bits as it is, and widens PGM to 16."""
+    """Bits in use of a grey value: Pillow keeps the values of 12-bit TIFF in 16 bits, and scales PGM to 16 bits."""
     if image.mode.startswith("I;16"):
         bits = getattr(image, "tag_v2", {}).get(TiffImagePlugin.BITSPERSAMPLE, (16,))
         return int(bits[0] if isinstance(bits, tuple) else bits)

@@ -1,4 +1,4 @@
-"""EXIF tags can be a bomb: a thousand tags may name the same megabyte, and Pillow copies it for each, some of them on opening."""
+"""Detects decompression bombs in EXIF tags: a thousand tags may point to the same megabyte, and Pillow copies it for each of them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,8 @@ def _jpeg_head(data: bytes) -> bytes | None:
 
 def _png_chunks(data: bytes) -> bytes | None:
     """The chunks that hold no pixels; None where there are too many."""
-    parts, at = [], 8
+    parts: list[bytes] = []
+    at = 8
     for _ in range(MAX_PARTS):
         if len(data) < at + 8:
             return b"".join(parts)

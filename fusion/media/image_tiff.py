@@ -1,19 +1,19 @@
-"""TIFF pictures that Pillow reads wrongly or not at all: other number types, planes, white as zero, alpha in 16 bits.
+"""TIFF pictures that Pillow reads wrongly or not at all: other number types, planar layout, white as zero, 16-bit alpha.
 
-Read by tifffile, whose own codecs are none and Deflate, or else by OpenCV. Only in a process that can be ended: neither has a limit.
+Read by tifffile, which decodes uncompressed and Deflate files by itself, else by OpenCV. Only in a child process: neither has a limit.
 """
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import cv2
 import numpy as np
 from PIL import Image, TiffImagePlugin
 
-from fusion.media.image_cost import MOST_BYTES, Nameless, TooCostly, size_of, too_large
+from fusion.media.image_cost import MOST_BYTES, TooCostly, nameless, size_of, too_large
 from fusion.media.pixels import Scale, scale_of, shrink
 from fusion.media.source import MediaError
 from fusion.messages import Message
@@ -41,12 +41,14 @@ class Layout:
     @property
     def words(self) -> str:
         bits = "/".join(map(str, sorted(set(self.bits))))
-        number, colours = UNITS.get(self.number, "complex "), WORDS.get(self.photometric, "unknown colours")
+        number = UNITS.get(self.number, "complex ")
+        colours = WORDS.get(self.photometric, "unknown colours")
         return f"{bits}-bit {number}{colours}{', planar' if self.planar else ''}"
 
 
 def layout_of(tags: TiffImagePlugin.ImageFileDirectory_v2) -> Layout:
-    bits, numbers = tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,)), tags.get(TiffImagePlugin.SAMPLEFORMAT, (1,))
+    bits = tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,))
+    numbers = tags.get(TiffImagePlugin.SAMPLEFORMAT, (1,))
     return Layout(
         photometric=int(tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION, 0)),
         bits=tuple(map(int, bits)),
@@ -80,7 +82,7 @@ def _read_tags(file: BinaryIO) -> TiffImagePlugin.ImageFileDirectory_v2:
 
 
 def is_unusual(layout: Layout) -> bool:
-    """True for what Pillow would read wrongly."""
+    """True for layouts that Pillow would read wrongly."""
     if layout.number in (2, 3):
         return True
     if layout.photometric == YCBCR:
@@ -94,7 +96,7 @@ def is_unusual(layout: Layout) -> bool:
 
 @dataclass(frozen=True)
 class Decoded:
-    """A picture of mode L, LA, RGB, RGBA or CMYK, scaled down, lying as it is stored."""
+    """A picture of mode L, LA, RGB, RGBA or CMYK, scaled down, in the orientation of its file."""
 
     image: Image.Image
     stored: tuple[int, int]  # width and height in the file
@@ -104,7 +106,7 @@ class Decoded:
 
 
 def check_layout(name: str, layout: Layout) -> None:
-    """Refuse what no decoder here knows, before anything is decoded.
+    """Refuse layouts that no decoder here supports, before anything is decoded.
 
     Raises:
         MediaError: one sentence that names the format.
@@ -132,7 +134,7 @@ def read_tiff(file: BinaryIO, name: str, layout: Layout) -> Decoded:
         pixels, profile, orientation = _by_tifffile(file, name, layout)
     except (MediaError, MemoryError):
         raise
-    except Exception:  # a codec or a layout that it does not know, or damage
+    except Exception:  # an unsupported codec or layout, or damage
         profile = orientation = None
         pixels = _by_opencv(file, name, layout)
     if pixels is None:
@@ -142,7 +144,7 @@ def read_tiff(file: BinaryIO, name: str, layout: Layout) -> Decoded:
 
 
 def _check(name: str, shape: tuple[int, ...], itemsize: int) -> None:
-    """The values, and one more copy of them for the planes or the other byte order."""
+    """Refuse a picture whose values, with one copy for reordering planes or bytes, exceed the limit."""
     H, W = shape[:2]
     need = 2.1 * float(np.prod(shape, dtype=np.float64)) * itemsize
     if need > MOST_BYTES:
@@ -155,9 +157,9 @@ def _by_tifffile(file: BinaryIO, name: str, layout: Layout) -> tuple[np.ndarray 
 
     logging.getLogger("tifffile").disabled = True
     file.seek(0)
-    with tifffile.TiffFile(Nameless(file), name="picture.tif") as opened:
+    with tifffile.TiffFile(nameless(file), name="picture.tif") as opened:
         page = opened.pages[0]
-        if page.photometric == YCBCR or page.imagedepth != 1:
+        if not isinstance(page, tifffile.TiffPage) or page.photometric == YCBCR or page.imagedepth != 1 or page.dtype is None:
             raise ValueError("left to OpenCV")
         _check(name, (page.imagelength, page.imagewidth, page.samplesperpixel), page.dtype.itemsize)
         pixels = page.asarray()
@@ -165,11 +167,15 @@ def _by_tifffile(file: BinaryIO, name: str, layout: Layout) -> tuple[np.ndarray 
         profile = page.iccprofile
     shape = (page.samplesperpixel, page.imagelength, page.imagewidth)
     pixels = np.moveaxis(pixels.reshape(shape), 0, -1) if layout.planar else pixels.reshape(*shape[1:], shape[0])
-    return pixels, profile if isinstance(profile, bytes) else None, orientation if isinstance(orientation, int) else None
+    if not isinstance(profile, bytes):
+        profile = None
+    if not isinstance(orientation, int):
+        orientation = None
+    return pixels, profile, orientation
 
 
 def _by_opencv(file: BinaryIO, name: str, layout: Layout) -> np.ndarray | None:
-    """(H, W, C), or None: OpenCV mixes up planes, knows no CMYK in 16 bits, and may not say how many samples it left out."""
+    """(H, W, C), or None: OpenCV confuses planes, does not read 16-bit CMYK, and may drop samples silently."""
     if layout.planar or layout.photometric == CMYK or size_of(file) > MOST_BYTES / 4:
         return None
     file.seek(0)
@@ -222,7 +228,7 @@ def _to_image(pixels: np.ndarray, name: str, layout: Layout) -> tuple[Image.Imag
 
 
 def _bits(pixels: np.ndarray, layout: Layout) -> int | None:
-    """Bits in use where the type says so: all of 8 and 16, those of a positive range where numbers have a sign."""
+    """Bits in use where the type determines them: all of unsigned 8 and 16, one less of signed ones without negative values."""
     kind = pixels.dtype
     if kind.kind == "u" and kind.itemsize <= 2:
         return max(layout.bits)
@@ -231,6 +237,8 @@ def _bits(pixels: np.ndarray, layout: Layout) -> int | None:
     return None
 
 
-def _full(kind: np.dtype) -> Scale:
-    """Alpha uses the whole range of its type, or 0 to 1."""
-    return Scale() if kind == np.uint8 else Scale(gain=255.0 if kind.kind == "f" else 255 / np.iinfo(kind).max)
+def _full(kind: np.dtype[Any]) -> Scale:
+    """The scale of alpha, which uses the whole range of its type, or 0 to 1."""
+    if kind == np.uint8:
+        return Scale()
+    return Scale(gain=255.0 if kind.kind == "f" else 255 / np.iinfo(kind).max)

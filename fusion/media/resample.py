@@ -1,4 +1,4 @@
-"""Change of the sample rate at a bounded cost, whatever the two rates are; every encoder that needs a fixed rate calls this."""
+"""Resampling at a bounded cost for any pair of rates; every encoder that needs a fixed rate calls this."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MAX_KERNEL = 300_000  # phases x steps of the filter bank; 44.1 kHz to 16 kHz ne
 
 
 def resample(samples: np.ndarray, rate: int, wanted: int) -> np.ndarray:
-    """Bring sound to another sample rate.
+    """Convert sound to another sample rate.
 
     The encoders were trained with torchaudio's windowed sinc. Its filter bank holds rate x wanted / gcd^2 weights, which is small for all
     rates in use; for the others (47,999 Hz to 16 kHz would take 6 GB) soxr does the work, whose cost does not depend on the pair.
@@ -31,7 +31,8 @@ def resample(samples: np.ndarray, rate: int, wanted: int) -> np.ndarray:
         return samples
     common = math.gcd(rate, wanted)
     if (rate // common) * (wanted // common) <= MAX_KERNEL:
-        return torchaudio.functional.resample(torch.from_numpy(samples), rate, wanted).numpy()
+        resampled: torch.Tensor = torchaudio.functional.resample(torch.from_numpy(samples), rate, wanted)
+        return resampled.numpy()
     length = -(-samples.shape[-1] * wanted // rate)
     rows = samples.reshape(-1, samples.shape[-1])
     changed = np.zeros((len(rows), length), np.float32)

@@ -1,6 +1,8 @@
-"""Sound: decoded frames or an array become one channel of finite float32, at most 48 kHz and 30 seconds."""
+"""Sound: converts decoded frames or an array to one channel of finite float32, at most 48 kHz and 30 seconds."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import av
 import numpy as np
@@ -14,32 +16,38 @@ from fusion.types import Audio
 
 MAX_RATE = 48_000  # Hz; sound above is resampled while decoding
 RATES = (100, 1_000_000)  # Hz; what is believed
-MIN_SECONDS = 0.05  # of sound from a damaged file that is still worth using
+MIN_SECONDS = 0.05  # the least that is used of a damaged file
 GAP = 0.04  # seconds; times that differ by less are rounded, not gaps
 RESTART = 1.0  # seconds; times that run back by more begin anew
 WITHIN = {"The clip": message("the clip"), "The video file": message("the video file")}  # as in "the sound of the clip"
 
 
 class SoundTaker:
-    """Takes decoded sound; keeps at most 16 channels of at most 48 kHz and 30 seconds, with silence where times leave a gap."""
+    """Collects decoded sound: at most 16 channels of at most 48 kHz and 30 seconds, with silence where timestamps leave a gap."""
 
-    def __init__(self, name: str, end: float | None = None, pictures: FrameKeeper | None = None):
-        """`end` is the last time that the file announces, in seconds on the clock of its frames; `pictures` belong to the same clip."""
-        self.name, self.end, self.pictures = name, end, pictures
-        self.rate, self.native, self.channels, self.width = 0, 0, 0, 0
-        self.start: float | None = None  # time of the first sample
-        self.origin: float | None = None  # the time at which the clock would have stood at the first sample
-        self.heard = 0.0  # seconds taken
+    def __init__(self, name: str, end: float | None = None, pictures: FrameKeeper | None = None) -> None:
+        """`end` is the last timestamp according to the file, in seconds; `pictures` are the frames of the same clip."""
+        self.name = name
+        self.end = end
+        self.pictures = pictures
+        self.rate = 0  # Hz, of what is kept
+        self.native = 0  # Hz, in the file
+        self.channels = 0  # in the file
+        self.width = 0  # channels that are kept
+        self.start: float | None = None  # timestamp of the first sample
+        self.origin: float | None = None  # timestamp of the first sample on the current clock, which may be reset within a file
+        self.seconds = 0.0  # seconds taken
         self.silence = 0.0  # seconds of gaps
         self.parts: list[np.ndarray] = []
-        self.missing, self.count = np.zeros(0), 0
+        self.missing = np.zeros(0)  # (C,) samples that were not finite
+        self.count = 0  # samples taken
         self.converter: av.AudioResampler | None = None
         self.resampler: soxr.ResampleStream | None = None
         self.source_rate = 0
 
     @property
     def lead(self) -> float:
-        """Seconds before the first picture, which are not part of a clip; while there is none yet, as many as are waited for."""
+        """Seconds of sound before the first picture, which are not part of the clip; before there is a picture, the longest wait for it."""
         if self.pictures is None or self.start is None:
             return 0.0
         if not self.pictures.offered:
@@ -48,30 +56,31 @@ class SoundTaker:
 
     @property
     def full(self) -> bool:
-        return self.heard > MAX_SECONDS + SLACK + self.lead
+        return self.seconds > MAX_SECONDS + SLACK + self.lead
 
     def add(self, frame: av.AudioFrame) -> None:
         if not RATES[0] <= frame.sample_rate <= RATES[1]:
             raise ValueError("a broken header")
         gap = self._gap(frame.time)
         frame.pts = None  # the converter would fill or drop samples to follow wrong times
-        rate, samples = frame.sample_rate, self._floats(frame)
+        rate = frame.sample_rate
+        samples = self._floats(frame)
         if gap and self.width:
             self.silence += gap
             self.take(np.zeros((round(gap * rate), self.width), np.float32), rate)
         self.take(samples, rate)
 
     def _gap(self, now: float | None) -> float:
-        """Seconds without sound between what was taken and a frame at this time."""
+        """Seconds without sound between what was taken and a frame with this timestamp."""
         if now is None:
             return 0.0
         if self.origin is None:
-            self.start = self.origin = now - self.heard
-        late = now - self.origin - self.heard
+            self.start = self.origin = now - self.seconds
+        late = now - self.origin - self.seconds
         if -RESTART <= late <= GAP:
             return 0.0
         believed = late < MAX_SECONDS if self.end is None else now <= self.end + 1
-        if late < 0 or not believed:  # the clock was set anew, as between recordings put one after the other
+        if late < 0 or not believed:  # the clock was reset, as in concatenated recordings
             self.origin += late
             return 0.0
         return min(late, MAX_SECONDS + 2 * SLACK + self.lead)
@@ -80,7 +89,7 @@ class SoundTaker:
         """(N, C) float32."""
         try:
             ready = self._converted(frame)
-        except ValueError:  # channels or rate changed on the way
+        except ValueError:  # channels or rate changed within the file
             self.converter = None
             ready = self._converted(frame)
         parts = [f.to_ndarray().reshape(f.samples, -1)[:, :MAX_CHANNELS] for f in ready if f is not None and f.samples]
@@ -97,18 +106,19 @@ class SoundTaker:
         if not len(samples):
             return
         if not self.rate:
-            self.native, self.rate = rate, min(rate, MAX_RATE)
+            self.native = rate
+            self.rate = min(rate, MAX_RATE)
             self.width = samples.shape[1]
             self.channels = self.channels or self.width
             self.missing = np.zeros(self.width)
         if samples.shape[1] != self.width:
             samples = np.repeat(samples.mean(axis=1, keepdims=True), self.width, axis=1)
         broken = ~np.isfinite(samples)
-        if broken.any():  # before resampling, in which one would spread
+        if broken.any():  # before resampling, which would spread them
             self.missing += broken.sum(axis=0)
             samples = np.where(broken, np.float32(0), samples)
         self.count += len(samples)
-        self.heard += len(samples) / rate
+        self.seconds += len(samples) / rate
         if rate != self.source_rate:
             self._flush()
             self.resampler = soxr.ResampleStream(rate, self.rate, self.width, dtype="float32") if rate != self.rate else None
@@ -121,6 +131,7 @@ class SoundTaker:
             self.resampler = None
 
     def finish(self, damaged: bool = False) -> tuple[Audio | None, list[Message]]:
+        """The sound in one channel, or None where there is none (or hardly any in a damaged file), and the notes."""
         self._flush()
         samples = np.concatenate(self.parts) if self.parts else np.zeros((0, 1), np.float32)
         self.parts.clear()
@@ -162,28 +173,30 @@ class SoundTaker:
 
 
 def _subject(name: str) -> str:
-    """What a note about the sound of this medium begins with."""
+    """The subject of a note about the sound of this medium."""
     if name == UNNAMED["audio"]:
         return name
     return message("The sound of {name}", name=WITHIN.get(name, name))
 
 
 def _in_range(samples: np.ndarray, name: str) -> tuple[np.ndarray, list[Message]]:
-    """In [-1, 1]."""
-    notes = []
+    """Samples scaled to [-1, 1] if they exceed it, and the note."""
+    notes: list[Message] = []
     peak = float(np.abs(samples).max(initial=0))
     if peak > 1:
         samples = samples / peak
-        if peak > 1.1:  # lossy codecs overshoot a little as a matter of course
+        if peak > 1.1:  # lossy codecs usually overshoot a little
             notes.append(
                 message("{name} was {times:.3g} times louder than full scale, so it was turned down.", name=_subject(name), times=peak)
             )
     return np.ascontiguousarray(samples, np.float32), notes
 
 
-def sound_from_array(rate: float, samples: object, name: str) -> Loaded:
+def sound_from_array(rate: Any, samples: Any, name: str) -> Loaded[Audio]:
+    """Sound from a rate in Hz and samples (N,) or (N, C) of any number type; both may be anything the user has passed."""
     try:
-        rate, values = round(float(rate)), np.asarray(samples)
+        rate = round(float(rate))
+        values = np.asarray(samples)
     except (TypeError, ValueError, OverflowError) as error:
         raise MediaError("{name} must be a pair (rate, samples) of numbers.", name=name) from error
     if not RATES[0] <= rate <= RATES[1]:
@@ -196,7 +209,7 @@ def sound_from_array(rate: float, samples: object, name: str) -> Loaded:
         )
     if values.dtype.kind not in "buif" or values.ndim not in (1, 2):
         raise MediaError("{name} must have samples of the shape N or N C.", name=name)
-    notes = []
+    notes: list[Message] = []
     if values.ndim == 2 and values.shape[0] <= 8 < values.shape[1]:
         notes.append(
             message(
@@ -218,11 +231,12 @@ def sound_from_array(rate: float, samples: object, name: str) -> Loaded:
         with np.errstate(invalid="ignore", over="ignore"):
             sound.take(((values[start : start + rate].astype(np.float64) - zero) / scale).astype(np.float32), rate)
     audio, made = sound.finish()
+    assert audio is not None, "there are samples"
     return Loaded(audio, (*notes, *made))
 
 
 def _full_scale(values: np.ndarray) -> tuple[float, float]:
-    """The value of silence and the distance from there to full scale: by the type; of 64-bit integers by the smallest that holds them."""
+    """The value of silence and its distance to full scale, by the number type; 64-bit integers count as 16 or 32 bits, by their range."""
     if values.dtype.kind in "fb":
         return 0.0, 1.0
     bits = 8 * values.dtype.itemsize

@@ -1,4 +1,4 @@
-"""What every kind of medium needs: the error, the result, opening a file or bytes safely, naming what a file really is."""
+"""Shared by all loaders: the error, the result, opening a file or bytes safely, detecting the real format of a file."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Generic, TypeGuard, TypeVar
 
 from fusion.messages import Message, message
 from fusion.types import FusionError, Medium
 
-# What a modality holds, and what arrays and files without a name are called.
+# What a file of each modality should be, and names for arrays and files that have none.
 NOUNS = {
     "image": message("an image"),
     "text": message("text"),
@@ -35,10 +35,10 @@ UNNAMED_FILES = {
     "video": message("The video file"),
 }
 
-# A pipe without a writer is not waited for, and a terminal does not become this process's own; Windows knows other flags.
+# Do not block on a pipe without a writer, do not acquire a controlling terminal; Windows has other flags.
 OPEN_FLAGS = sum(getattr(os, flag, 0) for flag in ("O_NONBLOCK", "O_CLOEXEC", "O_NOCTTY", "O_BINARY"))
 
-# What the first bytes say, so that a wrong or renamed file gets a sentence that helps: (offset, bytes, what it is).
+# Formats by their first bytes, for a helpful error on a wrong or renamed file: (offset, bytes, format).
 SIGNATURES = (
     (0, b"\x89PNG", message("a PNG picture")),
     (0, b"\xff\xd8\xff", message("a JPEG picture")),
@@ -70,16 +70,20 @@ class MediaError(FusionError):
     """A medium that cannot be used; the message is one sentence with the file's own name (never its folder) and the reason."""
 
 
+M_co = TypeVar("M_co", bound=Medium, covariant=True)
+Encoded = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
+
+
 @dataclass(frozen=True)
-class Loaded:
+class Loaded(Generic[M_co]):
     """A medium ready for the encoders, and one sentence for each thing that was trimmed, scaled or assumed on the way."""
 
-    medium: Medium
+    medium: M_co
     notes: tuple[Message, ...] = ()
 
 
-def is_encoded(source: object) -> bool:
-    """True for what has to be decoded (a path, bytes, an open file), False for arrays and the like."""
+def is_encoded(source: object) -> TypeGuard[Encoded]:
+    """True for a path, bytes or an open file, which have to be decoded; False for arrays and the like."""
     return isinstance(source, str | os.PathLike | bytes | bytearray | memoryview) or hasattr(source, "read")
 
 
@@ -90,11 +94,13 @@ def name_of(source: object, modality: str) -> str:
         return UNNAMED_FILES[modality] if is_encoded(source) else UNNAMED[modality]
     base = Path(os.fsdecode(path)).name
     shown = "".join("?" if unicodedata.category(c) in ("Cc", "Cs") else c for c in base)
-    return shown if 0 < len(shown) <= 80 else f"{shown[:60]}...{shown[-12:]}" if shown else UNNAMED_FILES[modality]
+    if not shown:
+        return UNNAMED_FILES[modality]
+    return shown if len(shown) <= 80 else f"{shown[:60]}...{shown[-12:]}"
 
 
 @contextmanager
-def opened(source: object, modality: str) -> Iterator[BinaryIO]:
+def opened(source: Encoded, modality: str) -> Iterator[BinaryIO]:
     """Open a path, bytes or file-like object for reading; closes what it opened, writes nothing.
 
     Raises:
@@ -118,20 +124,20 @@ def opened(source: object, modality: str) -> Iterator[BinaryIO]:
         yield file
 
 
-def _open(source: object, name: str) -> BinaryIO:
+def _open(source: Encoded, name: str) -> BinaryIO:
     if isinstance(source, bytes | bytearray | memoryview):
         return io.BytesIO(source)
-    if hasattr(source, "read"):
+    if not isinstance(source, str | os.PathLike):
         return io.BytesIO(source.read())
     path = Path(os.fsdecode(source))
     if not path.exists():
         raise MediaError("{name} does not exist.", name=name)
-    _check_regular(path.stat(), name)  # not opened at all: opening alone can start something in a device
+    _check_regular(path.stat(), name)  # before opening: opening a device can already have side effects
     return _open_regular(path, name)
 
 
 def _open_regular(path: Path, name: str) -> BinaryIO:
-    """Open without waiting, then look at what was opened: by now the path may lead elsewhere."""
+    """Open without blocking, then check the open file, since the path may have changed in between."""
     descriptor = os.open(path, os.O_RDONLY | OPEN_FLAGS)
     try:
         _check_regular(os.fstat(descriptor), name)
@@ -142,7 +148,7 @@ def _open_regular(path: Path, name: str) -> BinaryIO:
 
 
 def _check_regular(found: os.stat_result, name: str) -> None:
-    """Raises `MediaError` for what could block or never end: all but files with a size (those of /proc claim to have none)."""
+    """Raises `MediaError` for anything but a regular file with a size: it could block or never end (files in /proc report size 0)."""
     if not stat.S_ISREG(found.st_mode):
         raise MediaError(
             "{name} is {kind}, not a file.", name=name, kind=message("a folder") if stat.S_ISDIR(found.st_mode) else message("a device")
@@ -157,7 +163,7 @@ def refusal(file: BinaryIO, name: str, modality: str) -> MediaError:
     kind = describe(file.read(1024))
     file.seek(0)
     wanted = NOUNS[modality]
-    own = {"image": "picture", "audio": ("sound", "clip"), "video": "clip"}[modality]  # a clip may be sound: its own
+    own = {"image": ("picture",), "audio": ("sound", "clip"), "video": ("clip",)}[modality]  # the sound of a clip is audio, too
     if kind == "a HEIC picture" and modality == "image":
         return MediaError("{name} is a HEIC picture, which cannot be read here; save it as JPEG or PNG.", name=name)
     if kind is None:
@@ -168,7 +174,7 @@ def refusal(file: BinaryIO, name: str, modality: str) -> MediaError:
 
 
 def describe(head: bytes) -> Message | None:
-    """What a file is by its first bytes, such as "a PNG picture", or None where they say nothing."""
+    """The format of a file by its first bytes, such as "a PNG picture", or None where it is unknown."""
     for offset, magic, kind in SIGNATURES:
         if head[offset : offset + len(magic)] == magic:
             return kind

@@ -1,4 +1,4 @@
-"""Tasks: what is asked of the modalities. One idea, one folder, one line here; see `fusion.tasks.base` for what a task answers."""
+"""The list of tasks. Each is a folder and one line here; see `fusion.tasks.base` for the interface."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DEFAULT = next(iter(TASKS))
 
 
 def find_task(task: str | Task | None = None) -> Task:
-    """A task by name; a task itself is returned as it is, None is the first one.
+    """A task by name; a task is returned unchanged, None is the first one.
 
     Raises:
         FusionError: there is no task of this name.

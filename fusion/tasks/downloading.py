@@ -1,7 +1,7 @@
-"""Fetches the public data of a task: `python -m fusion download --task NAME --data DIR`.
+"""Downloads the public data of a task: `python -m fusion download --task NAME --data DIR`.
 
-What is already there and whole is left alone. A transfer that stops goes on from its `.part` file, and a file gets its name only after
-its checksum agrees. Nothing of this is needed by the page.
+Files that exist and match their checksum are kept. An interrupted transfer resumes from its `.part` file, which is renamed only after its
+checksum is verified. The page needs none of this.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from fusion.types import FusionError
 
 CHUNK = 1 << 16  # bytes
 TIMEOUT = 30  # seconds without an answer
-TRIES = 5  # per address, as long as each brings something new
+TRIES = 5  # per address, while each one makes progress
 LARGEST_UNPACKED = 200_000_000  # bytes; ten times what any of the archives holds
 
 
 class _Dropped(Exception):
-    """A transfer ended before its time; the message says where and why."""
+    """A transfer ended early; the message gives the host and the reason."""
 
 
 def run(task: str, data: str | Path, progress: Progress | None = None) -> Iterator[Path]:
-    """Fetches the data sets of a task and yields the folder of each as soon as it is whole.
+    """Downloads the data sets of a task and yields the folder of each as soon as it is complete.
 
     Args:
         task: a task with `downloads`.
-        data: the folder that `--data` and `FUSION_DATA` name; made where it is missing.
+        data: the data folder; created if it is missing.
         progress: called as bytes arrive; a line on stderr where None.
     """
     known = [name for name, each in TASKS.items() if each.downloads]
@@ -47,31 +47,31 @@ def run(task: str, data: str | Path, progress: Progress | None = None) -> Iterat
     try:
         for get in TASKS[task].downloads:
             yield get(Path(data), progress)
-    except OSError as error:  # network errors never come this far
+    except OSError as error:  # network errors are handled in `fetch`
         raise FusionError("Cannot write {file}: {reason}.", file=error.filename or data, reason=error.strerror or error) from error
 
 
-def fetch(urls: Iterable[str], target: Path, is_whole: Callable[[Path], bool], progress: Progress) -> Path:
-    """Downloads one file from the first address that gives it whole.
+def fetch(urls: Iterable[str], target: Path, is_complete: Callable[[Path], bool], progress: Progress) -> Path:
+    """Downloads one file from the first address that delivers it completely.
 
     Args:
         urls: addresses of the same file, best first.
-        target: where it goes; replaced only by a file that `is_whole`.
-        is_whole: tells a right file from a broken one.
+        target: path of the file; replaced only by a complete one.
+        is_complete: checks a file, for example by its checksum.
 
     Raises:
-        FusionError: no address gave it; a `.part` file stays for the next try.
+        FusionError: all addresses failed; a `.part` file is kept for the next attempt.
     """
-    if target.exists() and is_whole(target):
+    if target.exists() and is_complete(target):
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".part")
-    if part.exists() and is_whole(part):  # it was stopped between the last byte and the name
+    if part.exists() and is_complete(part):  # it was interrupted before the file was renamed
         part.replace(target)
         return target
     failures = []
     for url in urls:
-        failure = _fetch_from(url, part, is_whole, partial(progress, target.name))
+        failure = _fetch_from(url, part, is_complete, partial(progress, target.name))
         if failure is None:
             part.replace(target)
             return target
@@ -83,8 +83,8 @@ def fetch(urls: Iterable[str], target: Path, is_whole: Callable[[Path], bool], p
     )
 
 
-def _fetch_from(url: str, part: Path, is_whole: Callable[[Path], bool], progress: Callable[[int, int | None], None]) -> str | None:
-    """Fills `part` from one address, going on after a dropped connection. Returns None, or why it failed."""
+def _fetch_from(url: str, part: Path, is_complete: Callable[[Path], bool], progress: Callable[[int, int | None], None]) -> str | None:
+    """Fills `part` from one address, resuming after a dropped connection. Returns None, or the reason of the failure."""
     failure = ""
     for _ in range(TRIES):
         before = _size(part)
@@ -95,17 +95,17 @@ def _fetch_from(url: str, part: Path, is_whole: Callable[[Path], bool], progress
             if _size(part) <= before:
                 return failure
             continue
-        if is_whole(part):
+        if is_complete(part):
             return None
         part.unlink()
         failure = f"{_host(url)} gave a file with a wrong checksum"
-        if before == 0:  # the file itself is wrong; after a resume it may have been the old part, and one clean try is due
+        if before == 0:  # the file itself is wrong; after a resume the old part may have been, so it is tried once more from the start
             return failure
     return failure
 
 
 def _transfer(url: str, part: Path, progress: Callable[[int, int | None], None]) -> None:
-    """Appends the rest of a file to `part`, or starts over where the server does not know ranges."""
+    """Appends the rest of a file to `part`, or starts over if the server does not support ranges."""
     done = _size(part)
     with _open(url, done) as response:
         if response.status == 206:
@@ -132,14 +132,15 @@ def _open(url: str, offset: int) -> HTTPResponse:
     if offset:
         headers["Range"] = f"bytes={offset}-"
     try:
-        return urlopen(Request(url, headers=headers), timeout=TIMEOUT)
+        response: HTTPResponse = urlopen(Request(url, headers=headers), timeout=TIMEOUT)
+        return response
     except HTTPError as error:
         error.close()
-        if error.code == 416 and offset:  # nothing after what is here, and that was not whole: start over
+        if error.code == 416 and offset:  # the part is as long as the file, but wrong: start over
             return _open(url, 0)
         raise _Dropped(f"{_host(url)} answered {error.code} {error.reason}") from error
     except (OSError, HTTPException) as error:
-        reason = getattr(error, "reason", error)  # a URLError wraps the one that knows
+        reason = getattr(error, "reason", error)  # a URLError wraps the actual error
         raise _Dropped(f"no connection to {_host(url)}: {getattr(reason, 'strerror', None) or reason}") from error
 
 
@@ -155,7 +156,7 @@ def _chunks(response: HTTPResponse, url: str) -> Iterator[bytes]:
 
 
 def unpack(archive: Path, names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-    """Yields (file name, bytes) of the wanted files of a zip, whatever folder they lie in.
+    """Yields (file name, bytes) of the wanted files of a zip, in any of its folders.
 
     Only bytes leave this function: the caller chooses every path, so that no entry can write outside of its folder. An archive that
     tries to, or that would unpack to far more than expected, is refused as a whole.
@@ -187,19 +188,21 @@ def unpack(archive: Path, names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
 
 
 class ProgressLine:
-    """Says on stderr how far a file is: a line that moves on a terminal, one line per tenth in a log."""
+    """Prints the progress of a file to stderr: a line that is updated on a terminal, one line per tenth in a log."""
 
     def __init__(self) -> None:
         self.last: tuple[str, int] | None = None
 
     def __call__(self, name: str, done: int, total: int | None) -> None:
         live = sys.stderr.isatty()
-        step = done * (100 if live else 10) // max(total, 1) if total else done // (1 << 20)
+        steps = 100 if live else 10
+        step = done * steps // total if total else done // (1 << 20)
         if (name, step) == self.last:
             return
-        self.last = name, step
+        self.last = (name, step)
         share = f"{done / total:4.0%} of {total / 1e6:.1f} MB" if total else f"{done / 1e6:.1f} MB"
-        start, end = ("\r", "\n" if done == total else "") if live else ("", "\n")
+        start = "\r" if live else ""
+        end = "" if live and done != total else "\n"
         print(f"{start}{name}  {share}", end=end, file=sys.stderr, flush=True)
 
 

@@ -1,4 +1,4 @@
-"""The worked examples of every task: `EXAMPLES` {name: title, story, severity} and `make_example(name)` of each."""
+"""The worked examples of every task: `EXAMPLES` {name: example} and `make_example(name)` of each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a strategy is trained on cached features where its task says nothing else."""
+"""The default training configuration of a strategy on cached features."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The steps by which a task's weights, reports and cards are made anew; `python -m fusion reproduce TASK` runs them in order.
+"""The steps that reproduce a task's weights, reports and cards; `python -m fusion reproduce TASK` runs them in order.
 
 Each step is one command of `python -m fusion`. In `arguments` and `writes`, "{data}" stands for the data folder and "{each}" for one of
-the names in `each`: such a step runs once for every name, and a run that was interrupted goes on with the first name that is not done.
+the names in `each`: such a step runs once for every name, and an interrupted run continues with the first name that is not done.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ STRATEGIES: Literal["STRATEGY"] = "STRATEGY"  # stands for the names of all stra
 class Step:
     """One step.
 
-    name       what `--from` and the list call it
-    command    arguments of `python -m fusion`, with spaces between
-    writes     what is there afterwards, from the folder of the project; a step is not done while it is missing
+    name       for `--from` and the list of steps
+    command    arguments of `python -m fusion`, separated by spaces
+    writes     the file it makes, relative to the folder of the project; the step is done if this file exists
     each       names to run it with, or STRATEGIES
-    optional   whether the others go on where it fails
+    optional   whether the other steps continue if it fails
     """
 
     name: str

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fusion.heads.localization import place_losses, questions_look
+from fusion.heads.localization import localization_losses, question_attention
 from fusion.model import Fused, FusionModel
 from fusion.strategies import Strategy
 from fusion.training.batches import EncoderBatch, StrategyBatch
@@ -72,7 +72,7 @@ def strategy_loss(model: Fuser, batch: StrategyBatch) -> tuple[Tensor, Tensor]:
     for question, answer in (fused.output.auxiliary or {}).items():
         losses[question] = masked_cross_entropy(answer, batch["auxiliary"][question], torch.ones_like(label, dtype=torch.bool))
     if fused.place is not None:
-        losses |= localization_losses(unwrap(model).model, fused, features, batch)
+        losses |= location_losses(unwrap(model).model, fused, features, batch)
     total = strategy.objective(losses, fused.output, features, batch["present"], batch["content"])
     return total, accuracy_of_named(logits, label)
 
@@ -84,11 +84,11 @@ def unimodal_loss(strategy: Strategy, unimodal_logits: dict[str, Tensor], batch:
     return UNIMODAL_WEIGHT * torch.stack(losses).sum()
 
 
-def localization_losses(model: FusionModel, fused: Fused, features: dict[str, Features], batch: StrategyBatch) -> dict[str, Tensor]:
+def location_losses(model: FusionModel, fused: Fused, features: dict[str, Features], batch: StrategyBatch) -> dict[str, Tensor]:
     """Of box, mask and "is it there", and of the attention from the questions to the picture where there is any."""
     assert fused.place is not None
     look = None
     if fused.output.attention:
         is_present = dict(zip(model.strategy.modalities, batch["present"].T, strict=True))
-        look = questions_look(fused.output.attention, features, is_present, model.picture)
-    return place_losses(fused.place, batch["box"], batch["mask"].float() / 255, batch["found"], batch["asked"], look)
+        look = question_attention(fused.output.attention, features, is_present, model.picture)
+    return localization_losses(fused.place, batch["box"], batch["mask"].float() / 255, batch["found"], batch["asked"], look)

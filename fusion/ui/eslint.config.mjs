@@ -11,7 +11,7 @@ export default [
           "setTimeout clearTimeout setInterval clearInterval queueMicrotask requestAnimationFrame " +
           "cancelAnimationFrame getComputedStyle matchMedia atob btoa URL URLSearchParams Blob File " +
           "Image Audio CustomEvent Event ResizeObserver IntersectionObserver MutationObserver " +
-          "MediaRecorder MediaStream CSS innerWidth innerHeight Intl Path2D DOMMatrix DOMPoint fetch TEXT"
+          "MediaRecorder MediaStream CSS innerWidth innerHeight Intl Path2D DOMMatrix DOMPoint fetch TEXT ENGLISH"
         )
           .split(" ")
           .map((name) => [name, "readonly"]),
@@ -23,12 +23,11 @@ export default [
       eqeqeq: "error",
       "no-implicit-globals": "error",
       "max-depth": ["error", 4],
-      // To be switched on ("error", and 15 for complexity) once the scripts keep them.
-      "no-unused-vars": "off",
-      "prefer-const": "off",
-      "no-shadow": "off",
-      "no-nested-ternary": "off",
-      complexity: "off",
+      "no-unused-vars": ["error", { ignoreRestSiblings: true }],
+      "prefer-const": "error",
+      "no-shadow": "error",
+      "no-nested-ternary": "error",
+      complexity: ["error", 15],
     },
   },
 ];

@@ -1,8 +1,9 @@
 """Keeps the memory of a page that runs for weeks level.
 
 The page drops what it no longer needs, but glibc returns little of it. Each thread that computes gets an arena of its own, and small
-values that are kept for other visitors lie between large ones that were freed. With few arenas, and large arrays outside of them, what
-is freed is used again.
+values that are kept for other visitors lie between large ones that were freed. With few arenas, what is freed is used again. A network's
+activations come from the arenas, too: blocks that are mapped one by one are filled with zeros by the system each time, and all threads
+wait for one another meanwhile (with a threshold of 1 MB, two processors gave no more answers than one).
 
 Gradio keeps a record of each event for its monitoring page, which is switched off here, and sums all records up after each event.
 """
@@ -14,12 +15,13 @@ import os
 import sys
 
 ARENAS = 2
-LARGE = 1 << 20  # bytes; larger blocks are mapped one by one, and returned when they are freed
+LARGE = 32 << 20  # bytes; larger blocks are mapped one by one, and returned when they are freed
+FREE = 64 << 20  # bytes at an arena's end that stay for what comes next; the rest is returned
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # of malloc.h
 SETTINGS = {  # parameter: the variable by which a person may set it, and what it is otherwise
     M_ARENA_MAX: ("MALLOC_ARENA_MAX", ARENAS),
     M_MMAP_THRESHOLD: ("MALLOC_MMAP_THRESHOLD_", LARGE),
-    M_TRIM_THRESHOLD: ("MALLOC_TRIM_THRESHOLD_", LARGE),
+    M_TRIM_THRESHOLD: ("MALLOC_TRIM_THRESHOLD_", FREE),
 }
 RECORDS = {"GRADIO_ANALYTICS_MAX_EVENTS": "1", "GRADIO_ANALYTICS_CACHE_FREQUENCY": "1000000000"}  # records kept, events between two sums
 

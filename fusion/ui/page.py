@@ -9,16 +9,22 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 from gradio.utils import get_upload_folder
 from starlette.middleware import Middleware
 
-from fusion.ui import api, fuse, inside, theme, training
-from fusion.ui.desk import Desks
+from fusion.ui import api, theme
+from fusion.ui.frame import Frame
 from fusion.ui.memory import limit_records
+from fusion.ui.pages.base import tabs
+from fusion.ui.pages.fuse.handlers import Handlers
 from fusion.ui.security import BackbonePolicy, SecurityHeaders
+from fusion.ui.service import OpenLibrary, TaskServices
+
+if TYPE_CHECKING:
+    from fusion.lab import Lab
 
 TITLE = "Fusion Lab"
 LARGEST_UPLOAD = "100mb"
@@ -28,8 +34,8 @@ SESSIONS = 150  # whose settings Gradio keeps, about 140 kB each; the page sends
 
 
 def build_page(
-    labs: Mapping[str, Callable[[], Any]],
-    library: Callable[[Any], Any] | None = None,
+    labs: Mapping[str, Callable[..., Lab]],
+    library: OpenLibrary | None = None,
     unavailable: Mapping[str, str] | None = None,
     backbones: BackbonePolicy | None = None,
 ) -> gr.Blocks:
@@ -41,17 +47,21 @@ def build_page(
     from fusion.tasks.examples import EXAMPLES_OF
 
     limit_records()
-    desks = Desks(labs, EXAMPLES_OF, Path(get_upload_folder()), library, unavailable, backbones)
-    handlers = fuse.Handlers(desks)
-    with api.PublicBlocks(title=TITLE, analytics_enabled=False, delete_cache=(KEEP_UPLOADS, KEEP_UPLOADS), fill_width=True) as blocks:
-        page = fuse.layout(handlers)
-        with gr.Column(elem_id="fl-page-inside"):
-            within = inside.layout()
-        fuse.wire(page, handlers, blocks)
-        training.wire(page, training.Handlers(desks))
-        inside.wire(within, inside.Handlers(desks), page.values)
-        api.register(blocks, desks)
-    return blocks.queue(api_open=False, max_size=LONGEST_QUEUE)
+    services = TaskServices(labs, EXAMPLES_OF, Path(get_upload_folder()), library, unavailable, backbones)
+    handlers, found = Handlers(services), tabs()
+    blocks = api.PublicBlocks(title=TITLE, analytics_enabled=False, delete_cache=(KEEP_UPLOADS, KEEP_UPLOADS), fill_width=True)
+    with blocks:
+        frame = Frame(handlers, found)
+        pages = {name: tab(services, frame) for name, tab in found.items()}
+        for name, page in pages.items():
+            with gr.Column(elem_id=f"fl-page-{name}"):
+                page.layout()
+        for page in pages.values():
+            page.wire()
+        frame.wire(blocks)
+        api.register(blocks, services)
+    blocks.queue(api_open=False, max_size=LONGEST_QUEUE)
+    return blocks
 
 
 def launch_options(host: str | None = None, port: int | None = None, share: bool = False, mcp: bool = False) -> dict[str, Any]:

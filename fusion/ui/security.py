@@ -1,4 +1,4 @@
-"""What a public page must not do: response headers, which values events accept, and which pretrained backbones strangers may load."""
+"""What a public page must not do: response headers, which values events accept, and which pretrained backbones visitors may load."""
 
 from __future__ import annotations
 
@@ -87,7 +87,8 @@ class SafeBlocks(gr.Blocks):
         for index, (block, value) in enumerate(zip(block_fn.inputs, checked, strict=True)):
             if isinstance(block, gr.HTML) and not isinstance(value, str):
                 checked[index] = ""
-        return await super().preprocess_data(block_fn, checked, state, explicit_call)
+        values: list[Any] = await super().preprocess_data(block_fn, checked, state, explicit_call)  # gradio does not say what it returns
+        return values
 
 
 class BackbonePolicy:

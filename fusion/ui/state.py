@@ -15,16 +15,17 @@ from typing import Any
 
 import numpy as np
 
-from fusion.messages import message
+from fusion.messages import DEFAULT_LANGUAGE, message
 from fusion.types import Clip, FusionError
-from fusion.ui.text import LANGUAGES
+from fusion.ui.i18n import LANGUAGES
+from fusion.ui.pages import NAMES as PAGES
+from fusion.ui.pages import OLD_NAMES
 
 SOURCES = ("none", "example", "text", "drawing", "file", "clip")  # "clip": the sound of the clip that is there
 WORST = 5  # corruption severities are 0 to WORST
-PAGES = ("fuse", "inside")
 LONGEST = {"example": 80, "text": 4000, "path": 1000, "name": 300}  # characters
 MAX_POINTS, MAX_LINK, MAX_ENCODER, MAX_NAME = 20000, 60000, 300, 80
-LINK_PARTS = 7  # slots, strategy, language, task, view, encoders, modalities whose media stayed with the visitor
+LINK_PARTS, SHORTEST_LINK = 7, 4  # slots, strategy, language, task, view, encoders, modalities whose media stayed with the visitor
 PEN = 0.06  # width of a line that is drawn, as a share of the pad
 Strokes = tuple[tuple[tuple[float, float, float], ...], ...]
 MakeExample = Callable[[str], Mapping[str, Any]]
@@ -82,17 +83,24 @@ class Slot:
     def json(self) -> str:
         return json.dumps(asdict(self))
 
+    def in_link(self) -> dict[str, Any]:
+        """What differs from an empty slot, without media of the visitor's own."""
+        source = self.source if self.source in ("example", "text", "clip") else "none"
+        kept, empty = asdict(replace(self, source=source, path="", name="", strokes=())), asdict(Slot())
+        return {key: value for key, value in kept.items() if value != empty[key]}
+
 
 def _view(modalities: Iterable[str], value: Any) -> tuple[str, dict[str, tuple[str, str]]]:
     """The open page, and the two encoders of each modality that were chosen to be looked into; anything else becomes the first page."""
     value = from_browser(value)
-    page, chosen = value.get("page"), from_browser(value.get("encoders"))
+    page, chosen = plain(value.get("page"), MAX_NAME), from_browser(value.get("encoders"))
+    page = OLD_NAMES.get(page, page)
     pairs = {m: chosen[m] for m in modalities if isinstance(chosen.get(m), list | tuple) and len(chosen[m]) == 2}
     encoders = {m: (plain(left, MAX_ENCODER), plain(right, MAX_ENCODER)) for m, (left, right) in pairs.items()}
     return page if page in PAGES else PAGES[0], {m: pair for m, pair in encoders.items() if any(pair)}
 
 
-def _readers(modalities: Iterable[str], value: Any) -> dict[str, str]:
+def _encoder_choice(modalities: Iterable[str], value: Any) -> dict[str, str]:
     """{modality: encoder} that strategies are to read with, of those that are not left as they are."""
     chosen = from_browser(from_browser(value).get("choice"))
     return {m: plain(chosen[m], MAX_ENCODER) for m in modalities if chosen.get(m)}
@@ -105,20 +113,20 @@ class PageState:
     slots: dict[str, Slot]
     task: str
     strategy: str
-    language: str = "en"
+    language: str = DEFAULT_LANGUAGE
     page: str = PAGES[0]
     encoders: dict[str, tuple[str, str]] = field(default_factory=dict)
-    readers: dict[str, str] = field(default_factory=dict)
+    encoder_choice: dict[str, str] = field(default_factory=dict)
     lost: tuple[str, ...] = ()  # of a link: modalities whose upload or drawing stayed with the visitor
 
     @classmethod
     def read(cls, modalities: Iterable[str], values: Iterable[Any]) -> PageState:
         """From component values: one per modality, then task, strategy, language, view and what the strategies read with."""
-        *slots, task, strategy, language, shown, readers = values
+        *slots, task, strategy, language, shown, encoder_choice = values
         named = {m: Slot.read(v) for m, v in zip(modalities, slots, strict=True)}
         task, strategy = plain(task, MAX_NAME), plain(strategy, MAX_NAME)
-        language = language if language in LANGUAGES else "en"
-        return cls(named, task, strategy, language, *_view(named, shown), _readers(named, readers))
+        language = language if language in LANGUAGES else DEFAULT_LANGUAGE
+        return cls(named, task, strategy, language, *_view(named, shown), _encoder_choice(named, encoder_choice))
 
     def view(self) -> str:
         """JSON for the browser: the open page and the encoders that are looked into."""
@@ -138,17 +146,14 @@ class PageState:
 
     def query(self) -> str:
         """For `?s=`: everything but media, which stay with the visitor."""
-        slots, default = {}, asdict(Slot())
-        for m, slot in self.slots.items():
-            kept = slot if slot.source in ("example", "text", "clip") else replace(slot, source="none")
-            kept = asdict(replace(kept, path="", name="", strokes=()))
-            slots[m] = {key: value for key, value in kept.items() if value != default[key]}
-        shown = [] if (self.page, self.encoders) == (PAGES[0], {}) else [{"page": self.page, "encoders": self.encoders}]
-        shown = [*(shown or [""]), {"choice": self.readers}] if self.readers else shown
+        view = "" if (self.page, self.encoders) == (PAGES[0], {}) else {"page": self.page, "encoders": self.encoders}
+        choice = {"choice": self.encoder_choice} if self.encoder_choice else ""
         lost = [m for m, slot in self.slots.items() if m in self.lost or slot.source in ("file", "drawing")]
-        if lost:
-            shown = [*shown, *[""] * (2 - len(shown)), lost]
-        text = json.dumps([slots, self.strategy, self.language, self.task, *shown], ensure_ascii=False, separators=(",", ":"))
+        slots = {m: slot.in_link() for m, slot in self.slots.items()}
+        parts: list[Any] = [slots, self.strategy, self.language, self.task, view, choice, lost or ""]
+        while parts[-1] == "" and len(parts) > SHORTEST_LINK:
+            parts.pop()
+        text = json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
         return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
     @classmethod
@@ -157,8 +162,9 @@ class PageState:
         try:
             slots, strategy, language, *rest = _link_parts(query)
             kept = {m: {k: v for k, v in slots.get(m, {}).items() if k not in ("path", "name", "strokes")} for m in modalities}
-            task, shown, readers, lost, *_ = [*rest, "", "", "", ""]
-            state = cls.read(kept, [*kept.values(), task, strategy, language, shown, readers])
+            padded: list[Any] = [*rest, "", "", "", ""]
+            task, shown, encoder_choice, lost, *_ = padded
+            state = cls.read(kept, [*kept.values(), task, strategy, language, shown, encoder_choice])
             return replace(state, lost=tuple(m for m in kept if isinstance(lost, list) and m in lost))
         except (ValueError, TypeError, AttributeError, RecursionError, binascii.Error):
             return None

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from pathlib import Path
 
 import gradio as gr
 
-from fusion.ui.text import ASSETS, load_text
+from fusion.messages import DEFAULT_LANGUAGE
+from fusion.ui.i18n import load_text
+from fusion.ui.pages import NAMES
 
-STYLES = ("page.css", "slot.css", "results.css", "inside.css")
-SCRIPTS = (
-    *("core.js", "acts.js", "history.js", "details.js", "frame.js", "announce.js", "pad_keys.js", "pad.js", "recorder.js", "slot.js"),
-    *("readers.js", "strategies.js", "diagram.js", "table.js", "place.js"),
-    *("training.js", "story.js", "outcome.js", "shares.js", "medium.js", "seen.js", "attention.js"),
-    *("tabs.js", "numbers.js", "panels.js", "tracks.js", "scatter.js", "inside.js"),
-)
+FOLDER = Path(__file__).parent
 FONTS = ("ui-sans-serif", "system-ui", "sans-serif")  # of the visitor's own system: nothing is fetched from elsewhere
 MONO = ("ui-monospace", "Consolas", "monospace")
 
@@ -30,8 +28,18 @@ def as_script(value: object) -> str:
     return json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
 
 
+def assets(ending: str) -> Iterator[Path]:
+    """The shared scripts or styles (`.js`, `.css`), those that others build on first, then those of each page."""
+    shared = sorted((FOLDER / "web").glob(f"*{ending}"), key=lambda path: (path.stem != "core", path.name))
+    yield from shared
+    for name in NAMES:
+        yield from sorted((FOLDER / "pages" / name).glob(f"*{ending}"))
+
+
 def build_head() -> str:
     """Styles and scripts for the page's head; they are there before any view starts, so nothing flashes."""
-    style = "\n".join((ASSETS / name).read_text("utf-8") for name in STYLES)
-    script = "\n".join((ASSETS / name).read_text("utf-8") for name in SCRIPTS)
-    return f"<style>{style}</style><script>(() => {{ const TEXT = {as_script(load_text())};\n{script}\n}})();</script>"
+    closed = [f'html:not([data-page="{name}"]) #fl-page-{name} {{ display: none !important; }}' for name in NAMES]
+    style = "\n".join([*closed, *(path.read_text("utf-8") for path in assets(".css"))])
+    script = "\n".join(path.read_text("utf-8") for path in assets(".js"))
+    text = f"const TEXT = {as_script(load_text())}, ENGLISH = {as_script(DEFAULT_LANGUAGE)};"
+    return f"<style>{style}</style><script>(() => {{ {text}\n{script}\n}})();</script>"

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from fusion.evaluation.evaluate import measure_shapley, robustness
 from fusion.evaluation.measure import Answers, answer, area, metrics, place_metrics, pointing, summary
-from fusion.heads.localization import Placed, questions_look
+from fusion.heads.localization import Location, question_attention
 from fusion.model import Fused
 from fusion.tasks import TASKS
 from fusion.types import MODALITIES, Features, FusionOutput
@@ -76,7 +76,7 @@ def test_place_metrics_by_hand() -> None:
     mask[:, :24] = 255
     drawn = torch.full((4, 48, 48), -1.0)
     drawn[:, :12] = 1.0
-    placed = Placed(said, torch.tensor([1.0, 1.0, -1.0, -1.0]), drawn, None)
+    placed = Location(said, torch.tensor([1.0, 1.0, -1.0, -1.0]), drawn, None)
     targets = {"found": torch.tensor([True, True, True, False]), "box": box, "mask": mask}
     found = place_metrics(Answers(torch.zeros(4, 10), torch.zeros(4), None, placed, targets, torch.tensor([True, False, False, True])))
     assert found["iou"] == pytest.approx((1 + 0.6 + 0) / 3, abs=1e-4)
@@ -84,7 +84,7 @@ def test_place_metrics_by_hand() -> None:
     assert found["mask_iou"] == pytest.approx(0.5) and found["found_accuracy"] == 0.75 and found["absent_noticed"] == 1.0
 
 
-def test_pointing_takes_the_peak_of_what_the_questions_look_at() -> None:
+def test_pointing_takes_the_peak_of_what_the_question_attention_at() -> None:
     """Sample 0 asks by text (cell 13) and audio (13), sample 1 by text alone; clip, padding and the picture's own questions are ignored."""
     mask = {m: torch.ones(2, 4, dtype=torch.bool) for m in MODALITIES}
     features = {m: Features(torch.zeros(2, 4, 1), mask[m], torch.zeros(2, 1), torch.ones(2, 4)) for m in MODALITIES}
@@ -96,12 +96,12 @@ def test_pointing_takes_the_peak_of_what_the_questions_look_at() -> None:
     maps["video", "image"] = F.one_hot(torch.tensor(77), 144).float().expand(2, 2, 3, 4, 144)
     maps["image", "text"] = torch.rand(2, 2, 3, 144, 4)
     there = {"image": [True, True], "text": [True, True], "audio": [True, False], "video": [False, False]}
-    look = questions_look(maps, features, {m: torch.tensor(v) for m, v in there.items()})
+    look = question_attention(maps, features, {m: torch.tensor(v) for m, v in there.items()})
     torch.testing.assert_close(look.sum(1), torch.ones(2))
     torch.testing.assert_close(look[:, 13], torch.full((2,), 0.5))
     around = torch.tensor([[1 / 12, 1 / 12, 2 / 12, 2 / 12]] * 2)
     assert pointing(look, around, 12).tolist() == [True, True] and pointing(look, around + 0.5, 12).tolist() == [False, False]
-    nobody = questions_look(maps, features, {m: torch.zeros(2, dtype=torch.bool) for m in MODALITIES})
+    nobody = question_attention(maps, features, {m: torch.zeros(2, dtype=torch.bool) for m in MODALITIES})
     assert (nobody == 0).all()
 
 

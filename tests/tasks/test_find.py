@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from fusion.heads.localization import SUB, Placed, PlaceHead, box_iou, inside_box, place_losses
+from fusion.heads.localization import SUB, LocalizationHead, Location, box_iou, inside_box, localization_losses
 from fusion.tasks.digits import images
 from fusion.tasks.digits_find.examples import EXAMPLES, make_example
 from fusion.tasks.digits_find.scenes import MASK, SIZE, make_scene
@@ -50,7 +50,7 @@ def test_inside_box_counts_cell_centres() -> None:
 
 def test_dense_head_reads_the_box_off_the_cell_that_is_sure() -> None:
     """Cell (row 3, column 7) scores highest by far and says edges of 1, 2, 3 and 4 cells."""
-    head = PlaceHead(4, 4, GRID).eval()
+    head = LocalizationHead(4, 4, GRID).eval()
     last, tokens = head.cells[-1], torch.zeros(1, GRID * GRID, 4)
     edges = torch.tensor([1.0, 2, 3, 4])
     with torch.no_grad():
@@ -69,7 +69,7 @@ def test_dense_head_reads_the_box_off_the_cell_that_is_sure() -> None:
 
 
 def test_mask_cells_lie_where_their_token_lies() -> None:
-    head = PlaceHead(4, 4, GRID).eval()
+    head = LocalizationHead(4, 4, GRID).eval()
     tokens = torch.zeros(1, GRID * GRID, 4)
     tokens[0, 5 * GRID + 2] = torch.randn(4) * 3
     with_one, without = (head(FusionOutput(torch.zeros(1, 4), tokens={"image": t})).mask[0] for t in (tokens, torch.zeros_like(tokens)))
@@ -82,21 +82,21 @@ def test_what_is_not_there_has_no_box_to_learn() -> None:
     torch.manual_seed(0)
     box, mask = torch.rand(3, 4), torch.rand(3, 48, 48)
     found, asked = torch.tensor([True, False, True]), torch.tensor([True, True, False])
-    placed = Placed(torch.rand(3, 4), torch.randn(3), torch.randn(3, 48, 48), torch.randn(3, GRID * GRID))
+    placed = Location(torch.rand(3, 4), torch.randn(3), torch.randn(3, 48, 48), torch.randn(3, GRID * GRID))
     look = torch.rand(3, GRID * GRID).softmax(-1)
-    base = place_losses(placed, box, mask, found, asked, look)
-    changed = Placed(placed.box.clone(), placed.found.clone(), placed.mask.clone(), placed.scores.clone())
+    base = localization_losses(placed, box, mask, found, asked, look)
+    changed = Location(placed.box.clone(), placed.found.clone(), placed.mask.clone(), placed.scores.clone())
     changed.box[1:] += 1
     changed.mask[1:] += 1
     changed.scores[1:] += torch.randn(2, GRID * GRID)
     changed.found[2] += 1
     look = torch.cat([look[:1], look[1:].flip(-1)])
-    again = place_losses(changed, box, mask, found, asked, look)
+    again = localization_losses(changed, box, mask, found, asked, look)
     for name in base:
         torch.testing.assert_close(base[name], again[name])
-    perfect = Placed(box, torch.tensor([20.0, -20, 0]), (mask > 0.5).float() * 40 - 20, None)
+    perfect = Location(box, torch.tensor([20.0, -20, 0]), (mask > 0.5).float() * 40 - 20, None)
     inside = inside_box(box, GRID).float()
-    best = place_losses(perfect, box, (mask > 0.5).float(), found, asked, inside / inside.sum(-1, keepdim=True))
+    best = localization_losses(perfect, box, (mask > 0.5).float(), found, asked, inside / inside.sum(-1, keepdim=True))
     assert set(best) == {*base} and max(best.values()) < 1e-5
 
 

@@ -8,54 +8,17 @@ import numpy as np
 import pytest
 import torch
 
-from fusion.config import EncoderConfig, TrainConfig
+from fusion.config import TrainConfig
 from fusion.lab import Lab
-from fusion.model import build_encoder, load_encoder, save_weights
-from fusion.tasks import Task
-from fusion.tasks.base import Sample
+from fusion.model import load_encoder
 from fusion.training.encoder import train_encoder
 from fusion.training.features import PreparedSamples, fill
 from fusion.training.strategy import train_strategy
 from fusion.types import FusionError, Medium
+from tests.two_pictures import TwoPictures, make_encoders
 
 QUICK = TrainConfig(epochs=5, samples=96, batch_size=16, lr=3e-3, precision="fp32", workers=0)
 TRAINED = ("early", "late", "cross_attention", "tcn", "left_only")
-
-
-class Pairs:
-    """Two pictures, one with a black square and one without; the label says which has it."""
-
-    def __init__(self, modalities: tuple[str, ...]) -> None:
-        self.modalities = modalities
-
-    def sample(self, index: int, seed: int, severity: object = "none", nothing: bool = False) -> Sample:
-        rng = np.random.default_rng([seed, index])
-        label = int(rng.integers(2))
-        inputs = {m: draw(("left", "right").index(m) == label, rng) for m in self.modalities}
-        return Sample(inputs, label, self.modalities)
-
-
-def draw(square: bool, rng: np.random.Generator) -> np.ndarray:
-    """(64, 64, 3) uint8: noise, with or without a black square."""
-    picture = rng.integers(150, 256, (64, 64, 3), dtype=np.uint8)
-    if square:
-        top, left = rng.integers(4, 24, 2)
-        picture[top : top + 36, left : left + 36] = 0
-    return picture
-
-
-class TwoPictures(Task):
-    name = "two-pictures"
-    title = "Two pictures"
-    question = "Which picture has the square?"
-    interaction = "redundancy"
-    labels = ("in the left", "in the right")
-    modalities = ("left", "right")
-    kinds = {"left": "image", "right": "image"}
-    encoders = {"left": "image_cnn", "right": "image_cnn"}
-
-    def samples(self, split: str, data: Path | None, modalities: tuple[str, ...] | None = None, leave_out: str | None = None) -> Pairs:
-        return Pairs(modalities or self.modalities)
 
 
 TASK = TwoPictures()
@@ -65,10 +28,7 @@ TASK = TwoPictures()
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint folder: encoders as they are initialised, and a few strategies trained on them."""
     folder = tmp_path_factory.mktemp("checkpoints")
-    torch.manual_seed(0)
-    for modality in TASK.modalities:
-        config = EncoderConfig(TASK.encoders[modality])
-        save_weights(folder / TASK.name / "encoders" / modality, build_encoder(config).state_dict(), config)
+    make_encoders(TASK, folder)
     encoders = {m: load_encoder(folder / TASK.name / "encoders" / m) for m in TASK.modalities}
     cache = fill(PreparedSamples(TASK.samples("train", None), encoders, QUICK.samples, 0), encoders, 0, torch.float32)
     for name in TRAINED:

@@ -83,7 +83,7 @@ def test_axe_finds_nothing_grave(open_page: Callable[..., Any], size: dict[str, 
         settled(page)
     found["one input"] = findings(page)
     page.get_by_role("tab").nth(1).click()
-    page.wait_for_selector("#fl-inside section")
+    page.wait_for_selector("#fl-activations section")
     page.wait_for_timeout(500)
     found["inside"] = findings(page)
     page.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))")

@@ -23,8 +23,8 @@ from fusion.ui.api.body import LARGEST_BODY
 from fusion.ui.api.endpoints import answered
 from fusion.ui.api.functions import AT_A_TIME, Functions, in_turns
 from fusion.ui.api.inputs import LARGEST_ARRAY, media_of, server_path
-from fusion.ui.desk import Desks
 from fusion.ui.security import BackbonePolicy
+from fusion.ui.service import TaskServices
 from tests.ui.fake_lab import FakeLab
 from tests.ui.fake_library import FakeLibrary
 from tests.ui.fake_page import BACKBONES
@@ -323,8 +323,8 @@ class TwoPictures(FakeLab):
 
 def test_modalities_go_by_the_names_of_the_task(tmp_path: Path) -> None:
     lab = TwoPictures()
-    functions = Functions(Desks({"own": lambda: lab}, {}, tmp_path, FakeLibrary, None, BackbonePolicy("none")))
-    functions.desks._desks.clear()
+    functions = Functions(TaskServices({"own": lambda: lab}, {}, tmp_path, FakeLibrary, None, BackbonePolicy("none")))
+    functions.services._services.clear()
     given = {"left": {"pixels": [[1]]}, "note": "/etc/hostname seven"}
     assert functions.predict("own", "late", severity={"left": 3}, inputs=given).label == "7"
     assert lab.got["severity"] == {"left": 3} and lab.got["inputs"]["note"] == "/etc/hostname seven"

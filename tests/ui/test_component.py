@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fusion.ui.views.component import view
+from fusion.ui.component import view
 
 
 def test_a_view_has_a_constant_template() -> None:

@@ -34,7 +34,7 @@ def library(monkeypatch: pytest.MonkeyPatch) -> FakeLibrary:
 
 def test_the_allocator_has_few_arenas(library: FakeLibrary) -> None:
     assert memory.limit_arenas()
-    assert dict(library.said) == {memory.M_ARENA_MAX: 2, memory.M_MMAP_THRESHOLD: 1 << 20, memory.M_TRIM_THRESHOLD: 1 << 20}
+    assert dict(library.said) == {memory.M_ARENA_MAX: 2, memory.M_MMAP_THRESHOLD: 32 << 20, memory.M_TRIM_THRESHOLD: 64 << 20}
 
 
 def test_the_environment_is_stronger(library: FakeLibrary, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -152,17 +152,17 @@ def give_all(page) -> None:
 def test_a_conflict_is_told_in_both_languages(visit) -> None:
     give_all(visit)
     visit.evaluate("FusionLab.choose('late')")
-    story = visit.locator("#fl-outcome .fl-stories [data-now]")
+    explanation = visit.locator("#fl-outcome .fl-explanations [data-now]")
     alone = "Alone, the photo says dog (70 %), the words say cow (70 %), the sound says cat (70 %), and "
     alone += "the clip is not recognised as any of the eleven."
-    assert story.inner_text().replace("\u00a0", " ").startswith(alone + " Late says cow (90 %)")
-    assert story.inner_text().endswith("10 strategies say dog and 3 cow.")
+    assert explanation.inner_text().replace("\u00a0", " ").startswith(alone + " Late says cow (90 %)")
+    assert explanation.inner_text().endswith("10 strategies say dog and 3 cow.")
     assert visit.locator("#fl-slot-video .fl-alone").inner_text() == "on its own: none of these?"
     assert visit.locator("#fl-slot-image .fl-alone").inner_text() == "on its own: dog (70 %)"
     assert "shared only the label" in visit.locator("#fl-table .fl-pairs").inner_text()
     visit.get_by_role("button", name="简体中文").click()
     visit.wait_for_function("document.querySelector('#fl-outcome [data-testid=label]').innerText === '牛'")
-    assert "照片说是狗（70 %），文字说是牛（70 %），声音说是猫（70 %），短片不像这十一类中的任何一类。" in story.inner_text().replace(
+    assert "照片说是狗（70 %），文字说是牛（70 %），声音说是猫（70 %），短片不像这十一类中的任何一类。" in explanation.inner_text().replace(
         "\u00a0", " "
     )
     assert visit.locator("#fl-table [data-name=early] .fl-answer").inner_text().startswith("牛")
@@ -170,30 +170,30 @@ def test_a_conflict_is_told_in_both_languages(visit) -> None:
 
 def test_none_of_these_is_said_in_words_where_a_threshold_says_so(visit) -> None:
     give_all(visit)
-    assert visit.locator("#fl-table [data-name=video_only] .fl-stranger").inner_text() == "none?"
-    assert visit.locator("#fl-table .fl-stranger").count() == 1
+    assert visit.locator("#fl-table [data-name=video_only] .fl-unknown").inner_text() == "none?"
+    assert visit.locator("#fl-table .fl-unknown").count() == 1
     visit.evaluate("FusionLab.choose('video_only')")
     visit.wait_for_selector("#fl-outcome [data-size=small]")
     assert visit.locator("[data-testid=label]").inner_text() == "Probably none of these eleven"
     assert visit.locator("#fl-outcome .fl-guess").inner_text() == "Best guess: dog, 25.0 %"
     open_task(visit, "digits")
-    assert visit.locator(".fl-stranger, .fl-guess, .fl-pairs").count() == 0
+    assert visit.locator(".fl-unknown, .fl-guess, .fl-pairs").count() == 0
 
 
 def test_sound_and_frames_of_one_clip_are_marked_together(visit) -> None:
     """A photo keeps its shape; a frame at 0.3 s marks the sound from 0.24 to 0.32 s, which is heard in the same moment."""
     give_all(visit)
-    paper = visit.locator("#fl-seen [data-modality=image] .fl-paper").bounding_box()
-    assert paper["width"] / paper["height"] == pytest.approx(1.5, abs=0.02) and visit.locator("#fl-seen .fl-photo").count() == 13
-    visit.locator("#fl-seen [data-modality=video] .fl-cell").nth(3).hover()
-    assert visit.locator("#fl-seen [data-same]").count() == 0  # a sound of its own has seconds of its own
+    paper = visit.locator("#fl-encoder-views [data-modality=image] .fl-paper").bounding_box()
+    assert paper["width"] / paper["height"] == pytest.approx(1.5, abs=0.02) and visit.locator("#fl-encoder-views .fl-photo").count() == 13
+    visit.locator("#fl-encoder-views [data-modality=video] .fl-cell").nth(3).hover()
+    assert visit.locator("#fl-encoder-views [data-same]").count() == 0  # a sound of its own has seconds of its own
     visit.locator("#fl-slot-audio .fl-link").click()
     visit.wait_for_function("FusionLab.get('result').soundtrack && !FusionLab.get('busy')")
-    visit.locator("#fl-seen [data-modality=video] .fl-cell").nth(3).hover()
-    marked = visit.locator("#fl-seen [data-modality=audio] [data-same]")
+    visit.locator("#fl-encoder-views [data-modality=video] .fl-cell").nth(3).hover()
+    marked = visit.locator("#fl-encoder-views [data-modality=audio] [data-same]")
     assert marked.count() == 1 and marked.get_attribute("title").startswith("0.24–0.32 s")
-    visit.locator("#fl-seen [data-modality=audio] .fl-cell").nth(1).hover()
-    assert visit.locator("#fl-seen [data-modality=video] [data-same]").get_attribute("title").startswith("frame at 0.10 s")
+    visit.locator("#fl-encoder-views [data-modality=audio] .fl-cell").nth(1).hover()
+    assert visit.locator("#fl-encoder-views [data-modality=video] [data-same]").get_attribute("title").startswith("frame at 0.10 s")
 
 
 def test_scenes_invite_photos_and_the_pen_is_second(visit) -> None:
@@ -283,8 +283,8 @@ def test_sentences_about_files_are_told_in_the_language_of_the_page(visit) -> No
 
 def test_one_is_told_from_many_and_no_time_is_below_zero(visit) -> None:
     says = "([key, values]) => FusionLab.t(key, values)"
-    assert visit.evaluate(says, ["inside.of_text", {"characters": 1}]) == "1 character"
-    assert visit.evaluate(says, ["inside.of_text", {"characters": 12}]) == "12 characters"
+    assert visit.evaluate(says, ["activations.of_text", {"characters": 1}]) == "1 character"
+    assert visit.evaluate(says, ["activations.of_text", {"characters": 12}]) == "12 characters"
     seen = {"kind": "seconds", "extent": [-0.16, 1], "places": [[-0.16, -0.1], [-0.05, 0.3], [0.9, 1.4]], "array": None}
     seen["array"] = {"width": 1, "height": 1, "data": "AA=="}
     spans = visit.evaluate("seen => FusionLab.medium('audio', seen).says", seen)

@@ -13,10 +13,10 @@ import pytest
 from pydantic import ValidationError
 
 from fusion.types import Audio, Clip
-from fusion.ui.desk import Desks
-from fusion.ui.fuse import Handlers
-from fusion.ui.views.shapes import Details, Result
-from fusion.ui.views.typescript import FILE, declarations, type_of
+from fusion.ui.pages.fuse.handlers import Handlers
+from fusion.ui.pages.fuse.shapes import Details, Result
+from fusion.ui.service import TaskServices
+from fusion.ui.typescript import FILE, declarations, type_of
 from tests.ui.fake_lab import FUSES, FakeLab
 
 SOUND = Audio(8000, np.sin(np.arange(4000, dtype=np.float32) / 9))
@@ -37,7 +37,7 @@ ALL = {"source": "example", "example": "all"}
 @pytest.fixture
 def handlers(tmp_path: Path) -> Handlers:
     examples = SimpleNamespace(EXAMPLES={"all": SimpleNamespace(title="All", story="All.", severity={})}, make_example=lambda name: MEDIA)
-    return Handlers(Desks(LABS, dict.fromkeys(LABS, examples), tmp_path))
+    return Handlers(TaskServices(LABS, dict.fromkeys(LABS, examples), tmp_path))
 
 
 def values(task: str, strategy: str, **slots: dict[str, str]) -> list[str]:
@@ -48,7 +48,7 @@ def values(task: str, strategy: str, **slots: dict[str, str]) -> list[str]:
 @pytest.mark.parametrize("task", LABS)
 def test_every_answer_has_its_shape(handlers: Handlers, task: str, strategy: str) -> None:
     given = values(task, strategy, image=ALL, text={"source": "text", "text": "nine"}, audio=ALL, video=ALL)
-    text = handlers.edited(*given)[0]
+    text = handlers.edited(*given).result
     result = Result.model_validate_json(text)
     assert result.status.kind == "ok" and set(json.loads(text)) == set(Result.model_fields)
     assert result.media is not None and set(result.media) == set(MEDIA)
@@ -58,7 +58,7 @@ def test_every_answer_has_its_shape(handlers: Handlers, task: str, strategy: str
 
 def test_what_is_no_answer_has_the_shape_too(handlers: Handlers) -> None:
     for given in (values("digits", "late"), values("digits", "late", text={"source": "text", "text": "bad"}), values("none", "late")):
-        assert Result.model_validate_json(handlers.edited(*given)[0]).status.kind in ("empty", "error")
+        assert Result.model_validate_json(handlers.edited(*given).result).status.kind in ("empty", "error")
     with pytest.raises(ValidationError):
         Result.model_validate_json('{"id": 1, "status": {"kind": "ok"}, "smell": 3}')
 

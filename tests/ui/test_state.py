@@ -81,11 +81,14 @@ def test_a_link_of_the_time_with_one_task_still_opens() -> None:
 
 
 def test_a_link_holds_the_open_page_and_its_encoders() -> None:
-    view = {"page": "inside", "encoders": {"image": ["image_sift", "backbone:microsoft/resnet-18"], "audio": ["", ""]}}
+    view = {"page": "activations", "encoders": {"image": ["image_sift", "backbone:microsoft/resnet-18"], "audio": ["", ""]}}
     before = state(view)
     after = PageState.from_query(MODALITIES, before.query())
-    assert after == before and after.page == "inside" and after.encoders == {"image": ("image_sift", "backbone:microsoft/resnet-18")}
+    assert after == before and after.page == "activations"
+    assert after.encoders == {"image": ("image_sift", "backbone:microsoft/resnet-18")}
     assert PageState.read(MODALITIES, ["", "", "", "", "", "", "", after.view(), ""]).encoders == after.encoders
+    view["page"] = "inside"  # of links made before the page was renamed
+    assert PageState.from_query(MODALITIES, state(view).query()) == before
     assert len(state().query()) < len(before.query())  # a link without them stays as short as it was
 
 

@@ -1,1 +1,1 @@
-"""Parts of `fusion.encoders.backbone`: where a model comes from, and one tower per modality that says what its tokens are and where."""
+"""Parts of `fusion.encoders.backbone`: finding and loading a model, and one tower per modality, which defines tokens and places."""

@@ -25,9 +25,10 @@ from fusion.encoders.backbones.tower import Tower, by_length, stack, vector_of
 from fusion.encoders.base import Prepared
 from fusion.encoders.unread import sound_note
 from fusion.media.resample import resample
-from fusion.types import Audio, FusionError, Layout, Medium, Panel
+from fusion.types import Audio, FusionError, Layout, Panel
 
-LONGEST, SHORTEST = 10.0, 0.1  # seconds that are read: the loudest stretch of a longer sound; silence behind a shorter one
+LONGEST = 10.0  # seconds: of a longer sound the loudest segment is read
+SHORTEST = 0.1  # seconds: a shorter sound is padded with silence
 KALDI_HOP, KALDI_WINDOW = 0.010, 0.025  # seconds, of the spectrogram of AST
 
 
@@ -48,14 +49,18 @@ class Clock:
         return np.column_stack([begin, begin + self.step]).astype(np.float32)
 
 
-class AudioTower(Tower):
+class AudioTower(Tower[Audio]):
     """Sound of any rate and length to the tokens of its loudest ten seconds."""
 
     def __init__(self, model: Pretrained) -> None:
         super().__init__()
-        self.network, self.run, self.pooler = model.network, model.run, model.pooler
-        self.extractor, self.entry = model.preparer, model.preparer.model_input_names[0]
-        self.rate, self.room = self.extractor.sampling_rate, _room(self.extractor)
+        self.network = model.network
+        self.run = model.run
+        self.pooler = model.pooler
+        self.extractor = model.preparer
+        self.entry = model.preparer.model_input_names[0]
+        self.rate = self.extractor.sampling_rate
+        self.room = _room(self.extractor)
         self.more = ("is_longer",) if getattr(model.config, "enable_fusion", False) else ()  # CLAP: how a long sound was cut; none is here
         features = self._extract(np.zeros(self.rate // 2, np.float32))
         self.shape = tuple(features.shape[1:])
@@ -66,13 +71,14 @@ class AudioTower(Tower):
                 "{source} gives {count} tokens, and where they lie in time is not known.", source=model.source, count=hidden.shape[1]
             )
 
-    def trials(self) -> list[Medium]:
+    def trials(self) -> list[Audio]:
         return [Audio(self.rate, np.zeros(1, np.float32))]
 
     def prepare(self, medium: Audio) -> Prepared:
         start, end = focus(medium.samples, medium.rate, min(LONGEST, self.room))
         samples = resample(medium.samples[start:end], medium.rate, self.rate)[: int(min(LONGEST, self.room) * self.rate)]
-        offset, seconds = start / medium.rate, len(samples) / self.rate
+        offset = start / medium.rate
+        seconds = len(samples) / self.rate
         features = self._extract(np.pad(samples, (0, max(0, int(SHORTEST * self.rate) - len(samples)))))
         places = self.clock.places(offset, self.clock.real(seconds, self.lengths(len(features))))
         values = torch.cat([features.flatten(), torch.tensor([seconds])])
@@ -82,9 +88,12 @@ class AudioTower(Tower):
     def describe(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         found: dict[int, tuple[Tensor, Tensor]] = {}
         for rows, length in by_length(mask):
-            features, seconds = values[rows, : length - 1].view(len(rows), -1, *self.shape), values[rows, length - 1].tolist()
-            output, steps = self._run(features), self.lengths(features.shape[1])
-            hidden = _flat(output.last_hidden_state)[:, self.before :].unflatten(1, (self.clock.rows, steps))  # (b, rows, steps, F)
+            features = values[rows, : length - 1].view(len(rows), -1, *self.shape)
+            seconds = values[rows, length - 1].tolist()
+            output = self._run(features)
+            steps = self.lengths(features.shape[1])
+            flat = _flat(output.last_hidden_state)[:, self.before :]
+            hidden = flat.reshape(len(rows), self.clock.rows, steps, flat.shape[2])
             real = [hidden[i, :, : self.clock.real(s, steps)].flatten(0, 1) for i, s in enumerate(seconds)]
             own = vector_of(output, self.pooler, torch.stack([x.mean(0) for x in real]), self.before > 0)
             found |= dict(zip(rows, zip(real, own, strict=True), strict=True))
@@ -105,7 +114,8 @@ class AudioTower(Tower):
         return [] if bands is None else [Panel("series", "backbone.spectrogram", bands - bands.min(), prepared.extent)]
 
     def _extract(self, samples: np.ndarray) -> Tensor:
-        return self.extractor(samples, sampling_rate=self.rate, return_tensors="pt")[self.entry][0].float()
+        features: Tensor = self.extractor(samples, sampling_rate=self.rate, return_tensors="pt")[self.entry][0]
+        return features.float()
 
     def _run(self, features: Tensor) -> Any:
         more = {name: torch.ones(len(features), 1, dtype=torch.bool, device=features.device) for name in self.more}
@@ -113,27 +123,28 @@ class AudioTower(Tower):
 
 
 def _flat(hidden: Tensor) -> Tensor:
-    """Tokens (B, T, F) as they are; a map (B, F, rows, steps) row by row."""
+    """Tokens (B, T, F) unchanged; a map (B, F, rows, steps) as tokens, row by row."""
     return hidden.flatten(2).transpose(1, 2) if hidden.ndim == 4 else hidden
 
 
 def _room(extractor: Any) -> float:
-    """Seconds that fit into the fixed length an extractor fills, infinite where there is none."""
+    """Seconds that fit into the fixed input length of an extractor, infinite where there is none."""
     if hasattr(extractor, "chunk_length"):
         return float(extractor.chunk_length)
     if hasattr(extractor, "max_length_s"):
         return float(extractor.max_length_s)
-    return extractor.max_length * KALDI_HOP if hasattr(extractor, "max_length") else math.inf
+    return float(extractor.max_length * KALDI_HOP) if hasattr(extractor, "max_length") else math.inf
 
 
 def _clock(model: Pretrained, rate: int, room: float, hidden: torch.Size) -> tuple[Clock, int, Callable[[int], int]]:
-    """The steps of a network in time, how many tokens come before them, and how many steps there are for a length of its input."""
+    """The steps of a network in time, the number of tokens before them, and the number of steps as a function of the input length."""
     config = model.config
-    if hasattr(config, "conv_stride"):  # wav2vec 2.0 and what came of it
+    if hasattr(config, "conv_stride"):  # wav2vec 2.0 and its successors
         layers = list(zip(config.conv_kernel, config.conv_stride, strict=True))
         stride, reach = 1, 1
         for kernel, step in layers:
-            reach, stride = reach + (kernel - 1) * stride, stride * step
+            reach += (kernel - 1) * stride
+            stride *= step
         return Clock((reach - stride) / 2 / rate, stride / rate, 1), 0, functools.partial(_convolved, layers)
     if len(hidden) == 4:  # CLAP
         return Clock(0.0, room / hidden[3], hidden[2]), 0, lambda length: hidden[3]
@@ -148,7 +159,8 @@ def _clock(model: Pretrained, rate: int, room: float, hidden: torch.Size) -> tup
 
 
 def _kaldi_clock(patch: int, stride: int, rows: int) -> Clock:
-    middle, step = ((patch - 1) * KALDI_HOP + KALDI_WINDOW) / 2, stride * KALDI_HOP
+    middle = ((patch - 1) * KALDI_HOP + KALDI_WINDOW) / 2
+    step = stride * KALDI_HOP
     return Clock(middle - step / 2, step, rows)
 
 

@@ -1,4 +1,4 @@
-"""Where a pretrained model's files come from: a folder, or the Hugging Face hub through its own cache.
+"""Finds the files of a pretrained model: a folder, or the Hugging Face hub with its own cache.
 
 Only data is fetched: JSON, vocabularies and safetensors weights. Code of a repository is neither fetched nor run, nothing is unpickled.
 """
@@ -22,7 +22,7 @@ def find_folder(source: str) -> Path:
     """The folder of a model: `source` itself where it is one, else what the hub gives for this id.
 
     Raises:
-        FusionError: why there is none, in one sentence.
+        FusionError: there is none.
     """
     local = _local(source)
     if local is None and not is_repository(source):
@@ -38,7 +38,7 @@ def find_folder(source: str) -> Path:
 
 
 def is_repository(source: str) -> bool:
-    """Whether the hub could have such an id; decided without asking it."""
+    """Whether this could be an id of the hub; decided without a request."""
     return bool(REPOSITORY.fullmatch(source)) and ".." not in source and "--" not in source and not source.endswith((".", "-", ".git"))
 
 
@@ -67,7 +67,7 @@ def _fetch(source: str) -> Path:
         ) from error
     except RepositoryNotFoundError as error:
         raise FusionError("There is no model {source} on huggingface.co, or it is private.", source=source) from error
-    except Exception as error:  # whatever HTTP library the hub's client stands on has errors of its own
+    except Exception as error:  # the HTTP library of the hub's client has errors of its own
         reason = error
     try:
         return Path(snapshot_download(source, allow_patterns=FILES, local_files_only=True))

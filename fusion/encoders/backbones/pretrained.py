@@ -18,7 +18,7 @@ from fusion.messages import Message, both, message
 from fusion.types import FusionError
 
 SAFE = {"trust_remote_code": False, "local_files_only": True}
-READS = {"timesformer": ("video",)}  # where the library is wrong about it: it says image
+READS = {"timesformer": ("video",)}  # where the library is wrong: it claims image
 ENTRIES = {"input_values": "audio", "input_features": "audio", "pixel_values": "image", "pixel_values_videos": "video"}
 OTHERS = {  # parts of a model with several towers that one modality does not need
     "image": ("text_model", "text_projection"),
@@ -33,12 +33,12 @@ PREPARER = {  # what makes the network's input, and one of the files it is read 
     "audio": (message("feature extractor"), ("preprocessor_config.json", "processor_config.json")),
     "video": (message("video processor"), ("video_preprocessor_config.json", "preprocessor_config.json", "processor_config.json")),
 }
-MOST_MISSING = 0.1  # share of the network's numbers that its file may lack: poolers, which are not used then
+MOST_MISSING = 0.1  # share of the network's parameters that its file may lack, without poolers, which are not used then
 
 
 @dataclass(frozen=True)
 class Pretrained:
-    """What a tower is built from.
+    """A loaded model, from which a tower is built.
 
     network  its modules, frozen; `run` the part for one modality: keyword tensors to an output with `last_hidden_state`
     config   of that part; `preparer` the library's processor or tokenizer; `entry` the keyword that takes what it makes
@@ -62,7 +62,7 @@ def one_sentence(source: str, what: Message) -> Iterator[None]:
         yield
     except FusionError:
         raise
-    except Exception as error:  # a stranger's model in a large library: no list of errors would be whole
+    except Exception as error:  # an unknown model in a large library can raise nearly anything
         reason = (str(error).strip().splitlines() or [""])[0][:160].rstrip(" .:") or type(error).__name__
         raise FusionError("{source} {what} ({reason}).", source=source, what=what, reason=reason) from error
 
@@ -76,12 +76,12 @@ def load_pretrained(source: str, folder: Path, modality: str) -> Pretrained:
     import transformers
     from transformers.utils import logging
 
-    logging.set_verbosity_error()  # its reports are for programmers; what matters here becomes a sentence
-    logging.disable_progress_bar()
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # errors become one sentence; its reports are for programmers
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers types only a part of its functions
     unknown = message("is of a kind that this version of transformers does not know, or needs code of its own, which is not run")
     with one_sentence(source, unknown):
         config = transformers.AutoConfig.from_pretrained(folder, **SAFE)
-        kind = transformers.AutoModel._model_mapping[type(config)]
+        kind: Any = transformers.AutoModel._model_mapping[type(config)]
     kind = kind[0] if isinstance(kind, tuple) else kind
     _check_modality(source, config, kind, modality)
     preparer = _load_preparer(source, folder, modality)
@@ -107,10 +107,11 @@ def load_pretrained(source: str, folder: Path, modality: str) -> Pretrained:
     )  # fmt: skip
 
 
-def _check_modality(source: str, config: Any, kind: type, modality: str) -> None:
+def _check_modality(source: str, config: Any, kind: Any, modality: str) -> None:
+    """Raises FusionError where a model class `kind` does not read the modality."""
     claimed = READS.get(config.model_type, kind.input_modalities)
     reads = (claimed,) if isinstance(claimed, str) else tuple(claimed)
-    if reads == ("text",) and kind.main_input_name in ENTRIES:  # "text" is also what the library says where nobody said anything
+    if reads == ("text",) and kind.main_input_name in ENTRIES:  # "text" is also the library's default
         reads = (ENTRIES[kind.main_input_name],)
     speaks = config.is_encoder_decoder and modality == "text" and kind.main_input_name != "input_ids"  # text comes out, not in
     if modality not in reads or speaks:
@@ -122,7 +123,7 @@ def _check_modality(source: str, config: Any, kind: type, modality: str) -> None
         )
 
 
-def _tower(network: nn.Module, modality: str) -> tuple[Callable[..., Any], nn.Module]:
+def _tower(network: Any, modality: str) -> tuple[Callable[..., Any], nn.Module]:
     """The part for a modality, and the network without what that part does not need."""
     branch = f"get_{modality}_features"
     others = [name for name in OTHERS[modality] if hasattr(network, name)]
@@ -143,9 +144,9 @@ def _load_preparer(source: str, folder: Path, modality: str) -> Any:
         raise FusionError("{source} has no {name} ({file}), which says how its input is prepared.", source=source, name=name, file=files[0])
     with one_sentence(source, message("has no {name} that can be loaded", name=name)):
         if modality == "image":
-            return transformers.AutoImageProcessor.from_pretrained(folder, **SAFE)
+            return transformers.AutoImageProcessor.from_pretrained(folder, **SAFE)  # type: ignore[no-untyped-call]  # as above
         if modality == "text":
             return transformers.AutoTokenizer.from_pretrained(folder, **SAFE)
         if modality == "audio":
-            return transformers.AutoFeatureExtractor.from_pretrained(folder, **SAFE)
-        return transformers.AutoVideoProcessor.from_pretrained(folder, **SAFE)
+            return transformers.AutoFeatureExtractor.from_pretrained(folder, **SAFE)  # type: ignore[no-untyped-call]  # as above
+        return transformers.AutoVideoProcessor.from_pretrained(folder, **SAFE)  # type: ignore[no-untyped-call]  # as above

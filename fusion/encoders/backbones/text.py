@@ -1,4 +1,4 @@
-"""The text tower of a pretrained model: a token for every subword, in the characters of the text that it stands for.
+"""The text tower of a pretrained model: one token per subword, placed at its characters in the text.
 
 Separators and class tokens are dropped. The vector is what the family was trained to give: the projected end-of-text token of a model of
 pictures and texts; what a repository of sentence-transformers says (1_Pooling/config.json); else the mean over all tokens, separators
@@ -19,30 +19,34 @@ from fusion.encoders.backbones.tower import Tower, by_length, stack
 from fusion.encoders.base import Prepared
 from fusion.encoders.text_transformer import words_of
 from fusion.encoders.unread import text_note
-from fusion.types import Layout, Medium
+from fusion.types import Layout
 
 MOST_SUBWORDS = 512
 POOLING = ("1_Pooling", "config.json")
 
 
-class TextTower(Tower):
+class TextTower(Tower[str]):
     """Text to one token per subword; what is longer than the network reads is cut."""
 
     def __init__(self, model: Pretrained) -> None:
         super().__init__()
-        self.network, self.run, self.tokenizer = model.network, model.run, model.preparer
+        self.network = model.network
+        self.run = model.run
+        self.tokenizer = model.preparer
         self.length = _length(model)
         self.full = model.config.model_type.startswith("siglip")  # reads texts filled up to one length, and its last token is the vector
         self.projects = model.run is not model.network and not model.config.is_encoder_decoder
         self.by_class = _by_class(model.folder)
 
-    def trials(self) -> list[Medium]:
+    def trials(self) -> list[str]:
         return ["seven", ""]
 
     def prepare(self, medium: str) -> Prepared:
         ids, special, spans, cut = self._fast(medium) if self.tokenizer.is_fast else self._slow(medium)
         if not ids:  # an empty text where the tokenizer adds nothing
-            ids, special, spans = [self.tokenizer.eos_token_id or 0], [0], [(0, 0)]
+            ids = [self.tokenizer.eos_token_id or 0]
+            special = [0]
+            spans = [(0, 0)]
         if all(special):
             special = [0, *special[1:]]
         places = [(0, 0) if a is None else (a, b) for (a, b), s in zip(spans, special, strict=True) if not s]
@@ -54,7 +58,8 @@ class TextTower(Tower):
     def describe(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         found: dict[int, tuple[Tensor, Tensor]] = {}
         for rows, length in by_length(mask):
-            ids, keep = values[rows, :length, 0], values[rows, :length, 1].bool()  # (b, N)
+            ids = values[rows, :length, 0]  # (b, N)
+            keep = values[rows, :length, 1].bool()
             output = self.run(input_ids=ids) if self.full else self.run(input_ids=ids, attention_mask=torch.ones_like(ids))
             hidden = output.last_hidden_state  # (b, N, F)
             summary = hidden[:, 0] if self.by_class else hidden.mean(1)
@@ -63,7 +68,7 @@ class TextTower(Tower):
         return stack(found)
 
     def _fast(self, text: str) -> tuple[list[int], list[int], list[tuple[int, int]], bool]:
-        """Subwords, which of them are special, where they lie, and whether the text is longer than what is read."""
+        """Subword ids, their special-token mask, their character spans, and whether the text was truncated."""
         found = self.tokenizer(
             text, truncation=True, max_length=self.length, padding="max_length" if self.full else False,
             return_offsets_mapping=True, return_special_tokens_mask=True,
@@ -72,8 +77,9 @@ class TextTower(Tower):
         return found["input_ids"], found["special_tokens_mask"], places, bool(found.encodings[0].overflowing)
 
     def _slow(self, text: str) -> tuple[list[int], list[int], list[tuple[int, int]], bool]:
-        """Tokenizers that do not say where a subword lies: its word's characters."""
-        ids, spans = [], []
+        """For tokenizers without offsets: each subword gets the characters of its word."""
+        ids: list[int] = []
+        spans: list[tuple[int, int]] = []
         for start, end in words_of(text):
             found = self.tokenizer(text[start:end], add_special_tokens=False)["input_ids"]
             ids += found
@@ -81,7 +87,8 @@ class TextTower(Tower):
         whole = self.tokenizer.prepare_for_model(
             ids, truncation=True, max_length=self.length, padding="max_length" if self.full else False, return_special_tokens_mask=True
         )
-        special, rest = whole["special_tokens_mask"], iter(spans)
+        special = whole["special_tokens_mask"]
+        rest = iter(spans)
         places = [(0, 0) if s else next(rest) for s in special]
         return whole["input_ids"], special, places, special.count(0) < len(ids)
 
@@ -96,11 +103,11 @@ def _trim(text: str, start: int, end: int) -> tuple[int, int]:
 
 
 def _length(model: Pretrained) -> int:
-    """Subwords the network can read: what the tokenizer says, else its table of places less the two that some families do not use."""
-    said = model.preparer.model_max_length
-    table = getattr(model.config, "max_position_embeddings", None)
-    if said < 1e6:
-        return min(said, table or said, MOST_SUBWORDS)
+    """Subwords the network can read: the limit of the tokenizer, else its number of positions less two, which some families reserve."""
+    limit: int = model.preparer.model_max_length
+    table: int | None = getattr(model.config, "max_position_embeddings", None)
+    if limit < 1e6:
+        return min(limit, table or limit, MOST_SUBWORDS)
     return min(max(1, (table or MOST_SUBWORDS + 2) - 2), MOST_SUBWORDS)
 
 

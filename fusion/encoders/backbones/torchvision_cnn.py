@@ -15,6 +15,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -25,7 +26,7 @@ from fusion.config import cache_folder
 from fusion.encoders.backbones.geometry import Window
 from fusion.encoders.backbones.hub import find_folder
 from fusion.encoders.backbones.pretrained import one_sentence
-from fusion.encoders.backbones.tower import Tower, components
+from fusion.encoders.backbones.tower import M, Tower, components
 from fusion.encoders.backbones.video import motion_panel, tubes
 from fusion.encoders.base import Prepared
 from fusion.encoders.centring import picture_shift
@@ -33,49 +34,61 @@ from fusion.encoders.image_cnn import grid_layout
 from fusion.encoders.unread import frame_note, picture_note
 from fusion.encoders.video_tcn import sample_times
 from fusion.messages import message
-from fusion.types import Clip, FusionError, Medium, Panel
+from fusion.types import Clip, FusionError, Panel
 
 PREFIX = "torchvision:"
-MODELS = {  # name: modality, name of its weights, the hub's copy of them as safetensors
-    "resnet18": ("image", "ResNet18_Weights.IMAGENET1K_V1", "timm/resnet18.tv_in1k"),
-    "r3d_18": ("video", "R3D_18_Weights.KINETICS400_V1", None),
-    "r2plus1d_18": ("video", "R2Plus1D_18_Weights.KINETICS400_V1", None),
+
+
+class Published(NamedTuple):
+    """A network of torchvision."""
+
+    modality: str
+    weights: str  # name of its weights in torchvision
+    repository: str | None  # the hub's copy of them as safetensors
+
+
+MODELS = {
+    "resnet18": Published("image", "ResNet18_Weights.IMAGENET1K_V1", "timm/resnet18.tv_in1k"),
+    "r3d_18": Published("video", "R3D_18_Weights.KINETICS400_V1", None),
+    "r2plus1d_18": Published("video", "R2Plus1D_18_Weights.KINETICS400_V1", None),
 }
 FRAMES = 16  # of a clip
 SPOTS = 16  # with which a network for pictures is measured on loading
 # of r3d_18 and r2plus1d_18, later in moments, to the right and down in cells: measured with untrained weights as `clip_shift` does, which
-# takes half a minute. Three strides of two in time and four in space alone would give 0.4375 and 0.47.
+# takes half a minute. From three strides of two in time and four in space one would expect 0.4375 and 0.47.
 CLIP_SHIFT = (0.4375, 0.43, 0.43)
 
 
-def load_torchvision(source: str, modality: str) -> Tower:
+def load_torchvision(source: str, modality: str) -> Tower[Any]:
     """The tower of "torchvision:<name>".
 
     Raises:
-        FusionError: no such name, another modality, or weights that cannot be had.
+        FusionError: unknown name, another modality, or no weights.
     """
     name = source.removeprefix(PREFIX)
     if name not in MODELS:
         raise FusionError("There is no {source!r}; there are {known}.", source=source, known=[PREFIX + name for name in MODELS])
-    reads, weights_name, _ = MODELS[name]
+    reads = MODELS[name].modality
     if reads != modality:
         raise FusionError("{source} reads {reads}, not {modality}.", source=source, reads=message(reads), modality=message(modality))
     from torchvision.models import get_model, get_weight
 
-    path, network = find_weights(source), get_model(name, weights=None)
+    path = find_weights(source)
+    network = get_model(name, weights=None)
     with one_sentence(source, message("has weights that cannot be read ({file})", file=path.name)):
         network.load_state_dict(load_file(path))
-    transforms = get_weight(weights_name).transforms()
-    return (ConvImage if reads == "image" else ConvVideo)(network.requires_grad_(False).eval(), transforms)
+    transforms = get_weight(MODELS[name].weights).transforms()
+    network = network.requires_grad_(False).eval()
+    return ConvImage(network, transforms) if reads == "image" else ConvVideo(network, transforms)
 
 
 def find_weights(source: str) -> Path:
-    """The safetensors file of a model's weights: one that its user put into the cache, else the hub's copy where there is one."""
+    """The safetensors file of a model's weights: the user's own in the cache folder, else the hub's copy if it has one."""
     name = source.removeprefix(PREFIX)
-    path, repository = cache_folder() / "torchvision" / f"{name}.safetensors", MODELS[name][2]
+    path = cache_folder() / "torchvision" / f"{name}.safetensors"
     if path.is_file():
         return path
-    if repository:
+    if repository := MODELS[name].repository:
         return find_folder(repository) / "model.safetensors"
     raise FusionError(
         "The weights of {source} are published as a pickle only, which is not read here; the README says how to save them as safetensors.",
@@ -83,27 +96,31 @@ def find_weights(source: str) -> Path:
     )
 
 
-class ConvTower(Tower):
+class ConvTower(Tower[M]):
     """A residual network up to its last map; `network` as torchvision builds it, `process` its transforms."""
 
     def __init__(self, network: nn.Module, process: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
         network.fc = nn.Identity()
-        self.network, self.process, self.window = network, process, Window(self.show, True)
+        self.network = network
+        self.process = process
+        self.window = Window(self.show, True)
         values = self.prepared(self.trials()[0])[0][None]
-        self.shape = tuple(self.maps(copy.deepcopy(network).to("meta"), values.to("meta")).shape[2:])  # of the last map, without computing
+        on_meta = copy.deepcopy(network).to("meta")  # computes shapes only
+        self.shape = tuple(self.maps(on_meta, values.to("meta")).shape[2:])  # of the last map
 
     def show(self, frames: np.ndarray) -> Tensor:
         """Frames (N, H, W, 3) to (N, C, h, w)."""
         return self.process(torch.from_numpy(frames).permute(0, 3, 1, 2))
 
-    def prepared(self, medium: Medium) -> tuple[Tensor, tuple[float, float, float, float]]:
+    def prepared(self, medium: M) -> tuple[Tensor, tuple[float, float, float, float]]:
         """Values of one medium, and the extent of the frame they cover."""
         raise NotImplementedError
 
-    def maps(self, n: nn.Module, values: Tensor) -> Tensor:
-        """Values (B, ...) through the network `n` to (B, C, h, w) for pictures, (B, C, t, h, w) for clips."""
-        for stage in ([n.stem] if hasattr(n, "stem") else [n.conv1, n.bn1, n.relu, n.maxpool]) + [n.layer1, n.layer2, n.layer3, n.layer4]:
+    def maps(self, network: Any, values: Tensor) -> Tensor:
+        """Values (B, ...) through a residual network to (B, C, h, w) for pictures, (B, C, t, h, w) for clips."""
+        stem = [network.stem] if hasattr(network, "stem") else [network.conv1, network.bn1, network.relu, network.maxpool]
+        for stage in [*stem, network.layer1, network.layer2, network.layer3, network.layer4]:
             values = stage(values)
         return values
 
@@ -116,7 +133,7 @@ class ConvTower(Tower):
         return self.describe(values, torch.ones(values.shape[:2], dtype=torch.bool, device=values.device))[0][0]
 
 
-class ConvImage(ConvTower):
+class ConvImage(ConvTower[np.ndarray]):
     """Pictures to the cells of a map of 7 by 7."""
 
     def __init__(self, network: nn.Module, process: Callable[[Tensor], Tensor]) -> None:
@@ -124,7 +141,7 @@ class ConvImage(ConvTower):
         self.shift: tuple[float, ...] = ()
         self.shift = picture_shift(self.prepare, lambda values, mask: self.describe(values, mask)[0], SPOTS)
 
-    def trials(self) -> list[Medium]:
+    def trials(self) -> list[np.ndarray]:
         return [np.zeros((64, 64, 3), np.uint8)]
 
     def prepared(self, medium: np.ndarray) -> tuple[Tensor, tuple[float, float, float, float]]:
@@ -133,7 +150,8 @@ class ConvImage(ConvTower):
 
     def prepare(self, medium: np.ndarray) -> Prepared:
         values, extent = self.prepared(medium)
-        return Prepared(values, grid_layout(extent, *self.shape, self.shift), extent, picture_note(extent))
+        rows, cols = self.shape
+        return Prepared(values, grid_layout(extent, rows, cols, self.shift), extent, picture_note(extent))
 
     def picture(self, values: Tensor) -> np.ndarray:
         return values.mean(0).cpu().numpy()
@@ -143,7 +161,7 @@ class ConvImage(ConvTower):
         return [Panel("maps", "backbone.components", parts, prepared.extent, signed=True)]
 
 
-class ConvVideo(ConvTower):
+class ConvVideo(ConvTower[Clip]):
     """Clips to the cells of a map over two moments of 16 frames."""
 
     shift = CLIP_SHIFT
@@ -151,23 +169,25 @@ class ConvVideo(ConvTower):
     def show(self, frames: np.ndarray) -> Tensor:
         return super().show(frames).transpose(0, 1)  # from (C, N, h, w)
 
-    def trials(self) -> list[Medium]:
+    def trials(self) -> list[Clip]:
         return [Clip(np.zeros((1, 64, 64, 3), np.uint8), np.zeros(1, np.float32))]
 
     def prepared(self, medium: Clip) -> tuple[Tensor, tuple[float, float, float, float]]:
         values, extent = self.window(medium.frames[sample_times(medium.times, FRAMES)])
         return values.contiguous(), extent  # (16, 3, h, w)
 
-    def maps(self, n: nn.Module, values: Tensor) -> Tensor:
-        return super().maps(n, values.transpose(1, 2))
+    def maps(self, network: Any, values: Tensor) -> Tensor:
+        return super().maps(network, values.transpose(1, 2))
 
     def prepare(self, medium: Clip) -> Prepared:
         values, extent = self.prepared(medium)
         times = np.asarray(medium.times)[sample_times(medium.times, FRAMES)]
-        return Prepared(values, tubes(times, extent, *self.shape, self.shift), extent, frame_note(extent))
+        moments, rows, cols = self.shape
+        return Prepared(values, tubes(times, extent, moments, rows, cols, self.shift), extent, frame_note(extent))
 
     def picture(self, values: Tensor) -> np.ndarray:
         return values.mean(1).cpu().numpy()
 
     def inside(self, prepared: Prepared) -> list[Panel]:
-        return motion_panel(self.tokens_of(prepared), self.shape, prepared)
+        moments, rows, cols = self.shape
+        return motion_panel(self.tokens_of(prepared), (moments, rows, cols), prepared)

@@ -1,4 +1,4 @@
-"""What the towers of a backbone share: dropping tokens that have no place, and picturing what is left.
+"""Shared by the towers of a backbone: batching by length, and the panel of the tokens' principal components.
 
 A pretrained network gives more than tokens with a place: class, distillation and register tokens, separators, silence that fills a fixed
 length. They are dropped. Media of different lengths go through a network one length at a time: not every family masks padding fully, and
@@ -8,6 +8,7 @@ so a medium has the same tokens alone and in a batch.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -16,21 +17,22 @@ from torch import Tensor, nn
 from fusion.encoders.base import Prepared
 from fusion.types import Medium, Panel
 
+M = TypeVar("M", bound=Medium)  # the medium that a tower reads
 COMPONENTS = 3
 
 
-class Tower(nn.Module):
+class Tower(nn.Module, Generic[M]):
     """A frozen network for one modality: `prepare` and `describe` as in `FixedEncoder`."""
 
-    def prepare(self, medium: Medium) -> Prepared:
+    def prepare(self, medium: M) -> Prepared:
         raise NotImplementedError
 
     def describe(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Padded values (B, N, ...) and which are real (B, N) to tokens (B, T, F), which are real (B, T), and vectors (B, P)."""
+        """Padded values (B, N, ...) and their mask (B, N) to tokens (B, T, F), their mask (B, T), and vectors (B, P)."""
         raise NotImplementedError
 
-    def trials(self) -> list[Medium]:
-        """Media on which a strange network is tried once, when it is loaded."""
+    def trials(self) -> list[M]:
+        """Media on which an unknown network is tested once, when it is loaded."""
         raise NotImplementedError
 
     def picture(self, values: Tensor) -> np.ndarray | None:
@@ -43,30 +45,38 @@ class Tower(nn.Module):
 def by_length(mask: Tensor) -> Iterator[tuple[list[int], int]]:
     """Rows of a batch (B, N) that have the same number of real values, and that number."""
     count = mask.sum(1)
-    for length in count.unique().tolist():
+    for length in sorted(set(count.tolist())):
         yield (count == length).nonzero().squeeze(1).tolist(), length
 
 
 def stack(found: dict[int, tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor, Tensor]:
-    """{row: its tokens (T, F) and vector (P,)} to tokens (B, T', F), which are real (B, T'), and vectors (B, P)."""
-    tokens, vectors = zip(*(found[row] for row in range(len(found))), strict=True)
-    padded = nn.utils.rnn.pad_sequence(list(tokens), batch_first=True)
+    """{row: its tokens (T, F) and vector (P,)} to tokens (B, T', F), their mask (B, T'), and vectors (B, P)."""
+    rows = range(len(found))
+    tokens = [found[row][0] for row in rows]
+    vectors = [found[row][1] for row in rows]
+    padded = nn.utils.rnn.pad_sequence(tokens, batch_first=True)
     lengths = torch.tensor([len(x) for x in tokens], device=padded.device)
     return padded, torch.arange(padded.shape[1], device=padded.device)[None] < lengths[:, None], torch.stack(vectors)
 
 
-def vector_of(output: object, pooler: bool, mean: Tensor, has_class: bool) -> Tensor:
-    """The family's own vector (B, P): its trained pooling; the class token where the pooler over it has no weights; else `mean` (B, F)."""
-    pooled = getattr(output, "pooler_output", None)
+def vector_of(output: Any, pooler: bool, mean: Tensor, has_class: bool) -> Tensor:
+    """The pooled vector (B, P) of the model family: its trained pooling, else the class token if the pooler has no weights, else `mean`.
+
+    Args:
+        output: of the network. pooler: whether the pooling was trained. mean: (B, F) of the tokens.
+        has_class: whether the first token is a class token.
+    """
+    pooled: Tensor | None = getattr(output, "pooler_output", None)
     if pooled is None:
         return mean
     if pooler:
         return pooled.flatten(1)
-    return output.last_hidden_state[:, 0] if has_class else mean
+    class_token: Tensor = output.last_hidden_state[:, 0]
+    return class_token if has_class else mean
 
 
 def components(tokens: Tensor, count: int = COMPONENTS) -> np.ndarray:
-    """The directions in which one medium's tokens (T, F) differ most: (count, T), largest first, each with its largest value positive.
+    """The first principal components of one medium's tokens (T, F): (count, T), the largest value of each is positive.
 
     Reference: Oquab 2023, DINOv2, figure 1 (colours are the first components of the patches).
     """

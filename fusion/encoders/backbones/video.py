@@ -19,15 +19,15 @@ from fusion.encoders.base import Prepared
 from fusion.encoders.image_cnn import grid_layout
 from fusion.encoders.unread import frame_note
 from fusion.encoders.video_tcn import sample_times
-from fusion.types import Clip, FusionError, Layout, Medium, Panel
+from fusion.types import Clip, FusionError, Layout, Panel
 
-FRAMES = 16  # where a configuration does not say; and at most so many of a network that takes any number
+FRAMES = 16  # default, and the limit for networks that take any number of frames
 PATCHES_FIRST = ("timesformer",)
-BY_CLASS = ("timesformer",)  # classifies from its class token, but has no pooler that would say so
+BY_CLASS = ("timesformer",)  # families that classify from the class token without a pooler
 
 
 def tubes(
-    times: np.ndarray, extent: tuple[float, ...], moments: int, rows: int, cols: int, shift: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    times: np.ndarray, extent: tuple[float, ...], moments: int, rows: int, cols: int, shift: tuple[float, ...] = (0.0, 0.0, 0.0)
 ) -> Layout:
     """Places of a (moments, rows, cols) grid of tokens over frames at `times` (N,), N a multiple of `moments` and in order.
 
@@ -40,21 +40,25 @@ def tubes(
 
 
 def motion_panel(tokens: Tensor, shape: tuple[int, int, int], prepared: Prepared) -> list[Panel]:
-    """The main direction of a clip's tokens (T * h * w, F), one map for every moment."""
+    """The first principal component of a clip's tokens (T * h * w, F), one map for every moment."""
     maps = components(tokens, 1).reshape(shape)
     times = prepared.layout.places[:: shape[1] * shape[2], 0]
     return [Panel("maps", "backbone.components", maps, prepared.extent, times=tuple(float(t) for t in times), signed=True)]
 
 
-class VideoTower(Tower):
+class VideoTower(Tower[Clip]):
     """Clips of any length and size to the tubelets of evenly chosen frames."""
 
     def __init__(self, model: Pretrained) -> None:
         super().__init__()
-        self.network, self.run, self.pooler, self.entry = model.network, model.run, model.pooler, model.entry
+        self.network = model.network
+        self.run = model.run
+        self.pooler = model.pooler
+        self.entry = model.entry
         config = model.config
         self.frames = getattr(config, "num_frames", None) or min(FRAMES, getattr(config, "frames_per_clip", FRAMES))
-        self.processor, self.kind = model.preparer, config.model_type
+        self.processor = model.preparer
+        self.kind = config.model_type
         self.window = Window(self._process, True)
         values = self.window(np.zeros((self.frames, 64, 64, 3), np.uint8))[0]
         tube = getattr(config, "tubelet_size", 1)
@@ -68,7 +72,7 @@ class VideoTower(Tower):
                 "{source} gives tokens {shape}, which are no grid over the frames.", source=model.source, shape=tuple(found.shape[1:])
             )
 
-    def trials(self) -> list[Medium]:
+    def trials(self) -> list[Clip]:
         return [Clip(np.zeros((1, 64, 64, 3), np.uint8), np.zeros(1, np.float32))]
 
     def prepare(self, medium: Clip) -> Prepared:
@@ -95,4 +99,5 @@ class VideoTower(Tower):
 
     def _process(self, frames: np.ndarray) -> Tensor:
         found = self.processor([list(frames)], return_tensors="pt", input_data_format="channels_last")
-        return found.get("pixel_values_videos", found.get("pixel_values"))[0]
+        pixels: Tensor = found["pixel_values_videos"] if "pixel_values_videos" in found else found["pixel_values"]
+        return pixels[0]

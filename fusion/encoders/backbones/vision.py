@@ -21,32 +21,37 @@ from fusion.encoders.base import Prepared
 from fusion.encoders.centring import picture_shift
 from fusion.encoders.image_cnn import grid_layout
 from fusion.encoders.unread import picture_note
-from fusion.types import FusionError, Medium, Panel
+from fusion.types import FusionError, Panel
 
-HEADS_SHOWN, MOST_BEFORE = 6, 32
+HEADS_SHOWN = 6  # attention heads in the view
+MOST_BEFORE = 32  # tokens without a place before the patches
 SPOTS = 16  # with which a convolutional network is measured
 TRIED = ((64, 64, 3), (48, 96, 3))  # pictures that must come out of a processor in one size
 
 
-class VisionTower(Tower):
+class VisionTower(Tower[np.ndarray]):
     """Pictures (H, W, 3) uint8 of any size to the grid of tokens a network gives for what its processor shows of them."""
 
     def __init__(self, model: Pretrained) -> None:
         super().__init__()
-        self.network, self.run, self.pooler = model.network, model.run, model.pooler
-        self.processor, self.window = model.preparer, Window(self._process, getattr(model.preparer, "backend", "") == "torchvision")
+        self.network = model.network
+        self.run = model.run
+        self.pooler = model.pooler
+        self.processor = model.preparer
+        self.window = Window(self._process, getattr(model.preparer, "backend", "") == "torchvision")
         sizes = {tuple(self.window(np.zeros((1, *shape), np.uint8))[0].shape[1:]) for shape in TRIED}
         if len(sizes) > 1 or len(next(iter(sizes))) != 3:
             raise FusionError("{source} gives every picture another size, so pictures cannot be put in one batch.", source=model.source)
         size = sizes.pop()
         shape = self.run(pixel_values=torch.zeros(1, *size)).last_hidden_state.shape
         self.grid, self.before = _grid(model, shape, *size[1:])
-        self.reach, self.shift = (1.0, 1.0), (0.0, 0.0)
+        self.reach = (1.0, 1.0)  # width and height of the grid, as a share of what the processor passes on
+        self.shift: tuple[float, ...] = (0.0, 0.0)
         if len(shape) == 4:
             self.reach = _reach(self.grid[1], size[2]), _reach(self.grid[0], size[1])
             self.shift = picture_shift(self.prepare, lambda values, mask: self.describe(values, mask)[0], SPOTS)
 
-    def trials(self) -> list[Medium]:
+    def trials(self) -> list[np.ndarray]:
         return [np.zeros((64, 64, 3), np.uint8)]
 
     def prepare(self, medium: np.ndarray) -> Prepared:
@@ -70,24 +75,26 @@ class VisionTower(Tower):
         return values.float().mean(0).cpu().numpy()
 
     def inside(self, prepared: Prepared) -> list[Panel]:
-        """The main directions of the tokens, and what the class token looks at in the last layer where there is one."""
+        """The principal components of the tokens, and the attention of the class token in the last layer where there is one."""
         values = prepared.values[None].to(next(self.network.parameters()).device)
         output = self.run(pixel_values=values, output_attentions=True) if self.before else self.run(pixel_values=values)
         parts = components(self.tokens_of(output.last_hidden_state)[0]).reshape(-1, *self.grid)
         panels = [Panel("maps", "backbone.components", parts, prepared.extent, signed=True)]
-        looks = getattr(output, "attentions", None)
-        if looks and looks[-1] is not None and looks[-1].shape[-1] >= self.before + parts[0].size:
-            shown = looks[-1][0, :HEADS_SHOWN, 0, self.before : self.before + parts[0].size]
+        attention = getattr(output, "attentions", None)
+        if attention and attention[-1] is not None and attention[-1].shape[-1] >= self.before + parts[0].size:
+            shown = attention[-1][0, :HEADS_SHOWN, 0, self.before : self.before + parts[0].size]
             panels.append(Panel("maps", "backbone.attention", shown.float().cpu().numpy().reshape(-1, *self.grid), prepared.extent))
         return panels
 
     def _process(self, frames: np.ndarray) -> Tensor:
-        return self.processor(list(frames), input_data_format="channels_last", return_tensors="pt")["pixel_values"]
+        pixels: Tensor = self.processor(list(frames), input_data_format="channels_last", return_tensors="pt")["pixel_values"]
+        return pixels
 
 
 def _reach(cells: int, pixels: int) -> float:
-    """How far cells of a convolutional network reach over `pixels`, as a share of them: its stride is the nearest power of two."""
-    return cells * 2 ** round(math.log2(pixels / cells)) / pixels
+    """Size of `cells` of a convolutional network in all, as a share of `pixels`: its stride is the nearest power of two."""
+    stride = 1 << round(math.log2(pixels / cells))
+    return cells * stride / pixels
 
 
 def _grid(model: Pretrained, hidden: torch.Size, height: int, width: int) -> tuple[tuple[int, int], int]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-LARGE, SMOOTH = 1024, 4.0  # pixels: a side above which a blur is made on a smaller copy, and how wide it is there at least
+LARGE = 1024  # pixels: pictures with a longer side are blurred on a smaller copy
+SMOOTH = 4.0  # pixels: the least sigma of the blur on that copy
 NOISE_STEP = 18.0  # grey levels of noise per severity
 BLUR_STEP = 0.0065  # sigma of the blur per severity, as a share of the longer side
 BRIGHTER = (25, 50, 80, 110, 140)  # grey levels
@@ -38,13 +39,13 @@ def motion_blur(picture: np.ndarray, severity: int, rng: np.random.Generator) ->
     reach = length // 2
     kernel = np.zeros((length, length), np.float32)
     step = np.array([np.cos(angle), np.sin(angle)]) * reach
-    ends = [tuple(int(v) for v in np.round(reach + sign * step)) for sign in (-1, 1)]
-    cv2.line(kernel, ends[0], ends[1], 1.0)
+    start, end = (np.round(reach + sign * step).astype(int).tolist() for sign in (-1, 1))
+    cv2.line(kernel, start, end, 1.0)
     return cv2.filter2D(picture, -1, kernel / kernel.sum())
 
 
 def occlusion(picture: np.ndarray, severity: int, rng: np.random.Generator) -> np.ndarray:
-    """As many blocks of a grey level each as the severity says."""
+    """Blocks of random grey levels, as many as the severity."""
     covered = picture.copy()
     cover(covered, severity, rng)
     return covered
@@ -58,13 +59,16 @@ def brightness(picture: np.ndarray, severity: int, rng: np.random.Generator) -> 
 def contrast(picture: np.ndarray, severity: int, rng: np.random.Generator) -> np.ndarray:
     """Closer to the mean colour of the picture."""
     mean = picture.mean((0, 1), dtype=np.float64).astype(np.float32)
-    return np.clip(mean + (picture - mean) * CONTRAST[severity - 1], 0, 255).astype(np.uint8)
+    reduced: np.ndarray = mean + (picture - mean) * CONTRAST[severity - 1]
+    return reduced.clip(0, 255).astype(np.uint8)
 
 
 def jpeg(picture: np.ndarray, severity: int, rng: np.random.Generator) -> np.ndarray:
     """Compressed with JPEG at a low quality."""
     _, packed = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY[severity - 1]])
-    return np.ascontiguousarray(cv2.imdecode(packed, cv2.IMREAD_COLOR)[..., ::-1])
+    decoded = cv2.imdecode(packed, cv2.IMREAD_COLOR)
+    assert decoded is not None, "it was just encoded"
+    return np.ascontiguousarray(decoded[..., ::-1])
 
 
 def smooth(picture: np.ndarray, sigma: float) -> np.ndarray:
@@ -81,14 +85,15 @@ def block(h: int, w: int, severity: int, rng: np.random.Generator) -> tuple[slic
     """Rows, columns and grey level of an occluding block in a picture of (h, w) pixels; it may reach over an edge."""
     side = max(h, w)
     bh, bw = (rng.uniform(0.12, 0.18 + 0.03 * severity, 2) * side).astype(int) + 1
-    top, left = int(rng.uniform(-bh / 2, h - bh / 2)), int(rng.uniform(-bw / 2, w - bw / 2))
+    top = int(rng.uniform(-bh / 2, h - bh / 2))
+    left = int(rng.uniform(-bw / 2, w - bw / 2))
     return slice(max(top, 0), top + bh), slice(max(left, 0), left + bw), rng.uniform(0, 255)
 
 
 def cover(x: np.ndarray, severity: int, rng: np.random.Generator) -> None:
     """Draws `severity` blocks into x (H, W, 3)."""
     for _ in range(severity):
-        rows, columns, level = block(*x.shape[:2], severity, rng)
+        rows, columns, level = block(x.shape[0], x.shape[1], severity, rng)
         x[rows, columns] = level
 
 
@@ -96,7 +101,8 @@ def add_noise(x: np.ndarray, sigma: float, rng: np.random.Generator) -> np.ndarr
     """Noise on x (H, W, 3) float32 whose grain is about 1/64 of the picture, so that scaling it down does not average it away."""
     h, w = x.shape[:2]
     grain = max(1, max(h, w) // 64)
-    noise = rng.standard_normal((-(-h // grain), -(-w // grain)), dtype=np.float32) * sigma
+    noise: np.ndarray = rng.standard_normal((-(-h // grain), -(-w // grain)), dtype=np.float32) * sigma
     if grain > 1:
         noise = cv2.resize(noise, (w, h), interpolation=cv2.INTER_NEAREST)
-    return np.clip(x + noise[..., None], 0, 255).astype(np.uint8)
+    noisy: np.ndarray = x + noise[..., None]
+    return noisy.clip(0, 255).astype(np.uint8)

@@ -11,7 +11,8 @@ NOTHING = "_"
 
 def mix(text: str, severity: int, rng: np.random.Generator) -> str:
     """Characters dropped, swapped with the next, replaced by a keyboard neighbour or masked with `_`."""
-    out, i = [], 0
+    out: list[str] = []
+    i = 0
     while i < len(text):
         c = text[i]
         if not _is_hit(c, severity, rng):

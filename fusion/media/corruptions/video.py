@@ -1,4 +1,4 @@
-"""Corruptions of a clip: frames (T, H, W, 3) uint8 in and out, severity 1 to 5. Times and sound stay as they are."""
+"""Corruptions of a clip: frames (T, H, W, 3) uint8 in and out, severity 1 to 5. Times and sound are not changed."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def frame_drop(clip: Clip, severity: int, rng: np.random.Generator) -> Clip:
 
 
 def freeze(clip: Clip, severity: int, rng: np.random.Generator) -> Clip:
-    """One frame is shown for a long stretch of the clip."""
+    """One frame is repeated for a long part of the clip."""
     count = len(clip.frames)
     length = max(1, round(FREEZE[severity - 1] * count))
     start = int(rng.integers(0, count - length + 1))

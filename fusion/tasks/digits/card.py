@@ -1,6 +1,8 @@
-"""What the model cards of the task `digits` say beside the figures."""
+"""The text of the model cards of the task `digits`, besides the figures."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from fusion.tasks.base import CardText
 
@@ -16,7 +18,7 @@ LIMITS = {
     "audio": "English words zero to nine. Six real speakers, most of them not native: strong accents, children and whispering were not heard in training. Above 4 kHz nothing is used.",
     "video": "The pen or its ink must be seen from about the start to the end; a hand that covers the ink was not in training.",
 }
-COMMANDS = {  # a second command that the shipped weights have been through
+COMMANDS: dict[str, tuple[str, ...]] = {  # a second command that the shipped weights have been through
     "audio": ("    python -m fusion train --task digits --strategy audio_only --data DIR --epochs 8 --lr 8e-4 --seed 1 --warm-start",),
 }
 MILDER = "These weights were trained when the corruptions of this modality were milder than `fusion/media/corruptions` has them now ({}); every figure here is measured on the present ones."
@@ -38,13 +40,13 @@ LICENCE = "The weights are derived from CC BY-SA data and are shared under CC BY
 ABOUT = (
     "The parts of one sample come from different people and share the label alone: that fusion gains is expected, and no proof of synergy."
 )
-CARD = CardText(
+SHARED = CardText(data=DATA, licence=LICENCE)  # by all tasks on the media of `digits`
+CARD = replace(
+    SHARED,
     about=ABOUT,
-    data=DATA,
     limits=LIMITS,
     test_sets=TEST_SETS,
     notes=NOTES,
     commands=COMMANDS,
-    licence=LICENCE,
     columns={"all-3": "redundancy: severity 3"},
 )

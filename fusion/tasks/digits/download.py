@@ -1,4 +1,4 @@
-"""The public data of the task `digits`, in its official layout: `python -m fusion download --task digits --data DIR`.
+"""Downloads the public data of the task `digits` in its official layout: `python -m fusion download --task digits --data DIR`.
 
 DIR/mnist/MNIST/raw/*.gz                    MNIST, as `torchvision.datasets.MNIST(root=DIR/mnist)` keeps it
 DIR/fsdd/recordings/*.wav                   Free Spoken Digit Dataset v1.0.10
@@ -29,7 +29,7 @@ MNIST = {
 FSDD_URLS = ("https://github.com/Jakobovski/free-spoken-digit-dataset/archive/refs/tags/v1.0.10.zip",)
 FSDD_SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
 FSDD_NAMES = tuple(sorted(f"{digit}_{speaker}_{index}.wav" for digit in range(10) for speaker in FSDD_SPEAKERS for index in range(50)))
-# Of the 3,000 names and recordings in order, not of the archive: the host packs that anew and does not promise the same bytes.
+# Of the 3,000 names and recordings in order, not of the archive, whose bytes may change when the host packs it again.
 FSDD_SHA256 = "45a9b976ba3397a2fd5c70a9f2e43c34f442a3a6be47392ecfc41174b678f37e"
 
 PENDIGITS_URLS = ("https://archive.ics.uci.edu/static/public/81/pen+based+recognition+of+handwritten+digits.zip",)
@@ -93,7 +93,8 @@ def _holds_fsdd(archive: Path) -> bool:
 
 
 def _has_pendigits(folder: Path) -> bool:
-    tra, tes = folder / "pendigits-orig.tra", folder / "pendigits-orig.tes"
+    tra = folder / "pendigits-orig.tra"
+    tes = folder / "pendigits-orig.tes"
     if not (tra.exists() and tes.exists()):
         return False
     return tes.read_bytes().count(b"\n.COMMENT") == PENDIGITS_TES_DIGITS and has_sha256(tra, PENDIGITS_TRA_SHA256)

@@ -14,9 +14,9 @@ from scipy.io import wavfile
 from fusion.config import CHECKPOINTS
 from fusion.files import check
 from fusion.tasks.digits import pen
-from fusion.types import Audio, FusionError, Medium
+from fusion.types import MODALITIES, Audio, FusionError, Medium
 
-# Points a hand would pass, x right and y down in [0, 1]; "/" lifts the pen, "|" is a corner (the curve starts anew).
+# Points of the pen, x right and y down in percent; "/" lifts the pen, "|" is a corner (a new curve starts).
 PATHS = {
     0: "52,12 30,20 22,50 32,82 52,88 72,78 77,48 68,18 50,12",
     1: "34,30 52,12 | 52,12 52,50 52,88",
@@ -34,7 +34,8 @@ ENGLISH = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight
 
 def strokes_of(digit: int, seconds: float = 1.2) -> pen.Strokes:
     """The digit as strokes (N, 3): x, y in [0, 1], y down, and t in seconds; even pen speed, a short pause between strokes."""
-    strokes, clock = [], 0.0
+    strokes = []
+    clock = 0.0
     for part in PATHS[digit].split("/"):
         pieces = []
         for piece in part.split("|"):
@@ -72,31 +73,19 @@ def spoken(digit: int) -> Audio:
 class Example:
     """A named situation: the digit each modality names (absent ones are left out), the text, and severities for the sliders."""
 
-    title: str
-    story: str
     digits: dict[str, int]
     text: str | None = None
     severity: dict[str, int] = field(default_factory=dict)
 
 
 EXAMPLES: dict[str, Example] = {
-    "seven": Example("Four times seven", "All four modalities agree.", {"image": 7, "text": 7, "audio": 7, "video": 7}, "seven"),
-    "chinese": Example("三", "A typed Chinese numeral with a drawing.", {"image": 3, "text": 3, "video": 3}, "数字三"),
-    "conflict": Example(
-        "Conflict", "Picture and clip show 4, voice and word say 9.", {"image": 4, "text": 9, "audio": 9, "video": 4}, "number nine"
-    ),
-    "outvoted": Example(
-        "Three against one", "The picture shows 1, the rest says 5.", {"image": 1, "text": 5, "audio": 5, "video": 5}, "it is a five"
-    ),
-    "noisy": Example(
-        "Noise everywhere",
-        "All modalities at severity 3.",
-        {"image": 8, "text": 8, "audio": 8, "video": 8},
-        "eight",
-        dict.fromkeys(("image", "text", "audio", "video"), 3),
-    ),
-    "typo": Example("Masked word", "Half the word is masked, the sound fills the gap.", {"text": 6, "audio": 6}, "s_x or maybe si_"),
-    "voice": Example("Voice alone", "Only a sound.", {"audio": 2}),
+    "seven": Example({"image": 7, "text": 7, "audio": 7, "video": 7}, "seven"),
+    "chinese": Example({"image": 3, "text": 3, "video": 3}, "数字三"),
+    "conflict": Example({"image": 4, "text": 9, "audio": 9, "video": 4}, "number nine"),
+    "outvoted": Example({"image": 1, "text": 5, "audio": 5, "video": 5}, "it is a five"),
+    "noisy": Example({"image": 8, "text": 8, "audio": 8, "video": 8}, "eight", dict.fromkeys(MODALITIES, 3)),
+    "typo": Example({"text": 6, "audio": 6}, "s_x or maybe si_"),
+    "voice": Example({"audio": 2}),
 }
 
 
@@ -109,7 +98,7 @@ def make_example(name: str) -> dict[str, Medium]:
 
 
 def make_medium(modality: str, digit: int) -> Medium:
-    """One modality's medium that names the digit."""
+    """A medium of one modality that shows the digit."""
     if modality == "image":
         return pen.draw_picture(strokes_of(digit), 256)
     if modality == "video":

@@ -1,4 +1,4 @@
-"""Pictures of digits as people make them: any place, size and slant, light on dark or dark on light, on clutter and texture.
+"""Synthetic pictures of digits: any place, size and slant, light on dark or dark on light, on clutter and texture.
 
 `make_canvas` takes a glyph (28x28 MNIST digit, finished pen drawing, printed digit) as an ink cover and paints it on a 64x64 canvas.
 """
@@ -35,7 +35,9 @@ def printed_glyph(digit: int, rng: np.random.Generator) -> np.ndarray:
 
 def pen_glyph(strokes: pen.Strokes, rng: np.random.Generator) -> np.ndarray:
     """The last picture of a pen drawing: ink cover (64, 64) uint8."""
-    return pen.ink(pen.fit(strokes, 0.8), 64, float(rng.uniform(0.04, 0.12)), np.array([np.inf]))[0]
+    covers = pen.ink(pen.fit(strokes, 0.8), 64, float(rng.uniform(0.04, 0.12)), np.array([np.inf]))
+    finished: np.ndarray = covers[0]
+    return finished
 
 
 def place(cover: np.ndarray, rng: np.random.Generator, size: int, low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
@@ -48,16 +50,20 @@ def place(cover: np.ndarray, rng: np.random.Generator, size: int, low: float, hi
     center = np.array([(xs.min() + xs.max() + 1) / 2, (ys.min() + ys.max() + 1) / 2])
     extent = max(np.ptp(xs), np.ptp(ys)) + 1
     scale = rng.uniform(low, high) / extent
-    angle, shear, aspect = np.radians(rng.normal(0, 7)), rng.normal(0, 0.1), np.exp(rng.normal(0, 0.1))
+    angle = np.radians(rng.normal(0, 7))
+    shear = rng.normal(0, 0.1)
+    aspect = np.exp(rng.normal(0, 0.1))
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     linear = scale * turn @ np.array([[1, shear], [0, 1]]) @ np.diag([aspect, 1 / aspect])
     corners = np.array([[xs.min(), ys.min()], [xs.max() + 1, ys.min()], [xs.min(), ys.max() + 1], [xs.max() + 1, ys.max() + 1]]) - center
     half = np.abs(corners @ linear.T).max(0)
-    if half.max() > size / 2 - 1:  # a turned digit must still fit
-        linear, half = linear * (size / 2 - 1) / half.max(), half * (size / 2 - 1) / half.max()
+    most = size / 2 - 1
+    if half.max() > most:  # a rotated digit must still fit
+        linear = linear * most / half.max()
+        half = half * most / half.max()
     target = np.array([rng.uniform(h, size - h) for h in half])
     matrix = np.column_stack([linear, target - linear @ center])
-    shrunk = scale < 0.6  # area-like sampling, or thin pens break up
+    shrunk = scale < 0.6  # blurred before sampling, else thin lines break up
     source = cv2.GaussianBlur(cover, (0, 0), 0.35 / scale) if shrunk else cover
     placed = cv2.warpAffine(source, matrix, (size, size), flags=cv2.INTER_LINEAR)
     return placed, np.array([*(target - half), *(target + half)])
@@ -71,27 +77,35 @@ def ground_texture(rng: np.random.Generator, size: int) -> np.ndarray:
         return np.zeros((size, size), np.float32)
     if kind < 0.55:
         a, b = rng.normal(size=2)
-        return (a * (x - 0.5) + b * (y - 0.5)).astype(np.float32) * 2
+        shade: np.ndarray = (a * (x - 0.5) + b * (y - 0.5)).astype(np.float32) * 2
+        return shade
     if kind < 0.85:
         cells = int(rng.integers(3, 17))
         cloud = cv2.resize(rng.normal(size=(cells, cells)).astype(np.float32), (size, size), interpolation=cv2.INTER_CUBIC)
-        return cloud / max(float(cloud.std()), 1e-3)
-    period, phase, along = rng.uniform(0.08, 0.3), rng.random(), x if rng.random() < 0.5 else y
-    lines = (((along / period + phase) % 1.0) < 0.15).astype(np.float32)
+        clouds: np.ndarray = cloud / max(float(cloud.std()), 1e-3)
+        return clouds
+    period = rng.uniform(0.08, 0.3)
+    phase = rng.random()
+    along, across = (x, y) if rng.random() < 0.5 else (y, x)
+    lines: np.ndarray = (((along / period + phase) % 1.0) < 0.15).astype(np.float32)
     if rng.random() < 0.4:
-        lines = np.maximum(lines, ((((y if along is x else x) / period + phase) % 1.0) < 0.15).astype(np.float32))
+        lines = np.maximum(lines, (((across / period + phase) % 1.0) < 0.15).astype(np.float32))
     return lines * 2
 
 
 def add_clutter(cover: np.ndarray, boxes: np.ndarray, rng: np.random.Generator, pieces: int) -> np.ndarray:
     """Lines, dots and arcs, thinner and smaller than a digit and mostly beside those in `boxes` (N, 4): their cover (S, S) uint8."""
-    size, clutter = len(cover), np.zeros_like(cover)
+    size = len(cover)
+    clutter = np.zeros_like(cover)
     for _ in range(pieces):
         x, y = rng.uniform(0, size, 2)
         if ((boxes[:, 0] - 1 < x) & (x < boxes[:, 2] + 1) & (boxes[:, 1] - 1 < y) & (y < boxes[:, 3] + 1)).any():
             continue
-        kind, width, ink = rng.random(), int(rng.integers(1, 3)), int(rng.integers(90, 256))
-        length, angle = rng.uniform(2, 0.2 * size), rng.uniform(0, np.pi)
+        kind = rng.random()
+        width = int(rng.integers(1, 3))
+        ink = int(rng.integers(90, 256))
+        length = rng.uniform(2, 0.2 * size)
+        angle = rng.uniform(0, np.pi)
         start = (int(x), int(y))
         if kind < 0.5:
             cv2.line(clutter, start, (int(x + length * np.cos(angle)), int(y + length * np.sin(angle))), ink, width, cv2.LINE_AA)
@@ -109,7 +123,7 @@ def make_canvas(
     """One digit on one canvas.
 
     Args:
-        cover: (h, w) uint8, how much ink lies where; any size.
+        cover: (h, w) uint8, ink cover of any size.
         low, high: longer side of the digit in pixels of the canvas.
         plain: no clutter or texture, high contrast (a drawing on a page, a scanned digit).
 
@@ -126,17 +140,19 @@ def paint(cover: np.ndarray, boxes: np.ndarray, rng: np.random.Generator, plain:
     ink = cover.astype(np.float32) / 255.0
     gain = rng.uniform(1.0, 1.6)
     ink = np.clip(ink * gain, 0, 1)
-    light, dark = rng.uniform(200, 255), rng.uniform(0, 60)
-    if plain:
-        ground = np.zeros((size, size), np.float32)
-    else:
-        middle, contrast = rng.uniform(90, 165), rng.uniform(70, 160)
-        light, dark = min(255, middle + contrast / 2), max(0, middle - contrast / 2)
+    light = rng.uniform(200, 255)
+    dark = rng.uniform(0, 60)
+    ground: np.ndarray = np.zeros((size, size), np.float32)
+    if not plain:
+        middle = rng.uniform(90, 165)
+        contrast = rng.uniform(70, 160)
+        light = min(255, middle + contrast / 2)
+        dark = max(0, middle - contrast / 2)
         if rng.random() < 0.6:
             clutter = add_clutter(cover, boxes, rng, int(rng.integers(1, 9))).astype(np.float32) / 255.0
             ink = np.maximum(ink, clutter * rng.uniform(0.4, 1.0) * (1 - ink))
         ground = ground_texture(rng, size) * (light - dark) * rng.uniform(0.03, 0.16)
-    picture = light + (dark - light) * ink + ground * (1 - ink)
+    picture: np.ndarray = light + (dark - light) * ink + ground * (1 - ink)
     if rng.random() < 0.5:
         picture = 255 - picture
     if rng.random() < 0.25:
@@ -148,11 +164,12 @@ def paint(cover: np.ndarray, boxes: np.ndarray, rng: np.random.Generator, plain:
 
 def make_nothing(rng: np.random.Generator, size: int = SIZE) -> np.ndarray:
     """A canvas without a digit: blank, textured or cluttered; (size, size, 3) uint8."""
-    level, spread = rng.uniform(0, 255), rng.uniform(0, 40)
-    picture = level + ground_texture(rng, size) * spread * rng.uniform(0, 1)
+    level = rng.uniform(0, 255)
+    spread = rng.uniform(0, 40)
+    picture: np.ndarray = level + ground_texture(rng, size) * spread * rng.uniform(0, 1)
     empty = np.zeros((size, size), np.uint8)
     if rng.random() < 0.5:
-        clutter = add_clutter(empty, np.zeros((1, 4)), rng, int(rng.integers(1, 14))) / 255.0
+        clutter: np.ndarray = add_clutter(empty, np.zeros((1, 4)), rng, int(rng.integers(1, 14))) / 255.0
         picture = picture + clutter * rng.uniform(-160, 160)
     picture = picture + rng.normal(0, rng.uniform(0, 14), picture.shape)
     return np.repeat(np.clip(picture, 0, 255).astype(np.uint8)[..., None], 3, -1)

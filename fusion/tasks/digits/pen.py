@@ -1,4 +1,4 @@
-"""Pen strokes and how they become a picture and a clip: one drawing, two modalities.
+"""Pen strokes rendered as a picture or as a clip.
 
 Strokes are a list of float arrays (N, 3): x and y in [0, 1] of a square canvas (y points down), t in seconds, rising.
 Dots and lines are drawn with OpenCV at sub-pixel places, so that thin and thick pens look the same at every size.
@@ -19,7 +19,7 @@ Strokes = list[np.ndarray]
 
 @dataclass(frozen=True)
 class Look:
-    """How a drawing is rendered: pen and ground are grey levels in [0, 255], thickness is a share of the canvas."""
+    """Rendering of a drawing: pen and ground are grey levels in [0, 255], thickness is a share of the canvas."""
 
     thickness: float = 0.06
     pen: float = 20.0
@@ -28,7 +28,9 @@ class Look:
 
 def duration(strokes: Strokes) -> float:
     """Seconds from the first to the last point; 0 for no strokes."""
-    return float(max((s[-1, 2] for s in strokes if len(s)), default=0.0) - min((s[0, 2] for s in strokes if len(s)), default=0.0))
+    end = max((s[-1, 2] for s in strokes if len(s)), default=0.0)
+    start = min((s[0, 2] for s in strokes if len(s)), default=0.0)
+    return float(end - start)
 
 
 def fit(strokes: Strokes, size: float = 0.7, center: tuple[float, float] = (0.5, 0.5)) -> Strokes:
@@ -42,29 +44,32 @@ def fit(strokes: Strokes, size: float = 0.7, center: tuple[float, float] = (0.5,
 
 def _segments(strokes: Strokes, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Ends of all line pieces as fixed-point pixels (S, 2, 2) and the time each is finished (S,), in drawing order."""
-    ends, times = [], []
+    ends: list[np.ndarray] = []
+    times: list[np.ndarray] = []
     for s in strokes:
         if len(s) == 0:
             continue
         places = np.round((s[:, :2] * size - 0.5) * (1 << SHIFT)).astype(np.int32)
-        if len(s) == 1:  # a dot is a piece of no length
-            places, finished = np.repeat(places, 2, 0), s[:, 2]
-        else:
-            finished = s[1:, 2]
+        finished = s[1:, 2]
+        if len(s) == 1:  # a dot is a segment of length zero
+            places = np.repeat(places, 2, 0)
+            finished = s[:, 2]
         ends.append(np.stack([places[:-1], places[1:]], 1))
         times.append(finished)
     if not ends:
         return np.zeros((0, 2, 2), np.int32), np.zeros(0)
-    times = np.concatenate(times)
-    order = np.argsort(times, kind="stable")
-    return np.concatenate(ends)[order], times[order]
+    all_times = np.concatenate(times)
+    order = np.argsort(all_times, kind="stable")
+    return np.concatenate(ends)[order], all_times[order]
 
 
 def ink(strokes: Strokes, size: int, thickness: float, times: np.ndarray) -> np.ndarray:
-    """How much ink lies on each pixel at each time: (T, size, size) uint8, 255 where the pen has been."""
+    """Ink cover of each pixel at each time: (T, size, size) uint8, 255 where the pen has been."""
     pieces, finished = _segments(strokes, size)
     width = max(1, round(thickness * size))
-    canvas, frames, done = np.zeros((size, size), np.uint8), np.zeros((len(times), size, size), np.uint8), 0
+    canvas = np.zeros((size, size), np.uint8)
+    frames = np.zeros((len(times), size, size), np.uint8)
+    done = 0
     for i, time in enumerate(times):
         while done < len(pieces) and finished[done] <= time + 1e-6:
             a, b = pieces[done]
@@ -81,13 +86,13 @@ def colour(cover: np.ndarray, look: Look) -> np.ndarray:
 
 
 def draw_picture(strokes: Strokes, size: int = 256, thickness: float = 0.06, look: Look | None = None) -> np.ndarray:
-    """The finished drawing: (size, size, 3) uint8, dark ink on a light ground unless `look` says otherwise."""
+    """The finished drawing: (size, size, 3) uint8, dark ink on a light ground unless given by `look`."""
     look = look or Look(thickness)
     return colour(ink(strokes, size, look.thickness, np.array([np.inf]))[0], look)
 
 
 def draw_clip(strokes: Strokes, size: int = 96, fps: float = 25.0, thickness: float = 0.06, look: Look | None = None) -> Clip:
-    """The drawing as it is made, in its own tempo, holding the last picture for a moment; at most 30 seconds."""
+    """A clip of the drawing being made, at its own speed, the last picture held for a moment; at most 30 seconds."""
     look = look or Look(thickness)
     start = min((s[0, 2] for s in strokes if len(s)), default=0.0)
     seconds = min(duration(strokes) + 0.3, 30.0)

@@ -1,4 +1,4 @@
-"""Task `digits`: which digit is drawn, typed, said and being written? Four modalities that say the same (redundancy).
+"""Task `digits`: which digit is drawn, typed, said and being written? Four redundant modalities.
 
 Image: 64x64 canvas, MNIST or the end of a pen drawing, any place and size. Text: numerals, words in eight languages or spellings,
 phrases, typos. Audio: a spoken digit. Video: the pen drawing it. The parts of one sample share the label alone: they come from
@@ -18,7 +18,7 @@ from fusion.tasks.base import Sample
 from fusion.tasks.digits import clips, images, sounds, sources, words
 from fusion.types import MODALITIES, Audio, Clip, FusionError, Medium
 
-NOTHING_SHARE = 0.06  # of training samples name no digit; their target is uniform, so that "no idea" is a thing to say
+NOTHING_SHARE = 0.06  # share of training media without a digit; their target is uniform
 
 
 @dataclass
@@ -66,11 +66,12 @@ class Digits:
         return int(rng.choice(self.pools[pool][digit]))
 
     def make_image(self, digit: int, rng: np.random.Generator) -> np.ndarray:
-        kind, plain = rng.random(), rng.random() < 0.15
+        kind = rng.random()
+        plain = rng.random() < 0.15
         if kind < 0.72:
             cover = self.pictures.images[self.pick("pictures", digit, rng)]
             if rng.random() < 0.06 and self.split != "train" or rng.random() < 0.12 and self.split == "train":
-                return np.repeat(cover[..., None], 3, -1)  # the data set's own 28x28 picture, as people will upload it
+                return np.repeat(cover[..., None], 3, -1)  # the 28x28 picture of the data set, as users may upload it
         elif kind < 0.93 or self.split == "test":
             cover = images.pen_glyph(self.drawings.strokes[self.pick("drawings", digit, rng)], rng)
         else:
@@ -91,21 +92,23 @@ class Digits:
 
         Args:
             severity: corruption per modality; "none"; "train" draws one per modality, half of them 0.
-            nothing: a few of the media then name no digit.
+            nothing: a few of the media then show no digit.
         """
         digit = int(np.random.default_rng([seed, index]).integers(10))
-        inputs, named = {}, []
-        for modality in self.modalities:  # a stream of its own for each, so that asking for fewer modalities changes nothing
+        inputs: dict[str, Medium] = {}
+        named: list[str] = []
+        for modality in self.modalities:  # each has its own random stream, so that it does not depend on the other modalities
             rng = np.random.default_rng([seed, index, MODALITIES.index(modality), 1])
             empty = nothing and rng.random() < NOTHING_SHARE
-            named += [] if empty else [modality]
+            if not empty:
+                named.append(modality)
             medium = NOTHING[modality](rng) if empty else self.makers[modality](digit, rng)
             inputs[modality] = corrupt(modality, medium, draw_level(severity, modality, rng), rng)
         return Sample(inputs, digit, tuple(named))
 
 
 def draw_level(severity: dict[str, int] | str, modality: str, rng: np.random.Generator) -> int:
-    """The severity of one medium: as asked, or with "train" drawn, half of them 0."""
+    """The severity of one medium: as given, or drawn for "train", half of them 0."""
     if isinstance(severity, dict):
         return severity.get(modality, 0)
     return int(rng.integers(1, 6)) if severity == "train" and rng.random() < 0.5 else 0

@@ -1,7 +1,7 @@
-"""Samples of `digits` made of this project's own pen strokes, printed faces, words and synthesised voice: no data set is needed.
+"""Samples of `digits` from the project's own pen strokes, printed fonts, words and synthesised voice: no data set is needed.
 
-What a visitor's own backbone is fitted on where there is no data folder. Ten digits set by hand and bent at random and one voice are less
-than the world, and so heads trained on them know less than the shipped ones.
+A user's own backbone is fitted on these if there is no data folder. They vary less than the data sets, so heads trained on them are less
+accurate than the shipped ones.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from fusion.types import Audio, Clip
 
 @dataclass
 class SelfMade(Digits):
-    """Like `Digits`, its folder is never read."""
+    """Like `Digits`, but the data folder is never read."""
 
     def __post_init__(self) -> None:
         self.makers = {
@@ -34,8 +34,8 @@ class SelfMade(Digits):
 
     def make_audio(self, digit: int, rng: np.random.Generator) -> Audio:
         voice = spoken(digit)
-        throat = sounds.stretch(voice.samples, float(np.exp(rng.normal(0, 0.15)))).astype(np.float32)
-        return sounds.make_sound(Audio(voice.rate, throat), rng)
+        stretched = sounds.stretch(voice.samples, float(np.exp(rng.normal(0, 0.15)))).astype(np.float32)
+        return sounds.make_sound(Audio(voice.rate, stretched), rng)
 
     def make_video(self, digit: int, rng: np.random.Generator) -> Clip:
         return clips.make_clip(strokes_of(digit), rng)

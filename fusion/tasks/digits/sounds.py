@@ -1,4 +1,4 @@
-"""Spoken digits as microphones hear them: other throats and tempos, rooms, filters, noise, loudness, silence around the word."""
+"""Augmentation of spoken digits: pitch and tempo, rooms, filters, noise, loudness, silence around the word."""
 
 from __future__ import annotations
 
@@ -12,23 +12,27 @@ TIGHT = 0.15  # of the recordings are studio-clean and cut at the word's ends, a
 
 
 def stretch(samples: np.ndarray, factor: float) -> np.ndarray:
-    """Plays `factor` times faster; pitch and formants rise with it, as from a shorter throat."""
-    return np.interp(np.arange(0, len(samples) - 1, factor), np.arange(len(samples)), samples)
+    """Plays `factor` times faster; pitch and formants rise with it, as with a shorter vocal tract."""
+    stretched: np.ndarray = np.interp(np.arange(0, len(samples) - 1, factor), np.arange(len(samples)), samples)
+    return stretched
 
 
 def tempo(samples: np.ndarray, factor: float, rng: np.random.Generator, grain: int = 240) -> np.ndarray:
-    """Plays `factor` times faster at the same pitch: windowed grains laid at another pitch of time (overlap-add with a short search).
+    """Plays `factor` times faster at the same pitch: windowed grains at another spacing (overlap-add with a short search).
 
     Reference: Verhelst 1993 (WSOLA).
     """
-    hop, reach, window = grain // 2, 40, np.hanning(grain)
+    hop = grain // 2
+    reach = 40
+    window = np.hanning(grain)
     count = int((len(samples) - grain - 2 * reach) / (hop * factor))
     if count < 3:
         return samples
-    out, previous = np.zeros(hop * (count + 1)), None
+    out = np.zeros(hop * (count + 1))
+    previous: int | None = None
     for i in range(count):
         at = int(i * hop * factor) + reach
-        if previous is not None:  # where the next grain fits what is already there
+        if previous is not None:  # align the next grain with the output so far
             wanted = samples[previous + hop : previous + hop + grain]
             area = samples[at - reach : at + reach + len(wanted)]
             if len(wanted) == grain and len(area) >= grain:
@@ -43,7 +47,8 @@ def shape(samples: np.ndarray, rng: np.random.Generator, rate: int = RATE) -> np
     n = len(samples)
     echo = int(0.5 * rate) if rng.random() < 0.45 else 0
     size = 1 << int(np.ceil(np.log2(n + echo + 1)))
-    spectrum, freq = fft.rfft(samples, size), fft.rfftfreq(size, 1 / rate)
+    spectrum = fft.rfft(samples, size)
+    freq = fft.rfftfreq(size, 1 / rate)
     if echo:
         decay = rng.uniform(0.05, 0.5)
         t = np.arange(echo) / rate
@@ -54,9 +59,11 @@ def shape(samples: np.ndarray, rng: np.random.Generator, rate: int = RATE) -> np
     gain = rng.normal(0, 3.0) * octave
     for _ in range(int(rng.integers(0, 4))):
         gain += rng.normal(0, 5.0) * np.exp(-((octave - rng.uniform(-3, 2)) ** 2) / (2 * rng.uniform(0.1, 0.6) ** 2))
-    low, high = rng.uniform(20, 350), rng.uniform(2200, 4300)
+    low = rng.uniform(20, 350)
+    high = rng.uniform(2200, 4300)
     gain -= 12 * np.maximum(np.log2(low / np.maximum(freq, 1.0)), 0) + 40 * np.maximum(np.log2(np.maximum(freq, 1.0) / high), 0)
-    return fft.irfft(spectrum * 10 ** (gain / 20), size)[: n + echo // 2]
+    shaped: np.ndarray = fft.irfft(spectrum * 10 ** (gain / 20), size)
+    return shaped[: n + echo // 2]
 
 
 def noise(n: int, rng: np.random.Generator, rate: int = RATE) -> np.ndarray:
@@ -64,7 +71,7 @@ def noise(n: int, rng: np.random.Generator, rate: int = RATE) -> np.ndarray:
     size = 1 << int(np.ceil(np.log2(n)))
     spectrum = fft.rfft(rng.standard_normal(size, dtype=np.float32))
     spectrum /= np.maximum(np.arange(len(spectrum)), len(spectrum) * 0.01) ** rng.uniform(-0.2, 1.0)
-    x = fft.irfft(spectrum, size)[:n]
+    x: np.ndarray = fft.irfft(spectrum, size)[:n]
     t = np.arange(n) / rate
     x = x / max(float(x.std()), 1e-9) * (1 + rng.uniform(0, 0.7) * np.sin(2 * np.pi * rng.uniform(0.2, 6) * t + rng.uniform(0, 6)))
     if rng.random() < 0.2:
@@ -79,8 +86,8 @@ def make_sound(audio: Audio, rng: np.random.Generator, varied: bool = True) -> A
     """One recording of the word.
 
     Args:
-        audio: the word alone, 8 kHz.
-        varied: another throat and tempo too; otherwise only room, microphone, noise and silence around.
+        audio: the word without silence around it, 8 kHz.
+        varied: also another pitch and tempo; otherwise only room, microphone, noise and silence around.
     """
     x = audio.samples.astype(np.float32)
     if varied:

@@ -63,7 +63,8 @@ def _need(path: Path, what: str) -> Path:
 
 def _read_idx(folder: Path, stem: str) -> np.ndarray:
     """An IDX file, plain or gzipped: a big-endian header (magic, sizes), then bytes."""
-    plain, packed = folder / stem, folder / f"{stem}.gz"
+    plain = folder / stem
+    packed = folder / f"{stem}.gz"
     data = plain.read_bytes() if plain.exists() else gzip.decompress(_need(packed, "MNIST").read_bytes())
     sizes = np.frombuffer(data, ">i4", count=data[3], offset=4)
     return np.frombuffer(data, np.uint8, offset=4 + 4 * data[3]).reshape(sizes)
@@ -73,7 +74,8 @@ def load_mnist(data: Path, split: str) -> Pictures:
     """MNIST; `val` is the last 5,000 of the training file."""
     stem = "t10k" if split == "test" else "train"
     folder = Path(data) / "mnist" / "MNIST" / "raw"
-    images, labels = _read_idx(folder, f"{stem}-images-idx3-ubyte"), _read_idx(folder, f"{stem}-labels-idx1-ubyte")
+    images = _read_idx(folder, f"{stem}-images-idx3-ubyte")
+    labels = _read_idx(folder, f"{stem}-labels-idx1-ubyte")
     part = {"train": slice(0, -5000), "val": slice(-5000, None), "test": slice(None)}[split]
     return Pictures(images[part], labels[part].astype(np.int64))
 
@@ -85,13 +87,19 @@ def load_pendigits(data: Path, split: str) -> Drawings:
     if split != "test":
         held = np.isin(writers, PEN_VAL_WRITERS)
         keep = np.flatnonzero(held if split == "val" else ~held)
-        strokes, labels, writers = [strokes[i] for i in keep], labels[keep], writers[keep]
+        strokes = [strokes[i] for i in keep]
+        labels = labels[keep]
+        writers = writers[keep]
     return Drawings(strokes, labels, writers)
 
 
 def _read_unipen(text: str) -> tuple[list[Strokes], np.ndarray, np.ndarray]:
     drawings: list[Strokes] = []
-    labels, writers, points, clock, down = [], [], [], 0.0, False
+    labels: list[int] = []
+    writers: list[str] = []
+    points: list[tuple[float, float, float]] = []
+    clock = 0.0
+    down = False
     for line in text.splitlines():
         word, _, rest = line.strip().partition(" ")
         if word == ".SEGMENT":
@@ -101,11 +109,13 @@ def _read_unipen(text: str) -> tuple[list[Strokes], np.ndarray, np.ndarray]:
         elif word == ".COMMENT" and drawings:
             writers.append(rest.split()[1])
         elif word == ".PEN_DOWN":
-            points, down = [], True
+            points = []
+            down = True
         elif word == ".PEN_UP":
             if points:
                 drawings[-1].append(np.array(points))
-            down, clock = False, clock + 0.1  # lifting the pen takes time the file does not keep
+            down = False
+            clock += 0.1  # lifting the pen takes time, which the file does not record
         elif down and word and word[0] in "-0123456789":
             x, y = line.split()
             points.append((float(x), -float(y), clock))
@@ -123,13 +133,12 @@ def load_fsdd(data: Path, split: str, leave_out: str | None = None) -> Recording
     `leave_out` names a speaker: then train and val are the others and test is all of that speaker.
     """
     folder = _need(Path(data) / "fsdd" / "recordings", "The spoken digits data set (FSDD)")
-    sounds, labels, speakers = [], [], []
+    sounds: list[Audio] = []
+    labels: list[int] = []
+    speakers: list[str] = []
     for path in sorted(folder.glob("*.wav")):
         digit, speaker, index = path.stem.split("_")
-        part = "test" if int(index) < 5 else "val" if int(index) < 10 else "train"
-        if leave_out is not None:
-            part = "test" if speaker == leave_out else "train" if part == "test" else part
-        if part != split:
+        if _part_of(speaker, int(index), leave_out) != split:
             continue
         rate, samples = wavfile.read(path)
         sounds.append(Audio(rate, samples.astype(np.float32) / 32768.0))
@@ -140,12 +149,23 @@ def load_fsdd(data: Path, split: str, leave_out: str | None = None) -> Recording
     return Recordings(sounds, np.array(labels), np.array(speakers))
 
 
+def _part_of(speaker: str, index: int, leave_out: str | None) -> str:
+    """The split of a recording of FSDD."""
+    if leave_out is not None and speaker == leave_out:
+        return "test"
+    if index < 5 and leave_out is None:
+        return "test"
+    return "val" if 5 <= index < 10 else "train"
+
+
 def load_voices(data: Path, split: str) -> Recordings:
     """Synthetic voices made by `fusion.tasks.digits.voices`, 8 kHz; empty without any. Every ninth voice is kept from training."""
     paths = sorted((Path(data) / "voices").glob("*.wav"))
     names = sorted({p.stem.split("_")[1] for p in paths})
     held = set(names[8::9])
-    sounds, labels, speakers = [], [], []
+    sounds: list[Audio] = []
+    labels: list[int] = []
+    speakers: list[str] = []
     for path in paths:
         digit, voice, _ = path.stem.split("_")
         if (voice in held) == (split != "train"):
@@ -157,7 +177,7 @@ def load_voices(data: Path, split: str) -> Recordings:
 
 
 def data_hash(data: Path) -> dict[str, str]:
-    """SHA-256 over names and bytes of the files of each source, so that a report says what it was measured on."""
+    """SHA-256 over names and bytes of the files of each source, which identifies the data of a report."""
     hashes = {}
     for name, pattern in {
         "mnist": "mnist/MNIST/raw/*-ubyte*",

@@ -1,21 +1,20 @@
-"""The task `digits`: what it asks, its encoders, recipes and test sets."""
+"""The task `digits`: labels, encoders, recipes and test sets."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from fusion.config import TrainConfig
-from fusion.tasks.base import Download, Example, Heads, SampleSource, Task, TestSet
+from fusion.tasks.base import Download, Heads, SampleSource, Task, TestSet
 from fusion.tasks.digits.card import CARD
 from fusion.tasks.digits.steps import STEPS
 from fusion.types import MODALITIES, Medium
 
 LABELS = tuple("0123456789")
 ENCODERS = {"image": "image_cnn", "text": "text_transformer", "audio": "audio_cnn", "video": "video_tcn"}
-QUESTIONS = {"parity": ("even", "odd"), "half": ("below five", "five or more")}
+QUESTIONS: dict[str, tuple[str, ...]] = {"parity": ("even", "odd"), "half": ("below five", "five or more")}
 RECIPES = {  # found by a few short runs; samples are per epoch
     "image_only": TrainConfig(epochs=18, samples=40000, lr=2e-3),
     "text_only": TrainConfig(epochs=12, samples=40000, lr=1e-3),
@@ -30,7 +29,7 @@ RECIPES = {  # found by a few short runs; samples are per epoch
 
 
 def parity_and_half(label: np.ndarray) -> dict[str, np.ndarray]:
-    """Even or odd, below five or not, of labels (N,); -1 where the label is."""
+    """Even or odd, below five or not, of labels (N,); -1 where the label is -1."""
     return {"parity": np.where(label < 0, -1, label % 2), "half": np.where(label < 0, -1, label // 5)}
 
 
@@ -38,8 +37,6 @@ class DigitsTask(Task):
     """Which digit is drawn, typed, said and being written?"""
 
     name = "digits"
-    title = "Digits"
-    question = "Which digit is it?"
     interaction = "redundancy"
     labels = LABELS
     modalities = MODALITIES
@@ -48,6 +45,7 @@ class DigitsTask(Task):
     encoder_choice = True
     recipes = RECIPES
     card = CARD
+    examples_module = "fusion.tasks.digits.examples"
     steps = STEPS
 
     @property
@@ -55,21 +53,10 @@ class DigitsTask(Task):
         return ("digits",)
 
     @property
-    def examples(self) -> Mapping[str, Example]:
-        from fusion.tasks.digits.examples import EXAMPLES
-
-        return EXAMPLES
-
-    @property
     def downloads(self) -> tuple[Download, ...]:
         from fusion.tasks.digits.download import get_fsdd, get_mnist, get_pendigits
 
         return get_mnist, get_fsdd, get_pendigits
-
-    def make_example(self, name: str) -> dict[str, Medium]:
-        from fusion.tasks.digits.examples import make_example
-
-        return make_example(name)
 
     def samples(
         self, split: str, data: Path | None, modalities: tuple[str, ...] | None = None, leave_out: str | None = None
@@ -106,11 +93,11 @@ class DigitsTask(Task):
         """The recordings of each speaker."""
         from fusion.tasks.digits.sources import SPEAKERS, load_fsdd
 
-        found = {}
+        recordings: dict[str, list[tuple[Medium, int]]] = {}
         for speaker in SPEAKERS:
             speech = load_fsdd(data, "test", leave_out=speaker)
-            found[speaker] = list(zip(speech.sounds, map(int, speech.labels), strict=True))
-        return {"audio": found}
+            recordings[speaker] = list(zip(speech.sounds, map(int, speech.labels), strict=True))
+        return {"audio": recordings}
 
     def answers(self, label: np.ndarray, content: np.ndarray) -> dict[str, np.ndarray]:
         return parity_and_half(label)

@@ -14,8 +14,10 @@ from fusion.types import Medium
 
 
 def digit_sets(data: Path, limit: int | None, seed: int) -> dict[str, TestSet]:
-    """{name: (modality, media with labels)}: the test sets of each modality alone."""
-    mnist, pens, speech = sources.load_mnist(data, "test"), sources.load_pendigits(data, "test"), sources.load_fsdd(data, "test")
+    """{name: test set of one modality}, at most `limit` media each."""
+    mnist = sources.load_mnist(data, "test")
+    pens = sources.load_pendigits(data, "test")
+    speech = sources.load_fsdd(data, "test")
     n = limit or 10**9
 
     def drawn(modality: str, count: int) -> Iterable[tuple[Medium, int]]:

@@ -3,8 +3,8 @@
     python -m fusion voices --data DIR      writes DATA/voices/{digit}_{voice}_{index}.wav, 8 kHz mono
     python -m fusion voices --examples      writes the ten sounds of the page's worked examples
 
-Six real speakers are too few for a microphone anywhere; hundreds of synthetic ones widen pitch, accent and tempo. The synthesisers
-are tools of training alone: nothing here runs in the app. Which voices exist depends on the installation; training goes on without.
+Six real speakers are too few to generalise; hundreds of synthetic ones add pitches, accents and tempos. The synthesisers are tools for
+training only: nothing here runs in the app. The voices depend on the installation; training also works without any.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,7 @@ RATE = 8000
 
 
 def _wav(data: bytes) -> tuple[int, np.ndarray]:
-    """A WAV file from a pipe, whose header does not know its length."""
+    """A WAV file from a pipe, whose header does not state its length."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", wavfile.WavFileWarning)
         rate, samples = wavfile.read(io.BytesIO(data))
@@ -51,7 +52,8 @@ def espeak_variants() -> list[str]:
 
 
 def speak_espeak(word: str, voice: str, rng: np.random.Generator) -> tuple[int, np.ndarray]:
-    pitch, speed = int(rng.integers(25, 80)), int(rng.integers(95, 210))
+    pitch = int(rng.integers(25, 80))
+    speed = int(rng.integers(95, 210))
     return _wav(_run(["espeak-ng", "-v", voice, "-p", str(pitch), "-s", str(speed), "--stdout", word]))
 
 
@@ -78,9 +80,10 @@ def trim(samples: np.ndarray) -> np.ndarray:
 
 
 def make_voices(out: Path, seed: int = 0) -> int:
-    """Writes every digit in every voice that is installed; returns how many files. Raises FusionError where no synthesiser is."""
+    """Writes every digit in every installed voice and returns the number of files. Raises FusionError if there is no synthesiser."""
     out.mkdir(parents=True, exist_ok=True)
-    rng, jobs = np.random.default_rng(seed), []
+    rng = np.random.default_rng(seed)
+    jobs: list[tuple[Callable[[str, str, np.random.Generator], tuple[int, np.ndarray]], str, int]] = []  # function, voice, repetitions
     if shutil.which("espeak-ng"):
         for i, variant in enumerate(espeak_variants()):
             for accent in (ACCENTS[i % len(ACCENTS)], ACCENTS[(i * 3 + 1) % len(ACCENTS)]):

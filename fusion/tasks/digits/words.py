@@ -89,10 +89,12 @@ HANZI = "的是不了人我在有他这为之大来以个中上们到说国和�
 
 def part(items: list[str], split: str) -> list[str]:
     """Every fifth template is kept for test, every seventh of the rest for val; short lists are shared by train and val."""
-    test, rest = items[4::5], [x for i, x in enumerate(items) if i % 5 != 4]
     if split == "test":
-        return test or items
-    return rest[6::7] or rest if split == "val" else [x for i, x in enumerate(rest) if i % 7 != 6]
+        return items[4::5] or items
+    rest = [x for i, x in enumerate(items) if i % 5 != 4]
+    if split == "val":
+        return rest[6::7] or rest
+    return [x for i, x in enumerate(rest) if i % 7 != 6]
 
 
 def word_for(digit: int, language: str, rng: np.random.Generator) -> str:
@@ -102,12 +104,12 @@ def word_for(digit: int, language: str, rng: np.random.Generator) -> str:
 
 
 def strip_accents(word: str) -> str:
-    """As people type without the right keyboard: zero, funf, tres, liu."""
+    """Without accents, as typed on an English keyboard: zero, funf, tres, liu."""
     return "".join(c for c in unicodedata.normalize("NFD", word) if not unicodedata.combining(c))
 
 
 def misspell(word: str, rng: np.random.Generator) -> str:
-    """One slip: a letter dropped, doubled, swapped with the next, replaced, or masked with `_`, `*`, `?` or `-`."""
+    """One typing error: a letter dropped, doubled, swapped with the next, replaced, or masked with `_`, `*`, `?` or `-`."""
     i = int(rng.integers(0, len(word)))
     kind = rng.random()
     if kind < 0.2:
@@ -123,17 +125,14 @@ def misspell(word: str, rng: np.random.Generator) -> str:
 def respell(text: str, rng: np.random.Generator) -> str:
     """Upper, lower or title case, stray spaces and closing marks."""
     kind = rng.random()
-    text = (
-        text.upper()
-        if kind < 0.12
-        else text.capitalize()
-        if kind < 0.35
-        else text.title()
-        if kind < 0.42
-        else text.lower()
-        if kind < 0.6
-        else text
-    )
+    if kind < 0.12:
+        text = text.upper()
+    elif kind < 0.35:
+        text = text.capitalize()
+    elif kind < 0.42:
+        text = text.title()
+    elif kind < 0.6:
+        text = text.lower()
     return text + str(rng.choice(["", "", "", "", ".", "!", "?", " ", "...", "。"]))
 
 
@@ -169,18 +168,21 @@ def make_text(digit: int, split: str, rng: np.random.Generator) -> str:
         return respell(pair.format(w=word, o=word_for(other, language, rng)), rng)
     text = str(rng.choice(part(PHRASES[language], split))).format(w=word)
     around = rng.random()
-    if around < 0.12 and split == "train":  # the word among words that no template has
-        gap = "" if language == "zh" else " "
-        text = (
-            f"{filler(rng)}{gap}{word}{gap}{filler(rng)}"
-            if around < 0.06
-            else f"{word}{gap}{filler(rng)}"
-            if around < 0.09
-            else f"{filler(rng)}{gap}{word}"
-        )
+    if around < 0.12 and split == "train":  # the word among random words instead of a template
+        text = surround(word, around < 0.06 or around >= 0.09, around < 0.09, "" if language == "zh" else " ", rng)
     elif around < 0.18:  # a longer text around the phrase
         text = f"{text} {filler(rng)}" if rng.random() < 0.5 else f"{filler(rng)} {text}"
     return respell(text, rng)
+
+
+def surround(word: str, before: bool, after: bool, gap: str, rng: np.random.Generator) -> str:
+    """The word with filler before it, after it, or both."""
+    text = word
+    if before:
+        text = f"{filler(rng)}{gap}{text}"
+    if after:
+        text = f"{text}{gap}{filler(rng)}"
+    return text
 
 
 def filler(rng: np.random.Generator) -> str:
@@ -202,7 +204,7 @@ def hanzi(rng: np.random.Generator) -> str:
 
 
 def made_up(rng: np.random.Generator) -> str:
-    """A word nobody knows: syllables, sometimes with marks as in code or markup."""
+    """A made-up word of syllables, sometimes with marks as in code or markup."""
     word = "".join(
         str(rng.choice(list("bcdfghjklmnprstvwz")))
         + str(rng.choice(list("aeiou")))

@@ -1,9 +1,10 @@
-"""What the model cards of the task `digits-add` say beside the figures."""
+"""The text of the model cards of the task `digits-add`, besides the figures."""
 
 from __future__ import annotations
 
-from fusion.tasks.base import CardText
-from fusion.tasks.digits.card import DATA, LICENCE
+from dataclasses import replace
+
+from fusion.tasks.digits.card import SHARED
 
 ABOUT = "What is seen (picture, clip) is a, what is said (words, sound) is b, the answer is (a + b) mod 10. With one side missing nobody can know it: chance is 10 %. Ten of the hundred pairs were kept from training."
 CHOSEN = "Its default size was chosen with the rule of the held-out pairs in view, on made-up features: its figure on pairs never seen is no blind one."
@@ -14,10 +15,9 @@ REMARKS = {
     "multitask": CHOSEN,
     "dynamic": "No modality decides a sum alone, so its classifiers name the digit each one shows or says. It takes 30 epochs for the weights and what they weigh to find one another; ten left it at 94 % of the pairs it was taught.",
 }
-CARD = CardText(
+CARD = replace(
+    SHARED,
     about=ABOUT,
-    data=DATA,
-    licence=LICENCE,
     remarks=REMARKS,
     columns={"seen_pairs": "synergy: pairs seen in training", "unseen_pairs": "synergy: new pairs"},
 )

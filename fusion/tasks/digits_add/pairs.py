@@ -1,10 +1,10 @@
-"""Task `digits-add`: the last digit of a + b, a seen (picture, clip), b said or written (sound, text). Neither side alone says anything.
+"""Task `digits-add`: the last digit of a + b, a is seen (picture, clip), b is said or written (sound, text). Both sides are needed.
 
-A sample is the seen half of one sample of `digits` and the said half of another, so nothing new is to be encoded. Ten of the hundred
-pairs (a, b) never occur in training: who has learned to add knows them, who has learned a table does not.
+A sample combines the seen half of one sample of `digits` with the said half of another, so the encoders of `digits` are used as they are.
+Ten of the hundred pairs (a, b) never occur in training: a model that learned to add generalises to them, a lookup table does not.
 
 `late` cannot do this. Its log-odds are f_k(a) + g_k(b), a sum without mixed terms; the loss is convex in them and the task is
-unchanged under (a + s, b - s), so the best such model is the same for every a and every b: it knows nothing (about 10 %).
+unchanged under (a + s, b - s), so the best such model gives the same answer for every a and every b: chance (about 10 %).
 """
 
 from __future__ import annotations
@@ -13,18 +13,21 @@ import numpy as np
 
 from fusion.types import MODALITIES
 
-SEEN, SAID = ("image", "video"), ("text", "audio")
+SEEN = ("image", "video")
+SAID = ("text", "audio")
 HELD_OUT = frozenset((a, (3 * a + 7) % 10) for a in range(10))  # every a once and every b once
 
 
 def add(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """(a + b) mod 10."""
-    return (a + b) % 10
+    last: np.ndarray = (a + b) % 10
+    return last
 
 
 def held_out(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """(N,) bool: pairs that training never sees."""
-    return b == (3 * a + 7) % 10
+    """(N,) bool: pairs that are held out from training."""
+    held: np.ndarray = b == (3 * a + 7) % 10
+    return held
 
 
 def partners(seen: np.ndarray, said: np.ndarray, rng: np.random.Generator, held: bool | None) -> np.ndarray:
@@ -44,12 +47,12 @@ def partners(seen: np.ndarray, said: np.ndarray, rng: np.random.Generator, held:
 
 
 def decide(content: np.ndarray) -> np.ndarray:
-    """(a + b) mod 10 where both sides say something, else -1."""
+    """(a + b) mod 10 where both sides show a digit, else -1."""
     both = parts(content.max(1), content)
     return np.where((both["seen"] >= 0) & (both["said"] >= 0), add(both["seen"], both["said"]), -1)
 
 
 def parts(label: np.ndarray, content: np.ndarray) -> dict[str, np.ndarray]:
-    """The two digits themselves, from what each modality says; -1 where no modality of that side says one."""
+    """The two digits from the label that each modality shows; -1 where no modality of that side shows one."""
     seen, said = ([MODALITIES.index(m) for m in side] for side in (SEEN, SAID))
     return {"seen": content[:, seen].max(1), "said": content[:, said].max(1)}

@@ -15,10 +15,8 @@ CANVAS = 288  # pixels; three times what the encoder reads
 
 @dataclass(frozen=True)
 class Example:
-    """What lies where, as (digit, x, y, size), upper left corner and size in [0, 1]; which digit is asked for, how, in which words."""
+    """The digits shown as (digit, x, y, size), upper left corner and size in [0, 1]; the digit asked for, in which modalities and words."""
 
-    title: str
-    story: str
     shown: tuple[tuple[int, float, float, float], ...]
     asked: int
     questions: tuple[str, ...] = ("text",)
@@ -27,28 +25,14 @@ class Example:
 
 
 FOUR = ((7, 0.05, 0.08, 0.38), (2, 0.58, 0.04, 0.34), (4, 0.10, 0.56, 0.34), (9, 0.56, 0.50, 0.42))
+FIVE = ((1, 0.05, 0.05, 0.26), (5, 0.40, 0.08, 0.28), (8, 0.70, 0.12, 0.26), (0, 0.12, 0.58, 0.30), (6, 0.58, 0.56, 0.30))
 EXAMPLES: dict[str, Example] = {
-    "ask-in-words": Example("Where is the nine?", "Four digits, asked for in words.", FOUR, 9, ("text",), "where is the nine"),
-    "ask-by-voice": Example("Asked by voice", "The same picture; a voice says two.", FOUR, 2, ("audio",)),
-    "ask-by-clip": Example("Asked by a clip", "A clip of a 4 being written asks for the 4.", FOUR, 4, ("video",)),
-    "not-there": Example("Not there", "Somebody asks for a three, and there is none.", FOUR, 3, ("text", "audio"), "find the three"),
-    "crowded": Example(
-        "Five digits",
-        "Smaller digits, and words with a voice ask together.",
-        ((1, 0.05, 0.05, 0.26), (5, 0.40, 0.08, 0.28), (8, 0.70, 0.12, 0.26), (0, 0.12, 0.58, 0.30), (6, 0.58, 0.56, 0.30)),
-        6,
-        ("text", "audio"),
-        "six please",
-    ),
-    "noisy": Example(
-        "In noise",
-        "Picture, words and voice at severity 2.",
-        FOUR,
-        7,
-        ("text", "audio"),
-        "seven",
-        {"image": 2, "text": 2, "audio": 2},
-    ),
+    "ask-in-words": Example(FOUR, 9, ("text",), "where is the nine"),
+    "ask-by-voice": Example(FOUR, 2, ("audio",)),
+    "ask-by-clip": Example(FOUR, 4, ("video",)),
+    "not-there": Example(FOUR, 3, ("text", "audio"), "find the three"),
+    "crowded": Example(FIVE, 6, ("text", "audio"), "six please"),
+    "noisy": Example(FOUR, 7, ("text", "audio"), "seven", {"image": 2, "text": 2, "audio": 2}),
 }
 
 
@@ -56,7 +40,9 @@ def make_picture(shown: tuple[tuple[int, float, float, float], ...]) -> np.ndarr
     """(288, 288, 3) uint8, dark ink on white."""
     canvas = np.full((CANVAS, CANVAS, 3), 255, np.uint8)
     for digit, x, y, size in shown:
-        side, left, top = round(size * CANVAS), round(x * CANVAS), round(y * CANVAS)
+        side = round(size * CANVAS)
+        left = round(x * CANVAS)
+        top = round(y * CANVAS)
         part = pen.draw_picture(strokes_of(digit), side)
         canvas[top : top + side, left : left + side] = np.minimum(canvas[top : top + side, left : left + side], part)
     return canvas

@@ -1,4 +1,4 @@
-"""Pictures with several different digits, none touching another, and where each of them is."""
+"""Pictures with several different digits that do not touch, and the box and mask of each."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import numpy as np
 
 from fusion.tasks.digits import images
 
-SIZE, MASK = 96, 48
+SIZE = 96  # pixels along one side of the picture
+MASK = 48  # pixels along one side of a mask
 
 
 @dataclass(frozen=True)
@@ -23,9 +24,10 @@ class Scene:
 
 
 def make_scene(digits: np.ndarray, covers: list[np.ndarray], rng: np.random.Generator, low: float = 19, high: float = 42) -> Scene:
-    """Places glyphs (uint8 ink) with a longer side of `low`-`high` pixels where they overlap nobody; what finds no room is smaller."""
+    """Places glyphs (uint8 ink) with a longer side of `low`-`high` pixels so that they do not touch, smaller ones if there is no room."""
     ink = np.zeros((SIZE, SIZE), np.uint8)
-    boxes, masks = [], []
+    boxes: list[np.ndarray] = []
+    masks: list[np.ndarray] = []
     for cover in covers:
         top = high
         while True:
@@ -35,7 +37,10 @@ def make_scene(digits: np.ndarray, covers: list[np.ndarray], rng: np.random.Gene
             apart = all(box[2] + 1 < b[0] or b[2] + 1 < box[0] or box[3] + 1 < b[1] or b[3] + 1 < box[1] for b in boxes)
             if len(xs) and apart:
                 break
-            top, low = (top - 1.5, low) if top > low + 2 else (top, max(10, low - 0.5))
+            if top > low + 2:
+                top -= 1.5
+            else:
+                low = max(10, low - 0.5)
         boxes.append(box)
         masks.append(cv2.resize(placed, (MASK, MASK), interpolation=cv2.INTER_AREA))
         ink = np.maximum(ink, placed)

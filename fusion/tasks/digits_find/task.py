@@ -1,4 +1,4 @@
-"""The task `digits-find`: a picture encoder of its own, the other encoders of `digits`, and a head that says where."""
+"""The task `digits-find`: its own picture encoder, the other encoders of `digits`, and a localization head."""
 
 from __future__ import annotations
 
@@ -8,31 +8,27 @@ from pathlib import Path
 
 import numpy as np
 
-from fusion.tasks.base import Example, Heads, Localization, SampleSource, Task
-from fusion.tasks.digits.task import DigitsTask, parity_and_half
+from fusion.tasks.base import Heads, Localization, SampleSource
+from fusion.tasks.digits.derived import DIGITS, DerivedDigitsTask
+from fusion.tasks.digits.task import parity_and_half
 from fusion.tasks.digits_find.card import CARD
 from fusion.tasks.digits_find.steps import STEPS
 from fusion.tasks.recipes import STRATEGIES
-from fusion.types import FusionError, Medium
+from fusion.types import FusionError
 
-DIGITS = DigitsTask()
 FEW = replace(STRATEGIES, samples=12000)
 
 
-class DigitsFindTask(Task):
+class DigitsFindTask(DerivedDigitsTask):
     """Where in a picture of several digits is the one that is asked for, and is it there at all?"""
 
     name = "digits-find"
-    title = "Find the digit"
-    question = "Where is the digit that is asked for?"
     interaction = "alignment"
-    labels = DIGITS.labels
-    modalities = DIGITS.modalities
-    encoders = DIGITS.encoders
     heads = Heads(DIGITS.heads.questions, Localization(grid=12))
     anchors = ("image",)
     recipes = {"strategies": FEW, "token strategies": replace(FEW, epochs=20)}  # box and mask are learned long after the label
     card = CARD
+    examples_module = "fusion.tasks.digits_find.examples"
     steps = STEPS
 
     @property
@@ -43,17 +39,6 @@ class DigitsFindTask(Task):
     def sample_code(self) -> tuple[str, ...]:
         return ("digits_find", "digits")
 
-    @property
-    def examples(self) -> Mapping[str, Example]:
-        from fusion.tasks.digits_find.examples import EXAMPLES
-
-        return EXAMPLES
-
-    def make_example(self, name: str) -> dict[str, Medium]:
-        from fusion.tasks.digits_find.examples import make_example
-
-        return make_example(name)
-
     def samples(
         self, split: str, data: Path | None, modalities: tuple[str, ...] | None = None, leave_out: str | None = None
     ) -> SampleSource:
@@ -62,9 +47,6 @@ class DigitsFindTask(Task):
         if data is None:
             raise FusionError("The task {name} has no samples without a data folder.", name=self.name)
         return FindDigits(data, split, modalities or self.modalities)
-
-    def data_hash(self, data: Path) -> dict[str, str]:
-        return DIGITS.data_hash(data)
 
     def answers(self, label: np.ndarray, content: np.ndarray) -> dict[str, np.ndarray]:
         return parity_and_half(label)

@@ -1,12 +1,13 @@
-"""Captions of the task `scenes`, mined from three caption sets: a sentence belongs to a class if it tells of exactly one of them.
+"""Captions of the task `scenes`, mined from three caption sets: a sentence belongs to a class if it mentions exactly one of them.
 
 Flickr8k    captions/flickr8k/{Flickr8k.token.txt, Flickr_8k.*Images.txt}      research
 AudioCaps   captions/audiocaps/dataset/{train,val,test}.csv                     MIT
 Clotho      captions/clotho/clotho_captions_{development,evaluation}.csv        non-commercial
 
-What tells of a class is its name or a clue without the name ("a puppy", "barking in the distance"). A sentence that denies it ("no dog
-in sight") or uses the word for something else ("a hot dog", "a fire truck", "the crowd roars") tells of none: hard negatives, of which the
-sets have few, so templates make more. Lions, frogs, cows and cats are rare in the sets: in training other animals of a caption become them.
+A caption is assigned to a class by its name or by a clue without the name ("a puppy", "barking in the distance"). A sentence that denies
+it ("no dog in sight") or uses the word for something else ("a hot dog", "a fire truck", "the crowd roars") belongs to none: these are hard
+negatives, of which the sets have few, so templates add more. Lions, frogs, cows and cats are rare in the sets: in training, other animals
+in a caption are replaced by them.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fusion.tasks.scenes.sources import LABELS, NONE
+from fusion.tasks.scenes.sources import NONE
+from fusion.tasks.scenes.task import LABELS
 from fusion.types import FusionError
 
 NAMES = {  # the class's own word
@@ -34,7 +36,7 @@ NAMES = {  # the class's own word
     "clock": "clocks?",
     "rain": "rain|rains|raining|rainy|rained|rainfall|rainstorms?",
 }
-CLUES = {  # what tells of it without the word
+CLUES = {  # clues without the word itself
     "dog": "pupp(y|ies)|pups?|hounds?|greyhounds?|terriers?|poodles?|labradors?|retrievers?|collies?|dalmatians?|chihuahuas?|beagles?"
     "|bulldogs?|dachshunds?|husk(y|ies)|canines?|barks?|barking|barked|yaps?|yapping|woofs?|woofing",
     "cat": "kittens?|felines?|tabb(y|ies)|me+o+w\\w*|purr\\w*|caterwaul\\w*",
@@ -50,7 +52,7 @@ CLUES = {  # what tells of it without the word
     "clock": "tick[- ]?tocks?|tick[- ]?tocking|ticks? tocks?|ticking|alarm clocks?|stop ?watch(es)?|wrist ?watch(es)?|pendulums?|hourglass",
     "rain": "umbrellas?|drizzl\\w*|downpours?|raindrops?|pouring outside|thunderstorms?",
 }
-ELSEWHERE = (  # the words, but not the thing
+ELSEWHERE = (  # the words in another sense
     "(hot|chili|corn) ?dogs?|dog ?fights?|watch ?dogs?|sea ?dogs?|dog tags?|dog days|dog[- ]eared|under ?dogs?|sheep ?dogs?|bark of"
     "|tree bark|bark chip\\w*|cat ?walks?|cat scans?|cat ?fish|cat ?tails?|cat burglars?|jail ?birds?|bird'?s?[- ]?eye"
     "|birdie on the court|bird ?baths?|early bird|black ?bird|insects?|crickets?|cicadas?|bull'?s?[- ]eyes?|bull ?dozers?"
@@ -66,7 +68,7 @@ DENIAL = (
     r"\b(no|not|never|without|cannot|gone|isn'?t|aren'?t|doesn'?t|don'?t|instead of|absence|nobody|neither|nor|except|unlike|like an?"
     r"|resembl\w*|mimic\w*|imitat\w*|pretend\w*)\b"
 )
-ANIMALS = {  # what takes another animal's place in a training caption: names, sounds
+ANIMALS = {  # replacements for another animal in a training caption: names, sounds
     "dog": (("dog", "puppy", "hound"), ("barks", "growls", "yaps"), "barking"),
     "cat": (("cat", "kitten", "tabby"), ("meows", "purrs", "hisses"), "meowing"),
     "bird": (("bird", "sparrow", "parrot", "pigeon", "robin"), ("chirps", "tweets", "sings"), "chirping"),
@@ -83,17 +85,20 @@ def _words(pattern: str) -> re.Pattern[str]:
     return re.compile(rf"\b(?:{pattern})\b", re.I)
 
 
-TELLS = {name: _words(f"{NAMES[name]}|{CLUES[name]}") for name in LABELS}
+MENTIONS = {name: _words(f"{NAMES[name]}|{CLUES[name]}") for name in LABELS}
 NAMED = {name: _words(NAMES[name]) for name in LABELS}
-OTHER, DENIED = _words(ELSEWHERE), re.compile(DENIAL, re.I)
+OTHER = _words(ELSEWHERE)
+DENIED = re.compile(DENIAL, re.I)
 
 
 def label_of(caption: str) -> int | None:
-    """The class a caption tells of, NONE if of no class, None if it cannot be said: several, denied, or the word for something else."""
-    told = [k for k, name in enumerate(LABELS) if TELLS[name].search(caption)]
-    if not told:
+    """The class of a caption, NONE if it mentions none, None if it is ambiguous: several, denied, or the word in another sense."""
+    mentioned = [k for k, name in enumerate(LABELS) if MENTIONS[name].search(caption)]
+    if not mentioned:
         return NONE
-    return None if len(told) > 1 or OTHER.search(caption) or DENIED.search(caption) else told[0]
+    if len(mentioned) > 1 or OTHER.search(caption) or DENIED.search(caption):
+        return None
+    return mentioned[0]
 
 
 def leaks(caption: str, label: int) -> bool:
@@ -102,7 +107,7 @@ def leaks(caption: str, label: int) -> bool:
 
 
 def read_captions(data: Path, split: str) -> list[str]:
-    """All sentences of a split of the three sets, as they are; `val` of Clotho is the last tenth of its development part."""
+    """All sentences of a split of the three sets; `val` of Clotho is the last tenth of its development part."""
     root = Path(data) / "captions"
     if not root.is_dir():
         raise FusionError("The task scenes needs captions in the data folder.")
@@ -126,8 +131,8 @@ def _clotho(folder: Path, split: str) -> list[str]:
     with (folder / f"clotho_captions_{name}.csv").open(encoding="latin-1") as file:
         rows = list(csv.DictReader(file))
     cut = len(rows) * 9 // 10
-    rows = {"train": rows[:cut], "val": rows[cut:], "test": rows}[split]
-    return [row[f"caption_{i}"] for row in rows for i in range(1, 6)]
+    part = {"train": rows[:cut], "val": rows[cut:], "test": rows}[split]
+    return [row[f"caption_{i}"] for row in part for i in range(1, 6)]
 
 
 @cache
@@ -142,10 +147,10 @@ def mine(data: Path, split: str) -> dict[int, list[str]]:
 
 
 def recast(caption: str, label: int, rng: np.random.Generator) -> str | None:
-    """A caption about another animal, told of this one; None where it tells of no animal or of several."""
+    """A caption about another animal, rewritten for this one; None if it mentions no animal or several."""
     if len(SUBJECT.findall(caption)) > 1 or not (SUBJECT.search(caption) or SOUND.search(caption)):
         return None
     names, sounds, sounding = ANIMALS[LABELS[label]]
-    told = SUBJECT.sub(str(rng.choice(names)), caption)
-    told = SOUND.sub(lambda m: str(rng.choice(sounds)) if m.group(1) else sounding, told)
-    return told if label_of(told) in (label, NONE) else None
+    rewritten = SUBJECT.sub(str(rng.choice(names)), caption)
+    rewritten = SOUND.sub(lambda m: str(rng.choice(sounds)) if m.group(1) else sounding, rewritten)
+    return rewritten if label_of(rewritten) in (label, NONE) else None

@@ -1,4 +1,4 @@
-"""What the model cards of the task `scenes` say beside the figures."""
+"""The text of the model cards of the task `scenes`, besides the figures."""
 
 from __future__ import annotations
 

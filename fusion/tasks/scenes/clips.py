@@ -1,4 +1,4 @@
-"""Clips made of one photo: pan, zoom and shake of a hand-held camera. Synthetic, and named so wherever a number rests on them."""
+"""Synthetic clips of one photo: pan, zoom and shake of a hand-held camera."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from fusion.types import Clip
 
 
 def make_clip(picture: np.ndarray, rng: np.random.Generator, side: int = 160) -> Clip:
-    """A window that wanders over a photo (H, W, 3) for 1 to 8 seconds, at an even or an uneven frame rate, wide or tall."""
-    count, seconds = int(rng.integers(8, 20)), rng.uniform(1.0, 8.0)
+    """A window that moves over a photo (H, W, 3) for 1 to 8 seconds, at a constant or varying frame rate, wide or tall."""
+    count = int(rng.integers(8, 20))
+    seconds = rng.uniform(1.0, 8.0)
     gaps = rng.uniform(0.5, 1.5, count - 1) if rng.random() < 0.3 else np.ones(count - 1)
     times = np.concatenate([[0.0], np.cumsum(gaps)]) / gaps.sum() * seconds
     h, w = picture.shape[:2]

@@ -1,8 +1,8 @@
-"""A few photos of ordinary size with boxes around what they show: the only sharp training pictures of things that are no cat and no dog.
+"""A few photos of ordinary size with boxes around their objects: the only sharp training pictures besides cats and dogs.
 
     outside/coco_mini/{*.jpg, captions.json}     COCO, licence by photo, mostly non-commercial; there may be none
 
-Boxes of a class are pictures of the class. Photos whose boxes and captions tell of no class are pictures of none, whole and box by box.
+Boxes of a class are pictures of the class. Photos whose boxes and captions show no class are pictures of none, as a whole and box by box.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ import json
 from pathlib import Path
 
 from fusion.tasks.scenes.captions import label_of
-from fusion.tasks.scenes.sources import LABELS, NONE, Item
+from fusion.tasks.scenes.sources import NONE, Item
+from fusion.tasks.scenes.task import LABELS
 
 NAMES = {"dog": "dog", "cat": "cat", "bird": "bird", "cow": "cow", "sheep": "sheep", "clock": "clock", "umbrella": "rain"}
-LEAST, MARGIN = 48, 0.1  # pixels of the shorter side; share of a box that is shown around it
+LEAST = 48  # pixels of the shorter side of a box
+MARGIN = 0.1  # margin around a box, as a share of its sides
 
 
 def list_coco(data: Path) -> list[Item]:

@@ -1,6 +1,6 @@
 """Which classes of ImageNet and of AudioSet show or sound like one of the task's labels.
 
-Distilled encoders are built with these groups (`groups_of`), in the order of the labels; they know no label themselves.
+Distilled encoders are built with these groups (`groups_of`), in the order of the labels; their code does not depend on the labels.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ AUDIOSET: dict[str, Spans] = {
     "clock": ((389, 389), (400, 402)),
     "rain": ((280, 280), (283, 285)),
 }
-# what says nothing for or against them: animal, pets, livestock, fowl, wild animals, canidae, thunder, water, sound effect, places, echo
+# evidence neither for nor against a label: animal, pets, livestock, fowl, wild animals, canidae, thunder, water, sound effect, places, echo
 AUDIOSET_NEUTRAL: Spans = ((67, 68), (81, 81), (93, 93), (103, 103), (117, 117), (281, 282), (498, 498), (500, 506), (520, 520))
 
 

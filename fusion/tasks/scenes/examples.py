@@ -1,4 +1,4 @@
-"""Worked examples of `scenes`: photos from installed packages, read where they lie, a drawn clock, and sounds this project synthesises.
+"""Worked examples of `scenes`: photos read from installed packages, a drawn clock, and sounds this project synthesises.
 
     cat         skimage/data/chelsea.png               CC0, Stefan van der Walt
     coffee      skimage/data/coffee.png                CC0, Rachel Michetti
@@ -11,7 +11,7 @@ Nothing here comes from a data set. Clips are one of these pictures under a movi
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -43,8 +43,6 @@ class Example:
     `own_sound`: the clip carries the sound as its own, and it is what is heard.
     """
 
-    title: str
-    story: str
     image: str | None = None
     text: str | None = None
     audio: str | None = None
@@ -58,36 +56,21 @@ class Example:
 
 
 WRITTEN: dict[str, Example] = {
-    "cat": Example(
-        "Cat, four times", "A photo, a caption, a meow and a clip: all four agree.", "cat", "A tabby looks past the camera.", "cat", "cat"
-    ),
-    "conflict": Example("Cat, cow, dog", "The photo shows a cat, the word says cow, the sound is a bark.", "cat", "cow", "dog"),
-    "outvoted": Example(
-        "Two against one", "The photo shows a lion, words and sound tell of rain.", "lion", "Drops patter on the window all night.", "rain"
-    ),
-    "clip": Example("A clip and its sound", "A clip of a lion with a roar of its own.", audio="lion", video="lion", own_sound=True),
-    "listen": Example("Ears only", "Nothing to see: waves break on a shore, made of nothing but noise.", audio="sea"),
-    "words": Example("Without its name", "The words do not name the animal, and yet one knows it.", text="A puppy runs after a stick."),
-    "denial": Example(
-        "No dog in sight", "The words name a dog only to deny it; the photo shows a cat.", "cat", "There is no dog in sight."
-    ),
-    "clock": Example("Ten past ten", "A clock drawn by this project, and its tick-tock.", image="clock", audio="clock"),
-    "nothing": Example(
-        "None of these",
-        "Coffee, a bus, a saxophone and a motorcycle: none of the eleven.",
-        *("coffee", "A bus in the street.", "saxophone", "motorcycle"),
-    ),
-    "noisy": Example(
-        "Noise everywhere",
-        "A lion in all four, each at severity 3.",
-        *("lion", "The lion roars.", "lion", "lion"),
-        severity=dict.fromkeys(MODALITIES, 3),
-    ),
+    "cat": Example("cat", "A tabby looks past the camera.", "cat", "cat"),
+    "conflict": Example("cat", "cow", "dog"),
+    "outvoted": Example("lion", "Drops patter on the window all night.", "rain"),
+    "clip": Example(audio="lion", video="lion", own_sound=True),
+    "listen": Example(audio="sea"),
+    "words": Example(text="A puppy runs after a stick."),
+    "denial": Example("cat", "There is no dog in sight."),
+    "clock": Example(image="clock", audio="clock"),
+    "nothing": Example("coffee", "A bus in the street.", "saxophone", "motorcycle"),
+    "noisy": Example("lion", "The lion roars.", "lion", "lion", severity=dict.fromkeys(MODALITIES, 3)),
 }
 
 
 def path_of(name: str) -> Path | None:
-    """Where the package that ships a medium keeps it, without importing the package; None where it is not there."""
+    """The path of a packaged medium, found without importing the package; None where it is not installed."""
     package, inside = PACKAGED[name]
     found = find_spec(package)
     paths = [Path(folder) / inside for folder in (found.submodule_search_locations or ())] if found else []
@@ -95,9 +78,10 @@ def path_of(name: str) -> Path | None:
 
 
 def can_make(example: Example) -> bool:
-    """Whether everything an example needs is installed."""
-    wanted = {example.image, example.video, example.audio if example.audio not in SOUNDS else None}
-    return all(path_of(name) is not None for name in wanted & set(PACKAGED))
+    """Whether all files of an example are installed."""
+    pictures = {example.image, example.video}
+    recordings = {example.audio} - set(SOUNDS)
+    return all(path_of(name) is not None for name in PACKAGED if name in pictures | recordings)
 
 
 EXAMPLES: dict[str, Example] = {name: example for name, example in WRITTEN.items() if can_make(example)}
@@ -109,19 +93,32 @@ def make_example(name: str) -> dict[str, Medium]:
         raise FusionError("There is no example named {name!r}; there are {known}.", name=name, known=list(EXAMPLES))
     example = WRITTEN[name]
     media: dict[str, Medium] = {}
-    for m in example.modalities:
-        media[m] = example.text if m == "text" else make_medium(m, getattr(example, m))
-    if example.own_sound:
-        media["video"] = Clip(media["video"].frames, media["video"].times, media["audio"])
+    if example.image is not None:
+        media["image"] = make_picture(example.image)
+    if example.text is not None:
+        media["text"] = example.text
+    sound = make_audio(example.audio) if example.audio is not None else None
+    if sound is not None:
+        media["audio"] = sound
+    if example.video is not None:
+        clip = make_video(example.video)
+        media["video"] = replace(clip, audio=sound) if example.own_sound else clip
     return media
 
 
-def make_medium(modality: str, name: str) -> Medium:
-    """A picture, sound or clip of a thing; clips are 240 pixels wide, and the same each time."""
-    if modality == "audio":
-        return make_sound(name) if name in SOUNDS else read_packaged_sound(name)
-    picture = draw_clock() if name == "clock" else read_photo(_installed(name))
-    return picture if modality == "image" else make_clip(picture, np.random.default_rng(CAMERA), side=240)
+def make_picture(name: str) -> np.ndarray:
+    """The picture of a name in the examples, (H, W, 3) uint8."""
+    return draw_clock() if name == "clock" else read_photo(_installed(name))
+
+
+def make_audio(name: str) -> Audio:
+    """The sound of a name in the examples."""
+    return make_sound(name) if name in SOUNDS else read_packaged_sound(name)
+
+
+def make_video(name: str) -> Clip:
+    """The clip of a name in the examples: its picture under a moving camera, 240 pixels wide, always the same."""
+    return make_clip(make_picture(name), np.random.default_rng(CAMERA), side=240)
 
 
 @cache
@@ -134,7 +131,8 @@ def read_packaged_sound(name: str) -> Audio:
 @cache
 def draw_clock(side: int = 480, hour: int = 10, minute: int = 9, second: int = 36) -> np.ndarray:
     """A wall clock (side, side, 3) uint8, drawn at twice the size: plaster, shadow, rim, face, marks, three hands, a sheen of glass."""
-    rng, big = np.random.default_rng(0), 2 * side
+    rng = np.random.default_rng(0)
+    big = 2 * side
     light = np.linspace(1.06, 0.86, big)[:, None, None] * np.linspace(1.04, 0.94, big)[:, None]
     shadow = np.zeros((big, big), np.float32)
     cv2.circle(shadow, (side + side // 22, side + side // 14), int(0.8 * side), 1.0, -1)
@@ -144,8 +142,8 @@ def draw_clock(side: int = 480, hour: int = 10, minute: int = 9, second: int = 3
         cv2.circle(scene, (side, side), int(radius * side), colour, -1, cv2.LINE_AA)
 
     def line(turn: float, start: float, end: float, width: float, colour: tuple[int, int, int] = (28, 28, 30)) -> None:
-        way = np.array([np.sin(2 * np.pi * turn), -np.cos(2 * np.pi * turn)]) * side
-        first, last = ((side + way * r).astype(int).tolist() for r in (start, end))
+        direction = np.array([np.sin(2 * np.pi * turn), -np.cos(2 * np.pi * turn)]) * side
+        first, last = ((side + direction * r).astype(int).tolist() for r in (start, end))
         cv2.line(scene, first, last, colour, max(1, int(width * side)), cv2.LINE_AA)
 
     for mark in range(60):
@@ -156,8 +154,8 @@ def draw_clock(side: int = 480, hour: int = 10, minute: int = 9, second: int = 3
     cv2.circle(scene, (side, side), int(0.035 * side), (190, 40, 34), -1, cv2.LINE_AA)
     y, x = np.mgrid[:big, :big] / side
     sheen = np.clip(1 - np.hypot(y - 0.62, x - 0.66) / 0.8, 0, 1)[..., None]
-    lit = cv2.GaussianBlur(scene, (0, 0), 1.2) + 18 * sheen + 3 * rng.standard_normal((big, big, 1))
-    return cv2.resize(np.clip(lit, 0, 255).astype(np.uint8), (side, side), interpolation=cv2.INTER_AREA)
+    lit: np.ndarray = cv2.GaussianBlur(scene, (0, 0), 1.2) + 18 * sheen + 3 * rng.standard_normal((big, big, 1))
+    return cv2.resize(lit.clip(0, 255).astype(np.uint8), (side, side), interpolation=cv2.INTER_AREA)
 
 
 def _installed(name: str) -> Path:

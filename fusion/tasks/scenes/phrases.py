@@ -1,16 +1,17 @@
 """Sentences this project wrote for the task `scenes`: templates for training, and a test set of its own.
 
-The templates give what the caption sets lack: denials, words in another sense, short queries, other languages, rare classes.
-`WRITTEN` was written by hand, is used for measuring only, and half of it does without the class's word.
+The templates add what the caption sets lack: denials, words in another sense, short queries, other languages, rare classes.
+`WRITTEN` was written by hand, is used for evaluation only, and half of it does not contain the class's word.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from fusion.tasks.scenes.sources import LABELS, NONE
+from fusion.tasks.scenes.sources import NONE
+from fusion.tasks.scenes.task import LABELS
 
-THINGS = {  # what a short query may call it, in a few languages
+THINGS = {  # names in short queries, in a few languages
     "dog": "dog|puppy|hound|terrier|poodle|labrador|golden retriever|german shepherd|chihuahua|mutt|doggo|canine|beagle|bulldog|dachshund|husky|collie|boxer dog|rottweiler|spaniel|pug|corgi|greyhound|mastiff|setter|dalmatian|doberman|pit bull|guide dog|lapdog|狗|小狗|Hund|perro|chien",
     "cat": "cat|kitten|tabby|persian cat|siamese|kitty|tomcat|feline|ginger cat|stray cat|house cat|maine coon|alley cat|mouser|猫|小猫|Katze|gato|chat",
     "bird": "bird|songbird|sparrow|robin|parrot|pigeon|goose|duck|seagull|owl|eagle|finch|blackbird|stork|albatross|swan|heron|canary|crow|raven|hawk|falcon|pelican|flamingo|hummingbird|woodpecker|kingfisher|magpie|nightingale|dove|peacock|swallow|thrush|budgie|cockatoo|crane|puffin|鸟|小鸟|Vogel"
@@ -24,7 +25,7 @@ THINGS = {  # what a short query may call it, in a few languages
     "clock": "clock|wall clock|stopwatch|wristwatch|alarm clock|watch|grandfather clock|ticking clock|pocket watch|timepiece|timer|chronometer|cuckoo clock|clock tower|digital clock|clock face|hourglass|pendulum clock|钟|时钟|Uhr|reloj|horloge",
     "rain": "rain|rainstorm|drizzle|downpour|umbrella|raindrops|rainy street|shower of rain|wet weather|monsoon|thunderstorm|cloudburst|rain shower|puddles in the rain|parasol in a storm|雨|下雨|Regen|lluvia|pluie",
 }
-SOUNDS = {  # as it is heard
+SOUNDS = {  # descriptions of the sound
     "dog": "barking in the distance|a bark|woof woof|growling at the mailman|howling at night|something yaps at the postman|bow wow",
     "cat": "meow|purring on a lap|hissing and meowing|a long miaow at the door|purring softly",
     "bird": "chirping at dawn|tweeting in a tree|cooing on the roof|honking overhead in a V|singing from the hedge|tweet tweet|quacking on a pond",
@@ -119,7 +120,8 @@ WRITTEN_NONE = (
 
 def make_phrase(label: int, rng: np.random.Generator) -> str:
     """A short query of a class, as it is named or heard, or one class denied and this one meant."""
-    name, kind = LABELS[label], rng.random()
+    name = LABELS[label]
+    kind = rng.random()
     if kind < 0.25:
         return _pick(SOUNDS[name], rng)
     if kind < 0.32:
@@ -130,7 +132,8 @@ def make_phrase(label: int, rng: np.random.Generator) -> str:
 
 def make_nothing(rng: np.random.Generator) -> str:
     """A sentence of no class: a denial, a word in another sense, or something else altogether."""
-    name, kind = LABELS[int(rng.integers(len(LABELS)))], rng.random()
+    name = LABELS[int(rng.integers(len(LABELS)))]
+    kind = rng.random()
     if kind < 0.4:
         return str(rng.choice(DENIALS)).format(_pick(THINGS[name], rng))
     if kind < 0.7:
@@ -139,9 +142,9 @@ def make_nothing(rng: np.random.Generator) -> str:
 
 
 def prototypes() -> tuple[list[list[str]], list[str]]:
-    """English phrases of each class, and phrases of none: what a sentence is compared with by the teacher's measure of meaning."""
-    told = [[f"a {t}" for t in THINGS[name].split("|") if t.isascii()] + SOUNDS[name].split("|") for name in LABELS]
-    return told, [t for t in NOTHING.split("|") if t.isascii()] + [t for name in LABELS for t in ELSEWHERE[name].split("|")]
+    """English phrases of each class, and phrases of none, with which a sentence is compared in the teacher's embedding space."""
+    phrases = [[f"a {t}" for t in THINGS[name].split("|") if t.isascii()] + SOUNDS[name].split("|") for name in LABELS]
+    return phrases, [t for t in NOTHING.split("|") if t.isascii()] + [t for name in LABELS for t in ELSEWHERE[name].split("|")]
 
 
 def written() -> list[tuple[str, int]]:

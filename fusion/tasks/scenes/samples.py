@@ -1,8 +1,8 @@
-"""Task `scenes`: which of eleven things is in the photo, the caption, the sound, the clip? Natural media, of whatever size people send.
+"""Task `scenes`: which of eleven things is in the photo, the caption, the sound, the clip? Natural media of any size.
 
 Photo, sound, caption and clip of one sample come from different events and share the label alone: a fused gain is expected and is no proof
-of synergy. Clips are photos under a moving camera. A fifth of the training media show none of the eleven; what training never saw of these
-is kept for measuring whether "none of these" is noticed.
+of synergy. Clips are photos under a moving camera. A fifth of the training media show none of the eleven; other kinds of such media, which
+training never sees, are held out to measure open-set rejection.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from fusion.tasks.base import Sample
 from fusion.tasks.digits.samples import draw_level
 from fusion.tasks.scenes import captions, clips, photos, phrases, sounds
 from fusion.tasks.scenes.coco import list_coco
-from fusion.tasks.scenes.sources import LABELS, NONE, Item, list_outside, list_photos, list_sounds
+from fusion.tasks.scenes.sources import NONE, Item, list_outside, list_photos, list_sounds
+from fusion.tasks.scenes.task import LABELS
 from fusion.types import MODALITIES, Audio, Clip, FusionError, Medium
 
 __all__ = ["LABELS", "NONE", "Scenes"]
@@ -55,10 +56,17 @@ class Scenes:
             )
         outside = self.split == "test"
         if {"image", "video"} & set(self.modalities):
-            more = list_outside(self.data, "photos") if outside else list_coco(self.data) if self.split == "train" else []
-            self.pools["photo"] = _by_label(list_photos(self.data, self.split) + more)
+            photo_items = list_photos(self.data, self.split)
+            if outside:
+                photo_items += list_outside(self.data, "photos")
+            elif self.split == "train":
+                photo_items += list_coco(self.data)
+            self.pools["photo"] = _by_label(photo_items)
         if "audio" in self.modalities:
-            self.pools["sound"] = _by_label(list_sounds(self.data, self.split) + (list_outside(self.data, "sounds") if outside else []))
+            sound_items = list_sounds(self.data, self.split)
+            if outside:
+                sound_items += list_outside(self.data, "sounds")
+            self.pools["sound"] = _by_label(sound_items)
         if "text" in self.modalities:
             self.texts = captions.mine(self.data, self.split)
             self.blind = {k: [t for t in texts if not captions.leaks(t, k)] for k, texts in self.texts.items() if k != NONE}
@@ -72,7 +80,7 @@ class Scenes:
         }
 
     def pick(self, pool: str, label: int, rng: np.random.Generator) -> Item:
-        """A file of a class: first one of the data sets it is in, then one of its kinds there, so that none outweighs the others."""
+        """A file of a class: a random group (data set and kind), then a random file of it, so that no group dominates."""
         groups, odds = self.pools[pool][label]
         items = groups[int(rng.choice(len(groups), p=odds))]
         return items[int(rng.integers(len(items)))]
@@ -106,11 +114,11 @@ class Scenes:
         if few and 0 <= label < len(captions.ANIMALS):
             for _ in range(20):
                 source = self.texts[int(rng.integers(3))]
-                told = captions.recast(source[int(rng.integers(len(source)))], label, rng)
-                if told:
-                    return told
-        own = self.texts[label] or [t for t, k in phrases.written() if k == label]  # the caption sets' test parts tell of no lion
-        if self.split != "train" and rng.random() < 0.5:  # at least half of what is measured does without the class's word
+                rewritten = captions.recast(source[int(rng.integers(len(source)))], label, rng)
+                if rewritten:
+                    return rewritten
+        own = self.texts[label] or [t for t, k in phrases.written() if k == label]  # the test parts of the caption sets mention no lion
+        if self.split != "train" and rng.random() < 0.5:  # at least half of the test captions do not contain the class's word
             own = self.blind.get(label) or own
         return own[int(rng.integers(len(own)))]
 
@@ -122,34 +130,36 @@ class Scenes:
             nothing: a fifth of the media then show none of the classes.
         """
         label = int(np.random.default_rng([seed, index]).integers(len(LABELS)))
-        inputs, named = {}, []
-        for modality in self.modalities:  # a stream of its own for each, so that asking for fewer modalities changes nothing
+        inputs: dict[str, Medium] = {}
+        named: list[str] = []
+        for modality in self.modalities:  # each has its own random stream, so that it does not depend on the other modalities
             rng = np.random.default_rng([seed, index, MODALITIES.index(modality), 1])
             empty = self.empty or nothing and rng.random() < NOTHING_SHARE
-            named += [] if empty else [modality]
+            if not empty:
+                named.append(modality)
             medium = self.makers[modality](NONE if empty else label, rng)
             inputs[modality] = corrupt(modality, medium, draw_level(severity, modality, rng), rng)
         return Sample(inputs, label, tuple(named))
 
 
 def _by_label(items: list[Item]) -> dict[int, Groups]:
-    """{label: its files in groups, and how often a group is drawn}: between one share for each group and one for each file."""
-    pools = {}
+    """{label: its files in groups, and the probability of each group}: between uniform over groups and uniform over files."""
+    pools: dict[int, Groups] = {}
     for label in (NONE, *range(len(LABELS))):
         groups: dict[tuple[str, str], list[Item]] = {}
         for item in items:
-            if item.label == label:  # what is none has hundreds of kinds, of one or two files each
+            if item.label == label:  # NONE has hundreds of kinds, of one or two files each
                 groups.setdefault((item.origin, item.kind if label != NONE else ""), []).append(item)
         origins = Counter(origin for origin, _ in groups)
         odds = np.array([1.0 if label == NONE else (len(files) / origins[origin]) ** 0.5 for (origin, _), files in groups.items()])
-        pools[label] = [*groups.values()], odds / odds.sum()
+        pools[label] = (list(groups.values()), odds / odds.sum())
     return pools
 
 
 def without_small(pools: dict[int, Groups]) -> dict[int, Groups]:
-    """CIFAR-10 has 32 pixels, less than anybody sends: its unsure answers would let too much pass."""
-    kept = {}
+    """Without CIFAR-10, whose 32 pixels are less than real inputs have: its low confidences would lower the threshold too much."""
+    kept: dict[int, Groups] = {}
     for label, (groups, odds) in pools.items():
         large = [i for i, group in enumerate(groups) if group[0].origin != "cifar10"]
-        kept[label] = [groups[i] for i in large], odds[large] / odds[large].sum()
+        kept[label] = ([groups[i] for i in large], odds[large] / odds[large].sum())
     return kept

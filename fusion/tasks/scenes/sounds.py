@@ -1,7 +1,7 @@
-"""Sounds of the task `scenes` as people record them: other rooms, distances, microphones, and other things going on.
+"""Augmentation of the sounds of `scenes`: rooms, distances, microphones and background noise.
 
-In the animal collection the band width gives the species away (originals of 8 to 48 kHz), and the collection gives the group away (animals
-from one, nature from the other): training cuts the band at random, changes speed and loudness, adds noise and rooms, for all alike.
+In the animal collection the bandwidth reveals the species (originals of 8 to 48 kHz), and the collection reveals the group (animals from
+one, nature from the other): training cuts the band at random, changes speed and loudness, adds noise and rooms, for all alike.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from scipy import fft, signal
 from fusion.media.resample import resample
 from fusion.types import Audio
 
-RATE, SECONDS = 16000, 5.0
+RATE = 16000  # Hz
+SECONDS = 5.0  # of a training sound
 
 
 def read_sound(path: Path) -> Audio:
-    """Mono at 16 kHz, its first 30 seconds, without a constant offset; by libsndfile, ten times as fast as the door for anything."""
-    import soundfile  # comes with librosa; nobody who only asks needs it
+    """Mono at 16 kHz, its first 30 seconds, without a constant offset; by libsndfile, ten times as fast as `load_audio`."""
+    import soundfile  # needed for training only
 
     with soundfile.SoundFile(path) as file:
         stored = file.read(30 * file.samplerate, dtype="float32", always_2d=True).mean(1)
@@ -28,8 +29,8 @@ def read_sound(path: Path) -> Audio:
     return Audio(RATE, samples - samples.mean())
 
 
-def stretch_of(samples: np.ndarray, seconds: float, rng: np.random.Generator) -> np.ndarray:
-    """A part of this length; shorter sounds as they are."""
+def random_part(samples: np.ndarray, seconds: float, rng: np.random.Generator) -> np.ndarray:
+    """A random part of this length; shorter sounds unchanged."""
     span = int(seconds * RATE)
     start = int(rng.integers(max(1, len(samples) - span + 1)))
     return samples[start : start + span]
@@ -38,16 +39,17 @@ def stretch_of(samples: np.ndarray, seconds: float, rng: np.random.Generator) ->
 def change_speed(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Faster and higher or slower and lower by up to a sixth."""
     factor = np.exp(rng.uniform(-0.16, 0.16))
-    return np.interp(np.arange(0, len(samples) - 1, factor), np.arange(len(samples)), samples).astype(np.float32)
+    changed: np.ndarray = np.interp(np.arange(0, len(samples) - 1, factor), np.arange(len(samples)), samples)
+    return changed.astype(np.float32)
 
 
 def cut_band(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Without what lies above a random 2.5 to 7.9 kHz, and now and then below up to 400 Hz, as in telephones and small microphones."""
+    """Low-pass at a random 2.5 to 7.9 kHz, sometimes also high-pass at up to 400 Hz, as in telephones and small microphones."""
     top = np.exp(rng.uniform(np.log(2500), np.log(7900)))
-    samples = signal.sosfilt(signal.butter(6, top, fs=RATE, output="sos"), samples)
+    filtered: np.ndarray = signal.sosfilt(signal.butter(6, top, fs=RATE, output="sos"), samples)
     if rng.random() < 0.3:
-        samples = signal.sosfilt(signal.butter(2, rng.uniform(60, 400), "high", fs=RATE, output="sos"), samples)
-    return samples.astype(np.float32)
+        filtered = signal.sosfilt(signal.butter(2, rng.uniform(60, 400), "high", fs=RATE, output="sos"), filtered)
+    return filtered.astype(np.float32)
 
 
 def put_in_room(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -55,7 +57,8 @@ def put_in_room(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     n = int(rng.uniform(0.1, 0.8) * RATE)
     echo = rng.standard_normal(n) * 10 ** (-3 * np.arange(n) / n) * rng.uniform(0.02, 0.12)
     echo[0] = 1.0
-    return signal.fftconvolve(samples, echo)[: len(samples)].astype(np.float32)
+    convolved: np.ndarray = signal.fftconvolve(samples, echo)
+    return convolved[: len(samples)].astype(np.float32)
 
 
 def make_noise(count: int, rng: np.random.Generator) -> np.ndarray:
@@ -63,7 +66,7 @@ def make_noise(count: int, rng: np.random.Generator) -> np.ndarray:
     size = fft.next_fast_len(count, True)
     spectrum = fft.rfft(rng.standard_normal(size, dtype=np.float32))
     spectrum /= np.maximum(np.arange(len(spectrum)), len(spectrum) * 0.004) ** (rng.uniform(0, 2) / 2)
-    noise = fft.irfft(spectrum, size)[:count]
+    noise: np.ndarray = fft.irfft(spectrum, size)[:count]
     noise /= max(float(noise.std()), 1e-9)
     if rng.random() < 0.2:
         noise = noise + 2 * np.sin(2 * np.pi * rng.choice([50, 60, 100, 120]) * np.arange(count) / RATE)
@@ -71,7 +74,7 @@ def make_noise(count: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def add_noise(samples: np.ndarray, noise: np.ndarray, decibels: float) -> np.ndarray:
-    """`noise` is brought to `decibels` below the loud parts of the sound and added."""
+    """The sound with `noise` added at `decibels` below its loud parts."""
     loud = np.abs(samples) > 0.1 * np.abs(samples).max(initial=1e-6)
     level = float(np.sqrt(np.mean(samples[loud] ** 2))) if loud.any() else 1e-3
     noise = np.resize(noise, len(samples))
@@ -79,8 +82,8 @@ def add_noise(samples: np.ndarray, noise: np.ndarray, decibels: float) -> np.nda
 
 
 def make_sound(samples: np.ndarray, rng: np.random.Generator, seconds: float = SECONDS, band: float = 0.7) -> Audio:
-    """A training recording as somebody else would have made it; with share `band` its band is cut."""
-    found = stretch_of(samples, seconds * rng.uniform(0.4, 1.0), rng)
+    """An augmented training recording; with probability `band` its band is cut."""
+    found = random_part(samples, seconds * rng.uniform(0.4, 1.0), rng)
     if rng.random() < 0.5:
         found = change_speed(found, rng)
     if rng.random() < 0.3:
@@ -95,19 +98,22 @@ def make_sound(samples: np.ndarray, rng: np.random.Generator, seconds: float = S
 
 def make_nothing(rng: np.random.Generator) -> Audio:
     """Silence, noise, a tone, a chord or clicks: a sound of no class."""
-    count, kind = int(rng.uniform(0.6, SECONDS) * RATE), rng.random()
+    count = int(rng.uniform(0.6, SECONDS) * RATE)
+    kind = rng.random()
     t = np.arange(count) / RATE
     if kind < 0.2:
         samples = np.zeros(count)
     elif kind < 0.55:
         samples = make_noise(count, rng)
     else:
-        base, fade = rng.uniform(70, 1500), np.exp(-t * rng.uniform(0, 4))
+        base = rng.uniform(70, 1500)
+        fade = np.exp(-t * rng.uniform(0, 4))
         parts = [
             np.sin(2 * np.pi * base * n * rng.uniform(0.99, 1.01) * t) * rng.uniform(0, 1) / n for n in range(1, int(rng.integers(2, 9)))
         ]
         samples = np.sum(parts, 0) * fade * (1 + 0.3 * np.sin(2 * np.pi * rng.uniform(0, 8) * t))
         if rng.random() < 0.4:
             samples = samples + make_noise(count, rng) * 10 ** rng.uniform(-2.5, -0.5)
-    samples = samples * (10 ** rng.uniform(-2, 0) / max(float(np.abs(samples).max(initial=0)), 1e-4) if kind >= 0.2 else rng.uniform(0, 1))
-    return Audio(RATE, np.asarray(samples, np.float32))
+    peak = max(float(np.abs(samples).max(initial=0)), 1e-4)
+    gain = rng.uniform(0, 1) if kind < 0.2 else 10 ** rng.uniform(-2, 0) / peak
+    return Audio(RATE, np.asarray(samples * gain, np.float32))

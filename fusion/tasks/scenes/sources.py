@@ -25,7 +25,7 @@ from fusion.tasks.scenes.task import LABELS
 from fusion.types import FusionError
 
 SPLITS = ("train", "val", "test")
-WNIDS = {  # what stands for a class in pictures: bighorns for sheep, bison and oxen for cow, umbrellas for rain, torches, candles for fire
+WNIDS = {  # the pictures of a class: bighorns for sheep, bison and oxen for cow, umbrellas for rain, torches, candles for fire
     "dog": ("n02085620", "n02094433", "n02099601", "n02099712", "n02106662", "n02113799"),
     "cat": ("n02123045", "n02123394", "n02124075"),
     "bird": ("n01855672", "n02002724", "n02058221"),
@@ -46,7 +46,7 @@ ESC_LABELS = {"dog": 0, "sea_waves": 7, "crackling_fire": 8, "clock_tick": 9, "r
 ESC_HELD_OUT = ("helicopter", "crying_baby")
 SPECIES_HELD_OUT = ("donkey",)
 ROOSTERS = ("chicken", "rooster")  # birds, but of another voice than the class: neither a class nor an outlier
-# Read on spectrograms after the audio teacher had doubted them: another sound, and nothing of the animal to be heard.
+# Mislabelled files, found by low confidence of the audio teacher and checked on spectrograms: the animal is not audible.
 NOT_THE_ANIMAL = {
     "cat_121": "dance music",
     "cat_036": "bangs and crackles",
@@ -95,19 +95,19 @@ def list_sounds(data: Path, split: str) -> list[Item]:
 
 
 def list_outside(data: Path, kind: str) -> list[Item]:
-    """`kind` "photos" or "sounds": files of none of the classes, from elsewhere, of kinds that training never saw."""
+    """`kind` "photos" or "sounds": files of none of the classes, from elsewhere, that do not occur in training."""
     folder = _need(Path(data) / "outside" / f"{kind}_other")
     trained = outlier_classes(data)[0] if kind == "photos" else ()  # the photos' names begin with ImageNet's number of what they show
     return [Item(p, NONE, "outside", p.stem) for p in sorted(folder.iterdir()) if p.stem.split("_")[0] not in trained]
 
 
 def list_unlabelled(data: Path) -> list[Path]:
-    """Photos that distillation looks at whole; there may be none."""
+    """Photos that distillation uses uncropped; there may be none."""
     return sorted((Path(data) / "outside" / "coco_mini").glob("*.jpg"))
 
 
 def outlier_classes(data: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """WNIDs of Tiny-ImageNet that are no class of the task: those used in training, and those kept for measuring rejection."""
+    """WNIDs of Tiny-ImageNet that are no class of the task: those used in training, and those held out to measure rejection."""
     others = [w for w in _wnids(data) if w not in LABEL_OF and w not in (PENGUIN, LAKE)]
     return tuple(w for i, w in enumerate(others) if i % HELD_OUT), tuple(others[::HELD_OUT])
 
@@ -127,8 +127,8 @@ def _wnids(data: Path) -> list[str]:
 
 
 def _tiny_imagenet(data: Path, split: str) -> Iterator[Item]:
-    seen, unseen = outlier_classes(data)
-    wanted = set(LABEL_OF) | set(unseen if split == "test" else seen)
+    trained, held_out = outlier_classes(data)
+    wanted = set(LABEL_OF) | set(held_out if split == "test" else trained)
     root = Path(data) / "tiny-imagenet-200"
     if split == "test":
         lines = [line.split("\t") for line in (root / "val" / "val_annotations.txt").read_text().splitlines()]
@@ -143,7 +143,7 @@ def _tiny_imagenet(data: Path, split: str) -> Iterator[Item]:
 
 
 def _cifar(data: Path, split: str) -> Iterator[Item]:
-    """Birds of all sorts; the other classes only train what a picture of little detail looks like. Ships stand on the sea: left out."""
+    """Birds of many kinds; the other classes only add pictures of little detail. Ships are left out, since they show the sea."""
     for folder in sorted(_need(Path(data) / "cifar10" / "train").iterdir()):
         if folder.name != "ship":
             files = enumerate(sorted(folder.iterdir()))
@@ -162,26 +162,27 @@ def _esc(data: Path, split: str) -> Iterator[Item]:
     with (_need(Path(data) / "esc50" / "meta") / "esc50.csv").open() as file:
         rows = [r for r in csv.DictReader(file) if r["fold"] in folds and r["category"] not in ROOSTERS]
     for row in rows:
-        label, path = ESC_LABELS.get(row["category"], NONE), Path(data) / "esc50" / "audio" / row["filename"]
+        label = ESC_LABELS.get(row["category"], NONE)
+        path = Path(data) / "esc50" / "audio" / row["filename"]
         if label != NONE or (row["category"] in ESC_HELD_OUT) == (split == "test"):
             yield Item(path, label, "esc10", row["category"])
 
 
 def _animal_sounds(data: Path, split: str) -> Iterator[Item]:
-    """Neighbours by number are often pieces of one recording, some of them overlapping: a class is cut into stretches, not drawn."""
+    """Files with adjacent numbers are often parts of one recording: each class is split into contiguous ranges, not at random."""
     for folder in sorted(_need(Path(data) / "animal_sounds").iterdir()):
         label = LABELS.index(folder.name) if folder.name in LABELS else NONE
         if folder.name in ROOSTERS or label == NONE and (folder.name in SPECIES_HELD_OUT) != (split == "test"):
             continue
         paths = sorted(folder.iterdir())
         for i, path in enumerate(paths):
-            # what is held out is only measured: all of it
-            if (label == NONE and split == "test" or _part(10 * i // len(paths)) == split) and path.stem not in NOT_THE_ANIMAL:
+            in_split = (label == NONE and split == "test") or _part(10 * i // len(paths)) == split  # held-out species are all for test
+            if in_split and path.stem not in NOT_THE_ANIMAL:
                 yield Item(path, label, "animal_sounds", folder.name)
 
 
 def data_hash(data: Path) -> dict[str, str]:
-    """SHA-256 over names and sizes of the files of each source, so that a report says what it was measured on."""
+    """SHA-256 over names and sizes of the files of each source, which identifies the data of a report."""
     hashes = {}
     for name in ("tiny-imagenet-200", "cifar10", "photos", "esc50", "animal_sounds", "captions", "outside"):
         files = sorted(p for p in (Path(data) / name).rglob("*") if p.is_file())

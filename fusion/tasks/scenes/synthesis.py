@@ -1,10 +1,10 @@
-"""Sounds this project synthesises for the worked examples of `scenes`: nobody's recordings, a few numbers and lines each.
+"""Synthesises the sounds of the worked examples of `scenes` from a few parameters each.
 
 Animals are a source and a filter: harmonics of a gliding pitch and breath, through resonances that move as the mouth opens and closes,
 
     sound = resonances(t) * [(harmonics(pitch(t)) + breath) * (1 + rough * tremble(t))] * loudness(t)
 
-The rest is noise, drops and knocks. Numbers were set by hand, then climbed to what YAMNet and a probe on it hear: examples, not evidence.
+The rest is noise, drops and knocks. Parameters were set by hand, then optimised for YAMNet and a probe on it: examples, not evidence.
 Reference: Fant 1960 (Acoustic Theory of Speech Production); Fletcher 1992 (Acoustic Systems in Biology).
 """
 
@@ -20,17 +20,18 @@ from scipy import signal
 from fusion.types import Audio, FusionError
 
 RATE = 16000
-Rng, Points = np.random.Generator, Sequence[float]
+Rng = np.random.Generator
+Points = Sequence[float]  # values at evenly spaced times, smooth between them
 
 
 @dataclass(frozen=True)
 class Call:
-    """How an animal calls: for how many seconds and when, with what course of the pitch in Hz and of the loudness.
+    """The call of an animal: its length in seconds, start times, and the contour of its pitch in Hz.
 
-    breath, pulsed   noise by the spread of the harmonics, and how much it comes in puffs, one for each opening of the throat
-    rough, tremolo   how much loudness and pitch tremble, and how often a second (0: irregularly, 30 to 70 times)
-    tilt, half       harmonics fall by 6 dB per octave times `tilt`; every second opening of the throat differs by `half`
-    mouth            resonances: course in Hz, width in Hz, strength
+    breath, pulsed   noise relative to the harmonics, and how much it is modulated by the glottal pulses
+    rough, tremolo   modulation depth of loudness and pitch, and its rate in Hz (0: irregular, 30 to 70 Hz)
+    tilt, half       harmonics fall by 6 dB per octave times `tilt`; every second glottal pulse differs by `half`
+    mouth            resonances: contour in Hz, width in Hz, strength
     """
 
     seconds: float
@@ -58,28 +59,31 @@ CALLS = {
         ((117, 155, 403, 249, 186, 118), 29, 1.0), ((1050, 1230, 1430, 1090, 937, 684), 74, 0.44), ((634,), 72, 0.18))),
 }  # fmt: skip
 LOUD = (0, 0.8, 1, 0.9, 0.6, 0)
-SPREAD = (1.0, 1.06, 0.95, 1.03, 0.97)  # of the pitch: no animal calls twice the same
+SPREAD = (1.0, 1.06, 0.95, 1.03, 0.97)  # factors of the pitch, so that no two calls are equal
 
 
-def course(points: Points, count: int) -> np.ndarray:
+def contour(points: Points | np.ndarray, count: int) -> np.ndarray:
     """`count` values through evenly spaced points, smooth between them."""
-    values = np.array([*points, points[-1]], float)
+    values: np.ndarray = np.array([*points, points[-1]], np.float64)
     at = np.linspace(0, len(points) - 1, count)
     blend = (1 - np.cos(np.pi * (at % 1))) / 2
-    return values[at.astype(int)] * (1 - blend) + values[np.minimum(at.astype(int) + 1, len(points))] * blend
+    index = at.astype(int)
+    smooth: np.ndarray = values[index] * (1 - blend) + values[np.minimum(index + 1, len(points))] * blend
+    return smooth
 
 
 def noise(count: int, rng: Rng, low: float = 0.0, high: float = RATE / 2, slope: float = 0.0) -> np.ndarray:
     """Gaussian noise of unit spread between two frequencies, falling by 6 dB per octave times `slope`."""
     f = np.maximum(np.fft.rfftfreq(count, 1 / RATE), 1e-3)
     gain = np.maximum(f, 20.0) ** -slope / (1 + (low / f) ** 8) / (1 + (f / high) ** 8)
-    made = np.fft.irfft(np.fft.rfft(rng.standard_normal(count)) * gain, count)
-    return made / made.std()
+    filtered = np.fft.irfft(np.fft.rfft(rng.standard_normal(count)) * gain, count)
+    normalised: np.ndarray = filtered / filtered.std()
+    return normalised
 
 
 def wander(count: int, rng: Rng, hertz: float) -> np.ndarray:
-    """A random course of unit spread that turns about `hertz` times a second."""
-    return course(rng.standard_normal(max(4, round(count / RATE * 2 * hertz) + 2)), count)
+    """A smooth random contour that changes direction about `hertz` times a second."""
+    return contour(rng.standard_normal(max(4, round(count / RATE * 2 * hertz) + 2)), count)
 
 
 def voice(call: Call, high: float, rng: Rng) -> np.ndarray:
@@ -88,21 +92,25 @@ def voice(call: Call, high: float, rng: Rng) -> np.ndarray:
     tremble = noise(n, rng, 30, 70)
     if call.tremolo:
         tremble = np.sin(2 * np.pi * np.cumsum(call.tremolo * (1 + 0.1 * wander(n, rng, 3))) / RATE) + 0.3 * tremble
-    pitch = course(call.pitch, n) * high * (1 + 0.006 * wander(n, rng, 12) + 0.03 * call.rough * tremble)
+    pitch = contour(call.pitch, n) * high * (1 + 0.006 * wander(n, rng, 12) + 0.03 * call.rough * tremble)
     phase = 2 * np.pi * np.cumsum(pitch) / RATE
     count = min(200, int(7600 / pitch.min()))
-    source = sum(np.where(k * pitch < 7600, np.cos(k * phase) / k**call.tilt, 0.0) for k in range(1, count + 1))
+    source = np.zeros(n)
+    for k in range(1, count + 1):
+        source += np.where(k * pitch < 7600, np.cos(k * phase) / k**call.tilt, 0.0)
     source = source / source.std() * (1 + call.half * np.cos(phase / 2))
     source = source + call.breath * noise(n, rng, 150, slope=0.3) * (1 + call.pulsed * np.cos(phase))
     f, t, spectra = signal.stft(source * np.maximum(1 + call.rough * tremble, 0), RATE, nperseg=512, noverlap=384)
-    gain = sum(g / np.hypot(1, (f[:, None] - course(points, len(t))) / (width / 2)) for points, width, g in call.mouth)
-    made = signal.istft(spectra * gain, RATE, nperseg=512, noverlap=384)[1][:n]
-    return made / np.abs(made).max() * course(LOUD, n)
+    gain = sum(g / np.hypot(1, (f[:, None] - contour(points, len(t))) / (width / 2)) for points, width, g in call.mouth)
+    filtered: np.ndarray = signal.istft(spectra * gain, RATE, nperseg=512, noverlap=384)[1][:n]
+    shaped: np.ndarray = filtered / np.abs(filtered).max() * contour(LOUD, n)
+    return shaped
 
 
 def calls(name: str, rng: Rng) -> np.ndarray:
-    """Four seconds of a caller of `CALLS`."""
-    call, sound = CALLS[name], np.zeros(4 * RATE)
+    """Four seconds of the calls of an animal of `CALLS`."""
+    call = CALLS[name]
+    sound = np.zeros(4 * RATE)
     for second, high in zip(call.at, SPREAD, strict=False):
         place(sound, voice(call, high, rng), second)
     return outdoors(sound, rng, 0.006)
@@ -111,28 +119,33 @@ def calls(name: str, rng: Rng) -> np.ndarray:
 def ping(seconds: float, frequency: float, decay: float) -> np.ndarray:
     """A struck resonance that dies away within `decay` seconds (to 1/e)."""
     t = np.arange(int(seconds * RATE)) / RATE
-    return np.sin(2 * np.pi * frequency * t) * np.exp(-t / decay)
+    decaying: np.ndarray = np.sin(2 * np.pi * frequency * t) * np.exp(-t / decay)
+    return decaying
 
 
 def place(sound: np.ndarray, piece: np.ndarray, second: float, strength: float = 1.0) -> None:
-    """Adds a piece at a time, in place; what passes the end is cut."""
+    """Adds a piece at a time, in place; it is cut at the end of the sound."""
     start = int(second * RATE)
     part = piece[: max(0, len(sound) - start)]
     sound[start : start + len(part)] += strength * part
 
 
 def outdoors(sound: np.ndarray, rng: Rng, floor: float, echo: float = 0.03, fade: float = 0.25) -> np.ndarray:
-    """Faint echoes that fade within `fade` seconds, and air."""
+    """Adds faint echoes that fade within `fade` seconds, and background noise."""
     n = int(2 * fade * RATE)
     tail = np.append(1.0, rng.standard_normal(n) * np.exp(-6 * np.arange(n) / n) * echo)
-    return signal.fftconvolve(sound, tail)[: len(sound)] + floor * noise(len(sound), rng, 40, slope=0.7)
+    reverberant: np.ndarray = signal.fftconvolve(sound, tail)[: len(sound)]
+    return reverberant + floor * noise(len(sound), rng, 40, slope=0.7)
 
 
 def bird(rng: Rng) -> np.ndarray:
-    sound, second = np.zeros(4 * RATE), 0.1
+    sound = np.zeros(4 * RATE)
+    second = 0.1
     while second < 3.7:
-        n, low, top = int(rng.uniform(0.06, 0.14) * RATE), rng.uniform(2700, 3600), rng.uniform(4500, 6200)
-        phase = 2 * np.pi * np.cumsum(course([low, top, (top + low) / 2], n)) / RATE
+        n = int(rng.uniform(0.06, 0.14) * RATE)
+        low = rng.uniform(2700, 3600)
+        top = rng.uniform(4500, 6200)
+        phase = 2 * np.pi * np.cumsum(contour([low, top, (top + low) / 2], n)) / RATE
         for _ in range(rng.integers(2, 6)):
             place(sound, (np.sin(phase) + 0.05 * np.sin(2 * phase)) * np.hanning(n), second)
             second += n / RATE * 1.4
@@ -153,9 +166,11 @@ def frog(rng: Rng) -> np.ndarray:
 
 def sea(rng: Rng) -> np.ndarray:
     n = 5 * RATE
-    swell = course([0.25, 0.5, 1, 0.7, 0.45, 0.3, 0.4, 0.9, 0.8, 0.5], n)
-    foam = course([0.2, 0.25, 0.6, 1, 0.7, 0.35, 0.25, 0.5, 0.9, 0.7], n)
-    return noise(n, rng, 60, 1500, 0.8) * swell + 0.4 * noise(n, rng, 800, 6000, 0.5) * foam + 0.3 * noise(n, rng, 30, 400, 1.0)
+    swell = contour([0.25, 0.5, 1, 0.7, 0.45, 0.3, 0.4, 0.9, 0.8, 0.5], n)
+    foam = contour([0.2, 0.25, 0.6, 1, 0.7, 0.35, 0.25, 0.5, 0.9, 0.7], n)
+    waves: np.ndarray = noise(n, rng, 60, 1500, 0.8) * swell
+    waves = waves + 0.4 * noise(n, rng, 800, 6000, 0.5) * foam
+    return waves + 0.3 * noise(n, rng, 30, 400, 1.0)
 
 
 def fire(rng: Rng) -> np.ndarray:
@@ -169,10 +184,11 @@ def fire(rng: Rng) -> np.ndarray:
 
 
 def clock(rng: Rng) -> np.ndarray:
-    sound, m = np.zeros(5 * RATE), int(0.04 * RATE)
+    sound = np.zeros(5 * RATE)
+    m = int(0.04 * RATE)
     for beat in range(10):
         high, strength = ((1.0, 1.0), (0.83, 0.63))[beat % 2]  # tick, tock
-        for late, part in ((0.0, 0.66), (0.02, 1.0), (0.021, 0.44)):  # the pallet drops, slides and is caught
+        for late, part in ((0.0, 0.66), (0.02, 1.0), (0.021, 0.44)):  # three contacts of the escapement
             knock = noise(m, rng, 1420 * high, 3340) * np.exp(-15 * np.arange(m) / m) + 0.27 * ping(0.04, 1090 * high, 0.052)
             knock = knock + 0.25 * (ping(0.04, 754 * high, 0.0054) + ping(0.04, 3550 * high, 0.0054))
             place(sound, knock, 0.2 + beat / 2 + late, strength * part * rng.uniform(0.9, 1.1))

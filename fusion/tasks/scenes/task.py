@@ -1,24 +1,23 @@
-"""The task `scenes`: what it asks, its labels in order, its encoders, recipes and test sets."""
+"""The task `scenes`: labels in order, encoders, recipes and test sets."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from fusion.config import TrainConfig
-from fusion.tasks.base import Example, Heads, Measuring, SampleSource, Task, TestSet
+from fusion.tasks.base import Heads, Measuring, SampleSource, Task, TestSet
 from fusion.tasks.recipes import STRATEGIES
 from fusion.tasks.scenes.card import CARD
 from fusion.tasks.scenes.steps import STEPS
-from fusion.types import MODALITIES, FusionError, Medium
+from fusion.types import MODALITIES, FusionError
 
 LABELS = ("dog", "cat", "bird", "cow", "sheep", "lion", "frog", "sea", "fire", "clock", "rain")
 ANIMALS = ("dog", "cat", "bird", "cow", "sheep", "lion", "frog")
 ENCODERS = {"image": "image_efficientnet", "text": "text_bert", "audio": "audio_mobilenet", "video": "video_frames"}
-HEAD = TrainConfig(epochs=2, samples=10000, batch_size=32, lr=1e-3, weight_decay=0.05)  # what lies on a distilled trunk
+HEAD = TrainConfig(epochs=2, samples=10000, batch_size=32, lr=1e-3, weight_decay=0.05)  # for the layers on a distilled trunk
 RECIPES = {
     "image_only": HEAD,
     "text_only": replace(HEAD, epochs=5, samples=16000, batch_size=64),
@@ -32,8 +31,6 @@ class ScenesTask(Task):
     """Which of eleven things is in the photo, the caption, the sound, the clip?"""
 
     name = "scenes"
-    title = "Scenes"
-    question = "Which of eleven things is it: an animal, the sea, fire, a clock, rain?"
     interaction = "redundancy"
     labels = LABELS
     modalities = MODALITIES
@@ -42,22 +39,12 @@ class ScenesTask(Task):
     recipes = RECIPES
     measuring = Measuring(samples=400, explained=20, half_precision=True)  # photos and clips take longer
     card = CARD
+    examples_module = "fusion.tasks.scenes.examples"
     steps = STEPS
 
     @property
     def sample_code(self) -> tuple[str, ...]:
         return ("scenes", "digits")
-
-    @property
-    def examples(self) -> Mapping[str, Example]:
-        from fusion.tasks.scenes.examples import EXAMPLES
-
-        return EXAMPLES
-
-    def make_example(self, name: str) -> dict[str, Medium]:
-        from fusion.tasks.scenes.examples import make_example
-
-        return make_example(name)
 
     def samples(
         self, split: str, data: Path | None, modalities: tuple[str, ...] | None = None, leave_out: str | None = None
@@ -69,7 +56,7 @@ class ScenesTask(Task):
         return Scenes(data, split, modalities or self.modalities)
 
     def unknown_samples(self, split: str, data: Path, unknown: bool) -> SampleSource:
-        """Clean samples with photos of the size that people send."""
+        """Clean samples without the small photos of CIFAR-10."""
         from fusion.tasks.scenes.samples import Scenes, without_small
 
         found = Scenes(data, split, empty=unknown)

@@ -1,8 +1,8 @@
 """The API: public, named, typed endpoints beside the page, with the page's labs and limits.
 
-functions.py has the endpoints as plain functions, inputs.py and answers.py their types; endpoints.py registers them with gradio,
-blocks.py keeps their schemas apart from the page, errors.py answers calls that reach none of them, body.py limits what a request may
-send, mcp_server.py offers them as tools.
+functions.py has the endpoints as plain functions, parameters.py what they take; inputs.py and answers.py have the types.
+endpoints.py registers them with gradio, blocks.py keeps their schemas apart from the page, errors.py answers calls that reach none of
+them, body.py limits what a request may send, mcp_server.py offers them as tools.
 """
 
 from fusion.ui.api.blocks import PublicBlocks

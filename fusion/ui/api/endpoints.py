@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from functools import wraps
+from inspect import signature
 from typing import Any, get_type_hints
 
 import gradio as gr
@@ -14,7 +15,8 @@ from pydantic import TypeAdapter
 
 from fusion.types import FusionError
 from fusion.ui.api.functions import Functions
-from fusion.ui.desk import AT_ONCE, Desks
+from fusion.ui.events import AT_ONCE
+from fusion.ui.service import TaskServices
 
 logger = logging.getLogger(__name__)
 UNEXPECTED = "Something unexpected happened on the server; its log says what."
@@ -26,9 +28,9 @@ QUEUES: dict[str, dict[str, Any]] = {
 MODEL: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": AT_ONCE}
 
 
-def register(blocks: gr.Blocks, desks: Desks) -> None:
+def register(blocks: gr.Blocks, services: TaskServices) -> None:
     """Adds all endpoints to blocks that are being built."""
-    functions = Functions(desks)
+    functions = Functions(services)
     for function in (functions.tasks, functions.describe, functions.predict, functions.compare, functions.explain, functions.encoders):
         name = function.__name__
         dependency = api(answered(function), api_name=name, **QUEUES.get(name, MODEL))
@@ -49,6 +51,7 @@ def answered(function: Callable[..., Any]) -> Callable[..., Any]:
             raise gr.Error(UNEXPECTED, print_exception=False) from None
         return TypeAdapter(get_type_hints(function)["return"]).dump_python(found, mode="json")
 
+    answer.__signature__ = signature(function)  # type: ignore[attr-defined]  # of a method: without self
     return answer
 
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 from itertools import islice
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 import numpy as np
 
 from fusion.explain import attention_scores, medium_function, occlusion, relevance, shapley_values, token_function, value_of
 from fusion.explain.occlusion import PredictMedia
 from fusion.tasks import TASKS, Task
-from fusion.types import FusionError, Medium, Prediction
+from fusion.types import MODALITIES, FusionError, Medium, Prediction
 from fusion.ui.api.answers import (
     CompareAnswer,
     EncoderInfo,
@@ -29,8 +29,12 @@ from fusion.ui.api.answers import (
     TokenScores,
     answer_of,
 )
-from fusion.ui.api.inputs import FileInput, Input, Request, Severity, checked, media_of, merged
-from fusion.ui.desk import Desk, Desks
+from fusion.ui.api.inputs import Request, checked, media_of, merged
+from fusion.ui.api.parameters import Inputs, documented
+from fusion.ui.service import TaskService, TaskServices
+
+if TYPE_CHECKING:
+    from fusion.lab import Encoded
 
 AT_A_TIME = 8  # media of an occlusion; then others may compute
 UNITS: dict[Method, str] = {
@@ -44,126 +48,58 @@ UNITS: dict[Method, str] = {
 class Functions:
     """The endpoints around the labs of the page."""
 
-    def __init__(self, desks: Desks) -> None:
-        self.desks = desks
+    def __init__(self, services: TaskServices) -> None:
+        self.services = services
 
     def tasks(self) -> list[TaskInfo]:
         """List the tasks of this server: what each asks, its labels, and the names and kinds of its modalities."""
-        return [TaskInfo(**self._task_fields(self._task(name))) for name in self.desks]
+        return [TaskInfo(**self._task_fields(self._task(name))) for name in self.services]
 
+    @documented(strategy="Name of a strategy, to describe only this one.")
     def describe(self, task: str | None = None, strategy: str | None = None) -> TaskDescription:
-        """Describe a task: its labels, modalities, encoders and fusion strategies with their idea, formula and paper.
-
-        Args:
-            task: Name of a task; the first one if it is left out. "tasks" lists them.
-            strategy: Name of a strategy, to describe only this one.
-        """
+        """Describe a task: its labels, modalities, encoders and fusion strategies with their idea, formula and paper."""
         request = checked(task=task, strategy=strategy)
-        desk = self.desks[self.desks.task(request.task)]
-        lab = desk.lab
+        service = self.services[self.services.task(request.task)]
+        lab = service.lab
         names = [request.strategy] if request.strategy else [*lab.strategies, *lab.baselines]
         return TaskDescription(
             **self._task_fields(lab.task),
             encoders=dict(lab.task.encoders),
-            strategies=[self._strategy(desk, name) for name in names],
+            strategies=[self._strategy(service, name) for name in names],
             faults=dict(lab.unavailable),
         )
 
-    def predict(
-        self,
-        task: str | None = None,
-        strategy: str | None = None,
-        image: FileInput | None = None,
-        text: str | None = None,
-        audio: FileInput | None = None,
-        video: FileInput | None = None,
-        severity: dict[str, Severity] | None = None,
-        encoders: dict[str, str] | None = None,
-        inputs: dict[str, Input] | None = None,
-    ) -> PredictAnswer:
-        """Answer an input with one fusion strategy. Give any of the task's modalities, at least one.
+    @documented()
+    def predict(self, task: str | None = None, strategy: str | None = None, **given: Unpack[Inputs]) -> PredictAnswer:
+        """Answer an input with one fusion strategy. Give any of the task's modalities, at least one."""
+        request, service, encoded = self._encoded(given, task=task, strategy=strategy)
+        name = chosen(service, request)
+        with service.computing:
+            prediction = service.lab.predict(encoded, name)
+        return PredictAnswer(task=service.lab.task.name, notes=list(encoded.notes), **answer_of(name, prediction).model_dump())
 
-        Args:
-            task: Name of a task; the first one if it is left out. "tasks" lists them.
-            strategy: Name of a strategy or baseline; cross_attention if it is left out. "describe" lists them.
-            image: An uploaded picture (PNG, JPEG, WebP, TIFF and more).
-            text: The text, at most 2,000 characters.
-            audio: An uploaded sound (WAV, MP3, Ogg, FLAC and more), or a clip for its sound; at most 30 seconds are read.
-            video: An uploaded clip (MP4, WebM, AVI, GIF and more); at most 30 seconds are read.
-            severity: How much to corrupt each modality, from 0 (not at all) to 5, by modality: {"image": 3}.
-            encoders: Encoders to read with instead of the task's own, by modality. "encoders" lists them.
-            inputs: Inputs by the name of their modality: text, an uploaded file, or a small array. For modalities of any name.
-        """
-        request = checked(task=task, strategy=strategy, severity=severity, encoders=encoders)
-        desk, encoded = self._encoded(request, {"image": image, "text": text, "audio": audio, "video": video}, inputs)
-        name = chosen(desk, request)
-        with desk.computing:
-            prediction = desk.lab.predict(encoded, name)
-        return PredictAnswer(task=desk.lab.task.name, notes=list(encoded.notes), **answer_of(name, prediction).model_dump())
-
-    def compare(
-        self,
-        task: str | None = None,
-        image: FileInput | None = None,
-        text: str | None = None,
-        audio: FileInput | None = None,
-        video: FileInput | None = None,
-        severity: dict[str, Severity] | None = None,
-        encoders: dict[str, str] | None = None,
-        inputs: dict[str, Input] | None = None,
-    ) -> CompareAnswer:
-        """Answer an input with all fusion strategies, and with each modality alone. Give any of the task's modalities, at least one.
-
-        Args:
-            task: Name of a task; the first one if it is left out. "tasks" lists them.
-            image: An uploaded picture (PNG, JPEG, WebP, TIFF and more).
-            text: The text, at most 2,000 characters.
-            audio: An uploaded sound (WAV, MP3, Ogg, FLAC and more), or a clip for its sound; at most 30 seconds are read.
-            video: An uploaded clip (MP4, WebM, AVI, GIF and more); at most 30 seconds are read.
-            severity: How much to corrupt each modality, from 0 (not at all) to 5, by modality: {"image": 3}.
-            encoders: Encoders to read with instead of the task's own, by modality. "encoders" lists them.
-            inputs: Inputs by the name of their modality: text, an uploaded file, or a small array. For modalities of any name.
-        """
-        request = checked(task=task, severity=severity, encoders=encoders)
-        desk, encoded = self._encoded(request, {"image": image, "text": text, "audio": audio, "video": video}, inputs)
-        with desk.computing:
-            found = desk.lab.compare(encoded)
+    @documented()
+    def compare(self, task: str | None = None, **given: Unpack[Inputs]) -> CompareAnswer:
+        """Answer an input with all fusion strategies, and with each modality alone. Give any of the task's modalities, at least one."""
+        _, service, encoded = self._encoded(given, task=task)
+        with service.computing:
+            found = service.lab.compare(encoded)
         answers = [answer_of(name, prediction) for name, prediction in found.items()]
-        return CompareAnswer(task=desk.lab.task.name, answers=answers, notes=list(encoded.notes))
+        return CompareAnswer(task=service.lab.task.name, answers=answers, notes=list(encoded.notes))
 
+    @documented()
     def explain(
         self,
         task: str | None = None,
         strategy: str | None = None,
         method: Method = "attention",
-        image: FileInput | None = None,
-        text: str | None = None,
-        audio: FileInput | None = None,
-        video: FileInput | None = None,
         label: str | None = None,
-        severity: dict[str, Severity] | None = None,
-        encoders: dict[str, str] | None = None,
-        inputs: dict[str, Input] | None = None,
+        **given: Unpack[Inputs],
     ) -> Explanation:
-        """Explain the answer of a strategy: which tokens or modalities speak for a label.
-
-        Args:
-            task: Name of a task; the first one if it is left out. "tasks" lists them.
-            strategy: Name of a strategy or baseline; cross_attention if it is left out. "describe" lists them.
-            method: attention, relevance (integrated gradients) or occlusion (slow) of tokens, or shapley values of modalities.
-            image: An uploaded picture (PNG, JPEG, WebP, TIFF and more).
-            text: The text, at most 2,000 characters.
-            audio: An uploaded sound (WAV, MP3, Ogg, FLAC and more), or a clip for its sound; at most 30 seconds are read.
-            video: An uploaded clip (MP4, WebM, AVI, GIF and more); at most 30 seconds are read.
-            label: The label to explain; the strategy's own answer if it is left out.
-            severity: How much to corrupt each modality, from 0 (not at all) to 5, by modality: {"image": 3}.
-            encoders: Encoders to read with instead of the task's own, by modality. "encoders" lists them.
-            inputs: Inputs by the name of their modality: text, an uploaded file, or a small array. For modalities of any name.
-        """
-        request = checked(task=task, strategy=strategy, method=method, label=label, severity=severity, encoders=encoders)
-        desk, encoded = self._encoded(request, {"image": image, "text": text, "audio": audio, "video": video}, inputs)
-        lab, name = desk.lab, chosen(desk, request)
-        with desk.computing:
+        """Explain the answer of a strategy: which tokens or modalities speak for a label."""
+        request, service, encoded = self._encoded(given, task=task, strategy=strategy, method=method, label=label)
+        lab, name = service.lab, chosen(service, request)
+        with service.computing:
             prediction = lab.predict(encoded, name)
         explained = request.label or prediction.label
         if explained not in lab.labels:
@@ -176,73 +112,72 @@ class Functions:
             label=explained,
             unit=UNITS[request.method],
             modalities=values,
-            tokens=None if values else self._tokens(desk, encoded, name, prediction, explained, request.method),
+            tokens=None if values else self._tokens(service, encoded, name, prediction, explained, request.method),
             notes=list(encoded.notes),
         )
 
+    @documented()
     def encoders(self, task: str | None = None) -> EncodersAnswer:
-        """List the encoders that can read each modality of a task.
-
-        Args:
-            task: Name of a task; the first one if it is left out. "tasks" lists them.
-        """
-        desk = self.desks[self.desks.task(checked(task=task).task)]
-        own = desk.lab.task
+        """List the encoders that can read each modality of a task."""
+        service = self.services[self.services.task(checked(task=task).task)]
+        own, library = service.lab.task, service.library
         found = {
-            m: [EncoderInfo(name=n, shipped=n == own.encoders[m], **desk.library.describe(n)) for n in desk.library.names(m)]
-            for m in desk.lab.modalities
+            m: [EncoderInfo.model_validate({"name": n, "shipped": n == own.encoders[m]} | library.describe(n)) for n in library.names(m)]
+            for m in own.modalities
         }
-        allowed: list[str] | Literal["all"] = "all" if self.desks.backbones.all else sorted(self.desks.backbones.names)
+        allowed: list[str] | Literal["all"] = "all" if self.services.backbones.all else sorted(self.services.backbones.names)
         return EncodersAnswer(task=own.name, choice=own.encoder_choice, modalities=found, backbones=allowed)
 
     def _task(self, name: str) -> Task:
-        return TASKS[name] if name in TASKS else self.desks[name].lab.task
+        return TASKS[name] if name in TASKS else self.services[name].lab.task
 
     def _task_fields(self, task: Task) -> dict[str, Any]:
         same = {key: getattr(task, key) for key in ("name", "title", "question", "interaction")}
         names = {"labels": list(task.labels), "modalities": {m: task.kinds[m] for m in task.modalities}}
-        return same | names | {"unavailable": self.desks.unavailable.get(task.name)}
+        return same | names | {"unavailable": self.services.unavailable.get(task.name)}
 
-    def _strategy(self, desk: Desk, name: str) -> StrategyInfo:
-        about = desk.lab.describe(name)
+    def _strategy(self, service: TaskService, name: str) -> StrategyInfo:
+        about = service.lab.describe(name)
         same = {key: getattr(about, key) for key in ("title", "idea", "formula", "paper", "fuses")}
-        return StrategyInfo(name=name, baseline=name in desk.lab.baselines, parameters=desk.lab.parameters[name], **same)
+        return StrategyInfo(name=name, baseline=name in service.lab.baselines, parameters=service.lab.parameters[name], **same)
 
-    def _encoded(self, request: Request, named: dict[str, Any], others: Any) -> tuple[Desk, Any]:
-        """The desk of a request, and its inputs after the encoders."""
-        desk = self.desks.open(self.desks.task(request.task), request.encoders or {})
-        inputs = media_of(merged(named, others), desk.lab.task.kinds, desk.uploads)
+    def _encoded(self, given: Inputs, **others: Any) -> tuple[Request, TaskService, Encoded]:
+        """The request, the service that answers it, and its inputs after the encoders."""
+        request = checked(severity=given.get("severity"), encoders=given.get("encoders"), **others)
+        service = self.services.open(self.services.task(request.task), request.encoders or {})
+        named = {kind: given.get(kind) for kind in MODALITIES}
+        inputs = media_of(merged(named, given.get("inputs")), service.lab.task.kinds, service.uploads)
         if not inputs:
-            raise FusionError(f"Nothing is given: give at least one of {', '.join(desk.lab.modalities)}.")
-        chosen(desk, request)  # before anything is computed
-        loaded = desk.lab.load(inputs, request.severity or {}, desk.cache)
-        with desk.computing:
-            return desk, desk.lab.encode_media(loaded, desk.cache)
+            raise FusionError(f"Nothing is given: give at least one of {', '.join(service.lab.modalities)}.")
+        chosen(service, request)  # before anything is computed
+        loaded = service.lab.load(inputs, request.severity or {}, service.cache)
+        with service.computing:
+            return request, service, service.lab.encode_media(loaded, service.cache)
 
     def _tokens(
-        self, desk: Desk, encoded: Any, strategy: str, prediction: Prediction, label: str, method: Method
+        self, service: TaskService, encoded: Encoded, strategy: str, prediction: Prediction, label: str, method: Method
     ) -> dict[str, TokenScores]:
         """{modality: scores of its tokens} by a method that explains tokens."""
-        scores = TOKENS[method](desk, encoded, strategy, prediction, label)
+        scores = TOKENS[method](service, encoded, strategy, prediction, label)
         if not scores:
-            title = desk.lab.describe(strategy).title
+            title = service.lab.describe(strategy).title
             raise FusionError(f"{title} has no attention here; relevance, occlusion and shapley explain it.")
         layouts = prediction.layouts
         places = {m: np.asarray(layouts[m].places, np.float64).round(4).tolist() for m in scores}
         return {m: TokenScores(kind=layouts[m].kind, places=places[m], scores=np.asarray(s).tolist()) for m, s in scores.items()}
 
 
-def chosen(desk: Desk, request: Request) -> str:
+def chosen(service: TaskService, request: Request) -> str:
     """The strategy that was asked for, or the one a visitor finds first.
 
     Raises:
         FusionError: there is none of this name here, or it cannot be used, in one sentence.
     """
-    known = (*desk.lab.strategies, *desk.lab.baselines)
+    known = (*service.lab.strategies, *service.lab.baselines)
     if request.strategy and request.strategy not in known:
-        desk.lab.describe(request.strategy)  # says why it cannot be used, if there is a reason
+        service.lab.describe(request.strategy)  # says why it cannot be used, if there is a reason
         raise FusionError(f"There is no strategy named {request.strategy!r}; there are {', '.join(known)}.")
-    return request.strategy or desk.strategy("")
+    return request.strategy or service.strategy("")
 
 
 Scores = dict[str, np.ndarray]  # {modality: (T,)}
@@ -253,24 +188,24 @@ def shapley(prediction: Prediction, label: str) -> dict[str, float]:
     return shapley_values(value_of(prediction, label), tuple(prediction.contributions))
 
 
-def by_attention(desk: Desk, encoded: Any, strategy: str, prediction: Prediction, label: str) -> Scores:
+def by_attention(service: TaskService, encoded: Encoded, strategy: str, prediction: Prediction, label: str) -> Scores:
     return attention_scores(prediction.attention) if prediction.attention else {}
 
 
-def by_relevance(desk: Desk, encoded: Any, strategy: str, prediction: Prediction, label: str) -> Scores:
-    with desk.computing:
-        return relevance(*token_function(desk.lab, encoded, strategy, label))
+def by_relevance(service: TaskService, encoded: Encoded, strategy: str, prediction: Prediction, label: str) -> Scores:
+    with service.computing:
+        return relevance(*token_function(service.lab, encoded, strategy, label))
 
 
-def by_occlusion(desk: Desk, encoded: Any, strategy: str, prediction: Prediction, label: str) -> Scores:
+def by_occlusion(service: TaskService, encoded: Encoded, strategy: str, prediction: Prediction, label: str) -> Scores:
     found = {}
     for m, layout in prediction.layouts.items():
-        predict = in_turns(medium_function(desk.lab, encoded, strategy, label, m), desk.computing)
+        predict = in_turns(medium_function(service.lab, encoded, strategy, label, m), service.computing)
         found[m] = occlusion(predict, encoded.media[m], layout)
     return found
 
 
-TOKENS: dict[Method, Callable[[Desk, Any, str, Prediction, str], Scores]] = {
+TOKENS: dict[Method, Callable[[TaskService, Encoded, str, Prediction, str], Scores]] = {
     "attention": by_attention,
     "relevance": by_relevance,
     "occlusion": by_occlusion,

@@ -1,0 +1,1 @@
+"""The Activations page: what two encoders compute for each input."""

@@ -1,0 +1,1 @@
+"""The Fuse page: inputs, strategies, predictions, and what explains them."""

@@ -1,0 +1,70 @@
+"""What each encoder saw, packed for the browser, and the attention between what it saw.
+
+An encoder of photos sees their colours, which the browser has already: only places and extent are sent, and it draws the medium itself.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fusion.encoders.image_cnn import letterbox
+from fusion.types import Audio, Clip, Medium, Prediction, Seen
+from fusion.ui.serialize import averaged, grey, places, shares
+
+SIDE, STRETCHES = 64, 200
+LARGEST, COLUMNS = 96, 400  # what is sent of a picture's or a frame's side, of a sound's time
+
+
+def panel(seen: Seen, medium: Medium, colour: bool = False) -> dict[str, Any]:
+    """Array, extent, tokens with weights and norms, embedding, cost; `colour`: a picture or frames that are drawn from the medium."""
+    array, extent = (seen.array, seen.extent) if colour or seen.array is not None else itself(medium, seen)
+    array = None if colour or array is None else small(array, medium)
+    return places(seen.layout) | {
+        "array": None if array is None else grey(array),
+        "text": medium if isinstance(medium, str) else None,
+        "extent": [round(float(v), 4) for v in extent],
+        "weights": shares(seen.weights),
+        "norms": np.asarray(seen.norms, np.float64).round(3).tolist(),
+        "embedding": np.asarray(seen.embedding, np.float64).round(3).tolist(),
+        "seconds": seen.seconds,
+        "parameters": seen.parameters,
+    }
+
+
+def itself(medium: Medium, seen: Seen) -> tuple[np.ndarray | None, tuple[float, ...]]:
+    """The medium where the encoder has no picture of its own: a small grey square, frames, loudness over time; and what it covers."""
+    if isinstance(medium, np.ndarray):
+        return letterbox(medium, SIDE)
+    if isinstance(medium, Clip):
+        times = np.unique(seen.layout.places[:, 0])
+        index = np.abs(np.asarray(medium.times)[:, None] - times).argmin(0)
+        boxed = [letterbox(medium.frames[i], SIDE) for i in index]
+        return np.stack([picture for picture, _ in boxed]), boxed[0][1]
+    if isinstance(medium, Audio):
+        parts = np.array_split(np.abs(medium.samples), min(STRETCHES, max(1, len(medium.samples))))
+        return np.array([[part.max(initial=0.0) for part in parts]], np.float32), (0.0, medium.seconds)
+    return None, seen.extent
+
+
+def small(array: np.ndarray, medium: Medium) -> np.ndarray:
+    """What a screen can show of it: sound (F, N) keeps its features, pictures (..., S, S) are averaged both ways."""
+    array = np.asarray(array, np.float32)
+    if isinstance(medium, Audio):
+        return averaged(array, 1, COLUMNS)
+    return averaged(averaged(array, array.ndim - 1, LARGEST), array.ndim - 2, LARGEST)
+
+
+def attention(prediction: Prediction, full: bool = True) -> dict[str, Any]:
+    """Layouts and maps of a strategy that has attention, a pair is named "query>key"; not `full`: only the sizes of the maps."""
+    sizes = {f"{query}>{key}": maps for (query, key), maps in prediction.attention.items()}
+    if not full:
+        return {"pairs": {name: size(maps) for name, maps in sizes.items()}}
+    layouts = {m: places(layout) for m, layout in prediction.layouts.items()}
+    return {"layouts": layouts, "pairs": {name: size(maps) | {"data": shares(maps)} for name, maps in sizes.items()}}
+
+
+def size(maps: np.ndarray) -> dict[str, int]:
+    """Of maps (L, H, Tq, Tk)."""
+    return dict(zip(("layers", "heads", "queries", "keys"), maps.shape, strict=True))

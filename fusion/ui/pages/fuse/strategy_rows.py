@@ -1,0 +1,138 @@
+"""What all strategies say of one input: the table, the bars, the weights and the diagram draw from these rows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from fusion.explain import interaction_share, shapley_values, value_of
+from fusion.messages import message
+from fusion.tasks import DIGITS, TASKS, Task
+from fusion.tasks.texts import text_of
+from fusion.types import Prediction, Seen
+from fusion.ui.pages.fuse.explanation import explanations
+from fusion.ui.pages.fuse.localization import found
+
+if TYPE_CHECKING:
+    from fusion.lab import Lab
+
+
+def rows(lab: Lab, predictions: dict[str, Prediction]) -> list[dict[str, Any]]:
+    """One row per strategy in the lab's order, baselines last."""
+    names = [n for n in (*lab.strategies, *lab.baselines) if n in predictions]
+    if not names:
+        return []
+    favourite = majority({n: predictions[n] for n in names if n not in lab.baselines} or predictions)
+    shown = [row(lab, name, predictions[name], favourite) for name in names]
+    told = explanations(shown) if lab.task.interaction == "redundancy" else [[] for _ in shown]
+    return [r | {"explanation": explanation} for r, explanation in zip(shown, told, strict=True)]
+
+
+def majority(predictions: dict[str, Prediction]) -> str:
+    """The label most strategies give; of equally many the one they are surer of."""
+    votes = Counter(p.label for p in predictions.values())
+    return max(votes, key=lambda label: (votes[label], sum(p.confidence for p in predictions.values() if p.label == label)))
+
+
+def row(lab: Lab, name: str, prediction: Prediction, favourite: str) -> dict[str, Any]:
+    votes = prediction.votes and {m: vote(probs) for m, probs in prediction.votes.items()}
+    return {
+        "name": name,
+        "baseline": name in lab.baselines,
+        "label": prediction.label,
+        "confidence": prediction.confidence,
+        "known": prediction.known,
+        "probs": list(prediction.probs.values()),
+        "weights": prediction.weights,
+        "contributions": prediction.contributions,
+        "shapley": shapley(prediction),
+        "votes": votes,
+        "auxiliary": prediction.auxiliary,
+        "place": found(prediction),
+        "seconds": prediction.seconds,
+        "parameters": lab.parameters[name],
+        "differs": prediction.label != favourite,
+    }
+
+
+def shapley(prediction: Prediction) -> dict[str, Any]:
+    """Shapley values of the modalities for the answer's probability; they sum to p(all) - p(none), and p(none) = 1/K.
+
+    `interaction` is the share that no modality has by itself, of centred log-probabilities: there, votes that are added up have none.
+    """
+    players = list(prediction.contributions)
+    return {
+        "values": shapley_values(value_of(prediction), players),
+        "none": 1 / len(prediction.probs),
+        "interaction": interaction_share(value_of(prediction, scale="centred_log"), players) if len(players) > 1 else None,
+    }
+
+
+def tally(shown: list[dict[str, Any]]) -> list[list[Any]]:
+    """[label, how many fusion strategies say it], the majority first."""
+    counted = Counter(r["label"] for r in shown if not r["baseline"])
+    agree = {r["label"] for r in shown if not r["differs"]}
+    return [[label, count] for label, count in sorted(counted.items(), key=lambda item: (item[0] not in agree, -item[1]))]
+
+
+def out_of_distribution(shown: list[dict[str, Any]]) -> int:
+    """How many fusion strategies recognise none of the labels; the tally counts their best guesses all the same."""
+    return sum(r["known"] is False for r in shown if not r["baseline"])
+
+
+def vote(probs: dict[str, float]) -> dict[str, Any]:
+    label = max(probs, key=probs.__getitem__)
+    return {"label": label, "confidence": probs[label]}
+
+
+def modalities(lab: Lab, encoder_views: dict[str, Seen]) -> list[dict[str, Any]]:
+    """The blocks of the diagram: which modality is there, with how many tokens of what width."""
+    return [{"name": m, "present": m in encoder_views} | (size(encoder_views[m]) if m in encoder_views else {}) for m in lab.modalities]
+
+
+def size(seen: Seen) -> dict[str, int]:
+    return {"tokens": len(seen.weights), "dim": len(seen.embedding)}
+
+
+def describe_tasks(names: Iterable[str]) -> list[dict[str, str]]:
+    """The tasks on offer, for the chooser."""
+    return [{key: getattr(TASKS[name], key) for key in ("name", "title", "question", "interaction")} for name in names]
+
+
+def draws(task: Task) -> bool:
+    """Whether what is asked for can be drawn with a pen; else visitors bring photos, and the page shows them in colour."""
+    return task.labels == DIGITS
+
+
+def describe_lab(lab: Lab, examples: Mapping[str, Any], pen: float) -> dict[str, Any]:
+    """What does not change while a task is open."""
+    parameters = sum(lab.parameters.values()) + sum(lab.encoder_parameters.values())
+    strategies = []
+    for name in (*lab.strategies, *lab.baselines):
+        about = lab.describe(name)
+        texts = {key: getattr(about, key) for key in ("title", "idea", "formula", "paper", "fuses")}
+        only = name.removesuffix("_only") if name in lab.baselines else None
+        strategies.append({"name": name, "baseline": only is not None, "only": only, "parameters": lab.parameters[name], **texts})
+    words = lab.task.texts
+    return {
+        "task": {
+            "name": lab.task.name,
+            "interaction": lab.task.interaction,
+            "places": lab.task.heads.localization is not None,
+            "pen": pen,
+            "draws": draws(lab.task),
+        },
+        "device": str(lab.device),
+        "precision": str(lab.precision),
+        "parameters": parameters,
+        "megabytes": parameters * (2 if "16" in str(lab.precision) else 4) / 1e6,
+        "modalities": list(lab.modalities),
+        "labels": list(lab.labels),
+        "strategies": strategies,
+        "unavailable": {name: message(reason).to_json() for name, reason in lab.unavailable.items()},
+        "examples": [
+            {"name": name, "title": text_of(words, f"example.{name}", default=name), "hint": text_of(words, f"example.{name}.hint")}
+            for name in examples
+        ],
+    }

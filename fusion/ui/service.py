@@ -1,0 +1,255 @@
+"""Where the page asks the labs, one per task. Media, features and answers are remembered: only what changed is computed."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from fusion.config import CHECKPOINTS
+from fusion.encoded_cache import EncodedCache, fingerprint
+from fusion.encoder_choice import choose
+from fusion.loading import lacks_weights
+from fusion.messages import Message, message
+from fusion.tasks import TASKS
+from fusion.types import MODALITIES, FusionError, Prediction, Seen
+from fusion.ui.security import BackbonePolicy
+from fusion.ui.state import PEN, MakeExample, PageState
+
+if TYPE_CHECKING:
+    from fusion.encoder_registry import EncoderRegistry
+    from fusion.lab import Encoded, Lab
+    from fusion.tasks.base import Example
+
+logger = logging.getLogger(__name__)
+EXAMPLES_KEPT = 4  # of each task; some megabytes each
+OWN_KEPT = 3  # labs around encoders that visitors chose; a backbone may be large
+COMPUTING = 2  # answers that are computed at the same time; others are decoded meanwhile, or wait
+PREDICTION_BYTES = 8000  # of a strategy's numbers beside its maps, about
+FIRST_STRATEGY = "cross_attention"
+FINE_PEN = 0.03
+
+
+OpenLibrary = Callable[["Lab"], "EncoderRegistry"]
+
+
+class Examples(Protocol):
+    """The worked examples of a task."""
+
+    EXAMPLES: Mapping[str, Example]
+    make_example: MakeExample
+
+
+@dataclass(frozen=True)
+class Answer:
+    """All a result shows of one input."""
+
+    media: Mapping[str, Any]  # some are decoded when they are asked for
+    notes: tuple[Message, ...]
+    predictions: dict[str, Prediction]
+    encoder_views: dict[str, Seen]
+    marks: dict[str, str]  # {modality: a name that no other medium, corruption or encoder has}
+    mark: str  # likewise of the whole answer
+
+
+def bytes_of(predictions: Mapping[str, Prediction]) -> int:
+    """About how much memory the answers of all strategies take."""
+    maps = [a for p in predictions.values() for a in (*p.attention.values(), *(() if p.mask is None else (p.mask,)))]
+    return PREDICTION_BYTES * len(predictions) + sum(int(a.nbytes) for a in maps)
+
+
+class TaskService:
+    """A lab and its examples, and a memory that all visitors share: only the same input finds the same answer."""
+
+    def __init__(
+        self,
+        lab: Lab,
+        examples: Mapping[str, Example],
+        make_example: MakeExample,
+        uploads: Path,
+        open_library: OpenLibrary,
+        cache: EncodedCache,
+        computing: threading.Semaphore,
+    ) -> None:
+        self._open_library = open_library
+        self.lab, self.examples, self.uploads = lab, examples, uploads
+        self._make = lru_cache(EXAMPLES_KEPT)(make_example)  # every edit beside an example asks for the whole of it
+        self.pen = FINE_PEN if lab.task.heads.localization else PEN  # where several things share a picture, each is small
+        self.cache, self.computing = cache, computing
+
+    @cached_property
+    def library(self) -> EncoderRegistry:
+        """Every encoder that can be looked into; nothing of it is loaded before somebody asks."""
+        return self._open_library(self.lab)
+
+    def example(self, name: str) -> Mapping[str, Any]:
+        """The media of an example; an unknown name (of an old link) has none."""
+        return self._make(name) if name in self.examples else {}
+
+    def strategy(self, name: str) -> str:
+        """That strategy if the task has it, else the one a visitor finds first; "" where none is trained."""
+        known = (*self.lab.strategies, *self.lab.baselines)
+        return name if name in known else FIRST_STRATEGY if FIRST_STRATEGY in known else next(iter(known), "")
+
+    def warm_up(self) -> None:
+        """One answer that nobody sees: the very first is several times slower, and the page shows milliseconds."""
+        for name in self.examples:
+            try:
+                self.lab.compare(self.lab.encode(self._make(name), severity={}))
+                return
+            except FusionError as error:
+                logger.warning("The example %s of %s cannot be answered: %s", name, self.lab.task.name, error)
+
+    def answer(self, state: PageState) -> Answer | None:
+        """What every strategy says, or None where there is no input at all.
+
+        Raises:
+            FusionError: the input cannot be used, in one sentence.
+        """
+        inputs = state.media(self.example, self.uploads, self.pen)
+        inputs = {m: medium for m, medium in inputs.items() if m in self.lab.modalities}
+        if not inputs:
+            return None
+        severity = {m: s for m, s in state.severity.items() if m in inputs}
+        loaded = self.lab.load(inputs, severity, self.cache)
+        with self.computing:
+            return self._answer(loaded)
+
+    def _answer(self, loaded: Encoded) -> Answer:
+        encoding = self.lab.encode_media(loaded, self.cache)
+        marks = {m: self._mark(encoding.keys.get(m) or encoding.media[m]) for m in encoding.media}
+        mark = self._mark(marks)
+        predictions = self.cache.remember(("predictions", mark), lambda: self.lab.compare(encoding), bytes_of)
+        views = self.lab.see(encoding, cache=self.cache)
+        return Answer(encoding.media, tuple(encoding.notes), predictions, views, marks, mark)
+
+    def _mark(self, content: object) -> str:
+        """A short name for a medium or a key of the cache, of this lab and this process."""
+        return fingerprint([self.cache.name, self.cache.number(self.lab), content])[:20]
+
+
+class TaskServices:
+    """The services of all tasks on offer; each lab is loaded when somebody first asks for its task, and kept."""
+
+    def __init__(
+        self,
+        labs: Mapping[str, Callable[..., Lab]],
+        examples: Mapping[str, Examples],
+        uploads: Path,
+        library: OpenLibrary | None = None,
+        unavailable: Mapping[str, str] | None = None,
+        backbones: BackbonePolicy | None = None,
+    ) -> None:
+        """`labs` {task: makes its lab}, the first one is what visitors find; `examples` {task: with EXAMPLES and make_example};
+        `library` makes a lab's library of encoders; `unavailable` {task: why it cannot be used}, as far as that is known;
+        `backbones` says which pretrained encoders visitors may load, by default none."""
+        self.backbones = backbones or BackbonePolicy("none")
+        self.modalities, self._open_library = MODALITIES, library or open_library
+        self._labs, self._examples, self._uploads = dict(labs), examples, uploads
+        self._services: OrderedDict[tuple[str, str], TaskService] = OrderedDict()
+        self.cache, self._computing = EncodedCache(), threading.BoundedSemaphore(COMPUTING)
+        self._lock, self._opening = threading.Lock(), dict[tuple[str, str], threading.Lock]()
+        self._first, self.unavailable = "", dict(unavailable or {})
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._labs)
+
+    def task(self, name: str) -> str:
+        """That task; the one that visitors find where none is named.
+
+        Raises:
+            FusionError: there is no such task, or none at all that can be used.
+        """
+        if name and name not in self._labs:
+            raise FusionError("There is no task named {name!r}; there is {tasks}.", name=name, tasks=list(self._labs))
+        return name or self.first()
+
+    def first(self) -> str:
+        """The task that visitors find: the first one that can be used; another one only where somebody asks for it."""
+        for task in () if self._first else self._labs:
+            try:
+                self.open(task, {})
+                self._first = task
+                break
+            except FusionError as error:
+                self.unavailable[task] = error.message
+        if not self._first:
+            raise FusionError(next(iter(self.unavailable.values()), message("There is no task.")))
+        return self._first
+
+    def loaded(self, task: str) -> bool:
+        return (task, "{}") in self._services
+
+    def __getitem__(self, task: str) -> TaskService:
+        """The service of a task with the encoders that all its strategies are shipped on."""
+        return self.open(task, {})
+
+    def open(self, task: str, encoder_choice: Mapping[str, str]) -> TaskService:
+        """The service of a task whose strategies read with the encoders named, the others being compact; maybe nothing is trained on them.
+
+        Raises:
+            FusionError: weights cannot be used, there is no such encoder, or visitors may not load it, in one sentence.
+        """
+        self.backbones.check(encoder_choice)
+        own = own_encoders(task, encoder_choice)
+        key = (task, json.dumps(own, sort_keys=True))
+        with self._lock:
+            opening = self._opening.setdefault(key, threading.Lock())
+        with opening:  # other tasks go on while one is loaded
+            service = self._services.get(key)
+            if service is None:
+                service = self._load(task, own)
+                with self._lock:
+                    self._services[key] = service
+                    for old in [k for k in self._services if k[1] != "{}"][:-OWN_KEPT]:
+                        del self._services[old]
+        return service
+
+    def for_state(self, state: PageState) -> TaskService:
+        """The service of the task and the encoders that a visitor has chosen.
+
+        Raises:
+            FusionError: there is no such task, or `open` raises it.
+        """
+        return self.open(self.task(state.task), state.encoder_choice)
+
+    def _load(self, task: str, encoders: Mapping[str, str]) -> TaskService:
+        found = self._examples.get(task)
+        lab = self._labs[task](encoders=encoders) if encoders else self._labs[task]()
+        examples, make_example = (found.EXAMPLES, found.make_example) if found else ({}, no_example)
+        service = TaskService(lab, examples, make_example, self._uploads, self._open_library, self.cache, self._computing)
+        service.warm_up()
+        return service
+
+    def forget(self, task: str, encoder_choice: Mapping[str, str]) -> None:
+        """Opens that service anew the next time: its strategies have been trained meanwhile."""
+        with self._lock:
+            self._services.pop((task, json.dumps(own_encoders(task, encoder_choice), sort_keys=True)), None)
+
+
+def no_example(name: str) -> Mapping[str, Any]:
+    """Of a task without examples."""
+    return {}
+
+
+def own_encoders(task: str, encoder_choice: Mapping[str, str]) -> dict[str, str]:
+    """{modality: encoder} of a choice, without those that are compact anyway."""
+    if not encoder_choice:
+        return {}
+    return {m: name for m, name in choose(TASKS[task], encoder_choice).items() if name != TASKS[task].encoders[m]}
+
+
+def open_library(lab: Lab) -> EncoderRegistry:
+    """All encoders of the lab's task, on the lab's device."""
+    return lab.library
+
+
+def shipped_tasks(checkpoints: Path = CHECKPOINTS) -> list[str]:
+    """Tasks with weights of at least one strategy and one encoder."""
+    return [name for name, task in TASKS.items() if lacks_weights(task, checkpoints) is None]
