@@ -20,6 +20,7 @@ from fusion.encoded_cache import EncodedCache, fingerprint
 from fusion.encoder_choice import choose
 from fusion.encoder_registry import EncoderRegistry, count_parameters, encode
 from fusion.encoders import Prepared
+from fusion.heads.open_set import OpenSetThresholds
 from fusion.loading import lacks_weights, load_parts
 from fusion.media import corruptions
 from fusion.messages import Message, either, message, words
@@ -108,6 +109,7 @@ class Lab:
     Attributes:
         strategies, baselines: names in screen order; untrained: strategies without weights here; `modalities`, `labels` of the task.
         device, precision: where and how it computes.
+        thresholds: {strategy or baseline: when its answer is "none of these"; None in tasks that do not ask}.
         choice: {modality: name of its encoder}; library: all encoders that could be chosen.
         parameters: {strategy: trained numbers of the strategy and its head}; encoder_parameters: {modality: of its encoder}.
         unavailable: {strategy, baseline, or modality whose encoder is meant: why it cannot be used, in one sentence}; the rest answers.
@@ -132,8 +134,7 @@ class Lab:
         self.library = EncoderRegistry(self.task, self.device, checkpoints)
         loaded = load_parts(self.library, self.choice)
         self.encoders, self.models, self.unavailable, self.untrained = loaded.encoders, loaded.models, loaded.unavailable, loaded.untrained
-        self.thresholds = {n: c.thresholds for n, c in loaded.configs.items()}
-        self.sure = {n: c.sure for n, c in loaded.configs.items()}
+        self.thresholds = {n: OpenSetThresholds.of(c) for n, c in loaded.configs.items()}
         self.strategies = tuple(n for n in self.models if n in STRATEGIES)
         self.baselines = tuple(n for n in self.models if n not in STRATEGIES)
         self.encoder_parameters = {m: count_parameters(e) for m, e in self.encoders.items()}
@@ -312,8 +313,13 @@ class Lab:
 
     def _features(self, modality: str, prepared: list[Prepared]) -> Features:
         found = encode(self.encoders[modality], prepared)
-        parts = (x.to(self.device) for x in (found.tokens, found.mask, found.pooled, found.weights))
-        return Features(*parts, layout=tuple(p.layout for p in prepared))
+        return Features(
+            found.tokens.to(self.device),
+            found.mask.to(self.device),
+            found.pooled.to(self.device),
+            found.weights.to(self.device),
+            layout=tuple(p.layout for p in prepared),
+        )
 
     def _predict(self, encoded: Encoded, strategy: str, given: list[str]) -> Prediction:
         model, ready = self.models[strategy], {m: encoded.prepared[m] for m in given}
@@ -353,16 +359,14 @@ class Lab:
             if found >= 0.5:
                 box = _on_picture(fused.place.box[0].tolist(), prepared[where.image].extent)
                 mask = fused.place.mask[0].sigmoid().cpu().numpy()
-        known = None if self.thresholds[name] is None else self._knows(name, subsets, tuple(given))
+        thresholds = self.thresholds[name]
+        known = None
+        if thresholds is not None:
+            confidences = {s: torch.tensor([p.max()]) for s, p in subsets.items() if len(s) in (1, len(given))}
+            known = bool(thresholds.known(confidences, tuple(given)))
         layouts = {m: p.layout for m, p in prepared.items()}
         return Prediction(self.labels[best], self._named(probs), weights, contributions, votes, attention, layouts,
                           box, seconds, subsets, auxiliary, mask, found, known)  # fmt: skip
-
-    def _knows(self, name: str, subsets: Mapping[tuple[str, ...], np.ndarray], given: tuple[str, ...]) -> bool:
-        """Whether the answer is sure enough, or one modality by itself is: those that contradict one another are known, too."""
-        sure = self.sure[name] or {}
-        alone = any(subsets[m,].max() >= sure.get(m, 2.0) for m in given)
-        return alone or bool(subsets[given].max() >= self.thresholds[name]["+".join(given)])
 
     def _named(self, probs: Tensor | np.ndarray) -> dict[str, float]:
         return dict(zip(self.labels, probs.tolist(), strict=True))
@@ -427,8 +431,12 @@ def _rows(features: Features, index: Tensor) -> Features:
 def _on_picture(box: list[float], extent: tuple[float, ...]) -> tuple[float, float, float, float]:
     """A box on the square that the encoder read, as a box on the picture, cut at its border."""
     x0, y0, x1, y1 = extent
-    at = (x0 + box[0] * (x1 - x0), y0 + box[1] * (y1 - y0), x0 + box[2] * (x1 - x0), y0 + box[3] * (y1 - y0))
-    return tuple(float(min(max(v, 0.0), 1.0)) for v in at)
+    width, height = x1 - x0, y1 - y0
+    return _clipped(x0 + box[0] * width), _clipped(y0 + box[1] * height), _clipped(x0 + box[2] * width), _clipped(y0 + box[3] * height)
+
+
+def _clipped(value: float) -> float:
+    return float(min(max(value, 0.0), 1.0))
 
 
 def _spread(features: Features, rows: list[int], batch: int) -> Features:

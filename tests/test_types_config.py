@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-MOST_UNFINISHED = 7  # lower it whenever modules leave the list; never raise it
+MOST_UNFINISHED = 0  # lower it whenever modules leave the list; never raise it
 
 
 def mypy_settings() -> dict:
