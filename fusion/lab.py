@@ -109,9 +109,9 @@ class Lab:
     Attributes:
         strategies, baselines: names in screen order; untrained: strategies without weights here; `modalities`, `labels` of the task.
         device, precision: where and how it computes.
-        thresholds: {strategy or baseline: when its answer is "none of these"; None in tasks that do not ask}.
+        loaded: {strategy or baseline: its model, thresholds and size}; models: the models alone.
         choice: {modality: name of its encoder}; library: all encoders that could be chosen.
-        parameters: {strategy: trained numbers of the strategy and its head}; encoder_parameters: {modality: of its encoder}.
+        encoder_parameters: {modality: trained parameters of its encoder}.
         unavailable: {strategy, baseline, or modality whose encoder is meant: why it cannot be used, in one sentence}; the rest answers.
         untrained: names of strategies and baselines that can be trained here on a choice of encoders, and are not, or not wholly.
     """
@@ -126,21 +126,33 @@ class Lab:
         encoders: str | Mapping[str, str] = "compact",
     ) -> None:
         """`encoders` is a set's name or {modality: encoder} (`fusion.encoder_choice`); the strategies are those trained on it, if any."""
-        self.task, self.device = find_task(task), pick_device(device)
-        self.modalities, self.labels = self.task.modalities, self.task.labels
+        self.task = find_task(task)
+        self.device = pick_device(device)
+        self.modalities = self.task.modalities
+        self.labels = self.task.labels
         self.choice = choose(self.task, encoders)
         if sentence := lacks_weights(self.task, checkpoints):
             raise FusionError(sentence)
         self.library = EncoderRegistry(self.task, self.device, checkpoints)
-        loaded = load_parts(self.library, self.choice)
-        self.encoders, self.models, self.unavailable, self.untrained = loaded.encoders, loaded.models, loaded.unavailable, loaded.untrained
-        self.thresholds = {n: OpenSetThresholds.of(c) for n, c in loaded.configs.items()}
-        self.strategies = tuple(n for n in self.models if n in STRATEGIES)
-        self.baselines = tuple(n for n in self.models if n not in STRATEGIES)
+        parts = load_parts(self.library, self.choice)
+        self.loaded = parts.strategies
+        self.models = {name: strategy.model for name, strategy in self.loaded.items()}
+        self.encoders = parts.encoders
+        self.unavailable = parts.unavailable
+        self.untrained = parts.untrained
+        self.strategies = tuple(n for n in self.loaded if n in STRATEGIES)
+        self.baselines = tuple(n for n in self.loaded if n not in STRATEGIES)
         self.encoder_parameters = {m: count_parameters(e) for m, e in self.encoders.items()}
-        self.parameters = {
-            n: sum(p.numel() for k, p in m.named_parameters() if not k.startswith("encoders.")) for n, m in self.models.items()
-        }
+
+    @property
+    def parameters(self) -> dict[str, int]:
+        """{strategy or baseline: trained parameters of itself and its heads}."""
+        return {name: strategy.parameters for name, strategy in self.loaded.items()}
+
+    @property
+    def thresholds(self) -> dict[str, OpenSetThresholds | None]:
+        """{strategy or baseline: when its answer is "none of these"}; None in tasks that do not ask."""
+        return {name: strategy.thresholds for name, strategy in self.loaded.items()}
 
     def describe(self, name: str) -> Description:
         """Title, idea in a sentence, formula and paper of a strategy or baseline."""
@@ -359,7 +371,7 @@ class Lab:
             if found >= 0.5:
                 box = _on_picture(fused.place.box[0].tolist(), prepared[where.image].extent)
                 mask = fused.place.mask[0].sigmoid().cpu().numpy()
-        thresholds = self.thresholds[name]
+        thresholds = self.loaded[name].thresholds
         known = None
         if thresholds is not None:
             confidences = {s: torch.tensor([p.max()]) for s, p in subsets.items() if len(s) in (1, len(given))}
