@@ -20,6 +20,7 @@ from fusion.encoded_cache import EncodedCache, fingerprint
 from fusion.encoder_choice import choose
 from fusion.encoder_registry import EncoderRegistry, count_parameters, encode
 from fusion.encoders import Prepared
+from fusion.heads.classification import contributions
 from fusion.heads.open_set import OpenSetThresholds
 from fusion.loading import lacks_weights, load_parts
 from fusion.media import corruptions
@@ -362,8 +363,6 @@ class Lab:
             answers = {q: v[0].softmax(-1).tolist() for q, v in output.auxiliary.items()}
             auxiliary = {q: dict(zip(self.task.heads.questions[q], p, strict=True)) for q, p in answers.items()}
         attention = {pair: a[0].cpu().numpy() for pair, a in output.attention.items()}
-        nothing = np.full(len(self.labels), 1 / len(self.labels))
-        contributions = {m: float(probs[best] - subsets.get(tuple(x for x in given if x != m), nothing)[best]) for m in given}
         box = mask = found = None
         where = self.task.heads.localization
         if fused.place is not None and where and where.image in given and len(given) > 1:
@@ -377,7 +376,7 @@ class Lab:
             confidences = {s: torch.tensor([p.max()]) for s, p in subsets.items() if len(s) in (1, len(given))}
             known = bool(thresholds.known(confidences, tuple(given)))
         layouts = {m: p.layout for m, p in prepared.items()}
-        return Prediction(self.labels[best], self._named(probs), weights, contributions, votes, attention, layouts,
+        return Prediction(self.labels[best], self._named(probs), weights, contributions(subsets, tuple(given)), votes, attention, layouts,
                           box, seconds, subsets, auxiliary, mask, found, known)  # fmt: skip
 
     def _named(self, probs: Tensor | np.ndarray) -> dict[str, float]:
