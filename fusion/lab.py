@@ -352,8 +352,10 @@ class Lab:
     def _prediction(self, name: str, fused: Fused, given: list[str], subsets: dict[tuple[str, ...], np.ndarray],
                     prepared: dict[str, Prepared], seconds: float) -> Prediction:  # fmt: skip
         """Row 0 of `fused`, for a person to read."""
-        output, probs = fused.output, subsets[tuple(given)]
-        best, order = int(probs.argmax()), self.models[name].strategy.modalities
+        output = fused.output
+        probs = subsets[tuple(given)]
+        best = int(probs.argmax())
+        order = self.models[name].strategy.modalities
         weights = None if output.weights is None else {m: float(output.weights[0, order.index(m)]) for m in given}
         votes = None
         if output.unimodal_logits is not None:
@@ -376,8 +378,22 @@ class Lab:
             confidences = {s: torch.tensor([p.max()]) for s, p in subsets.items() if len(s) in (1, len(given))}
             known = bool(thresholds.known(confidences, tuple(given)))
         layouts = {m: p.layout for m, p in prepared.items()}
-        return Prediction(self.labels[best], self._named(probs), weights, contributions(subsets, tuple(given)), votes, attention, layouts,
-                          box, seconds, subsets, auxiliary, mask, found, known)  # fmt: skip
+        return Prediction(
+            label=self.labels[best],
+            probs=self._named(probs),
+            weights=weights,
+            contributions=contributions(subsets, tuple(given)),
+            votes=votes,
+            attention=attention,
+            layouts=layouts,
+            box=box,
+            seconds=seconds,
+            subsets=subsets,
+            auxiliary=auxiliary,
+            mask=mask,
+            found=found,
+            known=known,
+        )
 
     def _named(self, probs: Tensor | np.ndarray) -> dict[str, float]:
         return dict(zip(self.labels, probs.tolist(), strict=True))
