@@ -20,6 +20,8 @@ from fusion.encoded_cache import EncodedCache, fingerprint
 from fusion.encoder_choice import choose
 from fusion.encoder_registry import EncoderRegistry, count_parameters, encode
 from fusion.encoders import Prepared
+from fusion.heads.classification import contributions
+from fusion.heads.open_set import OpenSetThresholds
 from fusion.loading import lacks_weights, load_parts
 from fusion.media import corruptions
 from fusion.messages import Message, either, message, words
@@ -108,8 +110,9 @@ class Lab:
     Attributes:
         strategies, baselines: names in screen order; untrained: strategies without weights here; `modalities`, `labels` of the task.
         device, precision: where and how it computes.
+        loaded: {strategy or baseline: its model, thresholds and size}; models: the models alone.
         choice: {modality: name of its encoder}; library: all encoders that could be chosen.
-        parameters: {strategy: trained numbers of the strategy and its head}; encoder_parameters: {modality: of its encoder}.
+        encoder_parameters: {modality: trained parameters of its encoder}.
         unavailable: {strategy, baseline, or modality whose encoder is meant: why it cannot be used, in one sentence}; the rest answers.
         untrained: names of strategies and baselines that can be trained here on a choice of encoders, and are not, or not wholly.
     """
@@ -124,22 +127,33 @@ class Lab:
         encoders: str | Mapping[str, str] = "compact",
     ) -> None:
         """`encoders` is a set's name or {modality: encoder} (`fusion.encoder_choice`); the strategies are those trained on it, if any."""
-        self.task, self.device = find_task(task), pick_device(device)
-        self.modalities, self.labels = self.task.modalities, self.task.labels
+        self.task = find_task(task)
+        self.device = pick_device(device)
+        self.modalities = self.task.modalities
+        self.labels = self.task.labels
         self.choice = choose(self.task, encoders)
         if sentence := lacks_weights(self.task, checkpoints):
             raise FusionError(sentence)
         self.library = EncoderRegistry(self.task, self.device, checkpoints)
-        loaded = load_parts(self.library, self.choice)
-        self.encoders, self.models, self.unavailable, self.untrained = loaded.encoders, loaded.models, loaded.unavailable, loaded.untrained
-        self.thresholds = {n: c.thresholds for n, c in loaded.configs.items()}
-        self.sure = {n: c.sure for n, c in loaded.configs.items()}
-        self.strategies = tuple(n for n in self.models if n in STRATEGIES)
-        self.baselines = tuple(n for n in self.models if n not in STRATEGIES)
+        parts = load_parts(self.library, self.choice)
+        self.loaded = parts.strategies
+        self.models = {name: strategy.model for name, strategy in self.loaded.items()}
+        self.encoders = parts.encoders
+        self.unavailable = parts.unavailable
+        self.untrained = parts.untrained
+        self.strategies = tuple(n for n in self.loaded if n in STRATEGIES)
+        self.baselines = tuple(n for n in self.loaded if n not in STRATEGIES)
         self.encoder_parameters = {m: count_parameters(e) for m, e in self.encoders.items()}
-        self.parameters = {
-            n: sum(p.numel() for k, p in m.named_parameters() if not k.startswith("encoders.")) for n, m in self.models.items()
-        }
+
+    @property
+    def parameters(self) -> dict[str, int]:
+        """{strategy or baseline: trained parameters of itself and its heads}."""
+        return {name: strategy.parameters for name, strategy in self.loaded.items()}
+
+    @property
+    def thresholds(self) -> dict[str, OpenSetThresholds | None]:
+        """{strategy or baseline: when its answer is "none of these"}; None in tasks that do not ask."""
+        return {name: strategy.thresholds for name, strategy in self.loaded.items()}
 
     def describe(self, name: str) -> Description:
         """Title, idea in a sentence, formula and paper of a strategy or baseline."""
@@ -312,8 +326,13 @@ class Lab:
 
     def _features(self, modality: str, prepared: list[Prepared]) -> Features:
         found = encode(self.encoders[modality], prepared)
-        parts = (x.to(self.device) for x in (found.tokens, found.mask, found.pooled, found.weights))
-        return Features(*parts, layout=tuple(p.layout for p in prepared))
+        return Features(
+            found.tokens.to(self.device),
+            found.mask.to(self.device),
+            found.pooled.to(self.device),
+            found.weights.to(self.device),
+            layout=tuple(p.layout for p in prepared),
+        )
 
     def _predict(self, encoded: Encoded, strategy: str, given: list[str]) -> Prediction:
         model, ready = self.models[strategy], {m: encoded.prepared[m] for m in given}
@@ -333,8 +352,10 @@ class Lab:
     def _prediction(self, name: str, fused: Fused, given: list[str], subsets: dict[tuple[str, ...], np.ndarray],
                     prepared: dict[str, Prepared], seconds: float) -> Prediction:  # fmt: skip
         """Row 0 of `fused`, for a person to read."""
-        output, probs = fused.output, subsets[tuple(given)]
-        best, order = int(probs.argmax()), self.models[name].strategy.modalities
+        output = fused.output
+        probs = subsets[tuple(given)]
+        best = int(probs.argmax())
+        order = self.models[name].strategy.modalities
         weights = None if output.weights is None else {m: float(output.weights[0, order.index(m)]) for m in given}
         votes = None
         if output.unimodal_logits is not None:
@@ -344,8 +365,6 @@ class Lab:
             answers = {q: v[0].softmax(-1).tolist() for q, v in output.auxiliary.items()}
             auxiliary = {q: dict(zip(self.task.heads.questions[q], p, strict=True)) for q, p in answers.items()}
         attention = {pair: a[0].cpu().numpy() for pair, a in output.attention.items()}
-        nothing = np.full(len(self.labels), 1 / len(self.labels))
-        contributions = {m: float(probs[best] - subsets.get(tuple(x for x in given if x != m), nothing)[best]) for m in given}
         box = mask = found = None
         where = self.task.heads.localization
         if fused.place is not None and where and where.image in given and len(given) > 1:
@@ -353,16 +372,28 @@ class Lab:
             if found >= 0.5:
                 box = _on_picture(fused.place.box[0].tolist(), prepared[where.image].extent)
                 mask = fused.place.mask[0].sigmoid().cpu().numpy()
-        known = None if self.thresholds[name] is None else self._knows(name, subsets, tuple(given))
+        thresholds = self.loaded[name].thresholds
+        known = None
+        if thresholds is not None:
+            confidences = {s: torch.tensor([p.max()]) for s, p in subsets.items() if len(s) in (1, len(given))}
+            known = bool(thresholds.known(confidences, tuple(given)))
         layouts = {m: p.layout for m, p in prepared.items()}
-        return Prediction(self.labels[best], self._named(probs), weights, contributions, votes, attention, layouts,
-                          box, seconds, subsets, auxiliary, mask, found, known)  # fmt: skip
-
-    def _knows(self, name: str, subsets: Mapping[tuple[str, ...], np.ndarray], given: tuple[str, ...]) -> bool:
-        """Whether the answer is sure enough, or one modality by itself is: those that contradict one another are known, too."""
-        sure = self.sure[name] or {}
-        alone = any(subsets[m,].max() >= sure.get(m, 2.0) for m in given)
-        return alone or bool(subsets[given].max() >= self.thresholds[name]["+".join(given)])
+        return Prediction(
+            label=self.labels[best],
+            probs=self._named(probs),
+            weights=weights,
+            contributions=contributions(subsets, tuple(given)),
+            votes=votes,
+            attention=attention,
+            layouts=layouts,
+            box=box,
+            seconds=seconds,
+            subsets=subsets,
+            auxiliary=auxiliary,
+            mask=mask,
+            found=found,
+            known=known,
+        )
 
     def _named(self, probs: Tensor | np.ndarray) -> dict[str, float]:
         return dict(zip(self.labels, probs.tolist(), strict=True))
@@ -427,8 +458,12 @@ def _rows(features: Features, index: Tensor) -> Features:
 def _on_picture(box: list[float], extent: tuple[float, ...]) -> tuple[float, float, float, float]:
     """A box on the square that the encoder read, as a box on the picture, cut at its border."""
     x0, y0, x1, y1 = extent
-    at = (x0 + box[0] * (x1 - x0), y0 + box[1] * (y1 - y0), x0 + box[2] * (x1 - x0), y0 + box[3] * (y1 - y0))
-    return tuple(float(min(max(v, 0.0), 1.0)) for v in at)
+    width, height = x1 - x0, y1 - y0
+    return _clipped(x0 + box[0] * width), _clipped(y0 + box[1] * height), _clipped(x0 + box[2] * width), _clipped(y0 + box[3] * height)
+
+
+def _clipped(value: float) -> float:
+    return float(min(max(value, 0.0), 1.0))
 
 
 def _spread(features: Features, rows: list[int], batch: int) -> Features:

@@ -14,6 +14,7 @@ from fusion.config import CHECKPOINTS, StrategyConfig, load_config
 from fusion.encoder_choice import Choice, heads_folder, is_compact
 from fusion.encoder_registry import EncoderRegistry
 from fusion.encoders import CLASSICAL, Encoder
+from fusion.heads.open_set import OpenSetThresholds
 from fusion.messages import Message, message
 from fusion.model import FusionModel, grid_of, load_model
 from fusion.paths import encoder_folder
@@ -22,13 +23,26 @@ from fusion.tasks import Task
 from fusion.types import FusionError
 
 
+@dataclass(frozen=True)
+class LoadedStrategy:
+    """A strategy or baseline with its weights.
+
+    model       its encoders are shared with the other strategies
+    thresholds  when its answer is "none of these"; None in tasks that do not ask
+    parameters  trained parameters of strategy and heads, without the encoders
+    """
+
+    model: FusionModel
+    thresholds: OpenSetThresholds | None
+    parameters: int
+
+
 @dataclass
 class Parts:
     """What could be loaded, and what could not (see `fusion.lab.Lab`)."""
 
     encoders: dict[str, Encoder] = field(default_factory=dict)
-    models: dict[str, FusionModel] = field(default_factory=dict)
-    configs: dict[str, StrategyConfig] = field(default_factory=dict)
+    strategies: dict[str, LoadedStrategy] = field(default_factory=dict)
     unavailable: dict[str, Message] = field(default_factory=dict)
     untrained: tuple[str, ...] = ()
 
@@ -39,7 +53,9 @@ def load_parts(registry: EncoderRegistry, choice: Choice) -> Parts:
     Raises:
         FusionError: nothing is left to answer with, or an encoder that was asked for by name cannot be had, in one sentence.
     """
-    task, parts, compact = registry.task, Parts(), is_compact(registry.task, choice)
+    task = registry.task
+    parts = Parts()
+    compact = is_compact(task, choice)
     load_encoders(registry, choice, parts)
     home = heads_folder(registry.checkpoints, task, choice)
     fitted = all(registry.fitted(m, name) for m, name in choice.items())
@@ -51,14 +67,15 @@ def load_parts(registry: EncoderRegistry, choice: Choice) -> Parts:
             continue
         try:
             model, config = load_strategy(name, home / name, task, parts, fitted)
-            parts.models[name], parts.configs[name] = model.to(registry.device), config
+            parameters = sum(p.numel() for key, p in model.named_parameters() if not key.startswith("encoders."))
+            parts.strategies[name] = LoadedStrategy(model.to(registry.device), OpenSetThresholds.of(config), parameters)
         except FusionError as error:
             if not compact and name.removesuffix("_only") not in parts.unavailable:
                 parts.untrained = (*parts.untrained, name)  # what is damaged is made anew
                 continue
             kind = message("strategy") if name in STRATEGIES else message("baseline")
             parts.unavailable[name] = message("The {kind} {name} cannot be used: {reason}", kind=kind, name=name, reason=error)
-    if compact and not parts.models and parts.unavailable:
+    if compact and not parts.strategies and parts.unavailable:
         raise FusionError("The task {task} cannot be used: {reason}", task=task.name, reason=next(iter(parts.unavailable.values())))
     return parts
 

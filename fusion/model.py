@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -38,11 +38,11 @@ class Fused(NamedTuple):
 
 
 class FusionModel(nn.Module):
-    """Encoders, one strategy and its heads. Several models may share the same encoders; `grid` > 0 adds the head that says where."""
+    """Encoders, one strategy and its heads. Several models may share the same encoders; `grid` > 0 adds the localization head."""
 
-    def __init__(self, encoders: dict[str, Encoder], strategy: Strategy, grid: int = 0, picture: str = "image") -> None:
+    def __init__(self, encoders: Mapping[str, Encoder | None], strategy: Strategy, grid: int = 0, picture: str = "image") -> None:
         super().__init__()
-        self.encoders = nn.ModuleDict(encoders)
+        self.encoders = nn.ModuleDict(cast("dict[str, nn.Module]", dict(encoders)))  # torch takes None as well
         self.strategy = strategy
         self.head = strategy.build_head()
         self.place = LocalizationHead(strategy.out_dim, strategy.token_dim, grid, picture) if grid else None
@@ -61,8 +61,11 @@ class FusionModel(nn.Module):
         return Fused(output, self.head(output.fused), self.locate(output.first(), features))
 
     def locate(self, output: FusionOutput, features: dict[str, Features]) -> Location | None:
-        seen = self.place is not None and self.picture in features and self.picture in self.strategy.modalities
-        return self.place(output) if seen else None
+        """Where the answer is, in tasks that ask for it; None without a picture."""
+        if self.place is None or self.picture not in features or self.picture not in self.strategy.modalities:
+            return None
+        location: Location = self.place(output)
+        return location
 
     def forward(self, batch: Batch, present: Tensor, need_attention: bool = False) -> Fused:
         """Encode, fuse, decide; `present` (B, M) in the order of `strategy.modalities`."""
@@ -138,7 +141,7 @@ def load_encoder(folder: Path) -> Encoder:
 
 
 def save_encoder(folder: Path, encoder: Encoder, config: EncoderConfig, half: bool = False) -> None:
-    """Its weights as `save_weights` keeps them, and where its tokens lie with these weights."""
+    """Writes its weights like `save_weights`, and the measured offset of its tokens with these weights."""
     training = encoder.training
     shift = measure_shift(encoder.eval())
     encoder.train(training)
@@ -156,7 +159,8 @@ def load_model(folder: Path, encoders: Mapping[str, Encoder | None]) -> FusionMo
     Raises:
         FusionError: weights or configuration are missing or damaged, or do not fit one another or the encoders, in one sentence.
     """
-    config, state = load_config(folder / "config.json", StrategyConfig), load_weights(folder)
+    config = load_config(folder / "config.json", StrategyConfig)
+    state = load_weights(folder)
     own = {m: encoders[m] for m in config.modalities if m in encoders}
     widths = {e.embed_dim for e in own.values() if isinstance(e, Encoder)}
     if widths - {config.embed_dim}:

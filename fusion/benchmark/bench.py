@@ -23,6 +23,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -81,6 +82,7 @@ print(used, file=sys.stderr)
 """
 
 Case = Callable[[], Any]
+Row = tuple[str, ...]  # of a table
 
 
 class Time(NamedTuple):
@@ -189,14 +191,14 @@ def measure_strategies(rounds: int, reference: bool) -> dict[str, Any]:
     def concatenate() -> tuple[Tensor | None, ...]:
         return gradients(cat, cat(torch.cat([f.pooled for f in features[64].values()], -1)).sum())
 
-    look, train = {}, {"": concatenate}
+    look: dict[str, Case] = {}
+    train: dict[str, Case] = {"": concatenate}
     for name, (strategy, _) in built.items():
         for b in BATCHES:
-            look[f"{name} {b}"] = lambda s=strategy, b=b: s(features[b], present[b])
-            train[f"{name} {b}"] = lambda s=strategy, b=b: learn(s, features[b], present[b])
+            look[f"{name} {b}"] = partial(strategy, features[b], present[b])
+            train[f"{name} {b}"] = partial(learn, strategy, features[b], present[b])
     for size, options in MULT.items() if reference else ():
-        plain = PlainMulT(MODALITIES, DIM, **options)
-        train[size] = lambda plain=plain: gradients(plain, plain(features[64]).sum())
+        train[size] = partial(learn_reference, PlainMulT(MODALITIES, DIM, **options), features[64])
     sizes = {name: multiply_adds(strategy, features[1], present[1]) for name, (strategy, _) in built.items()}
     for strategy, _ in built.values():
         strategy.eval()
@@ -232,6 +234,11 @@ def measure_strategies(rounds: int, reference: bool) -> dict[str, Any]:
     }
 
 
+def learn_reference(mult: PlainMulT, features: dict[str, Features]) -> tuple[Tensor | None, ...]:
+    """Forward and backward of the reference."""
+    return gradients(mult, mult(features).sum())
+
+
 def multiply_adds(strategy: Strategy, features: dict[str, Features], present: Tensor) -> int:
     """Of all matrix products and convolutions of one forward pass; sums, products and functions of single numbers do not count."""
     counter = FlopCounterMode(display=False)
@@ -247,7 +254,8 @@ def multiply_adds(strategy: Strategy, features: dict[str, Features], present: Te
 
 def measure_labs(rounds: int) -> dict[str, Any]:
     """Encoders of every task that has its own, and what comparing costs in every task that has weights."""
-    encoders, compared = {}, {}
+    encoders: dict[str, dict[str, float]] = {}
+    compared: dict[str, Any] = {}
     for task in TASKS:
         try:
             lab = Lab(task, "cpu")
@@ -271,16 +279,18 @@ def whole_example(task: str) -> dict[str, Any]:
 
 def measure_encoders(lab: Lab, inputs: dict[str, Any], rounds: int) -> dict[str, dict[str, float]]:
     """{"task/encoder": milliseconds} of the encoders that were trained or fitted for this lab's task."""
-    media, cases, sizes = lab.encode(inputs).media, {}, {}
+    media = lab.encode(inputs).media
+    cases: dict[str, Case] = {}
+    sizes: dict[str, dict[str, float]] = {}
     own = [(m, name) for m in lab.modalities if lab.task.encoder_tasks[m] == lab.task.name for name in lab.library.names(m)]
     for m, name in own:
         encoder = lab.library.load(m, name)
         prepared = encoder.prepare(media[m])
         one, many = collate([prepared]), collate([prepared] * 64)
         sizes[name] = {"parameters": count_parameters(encoder), "tokens": len(prepared.layout.places)}
-        cases[f"prepare {name}"] = lambda e=encoder, m=m: e.prepare(media[m])
-        cases[f"forward 1 {name}"] = lambda e=encoder, x=one: e(*x)
-        cases[f"forward 64 {name}"] = lambda e=encoder, x=many: e(*x)
+        cases[f"prepare {name}"] = partial(encoder.prepare, media[m])
+        cases[f"forward 1 {name}"] = partial(encoder, *one)
+        cases[f"forward 64 {name}"] = partial(encoder, *many)
     with torch.inference_mode():
         found = interleave(cases, rounds, 1)
     return {
@@ -302,7 +312,7 @@ def measure_compare(lab: Lab, inputs: dict[str, Any], rounds: int) -> dict[str, 
         "all": lambda: lab.compare(lab.encode(inputs)),
         "one": lambda: lab.predict(lab.encode(inputs), single),
         "encode": lambda: lab.encode(inputs),
-        **{f"predict {n}": lambda n=n: lab.predict(encoded, n) for n in lab.models},
+        **{f"predict {n}": partial(lab.predict, encoded, n) for n in lab.models},
     }
     found = interleave(cases, rounds, 1)
     ratio = found["all"].median / found["one"].median
@@ -343,44 +353,23 @@ def measure_start(tries: int = 3) -> dict[str, Any]:
     }
 
 
-def tables(report: Mapping[str, Any]) -> Iterator[tuple[str, list[tuple[str, ...]]]]:
+def tables(report: Mapping[str, Any]) -> Iterator[tuple[str, list[Row]]]:
     """What a person reads of a report: a sentence, and under it rows of words with their headings first."""
     machine, strategies = report["machine"], report["strategies"]
     load = "" if machine["load"] is None else f", load {machine['load']:.1f} before"
     yield f"{machine['cpu']}, {machine['threads']} of {machine['cores']} cores{load}, torch {machine['torch']}, {report['date']}", []
-    head = ("strategy", "parameters", "multiply-adds", "fwd 1", "fwd 64", "both 1", "both 64", "scaled", "aim", "met")
-    rows = [head]
-    for name, row in strategies["rows"].items():
-        title = " ".join([name, *(f"{k}={v}" for k, v in row["options"].items())])
-        times = (f"{row[f'{kind}_ms_{b}']:.2f}" for kind in ("forward", "forward_backward") for b in (1, 64))
-        aim = "" if row["aim_ms"] is None else f"{row['aim_ms']:g}"
-        sizes = f"{row['parameters']:,}", f"{row['multiply_adds']:,}"
-        rows.append((title, *sizes, *times, f"{row['scaled_ms']:.2f}", aim, _word(row["met"])))
     unit = strategies["concatenation_ms"]
-    yield f"ms; scaled: both 64 where concatenation takes {CONCATENATION} (here {unit:.2f}); both: forward and backward", rows
+    yield (
+        f"ms; scaled: both 64 where concatenation takes {CONCATENATION} (here {unit:.2f}); both: forward and backward",
+        strategy_rows(strategies["rows"]),
+    )
     for size, row in strategies["mult_reimplemented"].items():
         yield f"MulT, implemented anew and plainly, {size}: {row['ms']:.1f} ms forward and backward at batch 64", []
-    rows = [(name, f"{row['aim_ms']:g}", row["against"]) for name, row in strategies["rows"].items() if row["against"]]
-    yield "aims", [("strategy", "ms", "compared to"), *rows]
-    rows = [
-        (
-            name,
-            *(f"{row[key]:.2f}" for key in ("prepare_ms", "forward_ms_1", "forward_ms_64")),
-            str(row["tokens"]),
-            f"{row['parameters']:,}",
-        )
-        for name, row in report["encoders"].items()
-    ]
-    yield "encoders, ms", [("encoder", "prepare", "fwd 1", "fwd 64", "tokens", "parameters"), *rows]
-    rows = [
-        (task, str(row["strategies"]), *(f"{row[k]:.1f}" for k in ("encode_ms", "one_ms", "all_ms")), f"{row['ratio']:.2f}", f"{SLOWER:g}",
-         _word(row["met"]))
-        for task, row in report["compare"].items()
-    ]  # fmt: skip
-    yield (
-        f"all strategies against {COMPARED}, ms with encoders",
-        [("task", "strategies", "encode", "one", "all", "ratio", "aim", "met"), *rows],
-    )
+    aims: list[Row] = [("strategy", "ms", "compared to")]
+    aims += [(name, f"{row['aim_ms']:g}", row["against"]) for name, row in strategies["rows"].items() if row["against"]]
+    yield "aims", aims
+    yield "encoders, ms", encoder_rows(report["encoders"])
+    yield f"all strategies against {COMPARED}, ms with encoders", compare_rows(report["compare"])
     if start := report["start"]:
         memory = "" if start["page_gb"] is None else f", {start['page_gb']:.2f} GB resident (aim {GIGABYTES:g})"
         yield (
@@ -390,6 +379,36 @@ def tables(report: Mapping[str, Any]) -> Iterator[tuple[str, list[tuple[str, ...
             ),
             [],
         )
+
+
+def strategy_rows(rows: Mapping[str, Any]) -> list[Row]:
+    """Sizes and times of every strategy."""
+    found: list[Row] = [("strategy", "parameters", "multiply-adds", "fwd 1", "fwd 64", "both 1", "both 64", "scaled", "aim", "met")]
+    for name, row in rows.items():
+        title = " ".join([name, *(f"{k}={v}" for k, v in row["options"].items())])
+        times = [f"{row[f'{kind}_ms_{b}']:.2f}" for kind in ("forward", "forward_backward") for b in (1, 64)]
+        aim = "" if row["aim_ms"] is None else f"{row['aim_ms']:g}"
+        sizes = f"{row['parameters']:,}", f"{row['multiply_adds']:,}"
+        found.append((title, *sizes, *times, f"{row['scaled_ms']:.2f}", aim, _word(row["met"])))
+    return found
+
+
+def encoder_rows(rows: Mapping[str, Any]) -> list[Row]:
+    """Times and sizes of every encoder."""
+    found: list[Row] = [("encoder", "prepare", "fwd 1", "fwd 64", "tokens", "parameters")]
+    for name, row in rows.items():
+        times = [f"{row[key]:.2f}" for key in ("prepare_ms", "forward_ms_1", "forward_ms_64")]
+        found.append((name, *times, str(row["tokens"]), f"{row['parameters']:,}"))
+    return found
+
+
+def compare_rows(rows: Mapping[str, Any]) -> list[Row]:
+    """What comparing all strategies costs in every task."""
+    found: list[Row] = [("task", "strategies", "encode", "one", "all", "ratio", "aim", "met")]
+    for task, row in rows.items():
+        times = [f"{row[key]:.1f}" for key in ("encode_ms", "one_ms", "all_ms")]
+        found.append((task, str(row["strategies"]), *times, f"{row['ratio']:.2f}", f"{SLOWER:g}", _word(row["met"])))
+    return found
 
 
 def _word(met: bool | None) -> str:

@@ -164,9 +164,10 @@ MAKERS = {
 def stamped(name: str, data: bytes, stamp: str) -> bytes:
     """The same medium in other bytes, as no two visitors upload the same file: a comment is added where the format has one."""
     if name.endswith(".png"):
-        packed, comment = io.BytesIO(), PngInfo()
-        comment.add_text("Comment", stamp)
-        Image.open(io.BytesIO(data)).save(packed, "PNG", pnginfo=comment, compress_level=1)
+        packed = io.BytesIO()
+        info = PngInfo()
+        info.add_text("Comment", stamp)
+        Image.open(io.BytesIO(data)).save(packed, "PNG", pnginfo=info, compress_level=1)
         return packed.getvalue()
     if name.endswith(".jpg"):
         comment = stamp.encode()

@@ -60,7 +60,8 @@ class Visitor:
         reply = await self.client.post("/gradio_api/upload", files={"files": (name, data)})
         if reply.status_code != 200:
             raise Refused(f"upload: {reply.status_code}")
-        return reply.json()[0]
+        path: str = reply.json()[0]
+        return path
 
     def set_slot(self, modality: str, **settings: Any) -> None:
         self.values[f"fl-slot-{modality}"] = json.dumps(EMPTY | settings)
@@ -90,7 +91,8 @@ class Visitor:
                 if message["msg"] == "process_completed" and message.get("event_id") == event_id:
                     if not message.get("success"):
                         raise Failed(str(message.get("output"))[:200])
-                    return message["output"]["data"]
+                    values: list[Any] = message["output"]["data"]
+                    return values
                 if message["msg"] in ("close_stream", "unexpected_error"):
                     raise Failed(message["msg"])
         raise Failed("the stream ended")

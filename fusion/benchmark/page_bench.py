@@ -18,7 +18,7 @@ import json
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -141,9 +141,9 @@ def measure(page: Any, rounds: int) -> dict[str, dict[str, dict[str, float]]]:
         page.evaluate(EXAMPLE, [0])
         times[task]["example"] = repeated(lambda i: page.evaluate(EXAMPLE, [i + 1]), rounds)
         page.evaluate(EXAMPLE, [0])
-        times[task]["slider"] = repeated(lambda i, task=task: new_slider(page, task, i), rounds)
+        times[task]["slider"] = repeated(partial(new_slider, page, task), rounds)
         times[task]["strategy"] = repeated(lambda i: page.evaluate(STRATEGY, [i]), rounds)
-        times[task]["upload, 12 MP"] = repeated(lambda i, task=task: upload(page, photo(f"{task} {i}")), min(rounds, UPLOADS))
+        times[task]["upload, 12 MP"] = repeated(partial(new_photo, page, task), min(rounds, UPLOADS))
     return {task: {act: percentiles(several) for act, several in acts.items()} for task, acts in times.items()}
 
 
@@ -156,13 +156,21 @@ def new_slider(page: Any, task: str, i: int) -> float:
     upload(page, stamped("photo.jpg", plain_photo(PICTURES[task]), f"{task} {i}"))
     page.evaluate(SWITCH_ON)
     page.wait_for_function("!FusionLab.get('busy')")
-    return page.evaluate(SLIDER, [1 + i % 5])
+    milliseconds: float = page.evaluate(SLIDER, [1 + i % 5])
+    return milliseconds
+
+
+def new_photo(page: Any, task: str, i: int) -> float:
+    """Milliseconds of the upload of a photo that nobody gave before."""
+    return upload(page, photo(f"{task} {i}"))
 
 
 def upload(page: Any, data: bytes) -> float:
+    """Milliseconds of an upload."""
     page.evaluate(UPLOAD)
     page.set_input_files("#fl-slot-image input[type=file]", {"name": "photo.jpg", "mimeType": "image/jpeg", "buffer": data})
-    return page.evaluate("() => window.uploaded")
+    milliseconds: float = page.evaluate("() => window.uploaded")
+    return milliseconds
 
 
 @cache

@@ -47,7 +47,9 @@ def record_clip(clip: Clip) -> bytes:
         stream.width, stream.height = CAMERA
         stream.pix_fmt = "yuv420p"
         for i in np.searchsorted(clip.times, ticks + 1e-6, side="right") - 1:
-            frame = av.VideoFrame.from_image(Image.fromarray(clip.frames[i]).resize(CAMERA))
+            frame = av.VideoFrame.from_image(  # type: ignore[no-untyped-call]  # PyAV leaves it untyped
+                Image.fromarray(clip.frames[i]).resize(CAMERA)
+            )
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
     return file.getvalue()

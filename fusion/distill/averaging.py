@@ -1,4 +1,4 @@
-"""A network halfway between what it began as and what it has learned: nearly all that is new, and less of the old forgotten.
+"""Averages a trained network with its start: keeps nearly all that was learned and forgets less of what the start could do.
 
 Reference: Wortsman 2022, Robust fine-tuning of zero-shot models (WiSE-FT, arXiv 2109.01903).
 """
@@ -17,6 +17,8 @@ def kept(network: nn.Module) -> dict[str, Tensor]:
 
 
 def average(network: nn.Module, start: Mapping[str, Tensor], learned: float) -> None:
-    """Brings every number back to `start`, but for a share `learned` in [0, 1] of the way; counters stay as they are."""
-    now = network.state_dict()
-    network.load_state_dict({name: torch.lerp(start[name], v, learned) if v.is_floating_point() else v for name, v in now.items()})
+    """Sets every weight to `start` plus a share `learned` in [0, 1] of what it changed; counters stay as they are."""
+    averaged = {}
+    for name, value in network.state_dict().items():
+        averaged[name] = torch.lerp(start[name], value, learned) if value.is_floating_point() else value
+    network.load_state_dict(averaged)

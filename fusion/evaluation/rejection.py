@@ -1,14 +1,12 @@
-"""When an answer is "none of these": a threshold on the confidence of each strategy, and how well it parts.
+"""Chooses when an answer is "none of these" (`fusion.heads.open_set`), and measures how well that separates known from unknown.
 
     python -m fusion calibrate --data DIR        writes `thresholds` into checkpoints/<task>/<strategy>/config.json
 
 Of every task with an open set of labels. The threshold of a subset of the modalities is the confidence that 90 % of validation samples of
-the classes reach with it, or,
-where all but 4 % of validation samples of none of the classes stay below less, halfway between the two.
-Modalities that contradict one another leave little confidence, too, and are not unknown: so an answer also counts as known where one
-modality by itself is surer than all but 4 % of validation samples of none of the classes. `evaluate` measures the area under the ROC curve
-of confidence between test samples of the classes and test samples of kinds that training never saw, none of the classes in any modality,
-and how many of either are called none.
+the classes reach with it, or, where 96 % of validation samples of none of the classes stay below a lower one, halfway between the two.
+An answer also counts as known where one modality by itself is more confident than 96 % of them. `evaluate` measures the area under the
+ROC curve of confidence between test samples of the classes and test samples of kinds that training never saw, none of the classes in any
+modality, and how many of either are called none.
 
 Reference: Hendrycks & Gimpel 2017 (maximum softmax probability as a baseline); Hendrycks 2019 (outlier exposure, as these were trained).
 """
@@ -27,13 +25,17 @@ from torchmetrics.functional.classification import binary_auroc
 
 from fusion.config import CHECKPOINTS, StrategyConfig, load_config, save_config
 from fusion.evaluation.measure import answer
+from fusion.heads.open_set import Confidences, OpenSetThresholds
 from fusion.lab import Lab
 from fusion.model import FusionModel
 from fusion.tasks import TASKS, Task, find_task
 from fusion.training.features import FeatureCache, PreparedSamples, cache_path, fill, load_encoders
 from fusion.types import FusionError
 
-ACCEPTED, REACHED, COUNT, SEED = 0.9, 0.04, 300, 77
+ACCEPTED = 0.9  # share of validation samples of the classes that reach the threshold
+REACHED = 0.04  # share of unknown validation samples that may be more confident
+COUNT = 300
+SEED = 77
 
 
 def features(task: Task, data: Path, split: str, empty: bool, count: int, seed: int) -> FeatureCache:
@@ -54,64 +56,66 @@ def confidences(model: FusionModel, task: Task, cache: FeatureCache) -> dict[tup
     return {s: answer(model, task, cache, s).probs.max(-1).values for s in subsets}
 
 
-def thresholds_of(
-    confident: Mapping[tuple[str, ...], Tensor], strange: Mapping[tuple[str, ...], Tensor], accepted: float = ACCEPTED
-) -> dict[str, float]:
-    """{subset: the confidence that a share `accepted` of the known reaches; where hardly anything strange does, halfway to what does}."""
+def thresholds_of(known: Confidences, unknown: Confidences, accepted: float = ACCEPTED) -> dict[str, float]:
+    """{subset: the confidence that a share `accepted` of the known reaches; if lower, halfway to what hardly any unknown exceeds}."""
     found = {}
-    for subset, scores in confident.items():
-        known, none = float(scores.quantile(1 - accepted)), float(strange[subset].quantile(1 - REACHED))
-        found["+".join(subset)] = round(min(known, (known + none) / 2), 4)
+    for subset, scores in known.items():
+        reached = float(scores.quantile(1 - accepted))
+        exceeded = float(unknown[subset].quantile(1 - REACHED))
+        found["+".join(subset)] = round(min(reached, (reached + exceeded) / 2), 4)
     return found
 
 
-def sure_of(strange: Mapping[tuple[str, ...], Tensor], thresholds: Mapping[str, float], reached: float = REACHED) -> dict[str, float]:
-    """{modality: the confidence by itself that a share `reached` of what is none of the classes reaches, and at least its threshold}."""
-    alone = {subset[0]: float(scores.quantile(1 - reached)) for subset, scores in strange.items() if len(subset) == 1}
-    return {m: max(round(value, 4), thresholds[m]) for m, value in alone.items()}
+def unimodal_thresholds_of(unknown: Confidences, thresholds: Mapping[str, float], reached: float = REACHED) -> dict[str, float]:
+    """{modality: the confidence by itself that only a share `reached` of the unknown reaches, and at least its threshold}."""
+    found = {}
+    for subset, scores in unknown.items():
+        if len(subset) == 1:
+            modality = subset[0]
+            found[modality] = max(round(float(scores.quantile(1 - reached)), 4), thresholds[modality])
+    return found
 
 
-def measure(
-    model: FusionModel, task: Task, known: FeatureCache, none: FeatureCache, thresholds: Mapping[str, float], sure: Mapping[str, float]
-) -> dict[str, Any]:
+def measure(model: FusionModel, task: Task, known: FeatureCache, none: FeatureCache, thresholds: OpenSetThresholds) -> dict[str, Any]:
     """{subset: AUROC, share of the known that is accepted, share of the others that is called none}."""
-    inside, outside = confidences(model, task, known), confidences(model, task, none)
+    inside = confidences(model, task, known)
+    outside = confidences(model, task, none)
     result = {}
     for subset, scores in inside.items():
         both = torch.cat([scores, outside[subset]])
         target = torch.cat([torch.ones(len(scores)), torch.zeros(len(outside[subset]))]).long()
         result["+".join(subset)] = {
             "auroc": round(float(binary_auroc(both, target)), 5),
-            "threshold": (least := thresholds["+".join(subset)]),
-            "accepted": round(float(known_of(inside, subset, least, sure).float().mean()), 5),
-            "noticed": round(1 - float(known_of(outside, subset, least, sure).float().mean()), 5),
+            "threshold": thresholds.threshold(subset),
+            "accepted": round(float(thresholds.known(inside, subset).float().mean()), 5),
+            "noticed": round(1 - float(thresholds.known(outside, subset).float().mean()), 5),
         }
     return result
-
-
-def known_of(confident: Mapping[tuple[str, ...], Tensor], subset: tuple[str, ...], least: float, sure: Mapping[str, float]) -> Tensor:
-    """Which samples (N,) count as known when `subset` is given, as `Lab` decides it."""
-    alone = [confident[m,] >= sure.get(m, 2.0) for m in subset]
-    return torch.stack([confident[subset] >= least, *alone]).any(0)
 
 
 def report(lab: Lab, data: Path, count: int, seed: int) -> dict[str, Any]:
     """What `evaluate` writes for every strategy and baseline."""
     known, none = (features(lab.task, data, "test", empty, count, seed) for empty in (False, True))
-    return {n: measure(m, lab.task, known, none, lab.thresholds[n] or {}, lab.sure[n] or {}) for n, m in lab.models.items()}
+    found = {}
+    for name, model in lab.models.items():
+        thresholds = lab.thresholds[name]
+        assert thresholds is not None
+        found[name] = measure(model, lab.task, known, none, thresholds)
+    return found
 
 
 def calibrate(task: Task, data: Path, checkpoints: Path = CHECKPOINTS) -> dict[str, dict[str, float]]:
-    lab, found = Lab(task, "cpu", checkpoints), {}
-    cache, none = (features(task, data, "val", empty, COUNT, SEED) for empty in (False, True))
+    """Chooses the thresholds of every strategy and baseline and writes them into their configurations; returns those on fused answers."""
+    lab = Lab(task, "cpu", checkpoints)
+    found = {}
+    cache = features(task, data, "val", False, COUNT, SEED)
+    none = features(task, data, "val", True, COUNT, SEED)
     for name, model in lab.models.items():
         path = checkpoints / task.name / name / "config.json"
-        known, strange = confidences(model, lab.task, cache), confidences(model, lab.task, none)
-        found[name] = thresholds_of(known, strange)
-        save_config(
-            path,
-            replace(load_config(path, StrategyConfig), thresholds=found[name], sure=sure_of(strange, found[name])),
-        )
+        unknown = confidences(model, lab.task, none)
+        found[name] = thresholds_of(confidences(model, lab.task, cache), unknown)
+        unimodal = unimodal_thresholds_of(unknown, found[name])
+        save_config(path, replace(load_config(path, StrategyConfig), thresholds=found[name], sure=unimodal))
     return found
 
 

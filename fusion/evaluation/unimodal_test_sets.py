@@ -31,7 +31,8 @@ def measure_single(lab: Lab, modality: str, media: Iterable[tuple[Medium, int]])
         present = torch.ones(len(part), 1, dtype=torch.bool, device=lab.device)
         probs.append(lab.models[baseline].fuse(features, present).logits.softmax(-1).cpu())
         labels += [label for _, label in part]
-    return figures_of(torch.cat(probs), torch.tensor(labels), lab.labels, (lab.thresholds[baseline] or {}).get(modality))
+    thresholds = lab.thresholds[baseline]
+    return figures_of(torch.cat(probs), torch.tensor(labels), lab.labels, thresholds.threshold((modality,)) if thresholds else None)
 
 
 def figures_of(probs: Tensor, label: Tensor, names: tuple[str, ...], threshold: float | None) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""Heads on the fused vector."""
+"""Heads on the fused vector: which label (`classification`), where (`localization`), and whether it is none of them (`open_set`)."""

@@ -2,7 +2,7 @@
 
     y_(q<-k) = softmax(Q_q K_k^T / sqrt(d)) V_k                 for each ordered pair of modalities, per head
     z_q      = LayerNorm(t_q + mean over present k of W_q y_(q<-k));  z_q = LayerNorm(z_q + MLP(z_q))
-    fused    = MLP([pool(z_1), p_1, ..., pool(z_M), p_M])      p_m = 1 where modality m is there, else 0
+    fused    = MLP([pool(z_1), p_1, ..., pool(z_M), p_M])      p_m = 1 where modality m is present, else 0
 
 As in MulT every ordered pair (query, key) has attention of its own, but projections belong to a modality, not to a pair: M of them
 instead of M(M-1). Rows sum to 1 over the real tokens of one key modality. A modality that is alone attends to nothing and passes

@@ -21,6 +21,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from fusion.heads.classification import vote_head
 from fusion.strategies.base import PerModality, Strategy, mlp, mlp_per_modality
 from fusion.types import Features, FusionOutput
 
@@ -56,10 +57,7 @@ class Dynamic(Strategy):
 
     def build_head(self) -> nn.Module:
         """Linear; initialised to pass on the gated votes alone."""
-        head = nn.Linear(self.out_dim, self.num_classes)
-        with torch.no_grad():
-            head.weight[:, -self.num_classes :].copy_(torch.eye(self.num_classes))
-        return head
+        return vote_head(self.out_dim, self.num_classes)
 
     def objective(
         self, losses: dict[str, Tensor], output: FusionOutput, features: dict[str, Features], present: Tensor, content: Tensor

@@ -17,39 +17,13 @@ Supervised Contrastive Learning (arXiv 2004.11362).
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from fusion.heads.classification import CosineHead, Temperature
 from fusion.strategies.base import PerModality, Strategy
 from fusion.types import Features, FusionOutput
-
-
-class Temperature(nn.Module):
-    """Multiplies cosines by a learned scale between 1 and 100 (the clamp of CLIP)."""
-
-    def __init__(self, scale: float = 10.0) -> None:
-        super().__init__()
-        self.log_scale = nn.Parameter(torch.tensor(math.log(scale)))
-
-    def forward(self, cosine: Tensor) -> Tensor:
-        scale = self.log_scale.clamp(0, math.log(100)).exp()
-        return cosine * scale
-
-
-class CosineHead(nn.Module):
-    """Unit vectors (B, D) to logits (B, K): the cosine to one vector per class, times a temperature."""
-
-    def __init__(self, dim: int, num_classes: int) -> None:
-        super().__init__()
-        self.classes = nn.Parameter(torch.randn(num_classes, dim))
-        self.temperature = Temperature()
-
-    def forward(self, fused: Tensor) -> Tensor:
-        logits: Tensor = self.temperature(fused @ F.normalize(self.classes, dim=-1).T)
-        return logits
 
 
 def contrastive(space: Tensor, content: Tensor, temperature: nn.Module) -> Tensor:

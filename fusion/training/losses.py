@@ -72,7 +72,7 @@ def strategy_loss(model: Fuser, batch: StrategyBatch) -> tuple[Tensor, Tensor]:
     for question, answer in (fused.output.auxiliary or {}).items():
         losses[question] = masked_cross_entropy(answer, batch["auxiliary"][question], torch.ones_like(label, dtype=torch.bool))
     if fused.place is not None:
-        losses |= losses_of_place(unwrap(model).model, fused, features, batch)
+        losses |= location_losses(unwrap(model).model, fused, features, batch)
     total = strategy.objective(losses, fused.output, features, batch["present"], batch["content"])
     return total, accuracy_of_named(logits, label)
 
@@ -84,7 +84,7 @@ def unimodal_loss(strategy: Strategy, unimodal_logits: dict[str, Tensor], batch:
     return UNIMODAL_WEIGHT * torch.stack(losses).sum()
 
 
-def losses_of_place(model: FusionModel, fused: Fused, features: dict[str, Features], batch: StrategyBatch) -> dict[str, Tensor]:
+def location_losses(model: FusionModel, fused: Fused, features: dict[str, Features], batch: StrategyBatch) -> dict[str, Tensor]:
     """Of box, mask and "is it there", and of the attention from the questions to the picture where there is any."""
     assert fused.place is not None
     look = None

@@ -23,8 +23,8 @@ from fusion.ui.security import BackbonePolicy
 from fusion.ui.state import PEN, MakeExample, PageState
 
 if TYPE_CHECKING:
+    from fusion.encoder_registry import EncoderRegistry
     from fusion.lab import Encoded, Lab
-    from fusion.encoder_registry import Library
     from fusion.tasks.base import Example
 
 logger = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ FIRST_STRATEGY = "cross_attention"
 FINE_PEN = 0.03
 
 
-OpenLibrary = Callable[["Lab"], "Library"]
+OpenLibrary = Callable[["Lab"], "EncoderRegistry"]
 
 
 class Examples(Protocol):
@@ -84,7 +84,7 @@ class TaskService:
         self.cache, self.computing = cache, computing
 
     @cached_property
-    def library(self) -> Library:
+    def library(self) -> EncoderRegistry:
         """All encoders of the task; each is loaded on first use."""
         return self._open_library(self.lab)
 
@@ -250,7 +250,7 @@ def own_encoders(task: str, encoder_choice: Mapping[str, str]) -> dict[str, str]
     return {m: name for m, name in choose(TASKS[task], encoder_choice).items() if name != TASKS[task].encoders[m]}
 
 
-def open_library(lab: Lab) -> Library:
+def open_library(lab: Lab) -> EncoderRegistry:
     """All encoders of the lab's task, on the lab's device."""
     return lab.library
 

@@ -7,10 +7,11 @@ import torch
 from torch.distributions import Normal, kl_divergence
 from torch.nn import functional as F
 
+from fusion.heads.classification import CosineHead, Temperature
 from fusion.strategies.autoencoder import Autoencoder, kl_to_prior, product_of_experts
 from fusion.strategies.low_rank import LowRank
 from fusion.strategies.multitask import Multitask
-from fusion.strategies.shared_space import CosineHead, SharedSpace, Temperature, contrastive
+from fusion.strategies.shared_space import SharedSpace, contrastive
 from fusion.strategies.tensor import TensorFusion
 from fusion.types import Features
 from tests.strategies.test_contract import MODALITIES, D, K, everyone, for_one, make_features

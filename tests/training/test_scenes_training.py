@@ -12,6 +12,7 @@ from fusion.distill import text
 from fusion.evaluation import rejection
 from fusion.evaluation.probes import probe
 from fusion.evaluation.unimodal_test_sets import measure_single
+from fusion.heads.open_set import OpenSetThresholds
 from fusion.lab import Lab
 from fusion.model import Fused
 from fusion.tasks import TASKS
@@ -49,17 +50,17 @@ def test_rejection_is_perfect_where_confidences_part_and_chance_where_they_do_no
     monkeypatch.setattr(rejection, "confidences", lambda model, task, cache: cache)
     inside, same = {("image",): torch.linspace(0.6, 1, 50)}, {("image",): torch.linspace(0.6, 1, 50)}
     apart = {("image",): torch.linspace(0.1, 0.5, 30)}
-    assert rejection.sure_of(apart, {"image": 0.2}, 0.1) == {"image": pytest.approx(0.46, abs=1e-3)}
-    assert rejection.sure_of(apart, {"image": 0.9}, 0.1) == {"image": 0.9}
+    assert rejection.unimodal_thresholds_of(apart, {"image": 0.2}, 0.1) == {"image": pytest.approx(0.46, abs=1e-3)}
+    assert rejection.unimodal_thresholds_of(apart, {"image": 0.9}, 0.1) == {"image": 0.9}
     two = {("image",): torch.tensor([0.9, 0.2]), ("image", "text"): torch.tensor([0.1, 0.1]), ("text",): torch.tensor([0.1, 0.1])}
-    assert rejection.known_of(two, ("image", "text"), 0.5, {"image": 0.8}).tolist() == [True, False]
-    assert rejection.measure(None, task, inside, apart, {"image": 0.55}, {})["image"] == {
+    assert OpenSetThresholds({"image+text": 0.5}, {"image": 0.8}).known(two, ("image", "text")).tolist() == [True, False]
+    assert rejection.measure(None, task, inside, apart, OpenSetThresholds({"image": 0.55}))["image"] == {
         "auroc": 1.0,
         "threshold": 0.55,
         "accepted": 1.0,
         "noticed": 1.0,
     }
-    assert rejection.measure(None, task, inside, same, {"image": 0.0}, {})["image"] == {
+    assert rejection.measure(None, task, inside, same, OpenSetThresholds({"image": 0.0}))["image"] == {
         "auroc": 0.5,
         "threshold": 0.0,
         "accepted": 1.0,
@@ -89,7 +90,7 @@ def test_none_has_a_confidence_and_classes_have_recalls() -> None:
         encoders={"image": Encoder()},
         device="cpu",
         labels=LABELS,
-        thresholds={"image_only": {"image": 0.5}},
+        thresholds={"image_only": OpenSetThresholds({"image": 0.5})},
     )
     bright, dark = (np.full((2, 2, 3), v, np.uint8) for v in (121, 7))  # 121 % 11 is 0: a dog
     found = measure_single(lab, "image", [(bright, 0), (bright, 0), (bright, 3), (dark, 7)])

@@ -37,9 +37,7 @@ TEST_SETS = {
     "text_new_phrases": "phrases whose templates training never saw (see below)",
 }
 LICENCE = "The weights are derived from CC BY-SA data and are shared under CC BY-SA 4.0; the code is Apache-2.0."
-ABOUT = (
-    "The parts of one sample come from different people and share the label alone: an accuracy gain from fusion is expected and no evidence of synergy."
-)
+ABOUT = "The parts of one sample come from different people and share the label alone: an accuracy gain from fusion is expected and no evidence of synergy."
 SHARED = CardText(data=DATA, licence=LICENCE)  # by all tasks on the media of `digits`
 CARD = replace(
     SHARED,
