@@ -73,10 +73,11 @@ def serve(options: argparse.Namespace) -> None:
     """
     from fusion.types import FusionError
     from fusion.ui.cores import leave_one_core
-    from fusion.ui.memory import limit_arenas
+    from fusion.ui.memory import keep_returning_memory, limit_arenas
     from fusion.ui.serving import check_address, check_uploads, upload_folder
 
     limit_arenas()
+    keep_returning_memory()
     check_address(options.host, options.port)
     check_uploads(upload_folder())
     if options.mcp:

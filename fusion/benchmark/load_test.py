@@ -113,7 +113,8 @@ def wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
 
 async def visit(address: str, plans: list[Session], visitors: int, seconds: float, pid: int | None) -> Tally:
     """All visitors at once for so many seconds."""
-    limits = httpx.Limits(max_connections=2 * visitors + 4, max_keepalive_connections=2 * visitors)
+    # The server closes a connection that was idle for 5 s; one that is used again at that moment would be an error.
+    limits = httpx.Limits(max_connections=2 * visitors + 4, max_keepalive_connections=2 * visitors, keepalive_expiry=2)
     async with httpx.AsyncClient(base_url=address, timeout=PATIENCE, limits=limits) as client:
         try:
             page = PageDescription((await client.get("/config")).raise_for_status().json())

@@ -5,6 +5,9 @@ values that are kept for other visitors lie between large ones that were freed. 
 activations come from the arenas, too: blocks that are mapped one by one are filled with zeros by the system each time, and all threads
 wait for one another meanwhile (with a threshold of 1 MB, two processors gave no more answers than one).
 
+What lies between values that stay is returned to the system by `malloc_trim`, which is called now and then: an arena gives back by itself
+only what lies at its end.
+
 Gradio keeps a record of each event for its monitoring page, which is switched off here, and sums all records up after each event.
 """
 
@@ -13,9 +16,11 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+import threading
 
 ARENAS = 2
 LARGE = 32 << 20  # bytes; larger blocks are mapped one by one, and returned when they are freed
+TRIM_EVERY = 20.0  # seconds
 FREE = 64 << 20  # bytes at an arena's end that stay for what comes next; the rest is returned
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # of malloc.h
 SETTINGS = {  # parameter: the variable by which a person may set it, and what it is otherwise
@@ -39,6 +44,30 @@ def limit_arenas() -> bool:
     wanted = {parameter: value for parameter, (variable, value) in SETTINGS.items() if variable not in os.environ}
     done = [set_parameter(parameter, value) == 1 for parameter, value in wanted.items()]
     return all(done)
+
+
+def return_freed_memory() -> bool:
+    """Gives pages that hold nothing back to the system; False where there is no glibc."""
+    if not sys.platform.startswith("linux"):
+        return False
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is None:
+        return False
+    trim(0)
+    return True
+
+
+def keep_returning_memory(every: float = TRIM_EVERY, stopped: threading.Event | None = None) -> threading.Thread:
+    """Calls `return_freed_memory` every so many seconds in a thread of its own, until `stopped` is set or the process ends."""
+    stop = stopped or threading.Event()
+
+    def run() -> None:
+        while not stop.wait(every) and return_freed_memory():
+            pass
+
+    thread = threading.Thread(target=run, name="memory", daemon=True)
+    thread.start()
+    return thread
 
 
 def limit_records() -> None:

@@ -3,8 +3,11 @@
 import asyncio
 import ctypes
 import sys
+import threading
+import time
 
 import gradio as gr
+import psutil
 import pytest
 from gradio.queueing import Queue
 
@@ -16,9 +19,14 @@ class FakeLibrary:
 
     def __init__(self) -> None:
         self.said: list[tuple[int, int]] = []
+        self.trimmed = 0
 
     def mallopt(self, parameter: int, value: int) -> int:
         self.said.append((parameter, value))
+        return 1
+
+    def malloc_trim(self, pad: int) -> int:
+        self.trimmed += 1
         return 1
 
 
@@ -49,6 +57,29 @@ def test_other_systems_are_left_alone(library: FakeLibrary, monkeypatch: pytest.
     monkeypatch.setattr(sys, "platform", "darwin")
     assert not memory.limit_arenas()
     assert library.said == []
+
+
+def test_freed_memory_is_returned_until_it_is_stopped(library: FakeLibrary) -> None:
+    stopped = threading.Event()
+    thread = memory.keep_returning_memory(0.01, stopped)
+    deadline = time.monotonic() + 5
+    while library.trimmed < 3 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    stopped.set()
+    thread.join(5)
+    assert library.trimmed >= 3 and not thread.is_alive()
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None) if sys.platform == "linux" else object(), "malloc_trim"), reason="there is no glibc")
+def test_pages_between_values_that_stay_are_returned() -> None:
+    """Half of many blocks is freed, every second one: an arena's end gives nothing back."""
+    block = 64 << 10
+    blocks: list[bytes | None] = [bytes([1]) * block for _ in range(2000)]
+    for i in range(0, len(blocks), 2):
+        blocks[i] = None
+    before = psutil.Process().memory_info().rss
+    assert memory.return_freed_memory()
+    assert before - psutil.Process().memory_info().rss > 0.5 * block * len(blocks) / 2
 
 
 def test_gradio_keeps_no_records_of_events(monkeypatch: pytest.MonkeyPatch) -> None:
