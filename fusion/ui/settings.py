@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fusion.choice import BACKBONE
+from fusion.encoder_choice import BACKBONE
 from fusion.media import MAX_CHARACTERS
 from fusion.ui.pages.fuse.explanation import GUESS
 from fusion.ui.state import MAX_ENCODER, PEN, WORST
