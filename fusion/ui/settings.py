@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fusion.encoder_choice import BACKBONE
 from fusion.media import MAX_CHARACTERS
+from fusion.paths import BACKBONE
 from fusion.ui.pages.fuse.explanation import GUESS
 from fusion.ui.state import MAX_ENCODER, PEN, WORST
 
