@@ -95,7 +95,7 @@ class MediaOnDemand(Mapping[str, Medium]):
 
 
 class EncodedMedium(NamedTuple):
-    """All that is remembered of one medium: some ten kilobytes where the medium itself may be some ten megabytes."""
+    """All that is remembered of one medium: at most about 1 MB, where a decoded clip may be 50 MB."""
 
     prepared: Prepared  # without its values, which only the encoder reads
     features: Features  # batch of one

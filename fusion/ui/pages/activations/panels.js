@@ -328,7 +328,9 @@
           head = Math.max(1, (fast / top) * step * 0.38),
           wing = (a) =>
             `${(ex - head * Math.cos(turn + a)).toFixed(1)} ${(ey - head * Math.sin(turn + a)).toFixed(1)}`;
-        return `M${x.toFixed(1)} ${y.toFixed(1)}L${ex.toFixed(1)} ${ey.toFixed(1)}M${wing(0.5)}L${ex.toFixed(1)} ${ey.toFixed(1)}L${wing(-0.5)}`;
+        const tail = `${x.toFixed(1)} ${y.toFixed(1)}`,
+          tip = `${ex.toFixed(1)} ${ey.toFixed(1)}`;
+        return `M${tail}L${tip}M${wing(0.5)}L${tip}L${wing(-0.5)}`;
       }).join("");
     const means = (n) =>
       [...Array(side * side).keys()].reduce(
@@ -548,7 +550,11 @@
       title = t("activations.tokens"),
       spot = (p) => `${percent((p[0] + p[2]) / 2)}, ${percent((p[1] + p[3]) / 2)}`;
     const say = (label, i) =>
-      `${label}${dot}${t("encoder_views.weight")} ${FL.percent(weights[i])}${dot}${t("encoder_views.norm")} ${side.norms[i].toFixed(2)}`;
+      [
+        label,
+        `${t("encoder_views.weight")} ${FL.percent(weights[i])}`,
+        `${t("encoder_views.norm")} ${side.norms[i].toFixed(2)}`,
+      ].join(dot);
     const named = {
       grid: (p) => spot(p),
       seconds: (p) => FL.span(p, ctx.about?.seconds),

@@ -130,16 +130,11 @@
       return `${y === null ? t("activations.peak") + " " : ""}${near(row)}: ${tell(at(row))}`;
     };
     const span = Math.max(1e-12, numbers.high - numbers.low),
-      line = (row) =>
-        svg("path", {
-          d:
-            "M" +
-            Array.from(
-              { length: columns },
-              (_, i) =>
-                `${i + 0.5} ${(96 - 92 * ((numbers.value(row * columns + i) - numbers.low) / span)).toFixed(1)}`,
-            ).join("L"),
-        });
+      place = (row, i) => 96 - (92 * (numbers.value(row * columns + i) - numbers.low)) / span,
+      line = (row) => {
+        const point = (_, i) => `${i + 0.5} ${place(row, i).toFixed(1)}`;
+        return svg("path", { d: "M" + Array.from({ length: columns }, point).join("L") });
+      };
     const drawn =
       rows <= 3
         ? svg(
