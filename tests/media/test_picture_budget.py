@@ -63,10 +63,9 @@ class Cost:
         own = psutil.Process()
         total = own.memory_info().rss
         for child in own.children():
-            try:
-                total += child.memory_info().rss
-            except psutil.Error:
-                continue
+            with contextlib.suppress(psutil.Error):
+                started = child.cmdline() != own.cmdline()  # before its exec, a child's memory is this process's own, counted twice
+                total += child.memory_info().rss if started else 0
         return total
 
     def _watch(self):
