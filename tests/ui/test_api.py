@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import http.server
 import io
 import json
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,10 +19,16 @@ import numpy as np
 import pytest
 from gradio_client import Client, handle_file
 from PIL import Image
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.testclient import TestClient
 
 from fusion.types import FusionError
 from fusion.ui.api.body import LARGEST_BODY
 from fusion.ui.api.endpoints import answered
+from fusion.ui.api.errors import EXCEPTION_HANDLERS
 from fusion.ui.api.functions import AT_A_TIME, Functions, in_turns
 from fusion.ui.api.inputs import LARGEST_ARRAY, media_of, server_path
 from fusion.ui.security import BackbonePolicy
@@ -174,6 +182,16 @@ def test_an_unforeseen_error_tells_nothing(caplog: pytest.LogCaptureFixture) -> 
     with pytest.raises(gr.Error, match=r"^'Something unexpected happened on the server; its log says what\.'$") as caught:
         answered(failing)()
     assert not caught.value.print_exception and "secret detail" in caplog.text
+
+
+@pytest.mark.parametrize("reason", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
+def test_an_upload_without_room_is_one_sentence(reason: int) -> None:
+    def full(_: Request) -> Response:
+        raise OSError(reason, os.strerror(reason))
+
+    page = Starlette(routes=[Route("/upload", full)], exception_handlers=dict(EXCEPTION_HANDLERS))
+    said = TestClient(page).get("/upload")
+    assert said.status_code == 507 and said.json()["detail"] == "The server has no room for the file."
 
 
 def test_calls_that_reach_no_endpoint_are_one_sentence(server: httpx.Client) -> None:
