@@ -46,6 +46,7 @@ LEVELS = {
     "paths": 3,
     "describe": 3,
     "loading": 3,
+    "own_memory": 0,
     "encoded_cache": 3,
     "__init__": 3,
     "explain": 4,
