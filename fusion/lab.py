@@ -3,36 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from itertools import combinations
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from fusion import media
 from fusion.config import CHECKPOINTS
-from fusion.encoded_cache import EncodedCache, fingerprint
+from fusion.encoded_cache import EncodedCache
 from fusion.encoder_choice import choose
 from fusion.encoder_registry import EncoderRegistry, count_parameters, encode
 from fusion.encoders import Prepared
 from fusion.heads.classification import contributions
 from fusion.heads.open_set import OpenSetThresholds
+from fusion.inputs import Encoded, EncodedMedium, Given, Inputs, MediaOnDemand, Notes, Severity, read_given
 from fusion.loading import lacks_weights, load_parts
-from fusion.media import corruptions
-from fusion.messages import Message, either, message, words
+from fusion.messages import either, message, words
 from fusion.model import Fused, FusionModel, present_mask
 from fusion.strategies import STRATEGIES, Unimodal
 from fusion.tasks import Task, find_task
 from fusion.types import Features, FusionError, Medium, Prediction, Seen
-
-Inputs = Mapping[str, Any]
-Severity = Mapping[str, corruptions.Choice]
-Notes = tuple[Message, ...]
 
 
 @dataclass(frozen=True)
@@ -45,63 +39,6 @@ class Description:
     formula: str
     paper: str
     fuses: str
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """Inputs after the encoders: everything that strategies and views need, computed once.
-
-    media    {modality: medium as the encoders got it, after corruption}; where the features were remembered, it is decoded when asked for
-    notes    one sentence for each thing that was trimmed, scaled, assumed or not read
-    keys     {modality: what its features are remembered by}; None where they are not remembered
-    said     {modality: those sentences that are about loading its medium}
-    seen     {modality: what the encoder saw}, of those that are remembered
-    """
-
-    media: Mapping[str, Medium]
-    notes: Notes
-    prepared: dict[str, Prepared]
-    features: dict[str, Features]  # batch of one, with layouts
-    seconds: dict[str, float]
-    keys: dict[str, Hashable] = field(default_factory=dict)
-    said: dict[str, Notes] = field(default_factory=dict)
-    seen: dict[str, Seen] = field(default_factory=dict)
-
-
-class MediaOnDemand(Mapping[str, Medium]):
-    """{modality: medium}, each of which is loaded when it is first asked for."""
-
-    def __init__(self, loaders: Mapping[str, Callable[[], tuple[Medium, Notes]]]) -> None:
-        """`loaders` {modality: gives its medium, and notes on it}."""
-        self._loaders, self._loaded = dict(loaders), dict[str, tuple[Medium, Notes]]()
-
-    def __getitem__(self, modality: str) -> Medium:
-        return self._load(modality)[0]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._loaders)
-
-    def __len__(self) -> int:
-        return len(self._loaders)
-
-    def notes(self, modality: str) -> Notes:
-        """What is to be said about its medium."""
-        return self._load(modality)[1]
-
-    def _load(self, modality: str) -> tuple[Medium, Notes]:
-        if modality not in self._loaded:
-            self._loaded[modality] = self._loaders[modality]()
-        return self._loaded[modality]
-
-
-class EncodedMedium(NamedTuple):
-    """All that is remembered of one medium: at most about 1 MB, where a decoded clip may be 50 MB."""
-
-    prepared: Prepared  # without its values, which only the encoder reads
-    features: Features  # batch of one
-    seconds: float
-    said: Notes  # about loading it
-    seen: Seen
 
 
 class Lab:
@@ -178,24 +115,13 @@ class Lab:
 
     def load(self, inputs: Inputs, severity: Severity | None = None, cache: EncodedCache | None = None) -> Encoded:
         """The first half of `encode`: media, decoded and corrupted, without features; only their keys where features are remembered."""
-        severity = severity or {}
-        self._check_inputs(inputs, severity)
-        loaders: dict[str, Callable[[], tuple[Medium, Notes]]] = {}
-        keys: dict[str, Hashable] = {}
-        given = [m for m in self.modalities if inputs.get(m) is not None]
-        for m in given:
-            if m in self.unavailable:
-                continue
-            choice = corruptions.read_choice(self.task.kinds[m], severity.get(m, 0))
-            source = None if cache is None else source_key(self.task.kinds[m], inputs[m])
-            loaders[m] = partial(self._load, m, inputs[m], choice, cache, source)
-            if cache is not None and source is not None:
-                keys[m] = ("features", m, source, choice, cache.number(self.encoders[m]))
-        if not loaders:  # no encoder that is there reads what was given
-            raise FusionError(self.unavailable[given[0]])
-        loaded = MediaOnDemand(loaders)
+        given = self._readable(inputs, severity, cache)
+        usable = [one for one in given if one.modality not in self.unavailable]
+        keys = {one.modality: self._features_key(one, cache) for one in usable if cache is not None and one.fingerprint is not None}
+        loaded = MediaOnDemand({one.modality: partial(one.load, cache) for one in usable})
         said: dict[str, Notes] = {}
-        for m in given:
+        for one in given:
+            m = one.modality
             remembered: EncodedMedium | None = cache.get(keys[m]) if cache is not None and m in keys else None
             if m in self.unavailable:
                 said[m] = (self.unavailable[m],)
@@ -203,6 +129,9 @@ class Lab:
                 said[m] = loaded.notes(m) if remembered is None else remembered.said
         notes = dict.fromkeys(note for several in said.values() for note in several)
         return Encoded(loaded, tuple(notes), {}, {}, {}, keys, said)
+
+    def _features_key(self, given: Given, cache: EncodedCache) -> Hashable:
+        return "features", given.modality, given.fingerprint, given.corruption, cache.number(self.encoders[given.modality])
 
     def encode_media(self, loaded: Encoded, cache: EncodedCache | None = None) -> Encoded:
         """The second half of `encode`: what `load` gave, with features."""
@@ -285,37 +214,27 @@ class Lab:
             np.linalg.norm(tokens, axis=-1), features.pooled[0].cpu().numpy(), seconds, self.encoder_parameters[modality],
         )  # fmt: skip
 
-    def _check_inputs(self, inputs: Inputs, severity: Severity) -> None:
-        """Raises a FusionError for an unknown modality, or where nothing is given."""
-        unknown = [m for m in (*inputs, *severity) if m not in self.modalities]
+    def _readable(self, inputs: Inputs, severity: Severity | None = None, cache: EncodedCache | None = None) -> list[Given]:
+        """What is given, at least one of it for an encoder that is there.
+
+        Raises:
+            FusionError: an unknown modality, nothing given, or nothing that an encoder here reads.
+        """
+        unknown = [m for m in (*inputs, *(severity or {})) if m not in self.modalities]
         if unknown:
             raise FusionError(
                 "There is no modality named {modality!r}; there are {modalities}.", modality=unknown[0], modalities=words(self.modalities)
             )
-        if all(medium is None for medium in inputs.values()):
+        given = read_given({m: self.task.kinds[m] for m in self.modalities}, inputs, severity, cache)
+        if not given:
             raise FusionError("There is nothing to look at yet: give at least one of {modalities}.", modalities=words(self.modalities))
-
-    def _load(
-        self, modality: str, given: Any, choice: tuple[str, int], cache: EncodedCache | None = None, source: str | None = None
-    ) -> tuple[Medium, Notes]:
-        """One medium as its encoder gets it, and the notes on it; `source` is what the cache knows the given medium by."""
-        kind = self.task.kinds[modality]
-        loaded = remember(cache, source and ("loaded", modality, source), lambda: media.load(kind, given))
-        name, level = choice
-        if level == 0:
-            return loaded.medium, loaded.notes
-        rng = np.random.default_rng([level, self.modalities.index(modality)])
-        key = source and ("corrupted", modality, source, choice)
-        return remember(cache, key, lambda: corruptions.corrupt(kind, loaded.medium, level, rng, name)), loaded.notes
+        if all(one.modality in self.unavailable for one in given):
+            raise FusionError(self.unavailable[given[0].modality])
+        return given
 
     def _load_all(self, inputs: Inputs) -> dict[str, Medium]:
         """All media of one input, without corruption."""
-        self._check_inputs(inputs, {})
-        given = [m for m in self.modalities if inputs.get(m) is not None]
-        usable = [m for m in given if m not in self.unavailable]
-        if not usable:
-            raise FusionError(self.unavailable[given[0]])
-        return {m: self._load(m, inputs[m], (corruptions.MIX, 0))[0] for m in usable}
+        return {one.modality: one.load()[0] for one in self._readable(inputs) if one.modality not in self.unavailable}
 
     def _encode(self, modality: str, medium: Medium) -> tuple[Prepared, Features, float]:
         """Prepared values and features (batch of one) of a medium, and the seconds that both took."""
@@ -408,19 +327,6 @@ class Lab:
             )
         if name not in self.models:
             raise FusionError("There is no strategy named {name!r}; there are {known}.", name=name, known=list(self.models))
-
-
-def remember(cache: EncodedCache | None, key: Hashable, make: Callable[[], Any]) -> Any:
-    """`make()`, or what the cache holds by this key."""
-    return make() if cache is None else cache.remember(key, make)
-
-
-def source_key(kind: str, source: Any) -> str | None:
-    """The fingerprint of what a person gave for a modality of some kind; None where it has none, so that it is loaded anew."""
-    try:
-        return fingerprint(Path(source) if kind != "text" and isinstance(source, str) else source)
-    except (TypeError, OSError, ValueError):
-        return None
 
 
 @cache

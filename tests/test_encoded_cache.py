@@ -36,7 +36,7 @@ class Counted:
         self.encoded: list[str] = []
         self.decoded: list[str] = []
         load = media.load
-        monkeypatch.setattr("fusion.lab.media.load", lambda m, source: self.decoded.append(m) or load(m, source))
+        monkeypatch.setattr("fusion.inputs.media.load", lambda m, source: self.decoded.append(m) or load(m, source))
         for m, encoder in lab.encoders.items():
             monkeypatch.setattr(encoder, "prepare", lambda x, m=m, real=encoder.prepare: self.encoded.append(m) or real(x))
 

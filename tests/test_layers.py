@@ -48,6 +48,7 @@ LEVELS = {
     "loading": 3,
     "own_memory": 0,
     "encoded_cache": 3,
+    "inputs": 3,
     "__init__": 3,
     "explain": 4,
     "convert": 4,

@@ -24,7 +24,8 @@ from fusion.ui.state import PEN, MakeExample, PageState
 
 if TYPE_CHECKING:
     from fusion.encoder_registry import EncoderRegistry
-    from fusion.lab import Encoded, Lab
+    from fusion.inputs import Encoded
+    from fusion.lab import Lab
     from fusion.tasks.base import Example
 
 logger = logging.getLogger(__name__)

@@ -36,7 +36,7 @@ from fusion.ui.i18n import say, task_text
 from fusion.ui.service import TaskService, TaskServices
 
 if TYPE_CHECKING:
-    from fusion.lab import Encoded
+    from fusion.inputs import Encoded
 
 AT_A_TIME = 8  # media of an occlusion; then others may compute
 UNITS: dict[Method, str] = {
