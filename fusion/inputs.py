@@ -14,7 +14,7 @@ from fusion.encoded_cache import EncodedCache, fingerprint
 from fusion.encoders import Prepared
 from fusion.media import corruptions
 from fusion.messages import Message
-from fusion.types import Features, Medium, Seen
+from fusion.types import EncoderView, Features, Medium
 
 Inputs = Mapping[str, Any]
 Severity = Mapping[str, corruptions.Choice]
@@ -111,7 +111,7 @@ class EncodedMedium(NamedTuple):
     features: Features  # batch of one
     seconds: float
     said: Notes  # about loading it
-    seen: Seen
+    view: EncoderView
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class Encoded:
     notes    one sentence for each thing that was trimmed, scaled, assumed or not read
     keys     {modality: what its features are remembered by}; one that is not remembered is left out
     said     {modality: those sentences that are about loading its medium}
-    seen     {modality: what the encoder saw}, of those that are remembered
+    views    {modality: input and tokens of its encoder}, of those that are remembered
     """
 
     media: Mapping[str, Medium]
@@ -132,7 +132,7 @@ class Encoded:
     seconds: dict[str, float]
     keys: dict[str, Hashable] = field(default_factory=dict)
     said: dict[str, Notes] = field(default_factory=dict)
-    seen: dict[str, Seen] = field(default_factory=dict)
+    views: dict[str, EncoderView] = field(default_factory=dict)
 
 
 def _remember(cache: EncodedCache | None, key: Hashable, make: Callable[[], Any]) -> Any:

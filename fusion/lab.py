@@ -16,7 +16,7 @@ from torch import Tensor
 from fusion.config import CHECKPOINTS
 from fusion.encoded_cache import EncodedCache
 from fusion.encoder_choice import choose
-from fusion.encoder_registry import EncoderRegistry, count_parameters, encode
+from fusion.encoder_registry import EncoderRegistry, count_parameters, encode, encoder_view
 from fusion.encoders import Prepared
 from fusion.heads.classification import contributions
 from fusion.heads.open_set import OpenSetThresholds
@@ -26,7 +26,7 @@ from fusion.messages import either, message, words
 from fusion.model import Fused, FusionModel, present_mask
 from fusion.strategies import STRATEGIES, Unimodal
 from fusion.tasks import Task, find_task
-from fusion.types import Features, FusionError, Medium, Prediction, Seen
+from fusion.types import EncoderView, Features, FusionError, Medium, Prediction
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Lab:
         strategies, baselines: names in screen order; untrained: strategies without weights here; `modalities`, `labels` of the task.
         device, precision: where and how it computes.
         loaded: {strategy or baseline: its model, thresholds and size}; models: the models alone.
-        choice: {modality: name of its encoder}; library: all encoders that could be chosen.
+        choice: {modality: name of its encoder}; registry: all encoders that could be chosen.
         encoder_parameters: {modality: trained parameters of its encoder}.
         unavailable: {strategy, baseline, or modality whose encoder is meant: why it cannot be used, in one sentence}; the rest answers.
         untrained: names of strategies and baselines that can be trained here on a choice of encoders, and are not, or not wholly.
@@ -71,8 +71,8 @@ class Lab:
         self.choice = choose(self.task, encoders)
         if sentence := lacks_weights(self.task, checkpoints):
             raise FusionError(sentence)
-        self.library = EncoderRegistry(self.task, self.device, checkpoints)
-        parts = load_parts(self.library, self.choice)
+        self.registry = EncoderRegistry(self.task, self.device, checkpoints)
+        parts = load_parts(self.registry, self.choice)
         self.loaded = parts.strategies
         self.models = {name: strategy.model for name, strategy in self.loaded.items()}
         self.encoders = parts.encoders
@@ -135,7 +135,7 @@ class Lab:
 
     def encode_media(self, loaded: Encoded, cache: EncodedCache | None = None) -> Encoded:
         """The second half of `encode`: what `load` gave, with features."""
-        found = replace(loaded, prepared={}, features={}, seconds={}, seen={})
+        found = replace(loaded, prepared={}, features={}, seconds={}, views={})
         notes = list(loaded.notes)
         for m in loaded.media:
             key = loaded.keys.get(m)
@@ -144,14 +144,14 @@ class Lab:
             else:
                 encoded: EncodedMedium = cache.remember(key, partial(self._encode_to_remember, m, loaded))
                 found.prepared[m], found.features[m], found.seconds[m] = encoded.prepared, encoded.features, encoded.seconds
-                found.seen[m] = encoded.seen
+                found.views[m] = encoded.view
             notes += found.prepared[m].notes
         return replace(found, notes=tuple(dict.fromkeys(notes)))
 
     def _encode_to_remember(self, modality: str, loaded: Encoded) -> EncodedMedium:
         prepared, features, seconds = self._encode(modality, loaded.media[modality])
-        seen = self._see(modality, prepared, features, seconds)
-        return EncodedMedium(replace(prepared, values=prepared.values[:0].clone()), features, seconds, loaded.said[modality], seen)
+        view = encoder_view(self.encoders[modality], prepared, features, seconds)
+        return EncodedMedium(replace(prepared, values=prepared.values[:0].clone()), features, seconds, loaded.said[modality], view)
 
     def predict(self, inputs: Inputs | Encoded, strategy: str = "cross_attention") -> Prediction:
         """The answer of one strategy, with its attention and the effect of leaving each modality out."""
@@ -200,19 +200,12 @@ class Lab:
             found.append(self._prediction(strategy, fused, names, subsets, ready, time.perf_counter() - start))
         return found
 
-    def see(self, inputs: Inputs | Encoded, cache: EncodedCache | None = None) -> dict[str, Seen]:
-        """What each encoder saw, for drawing; `cache` as for `encode`."""
+    def encoder_views(self, inputs: Inputs | Encoded, cache: EncodedCache | None = None) -> dict[str, EncoderView]:
+        """The input and the tokens of each encoder, for drawing; `cache` as for `encode`."""
         encoded = inputs if isinstance(inputs, Encoded) else self.encode(inputs, cache=cache)
-        made = {m: p for m, p in encoded.prepared.items() if m not in encoded.seen}
-        new = {m: self._see(m, p, encoded.features[m], encoded.seconds[m]) for m, p in made.items()}
-        return {m: new[m] if m in new else encoded.seen[m] for m in encoded.features}
-
-    def _see(self, modality: str, prepared: Prepared, features: Features, seconds: float) -> Seen:
-        tokens = features.tokens[0].cpu().numpy()
-        return Seen(
-            self.encoders[modality].picture(prepared.values), prepared.extent, prepared.layout, features.weights[0].cpu().numpy(),
-            np.linalg.norm(tokens, axis=-1), features.pooled[0].cpu().numpy(), seconds, self.encoder_parameters[modality],
-        )  # fmt: skip
+        made = {m: p for m, p in encoded.prepared.items() if m not in encoded.views}
+        new = {m: encoder_view(self.encoders[m], p, encoded.features[m], encoded.seconds[m]) for m, p in made.items()}
+        return {m: new[m] if m in new else encoded.views[m] for m in encoded.features}
 
     def _readable(self, inputs: Inputs, severity: Severity | None = None, cache: EncodedCache | None = None) -> list[Given]:
         """What is given, at least one of it for an encoder that is there.

@@ -34,8 +34,8 @@ from fusion.ui.api.inputs import LARGEST_ARRAY, media_of, server_path
 from fusion.ui.security import BackbonePolicy
 from fusion.ui.service import TaskServices
 from tests.ui.fake_lab import FakeLab
-from tests.ui.fake_library import FakeLibrary
 from tests.ui.fake_page import BACKBONES
+from tests.ui.fake_registry import FakeRegistry
 
 NAMES = ("tasks", "describe", "predict", "compare", "explain", "encoders")
 KINDS = {"image": "image", "text": "text", "audio": "audio", "video": "video"}
@@ -352,7 +352,7 @@ class TwoPictures(FakeLab):
 
 def test_modalities_go_by_the_names_of_the_task(tmp_path: Path) -> None:
     lab = TwoPictures()
-    functions = Functions(TaskServices({"own": lambda: lab}, {}, tmp_path, FakeLibrary, None, BackbonePolicy("none")))
+    functions = Functions(TaskServices({"own": lambda: lab}, {}, tmp_path, FakeRegistry, None, BackbonePolicy("none")))
     functions.services._services.clear()
     given = {"left": {"pixels": [[1]]}, "note": "/etc/hostname seven"}
     assert functions.predict("own", "late", severity={"left": 3}, inputs=given).label == "7"

@@ -26,9 +26,9 @@ import sys
 from fusion.ui.api import mcp_server
 from fusion.ui.page import build_page, launch_options
 from tests.ui.fake_lab import FakeLab
-from tests.ui.fake_library import FakeLibrary
+from tests.ui.fake_registry import FakeRegistry
 mcp_server.prepare()
-build_page({"digits": FakeLab}, FakeLibrary).launch(**launch_options("127.0.0.1", int(sys.argv[1]), mcp=True))
+build_page({"digits": FakeLab}, FakeRegistry).launch(**launch_options("127.0.0.1", int(sys.argv[1]), mcp=True))
 """
 
 

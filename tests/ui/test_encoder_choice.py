@@ -19,7 +19,7 @@ from fusion.ui.pages.fuse.handlers import Handlers
 from fusion.ui.service import TaskServices
 from fusion.ui.state import PageState
 from tests.ui.fake_lab import FakeLab
-from tests.ui.fake_library import FakeLibrary
+from tests.ui.fake_registry import FakeRegistry
 
 OWN = {"text": "text_lstm"}
 TRAIN = json.dumps({"ask": "train"})
@@ -31,7 +31,7 @@ class ChoosingLab(FakeLab):
 
     def __init__(self, encoders: dict[str, str] | None = None) -> None:
         super().__init__()
-        self.choice, self.library = choose(TASKS["digits"], encoders or "compact"), FakeLibrary(self)
+        self.choice, self.registry = choose(TASKS["digits"], encoders or "compact"), FakeRegistry(self)
         if encoders and self.choice not in TRAINED:
             self.strategies = self.baselines = ()
             self.models, self.untrained = {}, ("late",)

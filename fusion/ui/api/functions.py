@@ -128,9 +128,9 @@ class Functions:
     def encoders(self, task: str | None = None, language: str | None = None) -> EncodersAnswer:
         """List the encoders that can read each modality of a task."""
         service = self.services[self.services.task(checked(task=task, language=language).task)]
-        own, library = service.lab.task, service.library
+        own, registry = service.lab.task, service.registry
         found = {
-            m: [EncoderInfo.model_validate({"name": n, "shipped": n == own.encoders[m]} | library.describe(n)) for n in library.names(m)]
+            m: [EncoderInfo.model_validate({"name": n, "shipped": n == own.encoders[m]} | registry.describe(n)) for n in registry.names(m)]
             for m in own.modalities
         }
         allowed: list[str] | Literal["all"] = "all" if self.services.backbones.all else sorted(self.services.backbones.names)
