@@ -45,6 +45,13 @@ class SampleSource(Protocol):
         """
 
 
+class PairSource(Protocol):
+    """New kinds of samples, each with an easier one of the same content, see `fusion.training.consistency`."""
+
+    def pair(self, index: int, seed: int) -> tuple[Sample, Sample]:
+        """Pair `index` of the endless stream `seed`: a sample of a new kind, and one that the shipped encoder already reads well."""
+
+
 class TestSet(NamedTuple):
     """Media of one modality with labels; a label of -1 means none of the task's labels."""
 
@@ -197,6 +204,10 @@ class Task(Protocol):
             FusionError: the data set is missing.
         """
         ...
+
+    def pairs(self, modality: str, data: Path) -> PairSource:
+        """New kinds of training samples of a modality, for `--consistent`."""
+        raise FusionError("The task {name} has no new kinds of samples for {modality}.", name=self.name, modality=modality)
 
     @property
     def texts(self) -> Texts:

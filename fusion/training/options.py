@@ -34,6 +34,7 @@ class TrainOptions:
     device      "auto", "cpu", "cuda", "mps"
     resume      go on from an interrupted run
     warm_start  encoders begin with the weights that `out` holds
+    consistent  encoders begin with them and learn new kinds of samples, see `fusion.training.consistency`
     """
 
     data: Path
@@ -42,3 +43,4 @@ class TrainOptions:
     device: str = "auto"
     resume: bool = True
     warm_start: bool = False
+    consistent: bool = False

@@ -75,7 +75,7 @@ class Trainer:
 
     def _encoder(self, modality: str, encoder: str) -> Iterator[StepResult]:
         config = self.options.changes.of(encoder_recipe(modality, encoder, self.task))
-        run = EncoderRun(encoder, warm_start=self.options.warm_start)
+        run = EncoderRun(encoder, warm_start=self.options.warm_start, consistent=self.options.consistent)
         return train_encoder(self.task, modality, self.options.data, self.out, config, run, self.options.device, self.options.resume)
 
     def _strategy(self, name: str) -> Iterator[StepResult]:
