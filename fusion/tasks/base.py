@@ -205,8 +205,8 @@ class Task(Protocol):
         """
         ...
 
-    def pairs(self, modality: str, data: Path) -> PairSource:
-        """New kinds of training samples of a modality, for `--consistent`."""
+    def pairs(self, modality: str, data: Path, leave_out: str | None = None) -> PairSource:
+        """New kinds of training samples of a modality, for `--consistent`; `leave_out` names a part that is kept for the test."""
         raise FusionError("The task {name} has no new kinds of samples for {modality}.", name=self.name, modality=modality)
 
     @property

@@ -6,6 +6,7 @@ trained again. Here the encoder starts from its shipped weights, and a frozen co
 - samples as they were drawn before: the tokens stay where the teacher's are (mean squared error);
 - new kinds of samples: cross-entropy through the unchanged linear head, and the pooled vector is drawn to the teacher's pooled vector of
   an easier medium with the same content (a digit cut out of fluent speech and the same digit said alone), if the teacher reads that right.
+  The trained strategies, unchanged as well, read the new tokens too: one of them, drawn for each batch, adds its cross-entropy.
 
 References: Hinton 2015 (distillation); Li & Hoiem 2016 (learning without forgetting).
 """
@@ -13,6 +14,7 @@ References: Hinton 2015 (distillation); Li & Hoiem 2016 (learning without forget
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
@@ -38,9 +40,11 @@ class Weights:
     tokens  squared error of the tokens of old samples, relative to the variance of the teacher's tokens
     pooled  squared error of the pooled vector of new samples
     label   cross-entropy of the old samples
+    reader  cross-entropy of the new samples through a trained strategy
     """
 
     tokens: float = 5.0
+    reader: float = 0.5
     pooled: float = 0.5
     label: float = 0.5
 
@@ -109,10 +113,12 @@ class ConsistencyLoss:
 
     Args:
         model: an encoder with its linear head, with the weights that are to be kept; the teacher is a copy of it.
+        readers: trained strategies without encoders that read its tokens.
     """
 
-    def __init__(self, model: FusionModel, weights: Weights = Weights()) -> None:
+    def __init__(self, model: FusionModel, readers: Sequence[FusionModel] = (), weights: Weights = Weights()) -> None:
         self.weights = weights
+        self.readers = [reader.eval().requires_grad_(False) for reader in readers]
         self.teacher = copy.deepcopy(model).eval().requires_grad_(False)
         model.strategy.requires_grad_(False)
         model.head.requires_grad_(False)
@@ -131,15 +137,26 @@ class ConsistencyLoss:
         total = mean_over(losses, new) + self.weights.label * mean_over(losses, ~new)
         total = total + self.weights.pooled * mean_over(apart, right)
         total = total + self.weights.tokens * token_error(features, wanted, ~new)
+        if self.readers:
+            reader = self.readers[int(torch.randint(len(self.readers), ()))].to(label.device)
+            answers = alone(reader, unwrap(model).strategy.modalities[0], features)
+            costs = F.cross_entropy(answers, soft_target(label, logits.shape[1], SMOOTHING), reduction="none")
+            total = total + self.weights.reader * mean_over(costs, new)
         return total, accuracy_of_named(logits, label)
+
+
+def alone(reader: FusionModel, modality: str, features: Features) -> Tensor:
+    """Logits (B, K) of a strategy that is given one of its modalities alone."""
+    present = torch.zeros(len(features.pooled), len(reader.strategy.modalities), dtype=torch.bool, device=features.pooled.device)
+    present[:, reader.strategy.modalities.index(modality)] = True
+    return reader.fuse({modality: features}, present).logits.float()
 
 
 def read(model: FusionModel, values: Tensor, mask: Tensor) -> tuple[Features, Tensor]:
     """Features and logits (B, K) of one modality through its linear head."""
     modality = model.strategy.modalities[0]
     features = model.encode({modality: (values, mask)})[modality]
-    present = torch.ones(len(values), 1, dtype=torch.bool, device=values.device)
-    return features, model.fuse({modality: features}, present).logits.float()
+    return features, alone(model, modality, features)
 
 
 def mean_over(values: Tensor, rows: Tensor) -> Tensor:

@@ -64,7 +64,7 @@ def test_new_samples_are_learned_and_old_tokens_stay(tmp_path: Path, monkeypatch
 def test_nothing_is_lost_at_the_start() -> None:
     """Before the first step the student is the teacher: old samples cost nothing but their cross-entropy, here with weight 0."""
     whole = model()
-    loss = ConsistencyLoss(whole, Weights(label=0.0))
+    loss = ConsistencyLoss(whole, weights=Weights(label=0.0))
     data = ConsistencyData(Words(), Words(), "text", whole.encoders["text"], 8, 0)
     batch = data.collate([data[i] for i in range(4, 8)])
     assert batch["new"].tolist() == [False] * 4
@@ -81,7 +81,7 @@ def test_the_teacher_is_followed_only_where_it_is_right() -> None:
     def added(label: torch.Tensor) -> float:
         """What the pooled vectors add to the loss."""
         with_label = batch | {"label": label}
-        with_pooled, without = (ConsistencyLoss(whole, Weights(pooled=weight))(whole, with_label)[0] for weight in (1.0, 0.0))
+        with_pooled, without = (ConsistencyLoss(whole, weights=Weights(pooled=weight))(whole, with_label)[0] for weight in (1.0, 0.0))
         return (with_pooled - without).item()
 
     right = logits.argmax(-1)
