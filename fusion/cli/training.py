@@ -43,6 +43,7 @@ def train(
     consistent: Annotated[
         bool, typer.Option("--consistent", help="baselines: learn new kinds of samples and keep the features of the others")
     ] = False,
+    leave_out: Annotated[str | None, typer.Option(metavar="PART", help="with --consistent: new samples that are kept for the test")] = None,
     seed: Seed = None,
     device: Device = "auto",
 ) -> None:
@@ -60,7 +61,7 @@ def train(
 
     changes = Changes(epochs, batch_size, lr, optimizer, samples=limit, seed=seed or 0)
     home = Path(out) if out else None
-    options = TrainOptions(folder, home, changes, device, resume=resume, warm_start=warm_start, consistent=consistent)
+    options = TrainOptions(folder, home, changes, device, resume=resume, warm_start=warm_start, consistent=consistent, leave_out=leave_out)
     training.run(task, strategy, options)
 
 

@@ -117,6 +117,7 @@ class CardText:
     data          {modality: sources of its training media, with licences}
     limits        {modality: limitations of its encoder}
     test_sets     {name of a test set: a description}
+    outside_sets  {name of a test set of other sources: a description with the source}
     remarks       {strategy: a remark}
     notes         {modality: differences of the shipped weights from the result of the command}
     commands      {modality: further commands with which the shipped weights were trained}
@@ -132,6 +133,7 @@ class CardText:
     data: dict[str, str] = field(default_factory=dict)
     limits: dict[str, str] = field(default_factory=dict)
     test_sets: dict[str, str] = field(default_factory=dict)
+    outside_sets: dict[str, str] = field(default_factory=dict)
     remarks: dict[str, str] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
     commands: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -264,6 +266,10 @@ class Task(Protocol):
 
     def test_sets(self, data: Path, limit: int | None = None, seed: int = 0) -> dict[str, TestSet]:
         """{name: test set of one modality}, at most `limit` media each."""
+        return {}
+
+    def outside_sets(self, data: Path, seed: int = 0) -> dict[str, TestSet]:
+        """{name: test set of one modality} from sources that training does not use; those whose source is missing are left out."""
         return {}
 
     def data_hash(self, data: Path) -> dict[str, str]:

@@ -35,6 +35,7 @@ class TrainOptions:
     resume      go on from an interrupted run
     warm_start  encoders begin with the weights that `out` holds
     consistent  encoders begin with them and learn new kinds of samples, see `fusion.training.consistency`
+    leave_out   a part of these new samples that is kept for the test, see `Task.pairs`
     """
 
     data: Path
@@ -44,3 +45,4 @@ class TrainOptions:
     resume: bool = True
     warm_start: bool = False
     consistent: bool = False
+    leave_out: str | None = None

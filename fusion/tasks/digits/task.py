@@ -75,6 +75,11 @@ class DigitsTask(Task):
 
         return digit_sets(data, limit, seed)
 
+    def outside_sets(self, data: Path, seed: int = 0) -> dict[str, TestSet]:
+        from fusion.tasks.digits.outside_sets import outside_sets
+
+        return outside_sets(data, seed)
+
     def data_hash(self, data: Path) -> dict[str, str]:
         from fusion.tasks.digits.sources import data_hash
 
@@ -91,12 +96,12 @@ class DigitsTask(Task):
             make_strings(data / FOLDER)
 
     def pairs(self, modality: str, data: Path, leave_out: str | None = None) -> PairSource:
-        """Digits of many speakers and out of connected speech; `leave_out`: "fold 0" to "fold 4", a fifth of the speakers."""
+        """Digits of many speakers and out of connected speech; `leave_out`: "fold-0" to "fold-4", a fifth of the speakers."""
         if modality != "audio":
             return super().pairs(modality, data, leave_out)
         from fusion.tasks.digits.speech import SpokenPairs
 
-        return SpokenPairs(data, int(leave_out.removeprefix("fold ")) if leave_out else None)
+        return SpokenPairs(data, int(leave_out.removeprefix("fold-")) if leave_out else None)
 
     def speak_examples(self) -> None:
         from fusion.config import CHECKPOINTS
