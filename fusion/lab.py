@@ -96,7 +96,11 @@ class Lab:
         """Title, idea in a sentence, formula and paper of a strategy or baseline."""
         self._check(name)
         kind = type(self.models[name].strategy)
-        title = message("{modality} alone", modality=message(name.removesuffix("_only").capitalize())) if kind is Unimodal else kind.title
+        title = (
+            message("{modality} alone", modality=message(name.removesuffix("_only").capitalize()))
+            if kind is Unimodal
+            else message(kind.title)
+        )
         return Description(name, title, (kind.__doc__ or "").strip().splitlines()[0], kind.formula, kind.paper, kind.fuses)
 
     def encode(self, inputs: Inputs, severity: Severity | None = None, cache: EncodedCache | None = None) -> Encoded:

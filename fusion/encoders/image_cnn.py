@@ -83,7 +83,7 @@ class ImageCNN(Encoder[np.ndarray]):
 
     modality = "image"
     title = "Compact CNN"
-    paper = "He et al. 2016 (residual blocks)"
+    paper = "He et al. 2016 (ResNet)"
     shifts = True
 
     def __init__(self, embed_dim: int = 96, width: int = 24, size: int = SIZE) -> None:
