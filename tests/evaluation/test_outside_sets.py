@@ -29,6 +29,6 @@ def test_the_card_lists_the_sets_of_its_modality() -> None:
     none = {"source": "music", "confidence": 0.2, "samples": 9}
     report = {"outside": {"audio_far": row, "audio_none": none, "image_far": row}}
     lines = outside_lines("audio", report)
-    assert [line for line in lines if "far away" in line] == ["| far away | 87.5 | 0.031 | 40 |"]
+    assert [line for line in lines if "far away" in line] == ["| far away | 87.5 % | 0.031 | 40 |"]
     assert not any("music" in line for line in lines)
     assert outside_lines("audio", {}) == []

@@ -33,7 +33,7 @@ FESTIVAL_SCRIPT = """(voice_{voice})
 Labelled = list[tuple[Medium, int]]
 STRINGS = 120  # of each synthesiser
 NEIGHBOURS = 0.08  # seconds of what is said before and after, at most
-ANNOUNCEMENTS = Path("/usr/share/asterisk/sounds")  # of the package asterisk-core-sounds-en-wav, CC BY-SA 3.0
+ANNOUNCEMENTS = "announcements/digits"  # in the data folder, 0.wav to 9.wav: a folder of asterisk-core-sounds-en-wav (CC BY-SA 3.0)
 
 
 def outside_sets(data: Path, seed: int = 0) -> dict[str, TestSet]:
@@ -43,7 +43,7 @@ def outside_sets(data: Path, seed: int = 0) -> dict[str, TestSet]:
         found["audio_connected_flite"] = words_of(synthesised(flite_string, FLITE, seed), seed)
     if shutil.which("festival"):
         found["audio_connected_festival"] = words_of(synthesised(festival_string, FESTIVAL, seed), seed)
-    announced = announcements()
+    announced = announcements(data)
     if announced:
         found["audio_announcements"] = [(sound, digit) for sound, digit in announced]
         found["audio_connected_announcements"] = joined(announced, 60, seed, speeds=(1.0, 1.5))
@@ -153,14 +153,12 @@ def read_string(path: str, starts: list[float], end: float, digits: list[int]) -
     return String(resample(samples.astype(np.float32) / 32768.0, rate, RATE), borders, tuple(digits))
 
 
-def announcements() -> list[tuple[Audio, int]]:
-    """The ten digits of every recorded English voice that is installed."""
+def announcements(data: Path) -> list[tuple[Audio, int]]:
+    """The ten digits of a recorded announcer; none without the folder."""
     found: list[tuple[Audio, int]] = []
-    folders = {path.resolve() for path in ANNOUNCEMENTS.glob("en_*/digits")}  # languages are links to their voices
-    for folder in sorted(folders):
-        for digit in range(10):
-            path = folder / f"{digit}.wav"
-            if path.exists():
-                rate, samples = wavfile.read(path)
-                found.append((Audio(RATE, resample(samples.astype(np.float32) / 32768.0, rate, RATE)), digit))
+    for digit in range(10):
+        path = data / ANNOUNCEMENTS / f"{digit}.wav"
+        if path.exists():
+            rate, samples = wavfile.read(path)
+            found.append((Audio(RATE, resample(samples.astype(np.float32) / 32768.0, rate, RATE)), digit))
     return found
