@@ -19,11 +19,6 @@ STEPS = (
         f"checkpoints/{NAME}/audio_only/model.safetensors",
     ),
     strategies(NAME),
-    Step(
-        "encoders-connected",
-        f"{TRAIN} --strategy audio_only --seed 1 --consistent --leave-out fold-2",
-        f"checkpoints/{NAME}/audio_only/model.safetensors",
-    ),
     seeds(NAME),
     Step(
         "leave-out",
