@@ -7,8 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from fusion.messages import message, words
+from fusion.ui.component import as_id
 from tests.browser import visiting
 from tests.ui.fake_lab import BOX, FUSES, SHARE, FakeLab
+from tests.ui.test_component import NAMES
 
 pytestmark = pytest.mark.browser
 WORTH = {m: 80 * SHARE[m] / sum(SHARE.values()) for m in SHARE}  # points, of a strategy that is 90 % sure of one label in ten
@@ -34,6 +36,10 @@ def press(page, column: str) -> str | None:
     """Presses a heading; what it then says of its order."""
     page.locator(f"#fl-table th[data-column={column}] button").click()
     return page.locator(f"#fl-table th[data-column={column}]").get_attribute("aria-sort")
+
+
+def test_scripts_name_elements_as_the_server_does(visit) -> None:
+    assert visit.evaluate("names => names.map(FusionLab.asId)", list(NAMES)) == [as_id(name) for name in NAMES]
 
 
 def test_every_heading_sorts_and_the_third_press_brings_the_first_order_back(visit) -> None:
