@@ -7,6 +7,8 @@ With one piece of handwriting this is a square crop around it. Several pieces ke
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from fusion.encoders.axes import Axes, Axis
@@ -15,11 +17,18 @@ MARGIN = 0.35  # around each piece, of the longer side of the largest one
 WORTH = 0.85  # of the longer side of the picture: a square that is larger gains nothing
 
 
-def close_up(shape: tuple[int, int], boxes: np.ndarray, least: float, share: float) -> tuple[np.ndarray, np.ndarray] | None:
-    """The strips to be read along x (N, 2) and y (M, 2), start and end in pixels; None where the whole picture is to be read.
+class Strips(NamedTuple):
+    """What is read of a picture: start and end in pixels of strips along x (N, 2) and along y (M, 2)."""
+
+    x: np.ndarray
+    y: np.ndarray
+
+
+def close_up(shape: tuple[int, ...], boxes: np.ndarray, least: float, share: float) -> Strips | None:
+    """What is to be read of a picture; None where that is all of it.
 
     Args:
-        shape: height and width of the picture.
+        shape: height and width of the picture in pixels.
         boxes: (N, 4) x0, y0, x1, y1 in pixels around pieces of handwriting.
         least: a longer side of the largest piece, as a share of the picture's longer side, from which the whole picture is read.
         share: the longer side of the largest piece as a share of the square, at most.
@@ -32,13 +41,14 @@ def close_up(shape: tuple[int, int], boxes: np.ndarray, least: float, share: flo
         return None
     height, width = shape
     x, y = boxes[:, [0, 2]], boxes[:, [1, 3]]
-    side = max(length(strips(x, MARGIN * largest, width)), length(strips(y, MARGIN * largest, height)), largest / share)
+    with_margin = max(length(spread(spans, MARGIN * largest, size)) for spans, size in ((x, width), (y, height)))
+    side = max(with_margin, largest / share)
     if side > WORTH * longest:
         return None
-    return widened(x, side, width), widened(y, side, height)
+    return Strips(widened(x, side, width), widened(y, side, height))
 
 
-def strips(spans: np.ndarray, margin: float, size: int) -> np.ndarray:
+def spread(spans: np.ndarray, margin: float, size: int) -> np.ndarray:
     """Spans (N, 2) with a margin on both sides, cut at 0 and `size`, rounded, overlapping ones joined: (M, 2) ascending."""
     wide = np.clip(np.round(spans + [-margin, margin]), 0, size).astype(int)
     joined: list[list[int]] = []
@@ -59,22 +69,23 @@ def widened(spans: np.ndarray, side: float, size: int) -> np.ndarray:
     low, high = 0.0, float(size)
     for _ in range(24):
         margin = (low + high) / 2
-        low, high = (margin, high) if length(strips(spans, margin, size)) <= side else (low, margin)
-    return strips(spans, low, size)
+        low, high = (margin, high) if length(spread(spans, margin, size)) <= side else (low, margin)
+    return spread(spans, low, size)
 
 
-def cut(picture: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def cut(picture: np.ndarray, strips: Strips) -> np.ndarray:
     """The strips of a picture (H, W, ...) put side by side."""
-    rows = np.concatenate([picture[start:end] for start, end in y], 0)
-    return np.concatenate([rows[:, start:end] for start, end in x], 1)
+    rows = np.concatenate([picture[start:end] for start, end in strips.y], 0)
+    return np.concatenate([rows[:, start:end] for start, end in strips.x], 1)
 
 
-def axes(x: np.ndarray, y: np.ndarray, shape: tuple[int, int], extent: tuple[float, ...]) -> Axes:
+def axes(strips: Strips, shape: tuple[int, ...], extent: tuple[float, ...]) -> Axes:
     """Where the square lies on the picture, whose strips it shows, with `extent` x0, y0, x1, y1 on the strips put side by side."""
-    height, width = shape
     x0, y0, x1, y1 = extent
-    across, down = length(x) / width, length(y) / height
-    return Axes(
-        Axis(x[:, 0] / width, x[:, 1] / width, -x0 * across, (x1 - x0) * across),
-        Axis(y[:, 0] / height, y[:, 1] / height, -y0 * down, (y1 - y0) * down),
-    )
+    return Axes(axis(strips.x, shape[1], x0, x1), axis(strips.y, shape[0], y0, y1))
+
+
+def axis(spans: np.ndarray, size: int, start: float, end: float) -> Axis:
+    """The square goes from `start` to `end` in shares of all strips together."""
+    share = length(spans) / size
+    return Axis(spans[:, 0] / size, spans[:, 1] / size, -start * share, (end - start) * share)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from fusion.encoders.axes import Axes
 from fusion.encoders.base import Encoder, Prepared, collate
-from fusion.encoders.close_up import axes, close_up, cut
+from fusion.encoders.close_up import Strips, axes, close_up, cut
 from fusion.encoders.handwriting import InkFinder
 from fusion.encoders.unread import CLOSE_UP
 from fusion.types import Layout, Panel
@@ -126,24 +126,21 @@ class ImageCNN(Encoder[np.ndarray]):
         return self
 
     def prepare(self, medium: np.ndarray) -> Prepared:
-        near = self.close_up(medium)
-        if near is not None:
-            return near
-        square, extent = letterbox(medium, self.size)
-        values = torch.from_numpy(standardise(square)).float()[None]  # (1, S, S)
-        return Prepared(values, grid_layout(extent, self.grid, self.grid, self.shift), extent)
+        return self.read(medium, self.strips(medium))
 
-    def close_up(self, medium: np.ndarray) -> Prepared | None:
-        """Small handwriting read larger; None where the whole picture is to be read."""
+    def strips(self, medium: np.ndarray) -> Strips | None:
+        """What is read of a picture with small handwriting; None where all of it is read."""
         if self.finder is None or max(medium.shape[:2]) <= self.size:  # no more pixels than are read anyway
             return None
-        shape = medium.shape[0], medium.shape[1]
-        strips = close_up(shape, self.finder.find(medium), self.least, self.share)
+        return close_up(medium.shape[:2], self.finder.find(medium), self.least, self.share)
+
+    def read(self, medium: np.ndarray, strips: Strips | None) -> Prepared:
+        """The whole picture, or the strips of it, as input of the network."""
+        square, extent = letterbox(medium if strips is None else cut(medium, strips), self.size)
+        values = torch.from_numpy(standardise(square)).float()[None]  # (1, S, S)
         if strips is None:
-            return None
-        square, extent = letterbox(cut(medium, *strips), self.size)
-        read = axes(*strips, shape, extent)
-        values = torch.from_numpy(standardise(square)).float()[None]
+            return Prepared(values, grid_layout(extent, self.grid, self.grid, self.shift), extent)
+        read = axes(strips, medium.shape[:2], extent)
         return Prepared(values, layout_on(read, self.grid, self.grid, self.shift), read.extent, CLOSE_UP, read)
 
     def tokenize(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:

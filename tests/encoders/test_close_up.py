@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from fusion.encoders.axes import Axes, Axis
-from fusion.encoders.close_up import axes, close_up, cut, strips, widened
+from fusion.encoders.close_up import Strips, axes, close_up, cut, spread, widened
 from fusion.encoders.image_cnn import ImageCNN, letterbox
 
 
@@ -43,11 +43,10 @@ def test_digits_on_a_long_page_keep_their_order_and_size() -> None:
     written = boxes((20, 20, 60, 80), (300, 110, 340, 170), (700, 60, 740, 120))
     found = close_up(shape, written, 0.2, 0.36)
     assert found is not None
-    x, y = found
     page = np.zeros((*shape, 3), np.uint8)
     for k, (x0, y0, x1, y1) in enumerate(written.astype(int)):
         page[y0:y1, x0:x1] = 50 * (k + 1)
-    shown = cut(page, x, y)
+    shown = cut(page, found)
     assert max(shown.shape) < 0.45 * 800
     lefts = [np.nonzero((shown == 50 * (k + 1)).any((0, 2)))[0].min() for k in range(3)]
     assert lefts == sorted(lefts)
@@ -56,8 +55,8 @@ def test_digits_on_a_long_page_keep_their_order_and_size() -> None:
 
 def test_strips_are_joined_and_grow_to_the_side() -> None:
     spans = np.array([[10.0, 20.0], [15.0, 30.0], [80.0, 90.0]])
-    assert strips(spans, 0, 100).tolist() == [[10, 30], [80, 90]]
-    assert strips(spans, 30, 100).tolist() == [[0, 100]]
+    assert spread(spans, 0, 100).tolist() == [[10, 30], [80, 90]]
+    assert spread(spans, 30, 100).tolist() == [[0, 100]]
     wide = widened(spans, 50, 100)
     assert 48 <= (wide[:, 1] - wide[:, 0]).sum() <= 50
 
@@ -66,14 +65,14 @@ def test_places_lie_where_the_ink_is() -> None:
     """Each marked pixel of a page is found again on the square, and the square's place leads back to it."""
     shape = (300, 1200)
     written = boxes((100, 40, 150, 120), (900, 150, 950, 230))
-    x, y = close_up(shape, written, 0.2, 0.36) or (None, None)
-    assert x is not None and y is not None
+    found = close_up(shape, written, 0.2, 0.36)
+    assert isinstance(found, Strips)
     for x0, y0, x1, y1 in ((120, 70, 130, 80), (920, 190, 930, 200)):
         page = np.full((*shape, 3), 255, np.uint8)
         page[y0:y1, x0:x1] = 0
-        square, extent = letterbox(cut(page, x, y), 96)
+        square, extent = letterbox(cut(page, found), 96)
         ys, xs = np.nonzero(square < 128)
-        box = axes(x, y, shape, extent).box(np.array([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1]) / 96) * [1200, 300, 1200, 300]
+        box = axes(found, shape, extent).box(np.array([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1]) / 96) * [1200, 300, 1200, 300]
         assert np.abs(box - [x0, y0, x1, y1]).max() < 5, box
 
 
