@@ -52,7 +52,7 @@ class StrategyConfig:
     grid: int = 0  # image tokens along one side, for localization tasks; 0 for the others
     # {modalities given, "image+text": least confidence}: answers below it are "none of these"; None in tasks without open-set rejection
     thresholds: dict[str, float] | None = None
-    sure: dict[str, float] | None = None  # {modality: unimodal confidence that hardly any out-of-distribution input reaches}
+    unimodal_thresholds: dict[str, float] | None = None  # {modality: unimodal confidence that hardly any out-of-distribution input reaches}
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 A value is found again by a key that holds everything it depends on: the content of the medium, the severity of its corruption, and the
 encoder. So a value in memory equals one that is computed anew. All visitors share one memory; the values that were not used for the
-longest time are dropped first. Large values, such as decoded clips, have a memory of their own: a few of them would push out the features
+longest time are dropped first. Large values, such as decoded clips, are counted by themselves: a few of them would push out the features
 and answers of everyone else.
 
     cache = EncodedCache()
@@ -25,6 +25,8 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
+
+from fusion.own_memory import in_own_memory
 
 LIMIT = 192 << 20  # bytes of small values: features and pictures of all inputs of about a hundred visitors
 LARGE_LIMIT = 128 << 20  # bytes of large values
@@ -150,13 +152,20 @@ class EncodedCache:
             found = self._small.get(key)
             return self._large.get(key) if found is None else found
 
-    def put(self, key: Hashable, value: Any, size: int | None = None) -> None:
-        """Keeps a value, unless it is larger than the memory for its kind; `size` in bytes, where the caller knows it."""
+    def put(self, key: Hashable, value: Any, size: int | None = None) -> Any:
+        """Keeps a value, unless it is larger than the memory for its kind, and returns it as it is kept: its arrays are copied.
+
+        `size` in bytes, where the caller knows it.
+        """
         size = size_of(value) if size is None else size
+        values = self._large if size > LARGE else self._small
+        if size <= values.limit:
+            value = in_own_memory(value)
         with self._lock:
             self._small.drop(key)
             self._large.drop(key)
-            (self._large if size > LARGE else self._small).put(key, value, size)
+            values.put(key, value, size)
+        return value
 
     def remember(self, key: Hashable, make: Callable[[], Any], measure: Callable[[Any], int] = size_of) -> Any:
         """The value of `make()`, which is called only where the value is not there; who asks meanwhile waits for the same call.
@@ -174,8 +183,8 @@ class EncodedCache:
             found = self.get(key)
             if found is None:
                 try:
-                    found = make()
-                    self.put(key, found, measure(found))
+                    made = make()
+                    found = self.put(key, made, measure(made))
                 finally:
                     with self._lock:
                         self._making.pop(key, None)

@@ -3,7 +3,7 @@
 registry = EncoderRegistry("digits")
 registry.names("image")                                     ("image_cnn", "image_lbp", ...)
 registry.load("image", "backbone:/models/vit-tiny")         any pretrained backbone, too
-registry.inside("image", "image_lbp", medium) -> Inside
+registry.activations("image", "image_lbp", medium) -> Activations
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from fusion.model import load_encoder, load_weights
 from fusion.paths import BACKBONE, encoder_folder, references_file
 from fusion.reference_vectors import ReferenceVectors
 from fusion.tasks import Task, find_task
-from fusion.types import Features, FusionError, Inside, Medium, Scatter, Seen
+from fusion.types import Activations, EncoderView, Features, FusionError, Medium, Scatter
 
 logger = logging.getLogger(__name__)
 SHOWN = 400  # reference samples in a scatter plot
@@ -76,7 +76,7 @@ class EncoderRegistry:
                     del self._loaded[old]
             return self._loaded[key]
 
-    def inside(self, modality: str, name: str, medium: Medium) -> Inside:
+    def activations(self, modality: str, name: str, medium: Medium) -> Activations:
         """What the encoder computes from a medium that `Lab.encode` loaded."""
         known = self._key(modality, name) in self._loaded
         encoder = self.load(modality, name)
@@ -89,12 +89,12 @@ class EncoderRegistry:
         features = encode(encoder, [prepared])
         forward_seconds = time.perf_counter() - start
         metrics, scatter, notes = self._measured(modality, name, features)
-        return Inside(
+        return Activations(
             encoder=name,
             modality=modality,
             medium=medium,
-            seen=seen_of(encoder, prepared, features, prepare_seconds + forward_seconds),
-            panels=tuple(encoder.inside(medium, prepared)),
+            view=encoder_view(encoder, prepared, features, prepare_seconds + forward_seconds),
+            panels=tuple(encoder.panels(medium, prepared)),
             prepare_seconds=prepare_seconds,
             forward_seconds=forward_seconds,
             scatter=scatter,
@@ -217,12 +217,17 @@ def encode(encoder: Encoder, prepared: list[Prepared]) -> Features:
     return features
 
 
-def seen_of(encoder: Encoder, prepared: Prepared, features: Features, seconds: float) -> Seen:
+def encoder_view(encoder: Encoder, prepared: Prepared, features: Features, seconds: float) -> EncoderView:
     """What an encoder read of one medium and what it gave (features of batch one), for views."""
     tokens = features.tokens[0].cpu().numpy()
+<<<<<<< HEAD
     array = encoder.picture(prepared.values)
     return Seen(
         array=None if array is None else prepared.on_extent(array),
+=======
+    return EncoderView(
+        array=None if array is None else prepared.on_extent(array),
+>>>>>>> main
         extent=prepared.extent,
         layout=prepared.layout,
         weights=features.weights[0].cpu().numpy(),

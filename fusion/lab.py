@@ -3,36 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from itertools import combinations
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from fusion import media
 from fusion.config import CHECKPOINTS
-from fusion.encoded_cache import EncodedCache, fingerprint
+from fusion.encoded_cache import EncodedCache
 from fusion.encoder_choice import choose
-from fusion.encoder_registry import EncoderRegistry, count_parameters, encode
+from fusion.encoder_registry import EncoderRegistry, count_parameters, encode, encoder_view
 from fusion.encoders import Prepared
 from fusion.heads.classification import contributions
 from fusion.heads.open_set import OpenSetThresholds
+from fusion.inputs import Encoded, EncodedMedium, Given, Inputs, MediaOnDemand, Notes, Severity, read_given
 from fusion.loading import lacks_weights, load_parts
-from fusion.media import corruptions
-from fusion.messages import Message, either, message, words
+from fusion.messages import either, message, words
 from fusion.model import Fused, FusionModel, present_mask
 from fusion.strategies import STRATEGIES, Unimodal
 from fusion.tasks import Task, find_task
-from fusion.types import Features, FusionError, Medium, Prediction, Seen
-
-Inputs = Mapping[str, Any]
-Severity = Mapping[str, corruptions.Choice]
-Notes = tuple[Message, ...]
+from fusion.types import EncoderView, Features, FusionError, Medium, Prediction
 
 
 @dataclass(frozen=True)
@@ -47,63 +41,6 @@ class Description:
     fuses: str
 
 
-@dataclass(frozen=True)
-class Encoded:
-    """Inputs after the encoders: everything that strategies and views need, computed once.
-
-    media    {modality: medium as the encoders got it, after corruption}; where the features were remembered, it is decoded when asked for
-    notes    one sentence for each thing that was trimmed, scaled, assumed or not read
-    keys     {modality: what its features are remembered by}; None where they are not remembered
-    said     {modality: those sentences that are about loading its medium}
-    seen     {modality: what the encoder saw}, of those that are remembered
-    """
-
-    media: Mapping[str, Medium]
-    notes: Notes
-    prepared: dict[str, Prepared]
-    features: dict[str, Features]  # batch of one, with layouts
-    seconds: dict[str, float]
-    keys: dict[str, Hashable] = field(default_factory=dict)
-    said: dict[str, Notes] = field(default_factory=dict)
-    seen: dict[str, Seen] = field(default_factory=dict)
-
-
-class MediaOnDemand(Mapping[str, Medium]):
-    """{modality: medium}, each of which is loaded when it is first asked for."""
-
-    def __init__(self, loaders: Mapping[str, Callable[[], tuple[Medium, Notes]]]) -> None:
-        """`loaders` {modality: gives its medium, and notes on it}."""
-        self._loaders, self._loaded = dict(loaders), dict[str, tuple[Medium, Notes]]()
-
-    def __getitem__(self, modality: str) -> Medium:
-        return self._load(modality)[0]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._loaders)
-
-    def __len__(self) -> int:
-        return len(self._loaders)
-
-    def notes(self, modality: str) -> Notes:
-        """What is to be said about its medium."""
-        return self._load(modality)[1]
-
-    def _load(self, modality: str) -> tuple[Medium, Notes]:
-        if modality not in self._loaded:
-            self._loaded[modality] = self._loaders[modality]()
-        return self._loaded[modality]
-
-
-class EncodedMedium(NamedTuple):
-    """All that is remembered of one medium: at most about 1 MB, where a decoded clip may be 50 MB."""
-
-    prepared: Prepared  # without its values, which only the encoder reads
-    features: Features  # batch of one
-    seconds: float
-    said: Notes  # about loading it
-    seen: Seen
-
-
 class Lab:
     """A task and all its strategies on one device, in float32.
 
@@ -111,7 +48,7 @@ class Lab:
         strategies, baselines: names in screen order; untrained: strategies without weights here; `modalities`, `labels` of the task.
         device, precision: where and how it computes.
         loaded: {strategy or baseline: its model, thresholds and size}; models: the models alone.
-        choice: {modality: name of its encoder}; library: all encoders that could be chosen.
+        choice: {modality: name of its encoder}; registry: all encoders that could be chosen.
         encoder_parameters: {modality: trained parameters of its encoder}.
         unavailable: {strategy, baseline, or modality whose encoder is meant: why it cannot be used, in one sentence}; the rest answers.
         untrained: names of strategies and baselines that can be trained here on a choice of encoders, and are not, or not wholly.
@@ -134,8 +71,8 @@ class Lab:
         self.choice = choose(self.task, encoders)
         if sentence := lacks_weights(self.task, checkpoints):
             raise FusionError(sentence)
-        self.library = EncoderRegistry(self.task, self.device, checkpoints)
-        parts = load_parts(self.library, self.choice)
+        self.registry = EncoderRegistry(self.task, self.device, checkpoints)
+        parts = load_parts(self.registry, self.choice)
         self.loaded = parts.strategies
         self.models = {name: strategy.model for name, strategy in self.loaded.items()}
         self.encoders = parts.encoders
@@ -159,7 +96,11 @@ class Lab:
         """Title, idea in a sentence, formula and paper of a strategy or baseline."""
         self._check(name)
         kind = type(self.models[name].strategy)
-        title = message("{modality} alone", modality=message(name.removesuffix("_only").capitalize())) if kind is Unimodal else kind.title
+        title = (
+            message("{modality} alone", modality=message(name.removesuffix("_only").capitalize()))
+            if kind is Unimodal
+            else message(kind.title)
+        )
         return Description(name, title, (kind.__doc__ or "").strip().splitlines()[0], kind.formula, kind.paper, kind.fuses)
 
     def encode(self, inputs: Inputs, severity: Severity | None = None, cache: EncodedCache | None = None) -> Encoded:
@@ -178,24 +119,13 @@ class Lab:
 
     def load(self, inputs: Inputs, severity: Severity | None = None, cache: EncodedCache | None = None) -> Encoded:
         """The first half of `encode`: media, decoded and corrupted, without features; only their keys where features are remembered."""
-        severity = severity or {}
-        self._check_inputs(inputs, severity)
-        loaders: dict[str, Callable[[], tuple[Medium, Notes]]] = {}
-        keys: dict[str, Hashable] = {}
-        given = [m for m in self.modalities if inputs.get(m) is not None]
-        for m in given:
-            if m in self.unavailable:
-                continue
-            choice = corruptions.read_choice(self.task.kinds[m], severity.get(m, 0))
-            source = None if cache is None else source_key(self.task.kinds[m], inputs[m])
-            loaders[m] = partial(self._load, m, inputs[m], choice, cache, source)
-            if cache is not None and source is not None:
-                keys[m] = ("features", m, source, choice, cache.number(self.encoders[m]))
-        if not loaders:  # no encoder that is there reads what was given
-            raise FusionError(self.unavailable[given[0]])
-        loaded = MediaOnDemand(loaders)
+        given = self._readable(inputs, severity, cache)
+        usable = [one for one in given if one.modality not in self.unavailable]
+        keys = {one.modality: self._features_key(one, cache) for one in usable if cache is not None and one.fingerprint is not None}
+        loaded = MediaOnDemand({one.modality: partial(one.load, cache) for one in usable})
         said: dict[str, Notes] = {}
-        for m in given:
+        for one in given:
+            m = one.modality
             remembered: EncodedMedium | None = cache.get(keys[m]) if cache is not None and m in keys else None
             if m in self.unavailable:
                 said[m] = (self.unavailable[m],)
@@ -204,9 +134,12 @@ class Lab:
         notes = dict.fromkeys(note for several in said.values() for note in several)
         return Encoded(loaded, tuple(notes), {}, {}, {}, keys, said)
 
+    def _features_key(self, given: Given, cache: EncodedCache) -> Hashable:
+        return "features", given.modality, given.fingerprint, given.corruption, cache.number(self.encoders[given.modality])
+
     def encode_media(self, loaded: Encoded, cache: EncodedCache | None = None) -> Encoded:
         """The second half of `encode`: what `load` gave, with features."""
-        found = replace(loaded, prepared={}, features={}, seconds={}, seen={})
+        found = replace(loaded, prepared={}, features={}, seconds={}, views={})
         notes = list(loaded.notes)
         for m in loaded.media:
             key = loaded.keys.get(m)
@@ -215,14 +148,14 @@ class Lab:
             else:
                 encoded: EncodedMedium = cache.remember(key, partial(self._encode_to_remember, m, loaded))
                 found.prepared[m], found.features[m], found.seconds[m] = encoded.prepared, encoded.features, encoded.seconds
-                found.seen[m] = encoded.seen
+                found.views[m] = encoded.view
             notes += found.prepared[m].notes
         return replace(found, notes=tuple(dict.fromkeys(notes)))
 
     def _encode_to_remember(self, modality: str, loaded: Encoded) -> EncodedMedium:
         prepared, features, seconds = self._encode(modality, loaded.media[modality])
-        seen = self._see(modality, prepared, features, seconds)
-        return EncodedMedium(replace(prepared, values=prepared.values[:0].clone()), features, seconds, loaded.said[modality], seen)
+        view = encoder_view(self.encoders[modality], prepared, features, seconds)
+        return EncodedMedium(replace(prepared, values=prepared.values[:0].clone()), features, seconds, loaded.said[modality], view)
 
     def predict(self, inputs: Inputs | Encoded, strategy: str = "cross_attention") -> Prediction:
         """The answer of one strategy, with its attention and the effect of leaving each modality out."""
@@ -271,52 +204,34 @@ class Lab:
             found.append(self._prediction(strategy, fused, names, subsets, ready, time.perf_counter() - start))
         return found
 
-    def see(self, inputs: Inputs | Encoded, cache: EncodedCache | None = None) -> dict[str, Seen]:
-        """What each encoder saw, for drawing; `cache` as for `encode`."""
+    def encoder_views(self, inputs: Inputs | Encoded, cache: EncodedCache | None = None) -> dict[str, EncoderView]:
+        """The input and the tokens of each encoder, for drawing; `cache` as for `encode`."""
         encoded = inputs if isinstance(inputs, Encoded) else self.encode(inputs, cache=cache)
-        made = {m: p for m, p in encoded.prepared.items() if m not in encoded.seen}
-        new = {m: self._see(m, p, encoded.features[m], encoded.seconds[m]) for m, p in made.items()}
-        return {m: new[m] if m in new else encoded.seen[m] for m in encoded.features}
+        made = {m: p for m, p in encoded.prepared.items() if m not in encoded.views}
+        new = {m: encoder_view(self.encoders[m], p, encoded.features[m], encoded.seconds[m]) for m, p in made.items()}
+        return {m: new[m] if m in new else encoded.views[m] for m in encoded.features}
 
-    def _see(self, modality: str, prepared: Prepared, features: Features, seconds: float) -> Seen:
-        tokens = features.tokens[0].cpu().numpy()
-        array = self.encoders[modality].picture(prepared.values)
-        return Seen(
-            None if array is None else prepared.on_extent(array), prepared.extent, prepared.layout, features.weights[0].cpu().numpy(),
-            np.linalg.norm(tokens, axis=-1), features.pooled[0].cpu().numpy(), seconds, self.encoder_parameters[modality],
-        )  # fmt: skip
+    def _readable(self, inputs: Inputs, severity: Severity | None = None, cache: EncodedCache | None = None) -> list[Given]:
+        """What is given, at least one of it for an encoder that is there.
 
-    def _check_inputs(self, inputs: Inputs, severity: Severity) -> None:
-        """Raises a FusionError for an unknown modality, or where nothing is given."""
-        unknown = [m for m in (*inputs, *severity) if m not in self.modalities]
+        Raises:
+            FusionError: an unknown modality, nothing given, or nothing that an encoder here reads.
+        """
+        unknown = [m for m in (*inputs, *(severity or {})) if m not in self.modalities]
         if unknown:
             raise FusionError(
                 "There is no modality named {modality!r}; there are {modalities}.", modality=unknown[0], modalities=words(self.modalities)
             )
-        if all(medium is None for medium in inputs.values()):
+        given = read_given({m: self.task.kinds[m] for m in self.modalities}, inputs, severity, cache)
+        if not given:
             raise FusionError("There is nothing to look at yet: give at least one of {modalities}.", modalities=words(self.modalities))
-
-    def _load(
-        self, modality: str, given: Any, choice: tuple[str, int], cache: EncodedCache | None = None, source: str | None = None
-    ) -> tuple[Medium, Notes]:
-        """One medium as its encoder gets it, and the notes on it; `source` is what the cache knows the given medium by."""
-        kind = self.task.kinds[modality]
-        loaded = remember(cache, source and ("loaded", modality, source), lambda: media.load(kind, given))
-        name, level = choice
-        if level == 0:
-            return loaded.medium, loaded.notes
-        rng = np.random.default_rng([level, self.modalities.index(modality)])
-        key = source and ("corrupted", modality, source, choice)
-        return remember(cache, key, lambda: corruptions.corrupt(kind, loaded.medium, level, rng, name)), loaded.notes
+        if all(one.modality in self.unavailable for one in given):
+            raise FusionError(self.unavailable[given[0].modality])
+        return given
 
     def _load_all(self, inputs: Inputs) -> dict[str, Medium]:
         """All media of one input, without corruption."""
-        self._check_inputs(inputs, {})
-        given = [m for m in self.modalities if inputs.get(m) is not None]
-        usable = [m for m in given if m not in self.unavailable]
-        if not usable:
-            raise FusionError(self.unavailable[given[0]])
-        return {m: self._load(m, inputs[m], (corruptions.MIX, 0))[0] for m in usable}
+        return {one.modality: one.load()[0] for one in self._readable(inputs) if one.modality not in self.unavailable}
 
     def _encode(self, modality: str, medium: Medium) -> tuple[Prepared, Features, float]:
         """Prepared values and features (batch of one) of a medium, and the seconds that both took."""
@@ -410,19 +325,6 @@ class Lab:
             )
         if name not in self.models:
             raise FusionError("There is no strategy named {name!r}; there are {known}.", name=name, known=list(self.models))
-
-
-def remember(cache: EncodedCache | None, key: Hashable, make: Callable[[], Any]) -> Any:
-    """`make()`, or what the cache holds by this key."""
-    return make() if cache is None else cache.remember(key, make)
-
-
-def source_key(kind: str, source: Any) -> str | None:
-    """The fingerprint of what a person gave for a modality of some kind; None where it has none, so that it is loaded anew."""
-    try:
-        return fingerprint(Path(source) if kind != "text" and isinstance(source, str) else source)
-    except (TypeError, OSError, ValueError):
-        return None
 
 
 @cache

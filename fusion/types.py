@@ -161,7 +161,7 @@ class Prediction:
     layouts        {modality: Layout} of the tokens in `attention`
     auxiliary      {question: {answer: probability}} of further heads, or None where the strategy has none
     box            (x0, y0, x1, y1) in [0, 1] of the picture; None where the task has no boxes or nothing was found
-    mask           (S, S) float32 in [0, 1] over the square that the image encoder read (`Seen.extent`), None like `box`
+    mask           (S, S) float32 in [0, 1] over the square that the image encoder read (`EncoderView.extent`), None like `box`
     found          probability that the object asked for is in the picture, or None where the task does not localize
     known          False where the confidence is as low as for out-of-distribution inputs; None where the task has no open-set threshold
     seconds        of the strategy alone, for this answer and those of all `subsets`; the encoders run once for all strategies
@@ -188,7 +188,7 @@ class Prediction:
 
 
 @dataclass(frozen=True)
-class Seen:
+class EncoderView:
     """The input and the tokens of an encoder for one medium, ready to be drawn.
 
     array    image (S, S) float32 standardised; audio (F, N) float32 log-mel in dB; video (T, S, S) float32; text None
@@ -223,11 +223,11 @@ class Scatter:
 
 
 @dataclass(frozen=True)
-class Inside:
+class Activations:
     """Everything that the encoder view shows of one encoder and one medium.
 
     encoder          its name; `medium` as the encoder got it
-    seen             tokens, places, weights, embedding, cost
+    view             tokens, places, weights, embedding, cost
     panels           intermediate results
     prepare_seconds, forward_seconds     of this medium
     scatter          or None where there are no reference samples of this encoder
@@ -239,7 +239,7 @@ class Inside:
     encoder: str
     modality: str
     medium: Medium
-    seen: Seen
+    view: EncoderView
     panels: tuple[Panel, ...]
     prepare_seconds: float
     forward_seconds: float

@@ -180,7 +180,7 @@ WRONG = {
     "options": [[], "x", {"nose": 1}, {"hidden": "x"}, None],
     "grid": [5, "12", -3],
     "thresholds": [{}, {"image": 0.5}, {"image": "x"}, 0.5, []],
-    "sure": [{"image": "x"}, 3],
+    "unimodal_thresholds": [{"image": "x"}, 3],
     "surprise": [1],
 }
 
@@ -234,18 +234,18 @@ def test_weights_of_another_encoder_are_not_taken_for_it(home: Path) -> None:
 def test_what_is_only_shown(home: Path, kind: str, said: str, damage: str) -> None:
     folder = home / "digits" / "encoders" / "text"
     DAMAGES[damage](folder / METRICS if kind == "metrics" else references_file(home, DIGITS, "text", COMPACT["text"]))
-    inside = EncoderRegistry("digits", "cpu", home).inside("text", COMPACT["text"], "seven")
-    [note] = inside.notes
+    found = EncoderRegistry("digits", "cpu", home).activations("text", COMPACT["text"], "seven")
+    [note] = found.notes
     assert note.startswith(said) and one_sentence(note)
-    assert (inside.probe is None) == (kind == "metrics") and (inside.scatter is None) == (kind == "references")
+    assert (found.probe is None) == (kind == "metrics") and (found.scatter is None) == (kind == "references")
 
 
 @pytest.mark.parametrize("metrics", [[], 3, {"probe": "x"}, {"trained_on": 3}, {"probe": None}])
 def test_metrics_of_wrong_types(home: Path, metrics: object) -> None:
     folder = home / "digits" / "encoders" / "text"
     save_json(folder / METRICS, metrics)
-    library = EncoderRegistry("digits", "cpu", home)
-    assert library.metrics("text", COMPACT["text"]) == {} and len(library.inside("text", COMPACT["text"], "seven").notes) == 1
+    registry = EncoderRegistry("digits", "cpu", home)
+    assert registry.metrics("text", COMPACT["text"]) == {} and len(registry.activations("text", COMPACT["text"], "seven").notes) == 1
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
@@ -299,7 +299,7 @@ def test_the_shipped_checkpoints_with_some_damage(tmp_path: Path) -> None:
     lab = answers(home)
     assert set(lab.unavailable) == {"audio", "audio_only", "cross_attention", "tcn"} and len(lab.strategies) == 11
     assert lab.predict({"text": "seven"}, "late").label == "7"
-    assert ENCODERS.keys() - {"image_lbp"} >= set(lab.library.names("image"))
+    assert ENCODERS.keys() - {"image_lbp"} >= set(lab.registry.names("image"))
     classical = Lab("digits", "cpu", home, "classical")
     assert set(classical.unavailable) == {"image", "image_only"} and classical.predict({"text": "seven"}, "late").label == "7"
     with pytest.raises(FusionError, match="image_lbp has no weights here"):

@@ -36,7 +36,7 @@ class Counted:
         self.encoded: list[str] = []
         self.decoded: list[str] = []
         load = media.load
-        monkeypatch.setattr("fusion.lab.media.load", lambda m, source: self.decoded.append(m) or load(m, source))
+        monkeypatch.setattr("fusion.inputs.media.load", lambda m, source: self.decoded.append(m) or load(m, source))
         for m, encoder in lab.encoders.items():
             monkeypatch.setattr(encoder, "prepare", lambda x, m=m, real=encoder.prepare: self.encoded.append(m) or real(x))
 
@@ -48,7 +48,7 @@ def test_answers_are_the_same_with_and_without(lab: Lab, inputs: dict[str, objec
         assert plain.notes == remembered.notes and list(plain.media) == list(remembered.media)
         for m in MODALITIES:
             assert torch.equal(plain.features[m].tokens, remembered.features[m].tokens)
-            assert np.array_equal(lab.see(plain)[m].embedding, lab.see(remembered, cache=cache)[m].embedding)
+            assert np.array_equal(lab.encoder_views(plain)[m].embedding, lab.encoder_views(remembered, cache=cache)[m].embedding)
         for name, p in lab.compare(plain).items():
             assert lab.compare(remembered)[name].probs == p.probs
 
@@ -84,7 +84,7 @@ def test_what_has_no_fingerprint_is_never_mistaken(lab: Lab, inputs: dict[str, o
 
 
 def test_two_labs_share_media_and_not_features(lab: Lab, inputs: dict[str, object], tmp_path: Path) -> None:
-    cache, other = EncodedCache(), Lab("digits", "cpu", lab.library.checkpoints)
+    cache, other = EncodedCache(), Lab("digits", "cpu", lab.registry.checkpoints)
     one, two = lab.encode(inputs, cache=cache), other.encode(inputs, cache=cache)
     assert one.keys["image"] != two.keys["image"] and one.media["image"] is two.media["image"]
 
@@ -130,7 +130,7 @@ def test_a_medium_whose_features_are_remembered_is_decoded_only_when_asked_for(
     again = lab.encode({"image": inputs["image"]}, cache=cache)
     assert counted.decoded == counted.encoded == [] and again.notes == first.notes
     assert np.array_equal(again.media["image"], first.media["image"]) and counted.decoded == ["image"]
-    assert np.array_equal(lab.see(again)["image"].array, lab.see(lab.encode({"image": inputs["image"]}))["image"].array)
+    assert np.array_equal(lab.encoder_views(again)["image"].array, lab.encoder_views(lab.encode({"image": inputs["image"]}))["image"].array)
 
 
 def test_sizes_count_arrays_tensors_and_text() -> None:

@@ -47,22 +47,22 @@ def test_loaded_once_and_kept(registry: EncoderRegistry) -> None:
 
 
 def test_inside_is_what_the_encoder_gives(registry: EncoderRegistry) -> None:
-    found = registry.inside("text", "text_lstm", "the number seven")
+    found = registry.activations("text", "text_lstm", "the number seven")
     assert (found.encoder, found.modality, found.probe, found.trained_on) == ("text_lstm", "text", 0.5, "Nothing.")
-    assert found.seen.layout.kind == "characters" and len(found.seen.layout.places) == 3
-    assert found.seen.weights.sum() == pytest.approx(1, abs=1e-5) and found.seen.embedding.shape == (96,)
+    assert found.view.layout.kind == "characters" and len(found.view.layout.places) == 3
+    assert found.view.weights.sum() == pytest.approx(1, abs=1e-5) and found.view.embedding.shape == (96,)
     assert found.prepare_seconds > 0 and found.forward_seconds > 0
 
 
 def test_the_map_shows_the_two_widest_directions(registry: EncoderRegistry) -> None:
-    found = registry.inside("text", "text_lstm", "seven")
+    found = registry.activations("text", "text_lstm", "seven")
     x = found.scatter.points
     assert found.scatter.explained == pytest.approx(1, abs=1e-5), "there are two directions in all"
     np.testing.assert_allclose(np.abs(x[:, 0]), np.abs(np.linspace(-9, 9, 300)), atol=0.2)
-    here = found.seen.embedding[[3, 5]] - [0, np.cos(np.arange(300.0)).mean()]
+    here = found.view.embedding[[3, 5]] - [0, np.cos(np.arange(300.0)).mean()]
     np.testing.assert_allclose(np.abs(found.scatter.here), np.abs(here), atol=0.15)
     np.testing.assert_array_equal(found.scatter.labels, np.arange(300) % 10)
-    assert registry.inside("image", "image_cnn", make_example("seven")["image"]).scatter is None, "no references, no map"
+    assert registry.activations("image", "image_cnn", make_example("seven")["image"]).scatter is None, "no references, no map"
 
 
 def test_whitened_vectors_are_shown_as_wide_as_they_were(registry: EncoderRegistry, tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_whitened_vectors_are_shown_as_wide_as_they_were(registry: EncoderRegist
     save_weights(encoder_folder(tmp_path, DIGITS, "text", "text_bow"), encoder.state_dict(), EncoderConfig("text_bow", encoder.options()))
     labels = torch.arange(400) % 10
     ReferenceVectors(encoder.pooled_map(raw), labels, labels).save(references_file(tmp_path, DIGITS, "text", "text_bow"))
-    found = registry.inside("text", "text_bow", "seven").scatter
+    found = registry.activations("text", "text_bow", "seven").scatter
     np.testing.assert_allclose(np.abs(found.points[:, 0]), (raw[:, 0] - raw[:, 0].mean()).abs().numpy(), atol=1.5)
     variance = torch.linalg.eigvalsh(torch.cov(raw.T)).flip(0)[:96]
     assert found.explained == pytest.approx(float(variance[:2].sum() / variance.sum()), abs=0.01)

@@ -66,6 +66,14 @@ assert lab.predict(sample.inputs, "early").label in ("dark", "bright")
 assert "early" in lab.strategies and {"mean", "late"} <= set(lab.untrained)
 assert next(iter(TASKS)) == "digits" and list(TASKS)[-1] == "shades"
 
+from fusion.evaluation import evaluate
+report = evaluate.run("shades", "data", limit=20)
+assert set(report["subsets"]["early"]) == {"image", "text", "image+text"}
+card = Path("checkpoints/shades/encoders/image/README.md").read_text()
+assert f"| test samples of the task | {report['severity']['all-0']['image_only']['accuracy']:.1%} | 20 |".replace("%", " %") in card, card
+assert "None" not in card and "Licence" not in card
+assert "python -m fusion train --task shades --strategy early" in Path("checkpoints/shades/early/README.md").read_text()
+
 import json
 from pathlib import Path
 from fusion.ui.i18n import LANGUAGES, load_text, pick_language

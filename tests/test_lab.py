@@ -82,15 +82,15 @@ def test_attention_lies_on_the_layouts(lab: Lab, inputs: dict) -> None:
 
 
 def test_see_tells_what_the_encoder_saw(lab: Lab, inputs: dict) -> None:
-    seen = lab.see(inputs)
-    assert seen["image"].array.shape == (64, 64) and seen["video"].array.ndim == 3 and seen["text"].array is None
-    start, end = seen["audio"].extent  # the sound and the quiet margins at both ends
+    views = lab.encoder_views(inputs)
+    assert views["image"].array.shape == (64, 64) and views["video"].array.ndim == 3 and views["text"].array is None
+    start, end = views["audio"].extent  # the sound and the quiet margins at both ends
     assert (
-        seen["audio"].array.shape[0] == 48
+        views["audio"].array.shape[0] == 48
         and start == pytest.approx(-0.16, abs=0.01)
         and end == pytest.approx(inputs["audio"].seconds + 0.16, abs=0.08)
     )
-    for s in seen.values():
+    for s in views.values():
         assert isinstance(s.layout, Layout) and len(s.weights) == len(s.norms) == len(s.layout.places)
         assert s.weights.sum() == pytest.approx(1, abs=1e-5) and s.seconds > 0 and len(s.embedding) == 96
 
@@ -99,7 +99,7 @@ def test_encoders_run_once(lab: Lab, inputs: dict, monkeypatch: pytest.MonkeyPat
     encoded, calls = lab.encode(inputs), []
     monkeypatch.setattr(lab, "_features", lambda *a: calls.append(a))
     lab.compare(encoded)
-    lab.see(encoded)
+    lab.encoder_views(encoded)
     assert not calls
 
 

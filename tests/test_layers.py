@@ -6,7 +6,7 @@
     level 7   fusion/evaluation/, fusion/benchmark/
     level 6   fusion/distill/
     level 5   fusion/training/
-    level 4   fusion/explain/, fusion/cards/, fusion/convert/
+    level 4   fusion/explain/, fusion/cards/, fusion/conversion/
     level 3   fusion/model.py, lab.py and the other files of fusion/; fusion/__init__.py, which reaches lab late
     level 2   fusion/encoders/, fusion/strategies/, fusion/tasks/
     level 1   fusion/heads/
@@ -46,10 +46,12 @@ LEVELS = {
     "paths": 3,
     "describe": 3,
     "loading": 3,
+    "own_memory": 0,
     "encoded_cache": 3,
+    "inputs": 3,
     "__init__": 3,
     "explain": 4,
-    "convert": 4,
+    "conversion": 4,
     "cards": 4,
     "training": 5,
     "distill": 6,
@@ -71,7 +73,7 @@ FOLDERS = {
     "benchmark",
     "cards",
     "explain",
-    "convert",
+    "conversion",
     "ui",
     "cli",
 }  # each on its own; other files of a level are one group

@@ -282,9 +282,9 @@ def measure_encoders(lab: Lab, inputs: dict[str, Any], rounds: int) -> dict[str,
     media = lab.encode(inputs).media
     cases: dict[str, Case] = {}
     sizes: dict[str, dict[str, float]] = {}
-    own = [(m, name) for m in lab.modalities if lab.task.encoder_tasks[m] == lab.task.name for name in lab.library.names(m)]
+    own = [(m, name) for m in lab.modalities if lab.task.encoder_tasks[m] == lab.task.name for name in lab.registry.names(m)]
     for m, name in own:
-        encoder = lab.library.load(m, name)
+        encoder = lab.registry.load(m, name)
         prepared = encoder.prepare(media[m])
         one, many = collate([prepared]), collate([prepared] * 64)
         sizes[name] = {"parameters": count_parameters(encoder), "tokens": len(prepared.layout.places)}

@@ -19,7 +19,8 @@ from PIL.PngImagePlugin import PngInfo
 
 from fusion.benchmark.recorded import record_clip, record_picture, record_sound
 from fusion.encoded_cache import EncodedCache
-from fusion.lab import Encoded, Lab
+from fusion.inputs import Encoded
+from fusion.lab import Lab
 from fusion.tasks.digits import pen
 from fusion.tasks.digits.clips import bend
 from fusion.tasks.digits.examples import ENGLISH, spoken, strokes_of

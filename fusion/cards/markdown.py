@@ -29,13 +29,16 @@ def table(head: Sequence[str], rows: Iterable[Iterable[str]]) -> list[str]:
 
 
 def licence(text: CardText) -> list[str]:
-    """The last section of a card, and the end of the file."""
+    """The last section of a card, and the end of the file; nothing where the task names no licence."""
+    if not text.licence:
+        return []
     return ["## Licence", "", text.licence, ""]
 
 
 def limits_and_licence(text: CardText, modality: str) -> list[str]:
-    """The last sections of an encoder's card."""
-    return ["## Limits", "", text.limits[modality], "", *licence(text)]
+    """The last sections of an encoder's card, of which a task may leave out both."""
+    limits = ["## Limits", "", text.limits[modality], ""] if modality in text.limits else []
+    return [*limits, *licence(text)]
 
 
 def fill(path: Path, tables: Mapping[tuple[str, str], str]) -> None:

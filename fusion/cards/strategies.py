@@ -9,13 +9,10 @@ from fusion.cards.intervals import wilson
 from fusion.cards.markdown import licence, percent, table
 from fusion.describe import About
 from fusion.tasks import TASKS
+from fusion.tasks.base import CardText
 
 Report = dict[str, Any]  # what `python -m fusion evaluate` writes of a task, as JSON
 
-TUNED = (
-    "The steps of the corruptions were set after looking at the single encoders on the test split, so that severity 3 costs each modality a like amount. "
-    "How far fusion leads there depends on that choice."
-)
 TAUGHT_LOOK = "Pointing game: the cell that the questions look at most lies in the asked box. They were told to look there in training (Liu 2017), so this says that the lesson holds on new pictures, not that attention finds by itself what matters. A token of a sound hears a part of the word only, which is why a voice alone points worst."
 POOLED_PLACE = "It sees one vector per modality, and a pooled vector hardly says where anything lies: box and mask are near to a guess."
 
@@ -67,14 +64,19 @@ def strategy_card(name: str, about: About, report: Report) -> str:
         "",
         *importance_lines(name, report),
         *explanation_lines(name, report),
-        *(rejection_lines(name, report) if "rejection" in report else [TUNED, ""]),
-        "## Data",
-        "",
-        *[f"- {m}: {source}." for m, source in text.data.items()],
-        "",
+        *(rejection_lines(name, report) if "rejection" in report else []),
+        *([text.severities, ""] if text.severities else []),
+        *data_lines(text),
         *licence(text),
     ]
     return "\n".join(lines)
+
+
+def data_lines(text: CardText) -> list[str]:
+    """The section on data, where the task says what they are."""
+    if not text.data:
+        return []
+    return ["## Data", "", *[f"- {m}: {source}." for m, source in text.data.items()], ""]
 
 
 def subset_table(subsets: dict[str, Any]) -> list[str]:
@@ -106,9 +108,10 @@ def severity_table(name: str, report: Report) -> list[str]:
 def importance_lines(name: str, report: Report) -> list[str]:
     """Robustness in one figure, and the Shapley values of the modalities."""
     robust, shapley = report["robustness"][name], report["shapley"][name]
+    against = f", {robust['excess_over_late']:+.4f} against `late`" if "excess_over_late" in robust else ""
     values = ", ".join(f"{m} {v:+.3f}" for m, v in shapley["values"].items())
     return [
-        f"Area under the first row {robust['area']:.4f}, {robust['excess_over_late']:+.4f} against `late`. Shapley values of the modalities in the clean accuracy: "
+        f"Area under the first row {robust['area']:.4f}{against}. Shapley values of the modalities in the clean accuracy: "
         f"{values}; interaction share {shapley['interaction_share']:.2f}.",
         "",
     ]

@@ -25,19 +25,18 @@ def encoder_card(modality: str, report: Report, metrics: EncoderMetrics | None =
     """An encoder that was trained on the labels of the task."""
     task = TASKS[report["task"]]
     text = task.card
-    tests = {name: found for name, found in report["single"].items() if name.startswith(modality)}
-    rows = [[text.test_sets[name], percent(found["accuracy"]), str(found["samples"])] for name, found in tests.items()]
+    trained_on = f"Trained on {text.data[modality]}. " if modality in text.data else ""
     lines = [
         f"# {modality.capitalize()} encoder of the task {task.name}",
         "",
-        f"Trained on {text.data[modality]}. {report['encoder_parameters'][modality]:,} parameters, 96-d tokens and embedding.",
+        f"{trained_on}{report['encoder_parameters'][modality]:,} parameters, 96-d tokens and embedding.",
         "",
         f"    python -m fusion train --task {task.name} --strategy {modality}_only --data DIR",
         *text.commands.get(modality, ()),
         "",
         f"With a linear head ({modality}_only), measured by `{report['command']}` on {report['date']}:",
         "",
-        *table(["test set", "accuracy", "samples"], rows),
+        *table(["test set", "accuracy", "samples"], test_rows(modality, report)),
         *probe_lines(metrics),
     ]
     if modality in text.notes:
@@ -45,6 +44,16 @@ def encoder_card(modality: str, report: Report, metrics: EncoderMetrics | None =
     if modality == "audio" and report["leave_one_speaker_out"]:
         lines += speaker_lines(report["leave_one_speaker_out"])
     return "\n".join([*lines, "", *limits_and_licence(text, modality)])
+
+
+def test_rows(modality: str, report: Report) -> list[list[str]]:
+    """The encoder's test sets; the clean samples that strategies are measured on where the task has none."""
+    text = TASKS[report["task"]].card
+    if "single" in report:
+        tests = {name: found for name, found in report["single"].items() if name.startswith(modality)}
+        return [[text.test_sets[name], percent(found["accuracy"]), str(found["samples"])] for name, found in tests.items()]
+    found = report["severity"]["all-0"].get(f"{modality}_only")
+    return [["test samples of the task", percent(found["accuracy"]), str(report["samples"])]] if found else []
 
 
 def probe_lines(metrics: EncoderMetrics | None) -> list[str]:

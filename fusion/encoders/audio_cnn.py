@@ -121,6 +121,6 @@ class AudioCNN(Encoder[Audio]):
     def picture(self, values: Tensor) -> np.ndarray:
         return values.numpy().T
 
-    def inside(self, medium: Audio, prepared: Prepared) -> list[Panel]:
+    def panels(self, medium: Audio, prepared: Prepared) -> list[Panel]:
         """The log-mel spectrogram it reads, in decibels above its floor."""
         return [Panel("series", "audio_cnn.mel", self.picture(prepared.values) - FLOOR_DB, prepared.extent)]

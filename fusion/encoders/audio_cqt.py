@@ -61,6 +61,6 @@ class AudioCQT(SpectralEncoder):
     def frames(self, samples: np.ndarray) -> np.ndarray:
         return semitones(samples).T
 
-    def inside(self, medium: Audio, prepared: Prepared) -> list[Panel]:
+    def panels(self, medium: Audio, prepared: Prepared) -> list[Panel]:
         rows = prepared.values[:, MOMENTS:].numpy().T - FLOOR_DB  # from the floor up, so that it is never negative
         return [Panel("series", "cqt.decibels", rows, prepared.extent, note_names())]

@@ -60,7 +60,7 @@ class AudioMFCC(SpectralEncoder):
         series = cepstra(samples)
         return np.concatenate([series, slope(series), slope(slope(series))]).T
 
-    def inside(self, medium: Audio, prepared: Prepared) -> list[Panel]:
+    def panels(self, medium: Audio, prepared: Prepared) -> list[Panel]:
         rows = prepared.values[:, MOMENTS:].numpy().T
         static = rows[1:COEFFICIENTS]  # without c0, the loudness, which is much larger than the rest
         delta = rows[COEFFICIENTS + 1 : 2 * COEFFICIENTS]

@@ -174,7 +174,7 @@ class AudioMobileNet(TrunkEncoder[Audio]):
         return values.numpy().T * 8.686  # natural logarithms of magnitudes to decibels
 
     @torch.no_grad()
-    def inside(self, medium: Audio, prepared: Prepared) -> list[Panel]:
+    def panels(self, medium: Audio, prepared: Prepared) -> list[Panel]:
         """The log-mel spectrogram in decibels above its minimum, and the likeliest classes of AudioSet."""
         shown = self.picture(prepared.values)
         panels = [Panel("series", "audio_mobilenet.mel", shown - shown.min(), prepared.extent)]

@@ -55,7 +55,7 @@ class AudioSpectrogram(SpectralEncoder):
     def frames(self, samples: np.ndarray) -> np.ndarray:
         return spectrogram(samples).T
 
-    def inside(self, medium: Audio, prepared: Prepared) -> list[Panel]:
+    def panels(self, medium: Audio, prepared: Prepared) -> list[Panel]:
         rows = prepared.values[:, MOMENTS:].numpy().T - FLOOR_DB  # from the floor up, so that it is never negative
         names = tuple(f"{(i + 0.5) * WIDTH / 1000:.2f} kHz" for i in range(BANDS))
         return [Panel("series", "spectrogram.decibels", rows, prepared.extent, names)]

@@ -54,8 +54,8 @@ class Backbone(FixedEncoder[Medium]):
         return self.tower.picture(values)
 
     @torch.inference_mode()
-    def inside(self, medium: Medium, prepared: Prepared) -> list[Panel]:
-        return self.tower.inside(prepared)
+    def panels(self, medium: Medium, prepared: Prepared) -> list[Panel]:
+        return self.tower.panels(prepared)
 
     def options(self) -> dict[str, Any]:
         return {"source": self.source, "modality": self.modality}

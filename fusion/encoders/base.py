@@ -22,7 +22,7 @@ class Prepared:
     """One medium as input of the network: `values` (N, ...) float32 or int64; the rest is for views.
 
     layout  of the tokens that the network will return for it
-    extent  which part of the medium `values` covers (see `fusion.types.Seen`)
+    extent  which part of the medium `values` covers (see `fusion.types.EncoderView`)
     notes   one sentence for each part of the medium that is not read
     axes    where the square lies on the picture, if it leaves out stretches within `extent`
     """
@@ -100,7 +100,7 @@ class Encoder(nn.Module, Generic[M]):
         """Prepared values as an array to be drawn, or None where the medium itself is drawn."""
         return None
 
-    def inside(self, medium: M, prepared: Prepared) -> list[Panel]:
+    def panels(self, medium: M, prepared: Prepared) -> list[Panel]:
         """Intermediate results for the page "Inside the encoders", besides the tokens, their places and weights."""
         return []
 

@@ -102,7 +102,7 @@ class ImageCNN(Encoder[np.ndarray]):
 
     modality = "image"
     title = "Compact CNN"
-    paper = "He et al. 2016 (residual blocks)"
+    paper = "He et al. 2016 (ResNet)"
     shifts = True
 
     def __init__(
@@ -152,7 +152,7 @@ class ImageCNN(Encoder[np.ndarray]):
         return values[0].numpy()
 
     @torch.no_grad()
-    def inside(self, medium: np.ndarray, prepared: Prepared) -> list[Panel]:
+    def panels(self, medium: np.ndarray, prepared: Prepared) -> list[Panel]:
         """Feature maps of the first convolution and of the last block."""
         edges = self.stem(collate([prepared])[0].to(self.device))
         found = {"image_cnn.stem": edges, "image_cnn.blocks": self.blocks(edges)}

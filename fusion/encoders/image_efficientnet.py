@@ -179,7 +179,7 @@ class ImageEfficientNet(TrunkEncoder[np.ndarray]):
         return values.mean(0).numpy()
 
     @torch.no_grad()
-    def inside(self, medium: np.ndarray, prepared: Prepared) -> list[Panel]:
+    def panels(self, medium: np.ndarray, prepared: Prepared) -> list[Panel]:
         """The likeliest classes of ImageNet, and feature maps of the stem, a middle stage and the last one."""
         titles = {0: "stem", 4: "middle", 7: "last"}
         panels = []

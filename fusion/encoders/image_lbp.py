@@ -86,7 +86,7 @@ class ImageLBP(FixedEncoder[np.ndarray]):
         root = values[:, 0, :, :CODES].sqrt()  # (B, 80, 59); roots, so that common codes do not dominate rare ones
         return root[:, : GRID**2], mask.expand(-1, GRID**2), root[:, GRID**2 :].flatten(1), values[:, 0, : GRID**2, CODES]
 
-    def inside(self, medium: np.ndarray, prepared: Prepared) -> list[Panel]:
+    def panels(self, medium: np.ndarray, prepared: Prepared) -> list[Panel]:
         codes, weight, _, extent = self.read(medium)
         plain = plain_codes(codes)
         counts = np.bincount(plain.ravel(), weight.ravel(), len(NAMES)) / max(float(weight.sum()), 1e-6)

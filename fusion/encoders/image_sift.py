@@ -118,7 +118,7 @@ class ImageSIFT(FixedEncoder[np.ndarray]):
             fitted = MiniBatchKMeans(count, random_state=0, n_init=3, batch_size=2048).fit(features)
             self.centres[:count] = torch.from_numpy(fitted.cluster_centers_)
 
-    def inside(self, medium: np.ndarray, prepared: Prepared) -> list[Panel]:
+    def panels(self, medium: np.ndarray, prepared: Prepared) -> list[Panel]:
         square, extent = letterbox(medium, SIZE)
         x0, y0, x1, y1 = covered(extent, SIZE)
         points, _ = find_keypoints(lift(square)[y0:y1, x0:x1])

@@ -75,7 +75,7 @@ class ImageViT(Encoder[np.ndarray]):
         return values[0].numpy()
 
     @torch.no_grad()
-    def inside(self, medium: np.ndarray, prepared: Prepared) -> list[Panel]:
+    def panels(self, medium: np.ndarray, prepared: Prepared) -> list[Panel]:
         """Attention of each head of the last layer, weighted like the pooled vector; similarity of positions to the heaviest patch."""
         values, mask = (x.to(self.device) for x in collate([prepared]))
         weights = self(values, mask).weights[0]  # (64,)

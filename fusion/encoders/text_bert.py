@@ -89,7 +89,7 @@ class TextBERT(TrunkEncoder[str]):
         return {"vocabulary": self.vocabulary, "phrases": self.phrases}
 
     @torch.no_grad()
-    def inside(self, medium: str, prepared: Prepared) -> list[Panel]:
+    def panels(self, medium: str, prepared: Prepared) -> list[Panel]:
         """Attention in the last layer to the words that receive most of it, and the likeliest phrases."""
         values, mask = (x.to(self.device) for x in collate([prepared]))
         output = self.trunk(input_ids=values, attention_mask=mask.long(), output_attentions=True)

@@ -56,7 +56,7 @@ class TextBagOfWords(TermEncoder):
         return tokens, mask, torch.einsum("bwv,bw->bv", tokens, share), share
 
     @torch.inference_mode()
-    def inside(self, medium: str, prepared: Prepared) -> list[Panel]:
+    def panels(self, medium: str, prepared: Prepared) -> list[Panel]:
         tokens, _, vector, share = (x[0] for x in self.describe(*collate([prepared])))
         weights = (tokens * share[:, None]).numpy()  # (W, V), their sum is the vector
         strongest = self.strongest(weights)

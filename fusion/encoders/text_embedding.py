@@ -72,7 +72,7 @@ class TextEmbedding(Encoder[str]):
         return tokens, mask
 
     @torch.no_grad()
-    def inside(self, medium: str, prepared: Prepared) -> list[Panel]:
+    def panels(self, medium: str, prepared: Prepared) -> list[Panel]:
         """Cosine of every word with the words that the pooled vector is mostly made of."""
         features = self(*(x.to(self.device) for x in collate([prepared])))
         words = nn.functional.normalize(features.tokens[0], dim=-1)

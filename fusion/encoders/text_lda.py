@@ -99,7 +99,7 @@ class TextTopics(TermEncoder):
         return tuple("·".join(self.texts[whole[i]] for i in row) for row in best.tolist())
 
     @torch.inference_mode()
-    def inside(self, medium: str, prepared: Prepared) -> list[Panel]:
+    def panels(self, medium: str, prepared: Prepared) -> list[Panel]:
         tokens, _, theta, _ = (x[0] for x in self.describe(*collate([prepared])))
         strongest = theta.argsort(descending=True, stable=True)[:SHOWN]
         every = self.names()

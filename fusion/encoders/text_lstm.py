@@ -57,7 +57,7 @@ class TextLSTM(TextTransformer):
         self.context = Recurrence(embed_dim)
 
     @torch.no_grad()
-    def inside(self, medium: str, prepared: Prepared) -> list[Panel]:
+    def panels(self, medium: str, prepared: Prepared) -> list[Panel]:
         """Change of the state of each direction at each word."""
         values, mask = (x.to(self.device) for x in collate([prepared]))
         right, left = self.tokenize(values, mask)[0][0].chunk(2, -1)  # (W, D/2) each

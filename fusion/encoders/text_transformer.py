@@ -94,7 +94,7 @@ class TextTransformer(Encoder[str]):
         return self.context(words, src_key_padding_mask=~mask), mask
 
     @torch.no_grad()
-    def inside(self, medium: str, prepared: Prepared) -> list[Panel]:
+    def panels(self, medium: str, prepared: Prepared) -> list[Panel]:
         """Attention of each word in the last layer to the words that receive most of it."""
         spelled: list[Tensor] = []
         hook = self.context.register_forward_pre_hook(lambda module, given: spelled.append(given[0]))

@@ -128,7 +128,7 @@ class VideoFlow(FixedEncoder[Clip]):
         share = torch.where(amount.sum(1, keepdim=True) > 0, amount, mask.to(amount.dtype))
         return counts.sqrt(), mask, summed.sqrt(), share / share.sum(1, keepdim=True)
 
-    def inside(self, medium: Clip, prepared: Prepared) -> list[Panel]:
+    def panels(self, medium: Clip, prepared: Prepared) -> list[Panel]:
         flow, _, times, extent = self.read(medium)
         cells = flow.reshape(len(flow), ARROWS, SIZE // ARROWS, ARROWS, SIZE // ARROWS, 2).mean((2, 4))
         seconds = np.maximum(np.diff(times), 1e-3)[:, None, None, None]

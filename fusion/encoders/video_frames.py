@@ -72,7 +72,7 @@ class VideoFrames(TrunkEncoder[Clip]):
         return values.mean(1).numpy()
 
     @torch.no_grad()
-    def inside(self, medium: Clip, prepared: Prepared) -> list[Panel]:
+    def panels(self, medium: Clip, prepared: Prepared) -> list[Panel]:
         """The likeliest classes of ImageNet in the clip."""
         hidden = self.hidden(prepared.values[None].to(self.device))
         return [self.concepts.panel(hidden[0].mean(0), concept_names())]

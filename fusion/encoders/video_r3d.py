@@ -93,7 +93,7 @@ class VideoR3D(Encoder[Clip]):
             pooled = torch.einsum("btd,bt->bd", tokens, self.pool(tokens, real)[1])
             return torch.autograd.grad(pooled.square().sum(), pixels)[0].abs()
 
-    def inside(self, medium: Clip, prepared: Prepared) -> list[Panel]:
+    def panels(self, medium: Clip, prepared: Prepared) -> list[Panel]:
         """Saliency of the pixels, and feature maps of the first layer in the frame where the picture changes most."""
         values, mask = (x.to(self.device) for x in collate([prepared]))
         times = tuple(medium.times[sample_times(medium.times, FRAMES)].tolist())

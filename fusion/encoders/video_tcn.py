@@ -94,7 +94,7 @@ class VideoTCN(Encoder[Clip]):
     def picture(self, values: Tensor) -> np.ndarray:
         return values.numpy()
 
-    def inside(self, medium: Clip, prepared: Prepared) -> list[Panel]:
+    def panels(self, medium: Clip, prepared: Prepared) -> list[Panel]:
         """The change from each frame to the next, which it reads besides the frames."""
         times = tuple(np.asarray(medium.times)[sample_times(medium.times, FRAMES)][1:].tolist())
         return [Panel("maps", "video_tcn.change", torch.diff(prepared.values, dim=0).numpy(), prepared.extent, times=times, signed=True)]

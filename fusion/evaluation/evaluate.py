@@ -115,9 +115,13 @@ def measure_severity(models: Mapping[str, FusionModel], task: Task, caches: Mapp
 
 
 def robustness(severity: Mapping[str, Mapping[str, Any]], names: list[str], figure: str = "accuracy") -> dict[str, dict[str, float]]:
-    """Area under `figure` over severity 0-5 on all modalities, and its excess over `late`."""
+    """Area under `figure` over severity 0-5 on all modalities, and its excess over `late`, where that is trained."""
     areas = {n: area([severity[f"all-{level}"][n][figure] for level in SEVERITIES]) for n in names}
-    return {n: {"area": round(a, 5), "excess_over_late": round(a - areas["late"], 5)} for n, a in areas.items()}
+    found = {n: {"area": round(a, 5)} for n, a in areas.items()}
+    if "late" in areas:
+        for n, a in areas.items():
+            found[n]["excess_over_late"] = round(a - areas["late"], 5)
+    return found
 
 
 def measure_shapley(subsets: Mapping[str, Mapping[str, Any]], task: Task) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from fusion.explain import TOKEN_EXPLAINERS, measure_faithfulness
-from fusion.lab import Encoded, Lab
+from fusion.inputs import Encoded
+from fusion.lab import Lab
 from fusion.tasks import Task
 from fusion.types import Medium
 

@@ -115,7 +115,7 @@ def calibrate(task: Task, data: Path, checkpoints: Path = CHECKPOINTS) -> dict[s
         unknown = confidences(model, lab.task, none)
         found[name] = thresholds_of(confidences(model, lab.task, cache), unknown)
         unimodal = unimodal_thresholds_of(unknown, found[name])
-        save_config(path, replace(load_config(path, StrategyConfig), thresholds=found[name], sure=unimodal))
+        save_config(path, replace(load_config(path, StrategyConfig), thresholds=found[name], unimodal_thresholds=unimodal))
     return found
 
 

@@ -24,7 +24,8 @@ from fusion.explain.attention import attention_scores
 from fusion.explain.faithfulness import Faithfulness, PredictWithout, deletion_insertion
 from fusion.explain.occlusion import PredictMedia, occlusion
 from fusion.explain.relevance import PredictTokens, relevance
-from fusion.lab import Encoded, Lab
+from fusion.inputs import Encoded
+from fusion.lab import Lab
 from fusion.model import present_mask
 from fusion.types import Features, FusionError, Medium
 

@@ -35,7 +35,7 @@ class OpenSetThresholds:
     @classmethod
     def of(cls, config: StrategyConfig) -> OpenSetThresholds | None:
         """Those of a strategy; None in tasks whose answers are always one of the labels."""
-        return None if config.thresholds is None else cls(config.thresholds, config.sure or {})
+        return None if config.thresholds is None else cls(config.thresholds, config.unimodal_thresholds or {})
 
     def threshold(self, given: tuple[str, ...]) -> float:
         """Least confidence of an answer from these modalities."""

@@ -114,6 +114,7 @@ class CardText:
     notes         {modality: differences of the shipped weights from the result of the command}
     commands      {modality: further commands with which the shipped weights were trained}
     licence       of the weights
+    severities    how the severities of the corruptions were chosen
     teachers      {modality: the model from which its encoder was distilled}
     cautions      {modality: pitfalls of its data}
     unknown_sets  {name of a test set of none of the labels: its contents}
@@ -128,6 +129,7 @@ class CardText:
     notes: dict[str, str] = field(default_factory=dict)
     commands: dict[str, tuple[str, ...]] = field(default_factory=dict)
     licence: str = ""
+    severities: str = ""
     teachers: dict[str, str] = field(default_factory=dict)
     cautions: dict[str, tuple[str, ...]] = field(default_factory=dict)
     unknown_sets: dict[str, str] = field(default_factory=dict)

@@ -75,4 +75,4 @@ def with_thresholds(folder: Path, config: StrategyConfig) -> StrategyConfig:
         f"The thresholds of {config.name} are those of its former weights; `python -m fusion calibrate` measures new ones.",
         file=sys.stderr,
     )
-    return replace(config, thresholds=former.thresholds, sure=former.sure)
+    return replace(config, thresholds=former.thresholds, unimodal_thresholds=former.unimodal_thresholds)

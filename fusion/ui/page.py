@@ -21,7 +21,7 @@ from fusion.ui.memory import limit_records
 from fusion.ui.pages.base import tabs
 from fusion.ui.pages.fuse.handlers import Handlers
 from fusion.ui.security import BackbonePolicy, SecurityHeaders
-from fusion.ui.service import OpenLibrary, TaskServices
+from fusion.ui.service import OpenRegistry, TaskServices
 
 if TYPE_CHECKING:
     from fusion.lab import Lab
@@ -35,19 +35,19 @@ SESSIONS = 150  # whose settings Gradio keeps, about 140 kB each; the page sends
 
 def build_page(
     labs: Mapping[str, Callable[..., Lab]],
-    library: OpenLibrary | None = None,
+    registry: OpenRegistry | None = None,
     unavailable: Mapping[str, str] | None = None,
     backbones: BackbonePolicy | None = None,
 ) -> gr.Blocks:
     """All components and events around {task: what loads its lab}; the first task is loaded at once, others when they are chosen.
 
-    `library` makes a lab's library of encoders, by default that of the lab's task; `unavailable` {task: why it cannot be used};
+    `registry` makes a lab's encoder registry, by default that of the lab's task; `unavailable` {task: why it cannot be used};
     `backbones` says which pretrained encoders visitors may load, by default none.
     """
     from fusion.tasks.examples import EXAMPLES_OF
 
     limit_records()
-    services = TaskServices(labs, EXAMPLES_OF, Path(get_upload_folder()), library, unavailable, backbones)
+    services = TaskServices(labs, EXAMPLES_OF, Path(get_upload_folder()), registry, unavailable, backbones)
     handlers, found = Handlers(services), tabs()
     blocks = api.PublicBlocks(title=TITLE, analytics_enabled=False, delete_cache=(KEEP_UPLOADS, KEEP_UPLOADS), fill_width=True)
     with blocks:

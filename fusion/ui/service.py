@@ -18,13 +18,14 @@ from fusion.encoder_choice import choose
 from fusion.loading import lacks_weights
 from fusion.messages import Message, message
 from fusion.tasks import TASKS
-from fusion.types import MODALITIES, FusionError, Prediction, Seen
+from fusion.types import MODALITIES, EncoderView, FusionError, Prediction
 from fusion.ui.security import BackbonePolicy
 from fusion.ui.state import PEN, MakeExample, PageState
 
 if TYPE_CHECKING:
     from fusion.encoder_registry import EncoderRegistry
-    from fusion.lab import Encoded, Lab
+    from fusion.inputs import Encoded
+    from fusion.lab import Lab
     from fusion.tasks.base import Example
 
 logger = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ FIRST_STRATEGY = "cross_attention"
 FINE_PEN = 0.03
 
 
-OpenLibrary = Callable[["Lab"], "EncoderRegistry"]
+OpenRegistry = Callable[["Lab"], "EncoderRegistry"]
 
 
 class Examples(Protocol):
@@ -53,7 +54,7 @@ class Answer:
     media: Mapping[str, Any]  # some are decoded when they are asked for
     notes: tuple[Message, ...]
     predictions: dict[str, Prediction]
-    encoder_views: dict[str, Seen]
+    encoder_views: dict[str, EncoderView]
     marks: dict[str, str]  # {modality: cache key of its medium, corruption and encoder}
     mark: str  # cache key of the whole answer
 
@@ -73,20 +74,20 @@ class TaskService:
         examples: Mapping[str, Example],
         make_example: MakeExample,
         uploads: Path,
-        open_library: OpenLibrary,
+        open_registry: OpenRegistry,
         cache: EncodedCache,
         computing: threading.Semaphore,
     ) -> None:
-        self._open_library = open_library
+        self._open_registry = open_registry
         self.lab, self.examples, self.uploads = lab, examples, uploads
         self._make = lru_cache(EXAMPLES_KEPT)(make_example)  # needed again after every edit of another slot
         self.pen = FINE_PEN if lab.task.heads.localization else PEN  # small objects need a fine pen
         self.cache, self.computing = cache, computing
 
     @cached_property
-    def library(self) -> EncoderRegistry:
+    def registry(self) -> EncoderRegistry:
         """All encoders of the task; each is loaded on first use."""
-        return self._open_library(self.lab)
+        return self._open_registry(self.lab)
 
     def example(self, name: str) -> Mapping[str, Any]:
         """The media of an example; empty if the name is unknown, as in an old link."""
@@ -125,7 +126,7 @@ class TaskService:
         marks = {m: self._mark(encoding.keys.get(m) or encoding.media[m]) for m in encoding.media}
         mark = self._mark(marks)
         predictions = self.cache.remember(("predictions", mark), lambda: self.lab.compare(encoding), bytes_of)
-        views = self.lab.see(encoding, cache=self.cache)
+        views = self.lab.encoder_views(encoding, cache=self.cache)
         return Answer(encoding.media, tuple(encoding.notes), predictions, views, marks, mark)
 
     def _mark(self, content: object) -> str:
@@ -141,15 +142,15 @@ class TaskServices:
         labs: Mapping[str, Callable[..., Lab]],
         examples: Mapping[str, Examples],
         uploads: Path,
-        library: OpenLibrary | None = None,
+        registry: OpenRegistry | None = None,
         unavailable: Mapping[str, str] | None = None,
         backbones: BackbonePolicy | None = None,
     ) -> None:
         """`labs` {task: makes its lab}, the first one is what visitors find; `examples` {task: with EXAMPLES and make_example};
-        `library` makes a lab's library of encoders; `unavailable` {task: why it cannot be used}, as far as that is known;
+        `registry` makes a lab's encoder registry; `unavailable` {task: why it cannot be used}, as far as that is known;
         `backbones` says which pretrained encoders visitors may load, by default none."""
         self.backbones = backbones or BackbonePolicy("none")
-        self.modalities, self._open_library = slot_names(labs), library or open_library
+        self.modalities, self._open_registry = slot_names(labs), registry or open_registry
         self._labs, self._examples, self._uploads = dict(labs), examples, uploads
         self._services: OrderedDict[tuple[str, str], TaskService] = OrderedDict()
         self.cache, self._computing = EncodedCache(), threading.BoundedSemaphore(COMPUTING)
@@ -222,7 +223,7 @@ class TaskServices:
         found = self._examples.get(task)
         lab = self._labs[task](encoders=encoders) if encoders else self._labs[task]()
         examples, make_example = (found.EXAMPLES, found.make_example) if found else ({}, no_example)
-        service = TaskService(lab, examples, make_example, self._uploads, self._open_library, self.cache, self._computing)
+        service = TaskService(lab, examples, make_example, self._uploads, self._open_registry, self.cache, self._computing)
         service.warm_up()
         return service
 
@@ -250,9 +251,9 @@ def own_encoders(task: str, encoder_choice: Mapping[str, str]) -> dict[str, str]
     return {m: name for m, name in choose(TASKS[task], encoder_choice).items() if name != TASKS[task].encoders[m]}
 
 
-def open_library(lab: Lab) -> EncoderRegistry:
+def open_registry(lab: Lab) -> EncoderRegistry:
     """All encoders of the lab's task, on the lab's device."""
-    return lab.library
+    return lab.registry
 
 
 def shipped_tasks(checkpoints: Path = CHECKPOINTS) -> list[str]:

@@ -116,6 +116,6 @@ def test_places_are_seconds_of_the_recording(encoder: SpectralEncoder) -> None:
 def test_panels_cover_the_sound(encoder: SpectralEncoder) -> None:
     sound = Audio(RATE, hiss())
     prepared = encoder.prepare(sound)
-    for panel in encoder.inside(sound, prepared):
+    for panel in encoder.panels(sound, prepared):
         assert panel.kind == "series" and panel.values.shape == (len(panel.names), len(prepared.values))
         assert panel.extent == prepared.extent and (panel.signed or panel.values.min() >= 0)

@@ -85,7 +85,7 @@ def test_contract(load: Loader, modality: str, name: str) -> None:
         assert len(p.layout.places) == int(together.mask[i].sum()) == alone.tokens.shape[1] and np.isfinite(p.layout.places).all()
         torch.testing.assert_close(alone.pooled[0], together.pooled[i], **CLOSE)
         torch.testing.assert_close(alone.tokens[0], together.tokens[i][together.mask[i]], **CLOSE)
-    for panel in encoder.inside(ODD[modality][0], prepared[0]):
+    for panel in encoder.panels(ODD[modality][0], prepared[0]):
         assert np.isfinite(panel.values).all() and (panel.signed or panel.values.min() >= 0)
     assert encoder.picture(prepared[0].values) is None or encoder.picture(prepared[0].values).ndim == (3 if modality == "video" else 2)
 
@@ -170,7 +170,7 @@ def test_attention_of_the_class_token(load: Loader) -> None:
     """Against the library's own attentions; what is shown leaves out the class token itself."""
     encoder, image = load("image", "deit"), picture(64, 64)
     prepared = encoder.prepare(image)
-    shown = {p.title: p for p in encoder.inside(image, prepared)}["backbone.attention"]
+    shown = {p.title: p for p in encoder.panels(image, prepared)}["backbone.attention"]
     model = direct(encoder)
     model.set_attn_implementation("eager")
     attention = model(pixel_values=prepared.values[None], output_attentions=True).attentions[-1]

@@ -212,7 +212,7 @@ def test_torchvision_pictures_are_the_networks_own(kept: Path) -> None:
     torch.testing.assert_close(tokens[0], found["map"][0].flatten(1).T, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(vector, found["vector"], rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(prepared.extent, (144 / 512, 16 / 256, 368 / 512, 240 / 256), atol=1e-4)
-    assert real.all() and [p.title for p in encoder.inside(image, prepared)] == ["backbone.components"]
+    assert real.all() and [p.title for p in encoder.panels(image, prepared)] == ["backbone.components"]
 
 
 def test_torchvision_clips_are_the_networks_own(kept: Path) -> None:

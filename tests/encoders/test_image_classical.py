@@ -104,7 +104,7 @@ def test_a_keypoint_lies_where_the_blob_is() -> None:
     encoder = ImageSIFT()
     medium = np.repeat(blob.astype(np.uint8)[..., None], 3, -1)
     prepared = encoder.prepare(medium)
-    x, y, radius = encoder.inside(medium, prepared)[0].values[0, :3]
+    x, y, radius = encoder.panels(medium, prepared)[0].values[0, :3]
     assert abs(x - 0.75) < 0.01 and abs(y - 0.25) < 0.02 and 0.5 < radius / (5 / 120) < 2
     x0, y0, x1, y1 = prepared.layout.places[0]
     assert x0 < 0.75 < x1 and y0 < 0.25 < y1

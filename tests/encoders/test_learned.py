@@ -43,7 +43,7 @@ def test_panels_are_what_their_kind_says(name: str) -> None:
         with torch.inference_mode():
             prepared = encoder.prepare(medium)
             features = encoder(*collate([prepared]))
-            panels = encoder.inside(medium, prepared)
+            panels = encoder.panels(medium, prepared)
         assert panels and features.pooled.isfinite().all()
         for panel in panels:
             assert panel.title.startswith(name + ".") and np.isfinite(panel.values).all()
@@ -62,7 +62,7 @@ def test_a_panel_changes_nothing() -> None:
         encoder = build(name)
         medium = MEDIA[encoder.modality][-1]
         prepared = encoder.prepare(medium)
-        one, two = encoder.inside(medium, prepared), encoder.inside(medium, prepared)
+        one, two = encoder.panels(medium, prepared), encoder.panels(medium, prepared)
         assert all(p.grad is None for p in encoder.parameters())
         assert not any(m._forward_pre_hooks or m._forward_hooks for m in encoder.modules())
         for a, b in zip(one, two, strict=True):
@@ -105,7 +105,7 @@ def test_lstm_movement_of_a_single_word_is_its_state() -> None:
     encoder = build("text_lstm")
     prepared = encoder.prepare("seven")
     token = encoder(*collate([prepared])).tokens[0, 0]
-    moved = encoder.inside("seven", prepared)[0].values
+    moved = encoder.panels("seven", prepared)[0].values
     np.testing.assert_allclose(moved, [[token[:48].norm().item(), token[48:].norm().item()]], rtol=1e-5)
 
 
@@ -123,7 +123,7 @@ def test_similarity_is_the_share_of_common_parts() -> None:
     words = ["seven", "sevens", "eight"]
     parts = [{row_of(p, rows) for p in parts_of(w)} for w in words]
     assert [len(p) for p in parts] == [6, 7, 6], "no two of these share a row by chance"
-    found = encoder.inside(" ".join(words), encoder.prepare(" ".join(words)))[0]
+    found = encoder.panels(" ".join(words), encoder.prepare(" ".join(words)))[0]
     expected = [[len(a & b) / (len(a) * len(b)) ** 0.5 for b in parts] for a in parts]
     np.testing.assert_allclose(found.values, expected, atol=1e-5)
     assert found.names == tuple(words) and found.values[0, 1] > 0.5 > found.values[0, 2]
@@ -142,7 +142,7 @@ def test_the_table_is_small() -> None:
 
 def test_words_attention_sums_to_one() -> None:
     encoder = build("text_transformer")
-    panel = encoder.inside("not six but seven", encoder.prepare("not six but seven"))[0]
+    panel = encoder.panels("not six but seven", encoder.prepare("not six but seven"))[0]
     assert panel.names == ("not", "six", "but", "seven")
     np.testing.assert_allclose(panel.values.sum(1), 1, rtol=1e-5)
 
@@ -182,7 +182,7 @@ def test_vit_without_positions_does_not_know_where_patches_are() -> None:
 
 def test_vit_panels_are_shares_and_cosines() -> None:
     encoder = build("image_vit")
-    looks, alike = encoder.inside(MEDIA["image"][2], encoder.prepare(MEDIA["image"][2]))
+    looks, alike = encoder.panels(MEDIA["image"][2], encoder.prepare(MEDIA["image"][2]))
     np.testing.assert_allclose(looks.values.sum((1, 2)), 1, rtol=1e-5)
     assert looks.values.shape == (4, 8, 8) and alike.values.max() == pytest.approx(1)
 
@@ -201,7 +201,7 @@ def test_the_mel_panel_peaks_at_the_tone() -> None:
 
     encoder, centres = build("audio_cnn"), librosa.mel_frequencies(50, fmin=60, fmax=3900)[1:-1]
     sound = Audio(8000, np.sin(2 * np.pi * 1000 * np.arange(8000) / 8000).astype(np.float32))
-    panel = encoder.inside(sound, encoder.prepare(sound))[0]
+    panel = encoder.panels(sound, encoder.prepare(sound))[0]
     assert panel.values.mean(1).argmax() == np.abs(centres - 1000).argmin() and panel.values.max() == pytest.approx(70, abs=0.1)
 
 
@@ -210,7 +210,7 @@ def test_change_is_where_and_when_something_changed() -> None:
     frames[7:, 10:20, 5:15] = 200
     clip = Clip(frames, np.arange(12, dtype=np.float32))
     encoder = build("video_tcn")
-    panel = encoder.inside(clip, encoder.prepare(clip))[0]
+    panel = encoder.panels(clip, encoder.prepare(clip))[0]
     assert [t for t, m in zip(panel.times, panel.values, strict=True) if m.any()] == [7.0]
     assert (np.argwhere(panel.values[6]).min(0) == [10, 5]).all() and (np.argwhere(panel.values[6]).max(0) == [19, 14]).all()
 

@@ -136,7 +136,7 @@ def test_words_of_the_batch_do_not_matter(fitted: TermEncoder) -> None:
 def test_panels_have_a_row_per_word(fitted: TermEncoder) -> None:
     for text in ("one apple, ??? 三", "", "???"):
         prepared = fitted.prepare(text)
-        bars, words = fitted.inside(text, prepared)
+        bars, words = fitted.panels(text, prepared)
         assert bars.kind == "bars" and words.kind == "words" and bars.names == words.names
         assert words.values.shape == (len(prepared.layout.places), len(bars.names)) and (np.diff(bars.values) <= 1e-5).all()
         assert len(bars.values) == len(bars.names) and (words.values >= 0).all()

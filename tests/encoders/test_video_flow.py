@@ -35,7 +35,7 @@ def test_arrows_are_shares_of_the_longer_side_per_second() -> None:
     encoder = VideoFlow()
     for height in (96, 60):
         clip = Clip(window(4, 0, 6, 96, height), np.arange(6, dtype=np.float32) / 10)
-        arrows = encoder.inside(clip, encoder.prepare(clip))[0]
+        arrows = encoder.panels(clip, encoder.prepare(clip))[0]
         assert arrows.values.shape == (5, 12, 12, 2) and arrows.times == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5])
         np.testing.assert_allclose(np.median(arrows.values[:, 4:8, 2:10], (0, 1, 2)), [4 / 96 * 10, 0], atol=0.03)
 
@@ -44,7 +44,7 @@ def test_main_direction_is_that_of_the_shift() -> None:
     for (dx, dy), name in {(4, 0): "→", (-4, 0): "←", (0, 4): "↓", (-3, -3): "↖"}.items():
         clip = Clip(window(dx, dy, 6), np.arange(6, dtype=np.float32) / 10)
         encoder = VideoFlow()
-        bars = encoder.inside(clip, encoder.prepare(clip))[1]
+        bars = encoder.panels(clip, encoder.prepare(clip))[1]
         assert bars.names[bars.values.argmax()] == name and bars.values.sum() == pytest.approx(1, abs=1e-4)
 
 
@@ -79,7 +79,7 @@ def test_a_growing_bar_moves_down_and_does_so_in_changing_pixels_only() -> None:
     clip = growing(30, 16)
     flow, weight, _, _ = encoder.read(clip)
     assert not weight[:, :, : 28 * SIZE // 64].any() and not weight[:, :, 38 * SIZE // 64 :].any()
-    bars = encoder.inside(clip, encoder.prepare(clip))[1]
+    bars = encoder.panels(clip, encoder.prepare(clip))[1]
     assert bars.names[bars.values[:8].argmax()] == "↓"
 
 
@@ -100,4 +100,4 @@ def test_one_frame_is_one_token_without_motion() -> None:
     prepared = encoder.prepare(clip)
     tokens, _, vector, share = encoder.describe(*collate([prepared]))
     assert tokens.shape == (1, 1, 81) and not tokens.any() and not vector.any() and share.tolist() == [[1.0]]
-    assert not encoder.inside(clip, prepared)[0].values.any()
+    assert not encoder.panels(clip, prepared)[0].values.any()

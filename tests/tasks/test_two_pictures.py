@@ -48,7 +48,7 @@ def media(index: int = 0) -> dict[str, Medium]:
 
 def test_both_pictures_are_read_by_their_names(lab: Lab) -> None:
     encoded = lab.encode(media(), {"right": 2})
-    assert set(encoded.features) == {"left", "right"} and set(lab.see(encoded)) == {"left", "right"}
+    assert set(encoded.features) == {"left", "right"} and set(lab.encoder_views(encoded)) == {"left", "right"}
     assert not np.array_equal(encoded.media["right"], media()["right"]) and np.array_equal(encoded.media["left"], media()["left"])
 
 

@@ -65,9 +65,9 @@ def test_training_anew_keeps_when_an_answer_is_none_of_these(tmp_path: Path, cap
     """Of the same strategy of the same task; the first training has none to keep."""
     new = StrategyConfig("late", "scenes", 11, ("image", "text"))
     assert with_thresholds(tmp_path, new) is new
-    thresholds, sure = {"image": 0.5, "text": 0.25, "image+text": 0.75}, {"image": 0.875}
-    save_config(tmp_path / "config.json", replace(new, embed_dim=48, thresholds=thresholds, sure=sure))
-    assert with_thresholds(tmp_path, new) == replace(new, thresholds=thresholds, sure=sure)
+    thresholds, unimodal = {"image": 0.5, "text": 0.25, "image+text": 0.75}, {"image": 0.875}
+    save_config(tmp_path / "config.json", replace(new, embed_dim=48, thresholds=thresholds, unimodal_thresholds=unimodal))
+    assert with_thresholds(tmp_path, new) == replace(new, thresholds=thresholds, unimodal_thresholds=unimodal)
     assert "those of its former weights" in capsys.readouterr().err
     for other in (replace(new, modalities=("image",)), replace(new, task="digits")):
         assert with_thresholds(tmp_path, other) is other

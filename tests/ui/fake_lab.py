@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from fusion.tasks import DIGITS, TASKS
-from fusion.types import MODALITIES, Audio, Clip, FusionError, Layout, Prediction, Seen
+from fusion.types import MODALITIES, Audio, Clip, EncoderView, FusionError, Layout, Prediction
 
 LABELS = DIGITS
 DIM = 24
@@ -177,15 +177,15 @@ class FakeLab:
                 maps[query, key] = a
         return maps
 
-    def see(self, encoding: FakeEncoding, cache: Any = None) -> dict[str, Seen]:
-        seen = {}
+    def encoder_views(self, encoding: FakeEncoding, cache: Any = None) -> dict[str, EncoderView]:
+        views = {}
         for m, medium in encoding.media.items():
             layout = self.layout(m, medium)
             T = len(layout.places)
             weights = np.arange(1, T + 1) / (T * (T + 1) / 2)
             array, extent = self.picture(m, medium)
-            seen[m] = Seen(array, extent, layout, weights, np.linspace(1, 2, T), np.cos(np.arange(DIM)), 0.004, 250000)
-        return seen
+            views[m] = EncoderView(array, extent, layout, weights, np.linspace(1, 2, T), np.cos(np.arange(DIM)), 0.004, 250000)
+        return views
 
     def picture(self, modality: str, medium: Any) -> tuple[np.ndarray | None, tuple[float, ...]]:
         if modality == "image":

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from fusion.ui.page import build_page, launch_options
 from fusion.ui.security import BackbonePolicy
 from tests.ui.fake_lab import FakeLab
-from tests.ui.fake_library import FakeLibrary
+from tests.ui.fake_registry import FakeRegistry
 
 COW = ("cross_attention", "early", "late")
 DISSENT = {"tensor": "4", "tcn": "4"}
@@ -44,4 +44,4 @@ if __name__ == "__main__":
         ),
     }
     labs = {task: slow(seconds, lab) for task, lab in labs.items()}
-    build_page(labs, FakeLibrary, backbones=BackbonePolicy(BACKBONES)).launch(**launch_options("127.0.0.1", int(sys.argv[-1])))
+    build_page(labs, FakeRegistry, backbones=BackbonePolicy(BACKBONES)).launch(**launch_options("127.0.0.1", int(sys.argv[-1])))

@@ -17,20 +17,20 @@ from fusion.ui.serialize import numbers, unpack_numbers, unpack_shares
 from fusion.ui.service import TaskServices
 from fusion.ui.state import from_browser
 from tests.ui.fake_lab import FakeLab
-from tests.ui.fake_library import NAMES, THERE, FakeLibrary
+from tests.ui.fake_registry import NAMES, THERE, FakeRegistry
 
 MODALITIES = FakeLab.modalities
 
 
 @pytest.fixture
 def activations(tmp_path) -> Activations:
-    made: list[FakeLibrary] = []
+    made: list[FakeRegistry] = []
 
-    def library(lab: FakeLab) -> FakeLibrary:
-        made.append(FakeLibrary(lab))
+    def registry(lab: FakeLab) -> FakeRegistry:
+        made.append(FakeRegistry(lab))
         return made[-1]
 
-    found = Activations(TaskServices({"digits": FakeLab}, {}, tmp_path, library, backbones=BackbonePolicy("all")))
+    found = Activations(TaskServices({"digits": FakeLab}, {}, tmp_path, registry, backbones=BackbonePolicy("all")))
     found.made = made
     return found
 
@@ -47,7 +47,7 @@ def ask(
 
 
 def test_two_encoders_are_shown_side_by_side(activations: Activations) -> None:
-    assert activations.made == []  # nothing of the library is touched before somebody asks
+    assert activations.made == []  # nothing of the registry is touched before somebody asks
     said = ask(activations)
     assert (said["number"], said["about"]) == (5, {"characters": 14})
     assert [s["name"] for s in said["sides"]] == ["text_transformer", "text_bow"]  # the compact one, and the first textbook feature
@@ -198,8 +198,8 @@ def test_a_waveform_keeps_its_ends() -> None:
 
 
 def test_what_entered_the_network_is_shown_where_nothing_else_is() -> None:
-    library = FakeLibrary()
+    registry = FakeRegistry()
     picture = np.full((40, 60, 3), 200, np.uint8)
-    assert views.entered(library.inside("image", "image_vit", picture)) == []
+    assert views.entered(registry.activations("image", "image_vit", picture)) == []
     sound = Audio(8000, np.random.default_rng(0).normal(0, 0.1, 4000).astype(np.float32))
-    assert [p["title"] for p in views.side(library.inside("audio", "audio_cnn", sound))["panels"]] == ["audio_cnn.mel"]
+    assert [p["title"] for p in views.side(registry.activations("audio", "audio_cnn", sound))["panels"]] == ["audio_cnn.mel"]

@@ -1,4 +1,4 @@
-"""The page "Inside the encoders" in a browser, against labs and a library with known answers."""
+"""The page "Inside the encoders" in a browser, against labs and an encoder registry with known answers."""
 
 from __future__ import annotations
 

@@ -26,9 +26,9 @@ import sys
 from fusion.ui.api import mcp_server
 from fusion.ui.page import build_page, launch_options
 from tests.ui.fake_lab import FakeLab
-from tests.ui.fake_library import FakeLibrary
+from tests.ui.fake_registry import FakeRegistry
 mcp_server.prepare()
-build_page({"digits": FakeLab}, FakeLibrary).launch(**launch_options("127.0.0.1", int(sys.argv[1]), mcp=True))
+build_page({"digits": FakeLab}, FakeRegistry).launch(**launch_options("127.0.0.1", int(sys.argv[1]), mcp=True))
 """
 
 
@@ -100,7 +100,7 @@ def test_nothing_that_a_tool_is_given_is_marked_as_a_file() -> None:
     nested = {"inputs": {"x": [{"path": "/b"} | MARK]}}
     assert with_files(nested, {"image"}, lambda data: "") == {"inputs": {"x": [{"path": "/b"}]}}
     for wrong in ("data:image/png,AAAA", "data:", "data:" + "A" * LARGEST_DATA):
-        with pytest.raises(FusionError, match=r"^image is (no data URL in base64|too long for a data URL; .*)\.$"):
+        with pytest.raises(FusionError, match=r"^image is (not a data URL in base64|too long for a data URL; .*)\.$"):
             with_files({"image": wrong}, {"image"}, lambda data: "")
 
 

@@ -109,7 +109,7 @@ class AudioTower(Tower[Audio]):
         share = float(values[-1]) / self.room if math.isfinite(self.room) else 1.0
         return bands[:, : max(1, math.ceil(share * bands.shape[1]))]
 
-    def inside(self, prepared: Prepared) -> list[Panel]:
+    def panels(self, prepared: Prepared) -> list[Panel]:
         bands = self.picture(prepared.values)
         return [] if bands is None else [Panel("series", "backbone.spectrogram", bands - bands.min(), prepared.extent)]
 

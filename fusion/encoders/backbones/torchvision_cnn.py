@@ -156,7 +156,7 @@ class ConvImage(ConvTower[np.ndarray]):
     def picture(self, values: Tensor) -> np.ndarray:
         return values.mean(0).cpu().numpy()
 
-    def inside(self, prepared: Prepared) -> list[Panel]:
+    def panels(self, prepared: Prepared) -> list[Panel]:
         parts = components(self.tokens_of(prepared)).reshape(-1, *self.shape)
         return [Panel("maps", "backbone.components", parts, prepared.extent, signed=True)]
 
@@ -188,6 +188,6 @@ class ConvVideo(ConvTower[Clip]):
     def picture(self, values: Tensor) -> np.ndarray:
         return values.mean(1).cpu().numpy()
 
-    def inside(self, prepared: Prepared) -> list[Panel]:
+    def panels(self, prepared: Prepared) -> list[Panel]:
         moments, rows, cols = self.shape
         return motion_panel(self.tokens_of(prepared), (moments, rows, cols), prepared)

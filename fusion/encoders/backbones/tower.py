@@ -38,7 +38,7 @@ class Tower(nn.Module, Generic[M]):
     def picture(self, values: Tensor) -> np.ndarray | None:
         return None
 
-    def inside(self, prepared: Prepared) -> list[Panel]:
+    def panels(self, prepared: Prepared) -> list[Panel]:
         return []
 
 

@@ -92,7 +92,7 @@ class VideoTower(Tower[Clip]):
     def picture(self, values: Tensor) -> np.ndarray:
         return values.float().mean(1).cpu().numpy()
 
-    def inside(self, prepared: Prepared) -> list[Panel]:
+    def panels(self, prepared: Prepared) -> list[Panel]:
         values = prepared.values[None].to(next(self.network.parameters()).device)
         tokens = self.describe(values, torch.ones(values.shape[:2], dtype=torch.bool, device=values.device))[0]
         return motion_panel(tokens[0], self.shape, prepared)

@@ -74,7 +74,7 @@ class VisionTower(Tower[np.ndarray]):
     def picture(self, values: Tensor) -> np.ndarray:
         return values.float().mean(0).cpu().numpy()
 
-    def inside(self, prepared: Prepared) -> list[Panel]:
+    def panels(self, prepared: Prepared) -> list[Panel]:
         """The principal components of the tokens, and the attention of the class token in the last layer where there is one."""
         values = prepared.values[None].to(next(self.network.parameters()).device)
         output = self.run(pixel_values=values, output_attentions=True) if self.before else self.run(pixel_values=values)

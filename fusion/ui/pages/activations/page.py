@@ -63,7 +63,7 @@ class Activations:
         if answer is None or modality not in answer.media:
             return {"sides": [], "missing": True}
         medium = answer.media[modality]
-        choices = [{"name": n} | service.library.describe(n) for n in service.library.names(modality)]
+        choices = [{"name": n} | service.registry.describe(n) for n in service.registry.names(modality)]
         names = [name or first for name, first in zip(state.encoders.get(modality, ("", "")), beginning(choices), strict=True)]
         mark = fingerprint(medium)
         sides = [self._side(service, modality, name, medium, mark, held) for name in names]
@@ -76,7 +76,7 @@ class Activations:
         try:
             self.services.backbones.check([name])
             shown = self._look(service, modality, name, medium, mark)
-            return {"name": name, "mark": mark, "told": service.library.describe(name)} | shown
+            return {"name": name, "mark": mark, "told": service.registry.describe(name)} | shown
         except FusionError as error:
             return {"name": name, "error": {"text": error.message.to_json()}}
         except Exception:
@@ -90,7 +90,7 @@ class Activations:
                 self._serialized.move_to_end(key)
                 return self._serialized[key]
         with service.computing:
-            shown = payload.side(service.library.inside(modality, name, medium))
+            shown = payload.side(service.registry.activations(modality, name, medium))
         with self._lock:
             self._serialized[key] = shown
             while len(self._serialized) > REMEMBERED:

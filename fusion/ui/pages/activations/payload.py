@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from fusion.messages import message
-from fusion.types import Audio, Clip, Inside, Medium, Panel, Scatter
+from fusion.types import Activations, Audio, Clip, Medium, Panel, Scatter
 from fusion.ui.serialize import averaged, numbers, places, shares
 
 MAPS, FRAMES, MAP_NUMBERS = 24, 12, 50_000  # of a panel; numbers of all its maps together
@@ -18,39 +18,39 @@ COLUMNS, ROWS, WAVE = 600, 160, 600  # of a series in time, of its features, of 
 KEYPOINTS, BARS, NAMED, THINGS = 300, 512, 16, 12
 
 
-def side(inside: Inside) -> dict[str, Any]:
+def side(found: Activations) -> dict[str, Any]:
     """The column of one encoder: facts, tokens, vector, panels, scatter."""
-    seen = inside.seen
-    embedding = np.nan_to_num(np.asarray(seen.embedding, np.float64))
-    return places(seen.layout) | {
-        "weights": shares(seen.weights),
-        "norms": np.nan_to_num(np.asarray(seen.norms, np.float64)).round(3).tolist(),
+    view = found.view
+    embedding = np.nan_to_num(np.asarray(view.embedding, np.float64))
+    return places(view.layout) | {
+        "weights": shares(view.weights),
+        "norms": np.nan_to_num(np.asarray(view.norms, np.float64)).round(3).tolist(),
         "embedding": embedding.round(3).tolist(),
         "norm": float(np.linalg.norm(embedding)),
-        "parameters": seen.parameters,
-        "prepare": inside.prepare_seconds,
-        "forward": inside.forward_seconds,
-        "probe": inside.probe,
-        "trained_on": message(inside.trained_on).to_json() if inside.trained_on else None,
-        "notes": [message(note).to_json() for note in inside.notes],
-        "panels": [panel(p) | {"grey": p.kind == "maps"} for p in entered(inside)] + [panel(p) for p in inside.panels if np.size(p.values)],
-        "scatter": None if inside.scatter is None else scatter(inside.scatter),
+        "parameters": view.parameters,
+        "prepare": found.prepare_seconds,
+        "forward": found.forward_seconds,
+        "probe": found.probe,
+        "trained_on": message(found.trained_on).to_json() if found.trained_on else None,
+        "notes": [message(note).to_json() for note in found.notes],
+        "panels": [panel(p) | {"grey": p.kind == "maps"} for p in entered(found)] + [panel(p) for p in found.panels if np.size(p.values)],
+        "scatter": None if found.scatter is None else scatter(found.scatter),
     }
 
 
-def entered(inside: Inside) -> list[Panel]:
+def entered(found: Activations) -> list[Panel]:
     """The input of the network, unless a panel of the encoder already shows it."""
-    seen, kind = inside.seen, "series" if isinstance(inside.medium, Audio) else "maps"
-    if seen.array is None or any(p.kind in (kind, "arrows", "keypoints") for p in inside.panels):
+    view, kind = found.view, "series" if isinstance(found.medium, Audio) else "maps"
+    if view.array is None or any(p.kind in (kind, "arrows", "keypoints") for p in found.panels):
         return []
-    array = np.asarray(seen.array, np.float32)
+    array = np.asarray(view.array, np.float32)
     if kind == "series":
-        return [Panel("series", "input.series", array - array.min(), seen.extent)]
+        return [Panel("series", "input.series", array - array.min(), view.extent)]
     if array.ndim == 2:
-        return [Panel("maps", "input.picture", array[None], seen.extent)]
-    first, last = (inside.medium.times[0], inside.medium.times[-1]) if isinstance(inside.medium, Clip) else (0.0, 1.0)
+        return [Panel("maps", "input.picture", array[None], view.extent)]
+    first, last = (found.medium.times[0], found.medium.times[-1]) if isinstance(found.medium, Clip) else (0.0, 1.0)
     times = np.linspace(float(first), float(last), len(array)).tolist()
-    return [Panel("maps", "input.frames", array, seen.extent, times=tuple(times))]
+    return [Panel("maps", "input.frames", array, view.extent, times=tuple(times))]
 
 
 def panel(p: Panel) -> dict[str, Any]:

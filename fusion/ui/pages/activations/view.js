@@ -6,8 +6,10 @@
     OWN = "own",
     BACKBONE = SETTINGS.backbone;
   // English words come from the encoders themselves; another language may override them.
+  const textKey = (name, field) =>
+    `encoder.${name.startsWith(BACKBONE) ? "backbone" : name}.${field}`;
   const told = (name, field, other) =>
-    FL.has(`encoder.${name}.${field}`) ? t(`encoder.${name}.${field}`) : other;
+    FL.has(textKey(name, field)) ? t(textKey(name, field)) : other;
   const words = (error) => {
     if (!error) return "";
     return error.key ? t(error.key) : FL.said(error.text);

@@ -13,6 +13,6 @@ def offers(service: TaskService) -> dict[str, Any] | None:
     choice = getattr(service.lab, "choice", None)
     if choice is None or not service.lab.task.encoder_choice:
         return None
-    names = {m: list(dict.fromkeys((*service.library.names(m), choice[m]))) for m in service.lab.modalities}
-    several = {m: [{"name": n, "title": service.library.describe(n)["title"]} for n in those] for m, those in names.items()}
+    names = {m: list(dict.fromkeys((*service.registry.names(m), choice[m]))) for m in service.lab.modalities}
+    several = {m: [{"name": n, "title": service.registry.describe(n)["title"]} for n in those] for m, those in names.items()}
     return {"choice": choice, "offers": several, "sets": SETS}

@@ -31,16 +31,16 @@
 
   FL.barcode = barcode;
 
-  const panel = (name, seen, drawn) => {
-    const weights = FL.shares(seen.weights),
-      norms = seen.norms;
+  const panel = (name, view, drawn) => {
+    const weights = FL.shares(view.weights),
+      norms = view.norms;
     drawn.tint(weights);
     drawn.cells.forEach((c) => {
       c.removeAttribute("role");
       c.removeAttribute("aria-label");
     }); // nothing to press here; the table tells all
     const rows = () =>
-      seen.places.map((p, i) => [drawn.says[i], FL.percent(weights[i], 2), norms[i].toFixed(2)]);
+      view.places.map((p, i) => [drawn.says[i], FL.percent(weights[i], 2), norms[i].toFixed(2)]);
     return el(
       "section",
       {
@@ -48,16 +48,16 @@
         ...FL.ofModality(name),
         "aria-label": t("encoder_views.of", { modality: FL.modality(name) }),
       },
-      el("header", {}, FL.tag(name), el("span", { class: "fl-muted" }, FL.millis(seen.seconds))),
+      el("header", {}, FL.tag(name), el("span", { class: "fl-muted" }, FL.millis(view.seconds))),
       drawn.box,
-      barcode(seen.embedding),
+      barcode(view.embedding),
       el(
         "p",
         { class: "fl-muted" },
         t("encoder_views.facts", {
-          tokens: seen.places.length,
-          dim: seen.embedding.length,
-          parameters: FL.count(seen.parameters),
+          tokens: view.places.length,
+          dim: view.embedding.length,
+          parameters: FL.count(view.parameters),
         }),
       ),
       FL.twin(
@@ -70,15 +70,15 @@
 
   FL.view("encoder-views", (root) =>
     FL.on("result lang", () => {
-      const seen = FL.get("result")?.encoder_views;
-      if (!seen) {
+      const view = FL.get("result")?.encoder_views;
+      if (!view) {
         FL.replace(root);
         return;
       }
-      const names = Object.keys(seen);
-      const drawn = Object.fromEntries(names.map((name) => [name, FL.medium(name, seen[name])]));
+      const names = Object.keys(view);
+      const drawn = Object.fromEntries(names.map((name) => [name, FL.medium(name, view[name])]));
       FL.oneClock(
-        Object.fromEntries(names.map((name) => [name, [drawn[name], seen[name].places]])),
+        Object.fromEntries(names.map((name) => [name, [drawn[name], view[name].places]])),
       );
       FL.replace(
         root,
@@ -87,7 +87,7 @@
         el(
           "div",
           { class: "fl-panels" },
-          names.map((name) => panel(name, seen[name], drawn[name])),
+          names.map((name) => panel(name, view[name], drawn[name])),
         ),
       );
     }),

@@ -55,11 +55,11 @@
   });
 
   const kinds = {
-    grid: (name, seen) => {
-      const [x0, y0, x1, y1] = seen.extent,
-        columns = Math.round((x1 - x0) / (seen.places[0][2] - seen.places[0][0])),
-        even = columns * columns === seen.places.length; // keypoints lie anywhere
-      const cells = seen.places.map((p, i) =>
+    grid: (name, view) => {
+      const [x0, y0, x1, y1] = view.extent,
+        columns = Math.round((x1 - x0) / (view.places[0][2] - view.places[0][0])),
+        even = columns * columns === view.places.length; // keypoints lie anywhere
+      const cells = view.places.map((p, i) =>
         cell(
           even
             ? t("token.cell", { row: Math.floor(i / columns) + 1, column: (i % columns) + 1 })
@@ -70,19 +70,19 @@
           at(p[3], y0, y1),
         ),
       );
-      const paper = seen.array
-        ? el("div", { class: "fl-paper" }, grey(seen.array, t("encoder_views.image")), cells)
+      const paper = view.array
+        ? el("div", { class: "fl-paper" }, grey(view.array, t("encoder_views.image")), cells)
         : el(
             "div",
-            { class: "fl-paper", style: shape(seen.media, seen.extent) },
-            photo(seen.media.url, t("encoder_views.image"), seen.extent),
+            { class: "fl-paper", style: shape(view.media, view.extent) },
+            photo(view.media.url, t("encoder_views.image"), view.extent),
             cells,
           );
       return { box: paper, cells, columns };
     },
-    seconds: (name, seen) => {
-      const [from, to] = seen.extent;
-      const cells = seen.places.map((p) =>
+    seconds: (name, view) => {
+      const [from, to] = view.extent;
+      const cells = view.places.map((p) =>
         cell(
           FL.span(p, to),
           at(Math.max(from, p[0]), from, to),
@@ -102,7 +102,7 @@
           el(
             "div",
             { class: "fl-tape" },
-            grey(seen.array, t("encoder_views.audio"), true, true),
+            grey(view.array, t("encoder_views.audio"), true, true),
             cells,
           ),
           el("div", { class: "fl-axis", "aria-hidden": "true" }, ticks, el("i", {}, "s")),
@@ -111,12 +111,12 @@
         columns: cells.length,
       };
     },
-    characters: (name, seen) => {
-      const letters = Array.from(seen.text),
+    characters: (name, view) => {
+      const letters = Array.from(view.text),
         parts = [],
         cells = []; // code points, as Python counts them
       let done = 0;
-      seen.places.forEach(([from, to]) => {
+      view.places.forEach(([from, to]) => {
         if (from > done) parts.push(letters.slice(done, from).join(""));
         const word = letters.slice(Math.max(done, from), to).join("");
         const node = el(
@@ -138,14 +138,14 @@
         columns: cells.length,
       };
     },
-    frames: (name, seen) => {
-      const times = [...new Set(seen.places.map((p) => p[0]))],
+    frames: (name, view) => {
+      const times = [...new Set(view.places.map((p) => p[0]))],
         frames = new Map(),
         cells = [],
-        distinct = seen.places.length === times.length;
-      if (!seen.array) return film(seen);
-      const { width, height } = seen.array,
-        all = FL.bytes(seen.array.data),
+        distinct = view.places.length === times.length;
+      if (!view.array) return film(view);
+      const { width, height } = view.array,
+        all = FL.bytes(view.array.data),
         size = width * height,
         total = all.length / size;
       const strip = el("div", { class: "fl-strip" });
@@ -158,13 +158,13 @@
           },
           t("token.frame", { time: clock(n) }),
         );
-      seen.places.forEach((p, i) => {
-        const key = distinct || seen.places.length === total ? i : p[0];
+      view.places.forEach((p, i) => {
+        const key = distinct || view.places.length === total ? i : p[0];
         if (!frames.has(key)) {
           const index = Math.min(
             total - 1,
             Math.floor(
-              (frames.size * total) / (seen.places.length === total ? total : times.length),
+              (frames.size * total) / (view.places.length === total ? total : times.length),
             ),
           );
           const box = el("div", { class: "fl-frame" }, frame(index, p[0]));
@@ -275,14 +275,17 @@
   // Returns the drawn medium, its cells in token order, and `tint(values)` which colours them by
   // share of the largest;
   // full colour takes at least four times an even share, so that even attention looks even and pale.
-  FL.medium = (name, seen) => {
-    const drawn = kinds[seen.kind](name, { ...seen, media: FL.get("result")?.media?.[name] }),
+  FL.medium = (name, view) => {
+    const drawn = kinds[view.kind](name, { ...view, media: FL.get("result")?.media?.[name] }),
       says = drawn.cells.map((c) => c.getAttribute("aria-label"));
     const tint = (values) => {
       const most = values ? Math.max(Math.min(1, 4 / values.length), ...values) : 1;
       drawn.cells.forEach((c, i) => {
         c.style.setProperty("--tint", values ? (values[i] / most).toFixed(3) : 0);
-        c.setAttribute("aria-label", values ? `${says[i]}, ${FL.percent(values[i])}` : says[i]);
+        c.setAttribute(
+          "aria-label",
+          values ? says[i] + t("list.comma") + FL.percent(values[i]) : says[i],
+        );
         c.title = c.getAttribute("aria-label");
       });
     };

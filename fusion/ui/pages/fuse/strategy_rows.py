@@ -10,7 +10,7 @@ from fusion.explain import interaction_share, shapley_values, value_of
 from fusion.messages import message
 from fusion.tasks import TASKS
 from fusion.tasks.texts import text_of
-from fusion.types import Prediction, Seen
+from fusion.types import EncoderView, Prediction
 from fusion.ui.pages.fuse.explanation import explanations
 from fusion.ui.pages.fuse.localization import found
 
@@ -86,13 +86,13 @@ def vote(probs: dict[str, float]) -> dict[str, Any]:
     return {"label": label, "confidence": probs[label]}
 
 
-def modalities(lab: Lab, encoder_views: dict[str, Seen]) -> list[dict[str, Any]]:
+def modalities(lab: Lab, encoder_views: dict[str, EncoderView]) -> list[dict[str, Any]]:
     """The blocks of the diagram: which modality is there, with how many tokens of what width."""
     return [{"name": m, "present": m in encoder_views} | (size(encoder_views[m]) if m in encoder_views else {}) for m in lab.modalities]
 
 
-def size(seen: Seen) -> dict[str, int]:
-    return {"tokens": len(seen.weights), "dim": len(seen.embedding)}
+def size(view: EncoderView) -> dict[str, int]:
+    return {"tokens": len(view.weights), "dim": len(view.embedding)}
 
 
 def describe_tasks(names: Iterable[str]) -> list[dict[str, str]]:

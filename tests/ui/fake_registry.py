@@ -1,4 +1,4 @@
-"""A library of encoders with known answers: plausible numbers of every kind of panel, computed from the medium itself by plain numpy.
+"""An encoder registry with known answers: plausible numbers of every kind of panel, computed from the medium itself by plain numpy.
 
 `backbone:slow/...` takes a second and a half, `backbone:broken/...` fails in a way nobody foresaw; of other backbones only
 `backbone:microsoft/resnet-18` is there.
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from fusion.types import Audio, Clip, FusionError, Inside, Layout, Medium, Panel, Scatter, Seen
+from fusion.types import Activations, Audio, Clip, EncoderView, FusionError, Layout, Medium, Panel, Scatter
 
 NAMES = {
     "image": ("image_cnn", "image_vit", "image_lbp", "image_sift"),
@@ -30,7 +30,7 @@ NOTES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "
 DIM = 96
 
 
-class FakeLibrary:
+class FakeRegistry:
     """Has the public interface of `fusion.encoder_registry.EncoderRegistry` that the page uses."""
 
     def __init__(self, lab: Any = None) -> None:
@@ -44,7 +44,7 @@ class FakeLibrary:
         paper = "" if name not in TITLES else "Lowe 2004" if name == "image_sift" else "Somebody 2020"
         return {"title": title, "idea": f"The idea of {title}, in one sentence.", "paper": paper, "learned": name not in FIXED}
 
-    def inside(self, modality: str, name: str, medium: Medium) -> Inside:
+    def activations(self, modality: str, name: str, medium: Medium) -> Activations:
         self.asked.append((modality, name))
         if name.startswith("backbone:slow/"):
             time.sleep(1.5)
@@ -58,9 +58,11 @@ class FakeLibrary:
         count, learned = len(layout.places), self.describe(name)["learned"]
         weights = np.arange(1, count + 1) / (count * (count + 1) / 2)
         vector = np.cos(np.arange(DIM) * (1 + len(name) / 7)) * np.linspace(2, 0.2, DIM)
-        seen = Seen(array, extent, layout, weights, np.linspace(1, 2, count), vector, 0.004, 250_000 if learned else 9_312)
+        view = EncoderView(array, extent, layout, weights, np.linspace(1, 2, count), vector, 0.004, 250_000 if learned else 9_312)
         sentence = "Trained on 60,000 handwritten digits." if learned else ""
-        return Inside(name, modality, medium, seen, tuple(panels), 0.0012, 0.0034, scatter(name), 0.973 if learned else 0.861, sentence)
+        return Activations(
+            name, modality, medium, view, tuple(panels), 0.0012, 0.0034, scatter(name), 0.973 if learned else 0.861, sentence
+        )
 
 
 def scatter(name: str, count: int = 400) -> Scatter:
