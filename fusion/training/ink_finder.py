@@ -22,7 +22,7 @@ from fusion.config import TrainConfig
 from fusion.encoders.handwriting import CELL, SIDE, InkFinder, as_page
 from fusion.training.loop import StepResult, train
 
-RECIPE = TrainConfig(epochs=8, samples=2400, batch_size=24, lr=4e-3, weight_decay=0.01, precision="fp32")
+RECIPE = TrainConfig(epochs=18, samples=2400, batch_size=24, lr=4e-3, weight_decay=0.01, precision="fp32")
 DrawPage = Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray]]  # a picture (H, W, 3) uint8 and the ink on it (H, W) uint8
 
 
@@ -78,8 +78,9 @@ def finder_loss(model: torch.nn.Module, batch: FinderBatch) -> tuple[Tensor, Ten
     return entropy + 0.3 * dice.mean(), overlap
 
 
-def train_finder(draw: DrawPage, folder: Path, config: TrainConfig = RECIPE, device: str = "auto", resume: bool = True) -> Iterator[StepResult]:
-    """Trains the network on drawn pages; the last state is in `folder`/.training."""
+def train_finder(
+    finder: InkFinder, draw: DrawPage, folder: Path, config: TrainConfig = RECIPE, device: str = "auto", resume: bool = True
+) -> Iterator[StepResult]:
+    """Trains `finder` in place on drawn pages; the state of the run lies in `folder`/.training."""
     torch.manual_seed(config.seed)
-    model = InkFinder()
-    yield from train(model, Pages(draw, config.samples, config.seed + 1), finder_loss, config, folder, device, resume)
+    yield from train(finder, Pages(draw, config.samples, config.seed + 1), finder_loss, config, folder, device, resume)

@@ -24,7 +24,9 @@ class Page:
     layers: np.ndarray
 
 
-def make_page(covers: list[np.ndarray], sizes: np.ndarray, shape: tuple[int, int], rng: np.random.Generator, held_out: bool = False) -> Page:
+def make_page(
+    covers: list[np.ndarray], sizes: np.ndarray, shape: tuple[int, int], rng: np.random.Generator, held_out: bool = False
+) -> Page:
     """A photograph of a sheet on which digits are written apart from each other.
 
     Args:
@@ -71,9 +73,7 @@ def look_at(shape: tuple[int, int], rng: np.random.Generator) -> tuple[np.ndarra
     return camera, np.concatenate([low, high]).astype(np.float64)
 
 
-def scatter(
-    covers: list[np.ndarray], sides: np.ndarray, shape: tuple[int, int], shown: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
+def scatter(covers: list[np.ndarray], sides: np.ndarray, shape: tuple[int, int], shown: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Centres and sizes (N, 3) in pixels of the picture, apart from each other and inside of `shown`; smaller if there is no room."""
     placed: list[np.ndarray] = []
     for cover, side in zip(covers, sides, strict=True):
