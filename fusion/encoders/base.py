@@ -92,6 +92,10 @@ class Encoder(nn.Module, Generic[M]):
         """One medium to the input of the network; no gradient, no randomness."""
         raise NotImplementedError
 
+    def prepare_like(self, medium: M, other: Prepared) -> Prepared:
+        """Like `prepare`, with the same part of the medium that was read of another one of the same size."""
+        return self.prepare(medium)
+
     def tokenize(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Padded values (B, N, ...) and their mask (B, N) to tokens (B, T, D) and their mask (B, T), True where real."""
         raise NotImplementedError

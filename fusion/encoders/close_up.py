@@ -89,3 +89,9 @@ def axis(spans: np.ndarray, size: int, start: float, end: float) -> Axis:
     """The square goes from `start` to `end` in shares of all strips together."""
     share = length(spans) / size
     return Axis(spans[:, 0] / size, spans[:, 1] / size, -start * share, (end - start) * share)
+
+
+def strips_of(read: Axes, shape: tuple[int, ...]) -> Strips:
+    """The inverse of `axes`."""
+    x, y = (np.stack([one.starts, one.ends], 1) * size for one, size in ((read.x, shape[1]), (read.y, shape[0])))
+    return Strips(np.round(x).astype(int), np.round(y).astype(int))

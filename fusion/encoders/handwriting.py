@@ -16,6 +16,7 @@ from torch.nn import functional as F
 SIDE = 192  # pixels along the longer side of the page as the network sees it
 CELL = 4  # pixels along a side of a cell
 STEP = 16  # the network halves the page four times
+LEAST_CELLS = 4  # along the longer side of a region: smaller ones are dots
 LEAST_MASS = 0.15  # regions with less than this share of the marks of the strongest region are dirt
 
 
@@ -74,8 +75,9 @@ def regions(logits: np.ndarray) -> np.ndarray:
     marked = (logits > 0).astype(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(marked, connectivity=8)
     mass = np.bincount(labels.ravel(), (1 / (1 + np.exp(-logits)) * marked).ravel(), count)
-    kept = np.flatnonzero(mass >= max(LEAST_MASS * mass.max(), 1.0)) if count > 1 else np.zeros(0, int)
-    kept = kept[kept > 0]
+    large = stats[:, 2:4].max(1) >= LEAST_CELLS
+    large[0] = False  # the ground
+    kept = np.flatnonzero(large & (mass >= LEAST_MASS * mass[large].max(initial=0.0)))
     left, top = stats[kept, 0], stats[kept, 1]
     boxes: np.ndarray = np.stack([left, top, left + stats[kept, 2], top + stats[kept, 3]], 1).astype(np.float64)
     return boxes

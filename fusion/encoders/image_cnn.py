@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from fusion.encoders.axes import Axes
 from fusion.encoders.base import Encoder, Prepared, collate
-from fusion.encoders.close_up import Strips, axes, close_up, cut
+from fusion.encoders.close_up import Strips, axes, close_up, cut, strips_of
 from fusion.encoders.handwriting import InkFinder
 from fusion.encoders.unread import CLOSE_UP
 from fusion.types import Layout, Panel
@@ -127,6 +127,9 @@ class ImageCNN(Encoder[np.ndarray]):
 
     def prepare(self, medium: np.ndarray) -> Prepared:
         return self.read(medium, self.strips(medium))
+
+    def prepare_like(self, medium: np.ndarray, other: Prepared) -> Prepared:
+        return self.read(medium, None if other.axes is None else strips_of(other.axes, medium.shape[:2]))
 
     def strips(self, medium: np.ndarray) -> Strips | None:
         """What is read of a picture with small handwriting; None where all of it is read."""

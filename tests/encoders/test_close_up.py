@@ -132,6 +132,15 @@ def test_small_ink_is_read_as_if_it_were_large(encoder: ImageCNN) -> None:
         assert encoder(read.values[None], torch.ones(1, 1, dtype=torch.bool)).tokens.shape == (1, 64, 96)
 
 
+def test_another_picture_is_read_at_the_same_place(encoder: ImageCNN) -> None:
+    read = encoder.prepare(page(600, 60))
+    blank = np.full((600, 600, 3), 255, np.uint8)
+    again = encoder.prepare_like(blank, read)
+    assert again.extent == read.extent and np.array_equal(again.layout.places, read.layout.places)
+    assert encoder.prepare(blank).axes is None
+    assert torch.equal(encoder.prepare_like(page(600, 60), read).values, read.values)
+
+
 def test_the_finder_stays_as_it_is_while_the_encoder_trains(encoder: ImageCNN) -> None:
     encoder.train()
     assert encoder.finder is not None and not encoder.finder.training
