@@ -206,7 +206,9 @@ def characters() -> list[str]:
     """The 3,755 common Chinese characters (first level of GB 2312), and the traditional forms of the classes' names."""
     common = [bytes([row, cell]).decode("gb2312", "ignore") for row in range(0xB0, 0xD8) for cell in range(0xA1, 0xFF)]
     used = [c for words in (wording("zh").things, wording("zh").told) for texts in words.values() for text in texts for c in text]
-    return list(dict.fromkeys(c for c in [*common, *used, *"貓鳥鐘錶獅雞魚門電車東風雲話語國學說聽開關沒這隻個"] if "\u3400" <= c <= "\u9fff"))
+    return list(
+        dict.fromkeys(c for c in [*common, *used, *"貓鳥鐘錶獅雞魚門電車東風雲話語國學說聽開關沒這隻個"] if "\u3400" <= c <= "\u9fff")
+    )
 
 
 @cache
@@ -225,7 +227,7 @@ def read_emoji_names(data: Path) -> dict[str, tuple[str, ...]]:
     """{language: names of emoji that show none of the classes}; empty without the table `emoji/metadata.csv`."""
     path = Path(data) / "emoji" / "metadata.csv"
     if not path.is_file():
-        return {language: () for language in LANGUAGES}
+        return dict.fromkeys(LANGUAGES, ())
     with path.open(encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if not _shows_a_class(f"{row['name_en']} {row['keywords_en']}")]
     found = {}
