@@ -163,7 +163,8 @@ def ruled(shape: tuple[int, int], rng: np.random.Generator, held_out: bool) -> n
         marks = np.maximum(lines(y, start[0], period * 0.8), lines(x, start[1], period * 0.8))
     colour = np.array([(150, 175, 225), (170, 170, 170), (225, 150, 160), (130, 190, 170), (90, 110, 170)][rng.integers(5)], np.float32)
     cover = (marks * rng.uniform(0.3, 1.0)).astype(np.float32)[..., None]
-    return sheet * (1 - cover) + np.minimum(colour, sheet) * cover
+    ruled: np.ndarray = sheet * (1 - cover) + np.minimum(colour, sheet) * cover
+    return ruled
 
 
 def table(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
