@@ -267,7 +267,7 @@ def test_sentences_about_files_are_told_in_the_language_of_the_page(visit) -> No
     sound = message("The sound of {name}", name="a (1).mp3")
     trimmed = message("{name} was trimmed to its first {count:g} seconds.", name=sound, count=30.0)
     wrong = message("{name} is {kind}, not {wanted}.", name="{kind}.png", kind=message("a ZIP archive"), wanted=message("an image"))
-    known = message("There is nothing to look at yet: give at least one of {modalities}.", modalities=words(["image", "text"]))
+    known = message("No input is given: give at least one of {modalities}.", modalities=words(["image", "text"]))
     unknown = message("Nobody has translated this {name}.", name="sentence")
     for said in (trimmed, wrong, known, unknown):
         assert visit.evaluate(says, said.to_json()) == said
