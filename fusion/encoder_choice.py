@@ -41,7 +41,7 @@ def choose(task: Task, encoders: str | Mapping[str, str] = "compact") -> Choice:
         check_name(task.kinds[modality], name)
     choice = {m: wanted.get(m, task.encoders[m]) for m in task.modalities}
     if not task.encoder_choice and not is_compact(task, choice):
-        others = ", ".join(name for name, each in TASKS.items() if each.encoder_choice)
+        others = [name for name, each in TASKS.items() if each.encoder_choice]
         raise FusionError("The task {task} needs its own encoders; others can be chosen in: {others}.", task=task.name, others=others)
     return choice
 

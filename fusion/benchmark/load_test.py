@@ -3,7 +3,7 @@
 Each visitor keeps a session for some acts (words, a drawing, a photo, a sound, a clip), one after another without a pause, leaves, and
 comes anew. What every act must be answered is known beforehand (see load_inputs.py). Reported are answers per second, the time from the
 act to its answer (p50, p95), and how many answers were wrong, failed or were refused; of a server on this machine also how its memory
-grows in MB a minute, after the first fifth of the time.
+grows in MB a minute, after the first fifth of the time: what it holds at least in each minute.
 """
 
 from __future__ import annotations
@@ -205,12 +205,17 @@ async def watch_memory(pid: int | None, tally: Tally) -> None:
 
 
 def slope(memory: list[tuple[float, float]]) -> float | None:
-    """MB a minute by least squares after the warm-up; None where there is too little to say."""
-    if len(memory) < 10:
+    """MB a minute by least squares through the least memory of each whole minute after the warm-up; None for less than three of them.
+
+    What an answer needs while it is computed comes and goes by hundreds of MB. The least of a minute is what stays.
+    """
+    if not memory:
         return None
-    late = [point for point in memory if point[0] >= WARM_UP * memory[-1][0]]
-    times, sizes = np.array(late).T
-    return float(np.polyfit(times / 60, sizes, 1)[0])
+    end = memory[-1][0]
+    begin = WARM_UP * end
+    whole = round(end - begin) // 60
+    least = [min(size for seconds, size in memory if 60 * m <= seconds - begin < 60 * (m + 1)) for m in range(whole)]
+    return float(np.polyfit(range(whole), least, 1)[0]) if whole >= 3 else None
 
 
 def percentiles(seconds: list[float]) -> dict[str, float]:

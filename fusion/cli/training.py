@@ -41,6 +41,10 @@ def train(
     resume: Annotated[bool, typer.Option(help="go on from an interrupted run")] = True,
     encoders: Encoders = None,
     warm_start: Annotated[bool, typer.Option("--warm-start", help="baselines: begin with the weights that --out holds")] = False,
+    consistent: Annotated[
+        bool, typer.Option("--consistent", help="baselines: learn new kinds of samples and keep the features of the others")
+    ] = False,
+    leave_out: Annotated[str | None, typer.Option(metavar="PART", help="with --consistent: new samples that are kept for the test")] = None,
     seed: Seed = None,
     device: Device = "auto",
 ) -> None:
@@ -58,7 +62,8 @@ def train(
 
     changes = Changes(epochs, batch_size, lr, optimizer, samples=limit, seed=seed or 0)
     home = Path(out) if out else None
-    training.run(task, strategy, TrainOptions(folder, home, changes, device, resume=resume, warm_start=warm_start))
+    options = TrainOptions(folder, home, changes, device, resume=resume, warm_start=warm_start, consistent=consistent, leave_out=leave_out)
+    training.run(task, strategy, options)
 
 
 def references(

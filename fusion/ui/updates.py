@@ -12,6 +12,11 @@ from fusion.ui.serialize import to_json
 from fusion.ui.state import PageState, from_browser
 
 
+def choice_of(state: PageState) -> str:
+    """JSON of the choice of encoders, as its component holds it."""
+    return to_json({"choice": state.encoder_choice})
+
+
 @dataclass(frozen=True)
 class Fill:
     """What the browser puts into the slots and the choices; None stays as it is."""
@@ -27,8 +32,7 @@ class Fill:
     @classmethod
     def of_state(cls, state: PageState, example: str = "") -> Fill:
         """Everything that a state decides."""
-        choice = to_json({"choice": state.encoder_choice})
-        return cls(slots_of(state), state.task, state.strategy, state.language, state.view(), choice, example)
+        return cls(slots_of(state), state.task, state.strategy, state.language, state.view(), choice_of(state), example)
 
     def changes(self) -> dict[str, Any]:
         """{name: value} of what does not stay as it is."""

@@ -54,10 +54,17 @@ def test_an_answer_of_somebody_else_is_wrong() -> None:
 
 
 def test_the_slope_leaves_the_warm_up_out() -> None:
-    steady = [(float(t), 1000.0 + 300 * (t < 10)) for t in range(60)]
+    steady = [(float(t), 1000.0 + 300 * (t < 100)) for t in range(600)]
     assert slope(steady) == pytest.approx(0, abs=1e-6)
     assert slope([(t, size + t / 60 * 2.5) for t, size in steady]) == pytest.approx(2.5)
-    assert slope(steady[:5]) is None
+    assert slope(steady[:200]) is None and slope([]) is None
+
+
+def test_the_slope_is_of_what_stays() -> None:
+    """Acts need up to 400 MB for a moment, later more often than at first; nothing of it stays."""
+    rng = np.random.default_rng(0)
+    busy = [(float(t), 1000.0 + 400 * float(rng.random()) * (rng.random() < 0.2 + t / 1000)) for t in range(600)]
+    assert slope(busy) == pytest.approx(0, abs=1e-6)
 
 
 def test_the_report_counts() -> None:

@@ -100,7 +100,7 @@ def test_nothing_that_a_tool_is_given_is_marked_as_a_file() -> None:
     nested = {"inputs": {"x": [{"path": "/b"} | MARK]}}
     assert with_files(nested, {"image"}, lambda data: "") == {"inputs": {"x": [{"path": "/b"}]}}
     for wrong in ("data:image/png,AAAA", "data:", "data:" + "A" * LARGEST_DATA):
-        with pytest.raises(FusionError, match=r"^image is (no data URL in base64|too long for a data URL; .*)\.$"):
+        with pytest.raises(FusionError, match=r"^image is (not a data URL in base64|too long for a data URL; .*)\.$"):
             with_files({"image": wrong}, {"image"}, lambda data: "")
 
 

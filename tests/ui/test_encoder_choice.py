@@ -154,3 +154,14 @@ def test_training_ends_when_cancelled_or_left(handlers: Handlers, jobs: JobQueue
 @pytest.mark.parametrize("ask", [None, "", "no json", "[1]", '{"ask": 1}', '{"train": true}', {"ask": "other"}])
 def test_only_the_button_trains(handlers: Handlers, jobs: JobQueue, ask: object) -> None:
     assert asyncio.run(collected(trainer(handlers, jobs, ""), ask, *values(OWN))) == []
+
+
+def test_a_task_with_encoders_of_its_own_drops_the_choice(tmp_path: Path) -> None:
+    """Whatever was chosen elsewhere, the task opens, and the browser is told."""
+    handlers = Handlers(TaskServices({"digits": ChoosingLab, "scenes": lambda: FakeLab(task="scenes")}, {}, tmp_path))
+    for choice in (OWN, COMPACT):
+        *slots, _, strategy, language, view, chosen = values(choice)
+        update = handlers.switched(*slots, "scenes", strategy, language, view, chosen)
+        assert json.loads(update.result)["status"]["kind"] == "empty"
+        assert json.loads(update.fill.encoder_choice) == {"choice": {}}
+    assert handlers.switched(*slots, "digits", strategy, language, view, chosen).fill.encoder_choice is None

@@ -13,11 +13,11 @@ from gradio.events import api
 from gradio.utils import get_function_description
 from pydantic import TypeAdapter
 
-from fusion.messages import DEFAULT_LANGUAGE, message
+from fusion.messages import message
 from fusion.types import FusionError
 from fusion.ui.api.functions import Functions
 from fusion.ui.events import AT_ONCE
-from fusion.ui.i18n import LANGUAGES, say
+from fusion.ui.i18n import say
 from fusion.ui.service import TaskServices
 
 logger = logging.getLogger(__name__)
@@ -45,8 +45,7 @@ def answered(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(function)
     def answer(*values: Any) -> Any:
-        asked = parameters.bind(*values).arguments.get("language")
-        language = asked if asked in LANGUAGES else DEFAULT_LANGUAGE
+        language = parameters.bind(*values).arguments.get("language")
         try:
             found = function(*values)
         except FusionError as error:

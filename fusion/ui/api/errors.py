@@ -9,9 +9,21 @@ from gradio.route_utils import API_PREFIX, FnIndexInferError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from fusion.messages import Message, message
+from fusion.ui.api.body import language_of
+from fusion.ui.i18n import say
+
 Handler = Callable[[Request, Exception], Awaitable[Response]]
 INFO = f"{API_PREFIX}/info"
+NO_PARAMETER = message("The endpoint has no such parameter; {address} lists them.", address=INFO)
+NO_ENDPOINT = message("There is no endpoint of this name; {address} lists them.", address=INFO)
+FULL = message("The server has no room for the file.")
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # a full disk, a used-up quota, a disk that is read only
+
+
+def answer(request: Request, sentence: Message, status: int) -> JSONResponse:
+    """A sentence in the language of the request."""
+    return JSONResponse({"detail": say(sentence, language_of(request.scope))}, status)
 
 
 async def wrong_call(request: Request, error: Exception) -> Response:
@@ -19,15 +31,15 @@ async def wrong_call(request: Request, error: Exception) -> Response:
     if not request.url.path.startswith(f"{API_PREFIX}/call/"):
         raise error
     if isinstance(error, TypeError):
-        return JSONResponse({"detail": f"The endpoint has no such parameter; {INFO} lists them."}, 422)
-    return JSONResponse({"detail": f"There is no endpoint of this name; {INFO} lists them."}, 404)
+        return answer(request, NO_PARAMETER, 422)
+    return answer(request, NO_ENDPOINT, 404)
 
 
 async def no_room(request: Request, error: Exception) -> Response:
     """507 where the server cannot write a file; all other errors are passed on."""
     if not isinstance(error, OSError) or error.errno not in NO_ROOM:
         raise error
-    return JSONResponse({"detail": "The server has no room for the file."}, 507)
+    return answer(request, FULL, 507)
 
 
 EXCEPTION_HANDLERS: dict[type[Exception], Handler] = {

@@ -14,7 +14,7 @@ import numpy as np
 
 from fusion.explain import attention_scores, medium_function, occlusion, relevance, shapley_values, token_function, value_of
 from fusion.explain.occlusion import PredictMedia
-from fusion.messages import words
+from fusion.messages import Message, message, words
 from fusion.tasks import TASKS, Task
 from fusion.types import MODALITIES, FusionError, Medium, Prediction
 from fusion.ui.api.answers import (
@@ -32,18 +32,18 @@ from fusion.ui.api.answers import (
 )
 from fusion.ui.api.inputs import Request, checked, media_of, merged
 from fusion.ui.api.parameters import Inputs, documented
-from fusion.ui.i18n import say, task_text
+from fusion.ui.i18n import encoder_text, say, strategy_text, task_text
 from fusion.ui.service import TaskService, TaskServices
 
 if TYPE_CHECKING:
     from fusion.inputs import Encoded
 
 AT_A_TIME = 8  # media of an occlusion; then others may compute
-UNITS: dict[Method, str] = {
-    "attention": "mean attention that a token receives, in [0, 1]",
-    "relevance": "share of the label's log-odds, in nats",
-    "occlusion": "fall of the label's log-odds when the token's place is hidden, in nats",
-    "shapley": "share of the label's probability, in [-1, 1]",
+UNITS: dict[Method, Message] = {
+    "attention": message("mean attention that a token receives, in [0, 1]"),
+    "relevance": message("contribution to the label's log-odds, in nats"),
+    "occlusion": message("drop of the label's log-odds when the token's place is hidden, in nats"),
+    "shapley": message("contribution to the label's probability, in [-1, 1]"),
 }
 
 
@@ -69,7 +69,7 @@ class Functions:
         return TaskDescription(
             **self._task_fields(lab.task, request.language),
             encoders=dict(lab.task.encoders),
-            strategies=[self._strategy(service, name) for name in names],
+            strategies=[self._strategy(service, name, request.language) for name in names],
             faults={name: say(reason, request.language) for name, reason in lab.unavailable.items()},
         )
 
@@ -118,7 +118,7 @@ class Functions:
             strategy=name,
             method=request.method,
             label=explained,
-            unit=UNITS[request.method],
+            unit=say(UNITS[request.method], request.language),
             modalities=values,
             tokens=None if values else self._tokens(service, encoded, name, prediction, explained, request.method),
             notes=[say(note, request.language) for note in encoded.notes],
@@ -127,12 +127,10 @@ class Functions:
     @documented()
     def encoders(self, task: str | None = None, language: str | None = None) -> EncodersAnswer:
         """List the encoders that can read each modality of a task."""
-        service = self.services[self.services.task(checked(task=task, language=language).task)]
-        own, registry = service.lab.task, service.registry
-        found = {
-            m: [EncoderInfo.model_validate({"name": n, "shipped": n == own.encoders[m]} | registry.describe(n)) for n in registry.names(m)]
-            for m in own.modalities
-        }
+        request = checked(task=task, language=language)
+        service = self.services[self.services.task(request.task)]
+        own = service.lab.task
+        found = {m: [self._encoder(service, m, name, request.language) for name in service.registry.names(m)] for m in own.modalities}
         allowed: list[str] | Literal["all"] = "all" if self.services.backbones.all else sorted(self.services.backbones.names)
         return EncodersAnswer(task=own.name, choice=own.encoder_choice, modalities=found, backbones=allowed)
 
@@ -147,10 +145,18 @@ class Functions:
         reason = self.services.unavailable.get(task.name)
         return same | names | {"unavailable": reason and say(reason, language)}
 
-    def _strategy(self, service: TaskService, name: str) -> StrategyInfo:
-        about = service.lab.describe(name)
-        same = {key: getattr(about, key) for key in ("title", "idea", "formula", "paper", "fuses")}
-        return StrategyInfo(name=name, baseline=name in service.lab.baselines, parameters=service.lab.parameters[name], **same)
+    def _strategy(self, service: TaskService, name: str, language: str) -> StrategyInfo:
+        lab = service.lab
+        about = lab.describe(name)
+        only = name.removesuffix("_only") if name in lab.baselines else None
+        texts = {key: strategy_text(lab.task, about, key, language, only) for key in ("title", "idea", "formula", "paper")}
+        return StrategyInfo(name=name, baseline=only is not None, parameters=lab.parameters[name], fuses=about.fuses, **texts)
+
+    def _encoder(self, service: TaskService, modality: str, name: str, language: str) -> EncoderInfo:
+        about = service.registry.describe(name)
+        texts = {key: encoder_text(name, key, language) or about[key] for key in ("title", "idea")}
+        shipped = name == service.lab.task.encoders[modality]
+        return EncoderInfo(name=name, shipped=shipped, paper=about["paper"], learned=about["learned"], **texts)
 
     def _encoded(self, given: Inputs, **others: Any) -> tuple[Request, TaskService, Encoded]:
         """The request, the service that answers it, and its inputs after the encoders."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from urllib.parse import unquote, urlsplit
 
 import numpy as np
@@ -228,6 +228,32 @@ def _clip(name: str, given: Any) -> tuple[float, np.ndarray]:
     return given.fps, array if array.ndim == 4 else np.repeat(array[..., None], 3, -1)
 
 
+# What pydantic finds wrong with a value, by the type of its error.
+NUMBER = message("{name} must be a number.")
+WHOLE = message("{name} must be a whole number.")
+OBJECT = message("{name} must be an object.")
+INVALID = message("{name} is not valid.")
+WRONG = {
+    "string_type": message("{name} must be text."),
+    "string_too_long": message("{name} has more than {max_length} characters."),
+    "int_type": WHOLE,
+    "int_parsing": WHOLE,
+    "int_from_float": WHOLE,
+    "float_type": NUMBER,
+    "float_parsing": NUMBER,
+    "finite_number": NUMBER,
+    "greater_than": message("{name} must be greater than {gt}."),
+    "greater_than_equal": message("{name} must be at least {ge}."),
+    "less_than_equal": message("{name} must be at most {le}."),
+    "literal_error": message("{name} must be one of {known}."),
+    "list_type": message("{name} must be a list."),
+    "dict_type": OBJECT,
+    "model_type": OBJECT,
+    "model_attributes_type": OBJECT,
+    "missing": message("{name} is missing."),
+    "extra_forbidden": message("There is no field named {name}."),
+}
+
 READERS = {"image": _picture, "audio": _sound, "video": _clip}
 
 
@@ -235,9 +261,12 @@ def _sentence(error: Exception, name: str) -> FusionError:
     """The first thing that is wrong with a value."""
     if not isinstance(error, ValidationError):
         return FusionError("{name} is nested too deeply.", name=name)
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    first = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(plain(part, MAX_NAME) for part in first["loc"] if part != "[key]")
-    return FusionError("{name} cannot be used: {reason}.", name=where or name, reason=first["msg"][0].lower() + first["msg"][1:])
+    known = Request.model_fields.get(where)
+    limits = {key: f"{limit:g}" for key, limit in first.get("ctx", {}).items() if isinstance(limit, int | float)}
+    values = limits | {"known": get_args(known.annotation) if known else ()}
+    return FusionError(str(WRONG.get(first["type"], INVALID)), name=where or name, **values)
 
 
 assert set(ARRAYS) | {"text"} == set(NOUNS)

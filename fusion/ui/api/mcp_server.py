@@ -16,10 +16,12 @@ from gradio.processing_utils import save_base64_to_cache
 from gradio.utils import get_upload_folder
 
 from fusion.types import FusionError
+from fusion.ui.api.inputs import UPLOAD_ROUTE
+from fusion.ui.i18n import say
 
 DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(;[\w.+-]+=[\w.+-]+)*;base64,", re.ASCII)
 LARGEST_DATA = 8_000_000  # characters
-HOW = " Give the address of an upload to /gradio_api/upload of this server, or a data URL."
+HOW = f" Give the address of an upload to {UPLOAD_ROUTE} of this server, or a data URL."
 MISSING = "The option --mcp needs one more package: pip install -r requirements-mcp.txt."
 
 
@@ -42,7 +44,10 @@ def prepare() -> None:
 
         def convert_strings_to_filedata(self, value: Any, filedata_positions: list[list[str | int]]) -> Any:
             files = {str(position[0]) for position in filedata_positions if len(position) == 1}
-            return with_files(value, files, self._save)
+            try:
+                return with_files(value, files, self._save)
+            except FusionError as error:
+                raise FusionError(say(error.message, value.get("language"))) from error
 
         def postprocess_output_data(self, data: Any, root_url: str) -> list[Any]:
             return [self.types.TextContent(type="text", text=json.dumps(answer, ensure_ascii=False)) for answer in data]
@@ -89,14 +94,14 @@ def _path(name: str, address: str, save: Callable[[str], str]) -> str:
     if not address.startswith("data:"):
         return address
     if len(address) > LARGEST_DATA:
-        raise FusionError(f"{name} is too long for a data URL; send it to /gradio_api/upload.")
+        raise FusionError("{name} is too long for a data URL; send it to {address}.", name=name, address=UPLOAD_ROUTE)
     try:
         front = DATA_URL.match(address)
         if not front or not base64.b64decode(address[front.end() :], validate=True):
             raise ValueError("no data in base64")
         return save(address)
     except ValueError as error:
-        raise FusionError(f"{name} is no data URL in base64.") from error
+        raise FusionError("{name} is not a data URL in base64.", name=name) from error
 
 
 def _without_marks(value: Any) -> Any:

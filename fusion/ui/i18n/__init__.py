@@ -12,11 +12,15 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fusion.messages import DEFAULT_LANGUAGE, Message
+from fusion.paths import BACKBONE
 from fusion.tasks import TASKS, Task
 from fusion.tasks.texts import read_text
+
+if TYPE_CHECKING:
+    from fusion.lab import Description
 
 FOLDER = Path(__file__).parent
 FIELD = re.compile(r"\{(\w+)\}")
@@ -38,9 +42,12 @@ def load_text(tasks: Iterable[Task] | None = None) -> dict[str, dict[str, str]]:
     return found
 
 
-def say(sentence: Any, language: str = DEFAULT_LANGUAGE) -> str:
-    """A sentence of the server in a language, in English where that has no words for it; other values as they are, lists with commas."""
-    texts = page_text()[language]
+def say(sentence: Any, language: str | None = DEFAULT_LANGUAGE) -> str:
+    """A sentence of the server in a language, in English where there is no such language or it has no words for it.
+
+    Values that are no sentences stay as they are; lists are joined by commas.
+    """
+    texts = page_text()[language if language in LANGUAGES else DEFAULT_LANGUAGE]
     if isinstance(sentence, list):
         comma = texts.get("list.comma", page_text()[DEFAULT_LANGUAGE]["list.comma"])
         return comma.join(say(item, language) for item in sentence)
@@ -49,6 +56,28 @@ def say(sentence: Any, language: str = DEFAULT_LANGUAGE) -> str:
     values = {name: say(value, language) for name, value in sentence.values.items()}
     template = texts.get(f"said.{sentence.template}", sentence.template)
     return FIELD.sub(lambda field: values.get(field[1], field[0]), template)
+
+
+def modality_text(task: Task, modality: str, language: str = DEFAULT_LANGUAGE) -> str:
+    """The name of a modality in a language, else as it stands in the code."""
+    return task_text(task, f"modality.{modality}", language) or page_text()[language].get(f"modality.{modality}", modality)
+
+
+def strategy_text(task: Task, about: Description, field: str, language: str, only: str | None = None) -> str:
+    """A field of a strategy's description in a language; `only`: the modality that a baseline reads."""
+    texts, own = page_text()[language], getattr(about, field)
+    text = texts.get(f"strategy.{about.name}.{field}")
+    if text is None and only is not None:
+        text = texts.get(f"strategy.alone.{field}")
+    if text is None:
+        return say(own, language)
+    return text.replace("{modality}", modality_text(task, only or "", language))
+
+
+def encoder_text(name: str, field: str, language: str) -> str:
+    """The title or the idea of an encoder in a language; "" where the language has none, or it is the name of a backbone."""
+    kept = "backbone" if name.startswith(BACKBONE) else name
+    return page_text()[language].get(f"encoder.{kept}.{field}", "")
 
 
 def task_text(task: Task, key: str, language: str = DEFAULT_LANGUAGE) -> str:

@@ -162,7 +162,7 @@
       const film = strip(
         ctx,
         p.times,
-        (i) => layer(FL.paint(numbers, title + ", " + name(i), i), p.extent),
+        (i) => layer(FL.paint(numbers, title + t("list.comma") + name(i), i), p.extent),
         (i) => {
           read.textContent =
             i < 0 ? "" : name(i) + dot + t("activations.most") + " " + summary(numbers, i)[2];
@@ -178,7 +178,7 @@
       chosen = n;
       stage.querySelector(".fl-overlay")?.remove();
       stage.append(
-        layer(FL.paint(numbers, title + (count > 1 ? ", " + name(n) : ""), n), p.extent),
+        layer(FL.paint(numbers, title + (count > 1 ? t("list.comma") + name(n) : ""), n), p.extent),
       );
       thumbs.forEach((b, i) => b.setAttribute("aria-pressed", String(i === n)));
     };

@@ -6,8 +6,10 @@
     OWN = "own",
     BACKBONE = SETTINGS.backbone;
   // English words come from the encoders themselves; another language may override them.
+  const textKey = (name, field) =>
+    `encoder.${name.startsWith(BACKBONE) ? "backbone" : name}.${field}`;
   const told = (name, field, other) =>
-    FL.has(`encoder.${name}.${field}`) ? t(`encoder.${name}.${field}`) : other;
+    FL.has(textKey(name, field)) ? t(textKey(name, field)) : other;
   const words = (error) => {
     if (!error) return "";
     return error.key ? t(error.key) : FL.said(error.text);
@@ -378,12 +380,12 @@
         {
           class: "fl-activations fl-card-box",
           ...FL.ofModality(m),
-          "aria-labelledby": "fl-activations-" + FL.slug(m),
+          "aria-labelledby": "fl-activations-" + FL.asId(m),
         },
         el(
           "header",
           {},
-          el("h2", { id: "fl-activations-" + FL.slug(m) }, FL.tag(m)),
+          el("h2", { id: "fl-activations-" + FL.asId(m) }, FL.tag(m)),
           part.facts,
           el("span", { class: "fl-wait", role: "status" }),
           part.tools,

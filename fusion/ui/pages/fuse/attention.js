@@ -245,7 +245,11 @@
         });
       };
       say.replaceChildren(
-        el("b", {}, FL.modality(state.modality) + ", " + media[state.modality].says[state.token]),
+        el(
+          "b",
+          {},
+          FL.modality(state.modality) + t("list.comma") + media[state.modality].says[state.token],
+        ),
         " " + t(back ? "attention.is_read" : "attention.does_read") + " ",
         found.map(best).join(t("outcome.semicolon")) + t("outcome.stop"),
       );

@@ -17,7 +17,7 @@ from fusion.ui.pages.fuse import encoder_choice, export, payload, strategy_rows
 from fusion.ui.serialize import to_json
 from fusion.ui.service import FIRST_STRATEGY, TaskService, TaskServices
 from fusion.ui.state import MAX_NAME, PageState, first_of, from_browser, plain
-from fusion.ui.updates import Fill, PageUpdate, slots_of
+from fusion.ui.updates import Fill, PageUpdate, choice_of, slots_of
 
 logger = logging.getLogger(__name__)
 
@@ -82,13 +82,15 @@ class Handlers:
         """Another task was chosen: its first example fills the slots."""
         state = PageState.read(self.modalities, values)
         try:
+            choice = state.encoder_choice
             state, example = self._at_task(state)
         except FusionError as error:
             return PageUpdate(self._failed({"text": error.message.to_json()}))
         except Exception:
             logger.exception("The task %s cannot be opened", state.task)
             return PageUpdate(self._failed({"key": "status.unexpected"}))
-        return PageUpdate(self.result(state, held), self.pack(state), Fill(slots_of(state), example=example))
+        fill = Fill(slots_of(state), example=example, encoder_choice=choice_of(state) if state.encoder_choice != choice else None)
+        return PageUpdate(self.result(state, held), self.pack(state), fill)
 
     def looked(self, *values: Any) -> str:
         """Strategy, language, tab or compared encoders changed, which the browser draws by itself: export."""
@@ -155,10 +157,11 @@ class Handlers:
         return to_json({"id": next(self._count), "status": {"kind": kind} | said} | where)
 
     def _at_task(self, state: PageState) -> tuple[PageState, str]:
-        """The state's task with its first example in the slots, and that example's name."""
+        """The state's task with its first example in the slots, without encoders that it does not let choose; the example's name."""
         task = self.services.task(state.task)
         service = self.services[task]
-        state = replace(state, task=task, strategy=service.strategy(state.strategy))
+        choice = state.encoder_choice if service.lab.task.encoder_choice else {}
+        state = replace(state, task=task, strategy=service.strategy(state.strategy), encoder_choice=choice)
         for example in service.examples:
             try:
                 return self._with_example(state, example), example

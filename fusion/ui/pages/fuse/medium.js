@@ -282,7 +282,10 @@
       const most = values ? Math.max(Math.min(1, 4 / values.length), ...values) : 1;
       drawn.cells.forEach((c, i) => {
         c.style.setProperty("--tint", values ? (values[i] / most).toFixed(3) : 0);
-        c.setAttribute("aria-label", values ? `${says[i]}, ${FL.percent(values[i])}` : says[i]);
+        c.setAttribute(
+          "aria-label",
+          values ? says[i] + t("list.comma") + FL.percent(values[i]) : says[i],
+        );
         c.title = c.getAttribute("aria-label");
       });
     };

@@ -77,7 +77,7 @@
                 " ",
                 told(about.name, "idea"),
                 " ",
-                el("span", { class: "fl-muted" }, about.paper),
+                el("span", { class: "fl-muted" }, told(about.name, "paper")),
               ]
             : null,
         ),
