@@ -164,12 +164,12 @@ def make_none(language: str, further: tuple[str, ...], rng: np.random.Generator)
     if kind < 0.36:
         text = pick(words.elsewhere, rng)
         return text if rng.random() < 0.6 else pick(words.frames, rng).format(text)
-    if kind < 0.46:
+    if kind < 0.44:
         return make_senseless(language, rng)
-    if kind < 0.62:
-        noun = pick(words.nouns, rng) if not further or rng.random() < 0.4 else pick(further, rng)
+    if kind < 0.6:
+        noun = pick(words.nouns, rng) if not further or rng.random() < 0.3 else pick(further, rng)
         return pick(words.frames, rng).format(words.with_article(noun, rng))
-    if kind < 0.72:
+    if kind < 0.66:
         return f"{words.with_article(pick(words.nouns, rng), rng)}{words.gap}{pick(words.verbs, rng)}"
     if kind < 0.82 and further:
         return words.gap.join(pick(further, rng) for _ in range(int(rng.integers(1, 4))))
@@ -232,7 +232,7 @@ def read_emoji_names(data: Path) -> dict[str, tuple[str, ...]]:
         rows = [row for row in csv.DictReader(file) if not _shows_a_class(f"{row['name_en']} {row['keywords_en']}")]
     found = {}
     for language in LANGUAGES:
-        names = [name for row in rows for name in (row[f"name_{language}"], *row[f"keywords_{language}"].split("|")[:2])]
+        names = [name for row in rows for name in (row[f"name_{language}"], *row[f"keywords_{language}"].split("|"))]
         banned = {name.lower() for several in wording(language).things.values() for name in several}
         kept = (n for n in names if n and not any(part in banned for part in (n.lower(), *n.lower().split())))
         if language == "zh":

@@ -26,7 +26,7 @@ from fusion.types import MODALITIES, Audio, Clip, FusionError, Medium
 
 __all__ = ["LABELS", "NONE", "Scenes"]
 NOTHING_SHARE = 0.2
-FOREIGN = {"train": 0.2, "val": 0.3, "test": 0.0}  # of the texts are sentences in one of five languages
+FOREIGN = {"train": 0.2, "val": 0.3}  # of the texts are sentences in one of five languages; the test has sets of these for itself
 PHRASES = 0.4  # of the other training texts are short queries and templates, the others captions
 KEPT = 4096  # decoded photos kept in memory
 Groups = tuple[list[list[Item]], np.ndarray]
@@ -109,7 +109,7 @@ class Scenes:
         return sounds.make_sound(sound.samples, rng) if self.split == "train" else sound
 
     def make_text(self, label: int, rng: np.random.Generator) -> str:
-        if rng.random() < FOREIGN[self.split]:
+        if self.split in FOREIGN and rng.random() < FOREIGN[self.split]:
             language = languages.pick(languages.LANGUAGES, rng)
             return languages.make_none(language, (), rng) if label == NONE else languages.make_known(language, label, rng)
         few = len(self.texts[label]) < 200 and self.split == "train"
