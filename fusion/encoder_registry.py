@@ -178,7 +178,7 @@ class EncoderRegistry:
             try:
                 metrics = read_metrics(self._folder(modality, name))
             except FusionError as error:
-                notes.append(message("How well it was measured is not known here: {reason}", reason=error))
+                notes.append(message("Its metrics are not available: {reason}", reason=error))
         try:
             scatter = self._scatter(modality, name, features)
         except FusionError as error:
@@ -220,8 +220,9 @@ def encode(encoder: Encoder, prepared: list[Prepared]) -> Features:
 def encoder_view(encoder: Encoder, prepared: Prepared, features: Features, seconds: float) -> EncoderView:
     """What an encoder read of one medium and what it gave (features of batch one), for views."""
     tokens = features.tokens[0].cpu().numpy()
+    array = encoder.picture(prepared.values)
     return EncoderView(
-        array=encoder.picture(prepared.values),
+        array=None if array is None else prepared.on_extent(array),
         extent=prepared.extent,
         layout=prepared.layout,
         weights=features.weights[0].cpu().numpy(),

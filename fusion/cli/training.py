@@ -23,6 +23,7 @@ def register(app: typer.Typer) -> None:
     distill.command("image")(command(distill_image))
     distill.command("audio")(command(distill_audio))
     distill.command("text")(command(distill_text))
+    distill.command("languages")(command(distill_languages))
     distill.command("video")(command(distill_video))
     app.add_typer(distill, name="distill")
 
@@ -117,6 +118,16 @@ def distill_text(data: Data = None) -> None:
         from fusion.distill import text
 
         found = text.run(folder)
+    print_json(found)
+
+
+def distill_languages(data: Data = None) -> None:
+    """Teach the text encoder Chinese, Spanish, French and German, and what is none of the classes."""
+    folder = data_folder(data)
+    with answer_only():
+        from fusion.distill import languages
+
+        found = languages.run(folder)
     print_json(found)
 
 

@@ -164,6 +164,7 @@ class Task(Protocol):
     pairing                how two samples are combined into one, for tasks that do so
     drawn                  whether what is asked for can be drawn with a pen; else visitors of the page bring photos
     encoder_choice         whether other encoders than `encoders` can be chosen
+    close_up               {option of `image_cnn`: value} for reading small handwriting larger; empty where pictures are read whole
     recipes                {strategy or encoder: training configuration}; "strategies" and "token strategies" are the defaults of all others
     measuring              the size of an evaluation
     examples_module        module with `EXAMPLES` {name: worked example} and `make_example(name)`, imported when first needed
@@ -183,6 +184,7 @@ class Task(Protocol):
     pairing: Pairing | None = None
     drawn: bool = False
     encoder_choice: bool = False
+    close_up: Mapping[str, float] = {}
     recipes: Mapping[str, TrainConfig] = {}
     measuring: Measuring = Measuring()
     examples_module: str = ""

@@ -46,6 +46,7 @@ class DigitsTask(Task):
     drawn = True
     encoder_choice = True
     recipes = RECIPES
+    close_up = {"least": 0.4, "share": 0.55}
     card = CARD
     examples_module = "fusion.tasks.digits.examples"
     steps = STEPS
