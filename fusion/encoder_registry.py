@@ -220,8 +220,9 @@ def encode(encoder: Encoder, prepared: list[Prepared]) -> Features:
 def encoder_view(encoder: Encoder, prepared: Prepared, features: Features, seconds: float) -> EncoderView:
     """What an encoder read of one medium and what it gave (features of batch one), for views."""
     tokens = features.tokens[0].cpu().numpy()
+    array = encoder.picture(prepared.values)
     return EncoderView(
-        array=encoder.picture(prepared.values),
+        array=None if array is None else prepared.on_extent(array),
         extent=prepared.extent,
         layout=prepared.layout,
         weights=features.weights[0].cpu().numpy(),

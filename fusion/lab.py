@@ -286,8 +286,9 @@ class Lab:
         if fused.place is not None and where and where.image in given and len(given) > 1:
             found = float(fused.place.found[0].sigmoid())
             if found >= 0.5:
-                box = _on_picture(fused.place.box[0].tolist(), prepared[where.image].extent)
-                mask = fused.place.mask[0].sigmoid().cpu().numpy()
+                read = prepared[where.image]
+                box = _clipped(read.on_picture(fused.place.box[0].cpu().numpy()))
+                mask = read.on_extent(fused.place.mask[0].sigmoid().cpu().numpy())
         thresholds = self.loaded[name].thresholds
         known = None
         if thresholds is not None:
@@ -358,15 +359,10 @@ def _rows(features: Features, index: Tensor) -> Features:
     return Features(features.tokens[index], features.mask[index], features.pooled[index], features.weights[index])
 
 
-def _on_picture(box: list[float], extent: tuple[float, ...]) -> tuple[float, float, float, float]:
-    """A box on the square that the encoder read, as a box on the picture, cut at its border."""
-    x0, y0, x1, y1 = extent
-    width, height = x1 - x0, y1 - y0
-    return _clipped(x0 + box[0] * width), _clipped(y0 + box[1] * height), _clipped(x0 + box[2] * width), _clipped(y0 + box[3] * height)
-
-
-def _clipped(value: float) -> float:
-    return float(min(max(value, 0.0), 1.0))
+def _clipped(box: np.ndarray) -> tuple[float, float, float, float]:
+    """A box (4,) cut at the border of the picture."""
+    x0, y0, x1, y1 = np.clip(box, 0.0, 1.0).tolist()
+    return x0, y0, x1, y1
 
 
 def _spread(features: Features, rows: list[int], batch: int) -> Features:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import TypeVar
 
+from fusion.encoders.axes import Axes
 from fusion.messages import Message
 from fusion.types import Features, Layout, Medium, Panel
 
@@ -23,12 +24,26 @@ class Prepared:
     layout  of the tokens that the network will return for it
     extent  which part of the medium `values` covers (see `fusion.types.EncoderView`)
     notes   one sentence for each part of the medium that is not read
+    axes    where the square lies on the picture, if it leaves out stretches within `extent`
     """
 
     values: Tensor
     layout: Layout
     extent: tuple[float, ...]
     notes: tuple[Message, ...] = ()
+    axes: Axes | None = None
+
+    def on_picture(self, box: np.ndarray) -> np.ndarray:
+        """A box (4,) x0, y0, x1, y1 in [0, 1] of the square that was read, as shares of the picture."""
+        if self.axes is not None:
+            return self.axes.box(box)
+        x0, y0, x1, y1 = self.extent
+        placed: np.ndarray = np.array([x0, y0, x0, y0]) + np.asarray(box, np.float64) * [x1 - x0, y1 - y0, x1 - x0, y1 - y0]
+        return placed
+
+    def on_extent(self, array: np.ndarray) -> np.ndarray:
+        """Values (..., H, W) over the square that was read as values over `extent`, for drawing; zero where nothing was read."""
+        return array if self.axes is None else self.axes.spread(array)
 
 
 class AttentionPool(nn.Module):
@@ -76,6 +91,10 @@ class Encoder(nn.Module, Generic[M]):
     def prepare(self, medium: M) -> Prepared:
         """One medium to the input of the network; no gradient, no randomness."""
         raise NotImplementedError
+
+    def prepare_like(self, medium: M, other: Prepared) -> Prepared:
+        """Like `prepare`, with the same part of the medium that was read of another one of the same size."""
+        return self.prepare(medium)
 
     def tokenize(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Padded values (B, N, ...) and their mask (B, N) to tokens (B, T, D) and their mask (B, T), True where real."""

@@ -1,16 +1,24 @@
 """A compact CNN for pictures on a square canvas: residual 3x3 convolutions, one token per cell of 8x8 pixels.
 
+With a finder, small handwriting on a picture with more pixels than the canvas is read larger: see `fusion.encoders.close_up`.
+
 Reference: He 2016, Deep Residual Learning for Image Recognition (blocks of two 3x3 convolutions with a shortcut).
 """
 
 from __future__ import annotations
+
+from typing import Self
 
 import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from fusion.encoders.axes import Axes
 from fusion.encoders.base import Encoder, Prepared, collate
+from fusion.encoders.close_up import Strips, axes, close_up, cut, strips_of
+from fusion.encoders.handwriting import InkFinder
+from fusion.encoders.unread import CLOSE_UP
 from fusion.types import Layout, Panel
 
 SIZE = 64  # pixels along one side of the canvas
@@ -54,6 +62,12 @@ def grid_layout(extent: tuple[float, ...], rows: int, cols: int, shift: tuple[fl
     return Layout("grid", np.column_stack([xs[col], ys[row], xs[col + 1], ys[row + 1]]).astype(np.float32))
 
 
+def layout_on(read: Axes, rows: int, cols: int, shift: tuple[float, ...] = ()) -> Layout:
+    """Like `grid_layout`, on a square that leaves out stretches of the picture."""
+    cells = grid_layout((0.0, 0.0, 1.0, 1.0), rows, cols, shift).places
+    return Layout("grid", read.box(cells).astype(np.float32))
+
+
 def strongest_channels(maps: Tensor, count: int = 12) -> Tensor:
     """The `count` channels of maps (C, H, W) that vary most over the picture, most varied first."""
     return maps[maps.flatten(1).var(1).topk(min(count, len(maps))).indices]
@@ -79,6 +93,11 @@ class ImageCNN(Encoder[np.ndarray]):
     """Learned 3x3 filters in several layers, one token for each cell of the picture.
 
     Picture (H, W, 3) uint8 of any size to one token per 8x8 pixels of the letterboxed canvas: 64 tokens where `size` is 64.
+
+    Args:
+        finder: whether it has a network that finds small handwriting, so that this is read larger.
+        least: longer side of the largest piece of handwriting, as a share of the picture's, from which the whole picture is read.
+        share: longer side of that piece on the canvas where only the handwriting is read.
     """
 
     modality = "image"
@@ -86,18 +105,46 @@ class ImageCNN(Encoder[np.ndarray]):
     paper = "He et al. 2016 (ResNet)"
     shifts = True
 
-    def __init__(self, embed_dim: int = 96, width: int = 24, size: int = SIZE) -> None:
+    def __init__(
+        self, embed_dim: int = 96, width: int = 24, size: int = SIZE, finder: bool = False, least: float = 0.28, share: float = 0.55
+    ) -> None:
         super().__init__(embed_dim)
         self.size = size
         self.grid = size // STRIDE
         self.stem = nn.Sequential(nn.Conv2d(1, width, 5, 2, 2, bias=False), nn.BatchNorm2d(width), nn.ReLU())
         self.blocks = nn.Sequential(Block(width, 2 * width, 2), Block(2 * width, 4 * width, 2), Block(4 * width, 4 * width, 1))
         self.project = nn.Linear(4 * width, embed_dim)
+        self.least = least
+        self.share = share
+        self.finder = InkFinder().requires_grad_(False).eval() if finder else None
+
+    def train(self, mode: bool = True) -> Self:
+        """The finder is trained by itself and stays as it is."""
+        super().train(mode)
+        if self.finder is not None:
+            self.finder.eval()
+        return self
 
     def prepare(self, medium: np.ndarray) -> Prepared:
-        square, extent = letterbox(medium, self.size)
+        return self.read(medium, self.strips(medium))
+
+    def prepare_like(self, medium: np.ndarray, other: Prepared) -> Prepared:
+        return self.read(medium, None if other.axes is None else strips_of(other.axes, medium.shape[:2]))
+
+    def strips(self, medium: np.ndarray) -> Strips | None:
+        """What is read of a picture with small handwriting; None where all of it is read."""
+        if self.finder is None or max(medium.shape[:2]) <= self.size:  # no more pixels than are read anyway
+            return None
+        return close_up(medium.shape[:2], self.finder.find(medium), self.least, self.share)
+
+    def read(self, medium: np.ndarray, strips: Strips | None) -> Prepared:
+        """The whole picture, or the strips of it, as input of the network."""
+        square, extent = letterbox(medium if strips is None else cut(medium, strips), self.size)
         values = torch.from_numpy(standardise(square)).float()[None]  # (1, S, S)
-        return Prepared(values, grid_layout(extent, self.grid, self.grid, self.shift), extent)
+        if strips is None:
+            return Prepared(values, grid_layout(extent, self.grid, self.grid, self.shift), extent)
+        read = axes(strips, medium.shape[:2], extent)
+        return Prepared(values, layout_on(read, self.grid, self.grid, self.shift), read.extent, CLOSE_UP, read)
 
     def tokenize(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         maps = self.blocks(self.stem(values))  # (B, C, G, G)
@@ -112,4 +159,5 @@ class ImageCNN(Encoder[np.ndarray]):
         """Feature maps of the first convolution and of the last block."""
         edges = self.stem(collate([prepared])[0].to(self.device))
         found = {"image_cnn.stem": edges, "image_cnn.blocks": self.blocks(edges)}
-        return [Panel("maps", title, strongest_channels(maps[0]).cpu().numpy(), prepared.extent) for title, maps in found.items()]
+        strongest = {title: strongest_channels(maps[0]).cpu().numpy() for title, maps in found.items()}
+        return [Panel("maps", title, prepared.on_extent(maps), prepared.extent) for title, maps in strongest.items()]

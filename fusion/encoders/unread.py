@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fusion.messages import Message, message
 
+CLOSE_UP = (message("The writing is small: it was read enlarged, without the empty parts of the picture."),)
 LEAST_SHARE = 0.8  # of the width or height: smaller crops are not mentioned
 
 

@@ -72,7 +72,7 @@ def medium_function(lab: Lab, encoded: Encoded, strategy: str, label: str, modal
     encoder = lab.encoders[modality]
 
     def predict(media: Iterable[Medium]) -> np.ndarray:
-        prepared = (encoder.prepare(medium) for medium in media)
+        prepared = (encoder.prepare_like(medium, encoded.prepared[modality]) for medium in media)
         values = [np.zeros(0)]
         with torch.inference_mode():
             while part := list(islice(prepared, BATCH)):

@@ -3,6 +3,8 @@
     python -m fusion train --task digits --strategy image_only --data DIR      encoder and linear head of one modality
     python -m fusion train --task digits --strategy image_vit --data DIR       another encoder of a modality, by name, and its head
     python -m fusion train --task digits-find --strategy detection --data DIR  the picture encoder of a task that asks where
+    python -m fusion train --task digits --strategy finder --data DIR          what finds small handwriting, put into the picture encoder
+    python -m fusion train --task digits --strategy pages --data DIR           the picture encoder further, on photographs of pages
     python -m fusion train --task scenes --strategy image_only --data DIR      what lies on a distilled trunk (`fusion.distill`)
     python -m fusion train --task digits --strategy dynamic --data DIR         a strategy on frozen encoders
 
@@ -19,24 +21,30 @@ from pathlib import Path
 from fusion.config import CHECKPOINTS, TrainConfig
 from fusion.strategies import STRATEGIES
 from fusion.tasks import Task, find_task
+from fusion.training.consistency import RECIPE as CONSISTENT_RECIPE
 from fusion.training.detection_pretraining import RECIPE as DETECTION_RECIPE
 from fusion.training.detection_pretraining import train_detection_encoder
 from fusion.training.encoder import EncoderRun, encoder_recipe, train_encoder, trained_encoder
 from fusion.training.features import FeatureCache, fill_cache
+from fusion.training.handwriting import Handwriting
+from fusion.training.ink_finder import RECIPE as FINDER_RECIPE
 from fusion.training.loop import StepResult
 from fusion.training.options import TrainOptions
 from fusion.training.progress import report
 from fusion.training.strategy import strategy_recipe, train_strategy
+from fusion.training.twins import RECIPE as PAGES_RECIPE
 from fusion.types import FusionError
 
 DETECTION = "detection"  # stands for the picture encoder of a task that asks where
+FINDER = "finder"  # stands for what finds small handwriting
+PAGES = "pages"  # stands for a further training of the picture encoder on photographs of pages
 
 
 def run(task: str, names: str, options: TrainOptions) -> None:
     """Trains what is named, one after the other, with progress on stderr.
 
     Args:
-        names: "all" strategies; or strategies, baselines ("image_only"), encoders, "detection", with commas between.
+        names: "all" strategies; or strategies, baselines ("image_only"), encoders, "detection", "finder", "pages", with commas between.
 
     Raises:
         FusionError: something that is named cannot be trained, in one sentence.
@@ -60,6 +68,8 @@ class Trainer:
         where = self.task.heads.localization
         if name == DETECTION and where:
             return self._detection()
+        if name in (FINDER, PAGES) and self.task.close_up:
+            return self._handwriting(name)
         encoder = trained_encoder(self.task, name)
         if encoder and not (where and encoder[0] == where.image):  # that encoder is trained by detection, its baseline on features
             return self._encoder(*encoder)
@@ -73,9 +83,17 @@ class Trainer:
         start = detection_start(self.task, self.out.parent)
         return train_detection_encoder(self.task, self.options.data, self.out, start, config, self.options.device, self.options.resume)
 
+    def _handwriting(self, name: str) -> Iterator[StepResult]:
+        handwriting = Handwriting(self.task, self.options.data, self.out, detection_start(self.task, self.out.parent))
+        if name == FINDER:
+            return handwriting.find(self.options.changes.of(FINDER_RECIPE), self.options.device, self.options.resume)
+        return handwriting.pages(self.options.changes.of(PAGES_RECIPE), self.options.device, self.options.resume)
+
     def _encoder(self, modality: str, encoder: str) -> Iterator[StepResult]:
-        config = self.options.changes.of(encoder_recipe(modality, encoder, self.task))
-        run = EncoderRun(encoder, warm_start=self.options.warm_start)
+        options = self.options
+        recipe = CONSISTENT_RECIPE if options.consistent else encoder_recipe(modality, encoder, self.task)
+        config = options.changes.of(recipe)
+        run = EncoderRun(encoder, options.leave_out, warm_start=options.warm_start, consistent=options.consistent)
         return train_encoder(self.task, modality, self.options.data, self.out, config, run, self.options.device, self.options.resume)
 
     def _strategy(self, name: str) -> Iterator[StepResult]:

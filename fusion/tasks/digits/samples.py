@@ -78,6 +78,16 @@ class Digits:
             cover = images.printed_glyph(digit, rng)
         return images.make_canvas(cover, rng, plain=plain)
 
+    def glyph(self, digit: int, rng: np.random.Generator) -> np.ndarray:
+        """Ink of one digit, (h, w) uint8: MNIST, pen, and in training also printed."""
+        kind = rng.random()
+        if kind < 0.6:
+            cover: np.ndarray = self.pictures.images[self.pick("pictures", digit, rng)]
+            return cover
+        if kind < 0.9 or self.split == "test":
+            return images.pen_glyph(self.drawings.strokes[self.pick("drawings", digit, rng)], rng)
+        return images.printed_glyph(digit, rng)
+
     def make_audio(self, digit: int, rng: np.random.Generator) -> Audio:
         synthetic = len(self.voices.labels) and rng.random() < (0.5 if self.split == "train" else 0.0)
         pool = "voices" if synthetic else "recordings"

@@ -10,6 +10,7 @@ NAME = "digits-find"
 STEPS = (
     DOWNLOAD,
     Step("detection", f"train --task {NAME} --strategy detection --data {{data}}", f"checkpoints/{NAME}/encoders/image/model.safetensors"),
+    Step("finder", f"train --task {NAME} --strategy finder --data {{data}}", f"checkpoints/{NAME}/encoders/image/model.safetensors"),
     strategies(NAME),
     baselines(NAME, MODALITIES),
     seeds(NAME),

@@ -26,6 +26,7 @@ class DigitsFindTask(DerivedDigitsTask):
     interaction = "alignment"
     heads = Heads(DIGITS.heads.questions, Localization(grid=12))
     anchors = ("image",)
+    close_up = {"least": 0.2, "share": 0.36}  # digits of a fifth to two fifths of the picture are what its encoder learned
     recipes = {"strategies": FEW, "token strategies": replace(FEW, epochs=20)}  # box and mask are learned long after the label
     card = CARD
     examples_module = "fusion.tasks.digits_find.examples"
