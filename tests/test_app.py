@@ -146,7 +146,8 @@ def test_a_drawing_is_a_picture_and_a_clip(visit) -> None:
     draw(visit, THREE)
     alone(visit, "image", "3")
     alone(visit, "video", "3")
-    assert "Both inputs on their own say 3" in visit.locator("#fl-outcome").inner_text()  # the example's seven keeps quiet until it is asked
+    # the example's seven keeps quiet until it is asked
+    assert "Both inputs on their own say 3" in visit.locator("#fl-outcome").inner_text()
     visit.locator("#fl-slot-text input[role=switch]").check()
     alone(visit, "text", "7")
     assert "Alone, the picture and the clip say" in visit.locator("#fl-outcome").inner_text()
