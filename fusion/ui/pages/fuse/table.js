@@ -98,7 +98,7 @@
     confidence: (s) =>
       el(
         "td",
-        { class: "fl-confidenceness" },
+        { class: "fl-confidence-cell" },
         el("span", { class: "fl-bar", style: { "--share": s.confidence } }),
         el("span", { class: "fl-number" }, FL.percent(s.confidence)),
       ),
