@@ -16,6 +16,7 @@ Li & Hoiem 2016, Learning without Forgetting; Hendrycks 2019, Outlier Exposure.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TypedDict, cast
 
@@ -40,7 +41,8 @@ from fusion.training.losses import SMOOTHING, soft_target
 from fusion.training.progress import report
 from fusion.types import Features
 
-RECIPE = TrainConfig(epochs=8, samples=7680, batch_size=128, lr=1e-3, weight_decay=0.01, precision="bf16", workers=0)
+STAGE = TrainConfig(epochs=8, samples=7680, batch_size=128, lr=1e-3, weight_decay=0.01, precision="bf16", workers=0)
+STAGES = (STAGE, replace(STAGE, epochs=6, lr=8e-4, seed=1))  # one after the other
 KEPT = 0.25  # share of the sentences that are kept
 WEIGHTS = {"kept": 4.0, "twin": 0.5, "known": 1.0, "none": 1.5}
 ASKED = 2  # strategies that answer each batch, drawn at random, besides the encoder's own classifier
@@ -209,24 +211,22 @@ def measured(encoder: TextBERT, classifier: FusionModel) -> dict[str, dict[str, 
     return found
 
 
-def run(
-    data: Path, home: Path = CHECKPOINTS / ScenesTask.name, out: Path | None = None, config: TrainConfig = RECIPE
-) -> dict[str, dict[str, float]]:
-    """Trains the encoder in `home` further, saves it there or in `out`, and what was measured of it beside it."""
+def run(data: Path, home: Path = CHECKPOINTS / ScenesTask.name, stages: tuple[TrainConfig, ...] = STAGES) -> dict[str, dict[str, float]]:
+    """Trains the encoder in `home` further, and saves it and what was measured of it."""
     folder = home / "encoders" / "text"
     before = load_encoder(folder)
     start = load_encoder(folder)
     assert isinstance(before, TextBERT) and isinstance(start, TextBERT)
-    torch.manual_seed(config.seed)
+    torch.manual_seed(stages[0].seed)
     encoder = grown(start, [*languages.characters(), *languages.symbols()])
     without_text = ("image_only", "audio_only", "video_only")
     names = sorted(p.parent.name for p in home.glob("*/config.json") if p.parent.name not in without_text)
     strategies = {name: load_model(home / name, {}) for name in names}
-    goal = out or folder
     model = Taught(encoder, before, strategies, twins_of(before))
-    report(train(model, Sentences(encoder, before, data, config), loss, config, goal, "cpu"), "languages")
-    save_weights(goal, encoder.state_dict(), EncoderConfig("text_bert", encoder.options()), half=True)
-    forget_state(goal)
+    for number, config in enumerate(stages, 1):
+        report(train(model, Sentences(encoder, before, data, config), loss, config, folder, "cpu"), f"languages, stage {number}")
+        forget_state(folder)
+    save_weights(folder, encoder.state_dict(), EncoderConfig("text_bert", encoder.options()), half=True)
     found = measured(encoder, strategies["text_only"])
-    save_json(goal / "languages.json", found)
+    save_json(folder / "languages.json", found)
     return found

@@ -40,6 +40,7 @@ CAUTIONS = {
     "text": (
         "A caption belongs to a class if it mentions exactly one, does not deny it, and does not use the word in another sense; denials and other senses come from templates, as the sets have few.",
         "Photo, caption, sound and clip of one sample are of different events.",
+        "The sentences about other things and those of the five languages are a development set: none was trained on, but their errors were read once, and everyday words, among them some of these sentences, were then added to the templates. The first stage of the training was made before these words were added.",
     ),
     "video": (),
 }
@@ -68,7 +69,7 @@ UNKNOWN_SETS = {
     "image_none": "pictures",
     "audio_none": "sounds",
     "text_none": "sentences",
-    "text_other_things": "sentences about other things in five languages and other alphabets",
+    "text_other_things": "sentences about other things in five languages and other alphabets (a development set)",
 }
 CARD = CardText(
     about=ABOUT,

@@ -56,7 +56,7 @@ def single_sets(data: Path, limit: int | None, seed: int) -> dict[str, TestSet]:
 def written_sets(count: int) -> dict[str, TestSet]:
     """Sentences written by hand in each language, and sentences about other things."""
     names = {"en": "text_english", "zh": "text_chinese", "es": "text_spanish", "fr": "text_french", "de": "text_german"}
-    sets = {}
+    sets: dict[str, TestSet] = {}
     for language, name in names.items():
         pairs = [(text, k) for text, k in languages.test_sentences(language) if k != NONE]
         sets[name] = TestSet("text", iter(pairs[:count]))
