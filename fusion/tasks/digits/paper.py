@@ -146,7 +146,8 @@ def ruled(shape: tuple[int, int], rng: np.random.Generator, held_out: bool) -> n
 
     def lines(along: np.ndarray, offset: float, every: float) -> np.ndarray:
         distance = np.abs((along - offset + every / 2) % every - every / 2)
-        return np.clip(thick / 2 + 0.5 - distance, 0, 1)
+        cover: np.ndarray = np.clip(thick / 2 + 0.5 - distance, 0, 1)
+        return cover
 
     if held_out:
         if kind < 0.5:  # dots
@@ -163,8 +164,8 @@ def ruled(shape: tuple[int, int], rng: np.random.Generator, held_out: bool) -> n
         marks = np.maximum(lines(y, start[0], period * 0.8), lines(x, start[1], period * 0.8))
     colour = np.array([(150, 175, 225), (170, 170, 170), (225, 150, 160), (130, 190, 170), (90, 110, 170)][rng.integers(5)], np.float32)
     cover = (marks * rng.uniform(0.3, 1.0)).astype(np.float32)[..., None]
-    ruled: np.ndarray = sheet * (1 - cover) + np.minimum(colour, sheet) * cover
-    return ruled
+    page: np.ndarray = sheet * (1 - cover) + np.minimum(colour, sheet) * cover
+    return page
 
 
 def table(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
