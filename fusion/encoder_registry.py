@@ -178,7 +178,7 @@ class EncoderRegistry:
             try:
                 metrics = read_metrics(self._folder(modality, name))
             except FusionError as error:
-                notes.append(message("How well it was measured is not known here: {reason}", reason=error))
+                notes.append(message("Its metrics are not available: {reason}", reason=error))
         try:
             scatter = self._scatter(modality, name, features)
         except FusionError as error:

@@ -224,7 +224,7 @@ class Lab:
             )
         given = read_given({m: self.task.kinds[m] for m in self.modalities}, inputs, severity, cache)
         if not given:
-            raise FusionError("There is nothing to look at yet: give at least one of {modalities}.", modalities=words(self.modalities))
+            raise FusionError("No input is given: give at least one of {modalities}.", modalities=words(self.modalities))
         if all(one.modality in self.unavailable for one in given):
             raise FusionError(self.unavailable[given[0].modality])
         return given

@@ -146,7 +146,8 @@ def test_a_drawing_is_a_picture_and_a_clip(visit) -> None:
     draw(visit, THREE)
     alone(visit, "image", "3")
     alone(visit, "video", "3")
-    assert "Both inputs alone say 3" in visit.locator("#fl-outcome").inner_text()  # the example's seven keeps quiet until it is asked
+    # the example's seven keeps quiet until it is asked
+    assert "Both inputs on their own say 3" in visit.locator("#fl-outcome").inner_text()
     visit.locator("#fl-slot-text input[role=switch]").check()
     alone(visit, "text", "7")
     assert "Alone, the picture and the clip say" in visit.locator("#fl-outcome").inner_text()
@@ -249,4 +250,4 @@ def test_inside_the_shipped_encoders(visit) -> None:
     section.locator("select").nth(1).select_option("own")
     section.locator("input.fl-field").fill("no such/model")
     section.get_by_role("button", name="Load").click()
-    section.get_by_text("stays.").wait_for(timeout=20000)
+    section.get_by_text("is still shown.").wait_for(timeout=20000)

@@ -229,7 +229,7 @@ def test_weights_of_another_encoder_are_not_taken_for_it(home: Path) -> None:
 
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize(
-    ("kind", "said"), [("metrics", "How well it was measured"), ("references", "There is no map of reference samples")]
+    ("kind", "said"), [("metrics", "Its metrics are not available"), ("references", "There is no map of reference samples")]
 )
 def test_what_is_only_shown(home: Path, kind: str, said: str, damage: str) -> None:
     folder = home / "digits" / "encoders" / "text"

@@ -127,8 +127,8 @@ def test_one_corruption_by_name(lab: Lab, inputs: dict) -> None:
 @pytest.mark.parametrize(
     ("given", "strategy", "words"),
     [
-        ({}, "early", "nothing to look at"),
-        ({"image": None}, "early", "nothing to look at"),
+        ({}, "early", "No input is given"),
+        ({"image": None}, "early", "No input is given"),
         ({"smell": "rose"}, "early", "no modality named 'smell'"),
         ({"text": "one"}, "magic", "no strategy named 'magic'"),
         ({"text": "one"}, "image_only", "Image alone needs image"),

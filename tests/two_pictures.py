@@ -68,6 +68,16 @@ class Album(TwoPictures):
         }
 
 
+class Swapped(TwoPictures):
+    """The names of two modalities of `Album`, for other kinds."""
+
+    name = "swapped"
+    title = "Swapped"
+    modalities = ("note", "left")
+    kinds = {"note": "image", "left": "text"}
+    encoders = {"note": "image_cnn", "left": "text_transformer"}
+
+
 def make_encoders(task: Task, folder: Path) -> Path:
     """Encoders as they are initialised; returns the folder of checkpoints."""
     torch.manual_seed(0)

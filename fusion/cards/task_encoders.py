@@ -37,6 +37,7 @@ def encoder_card(modality: str, report: Report, metrics: EncoderMetrics | None =
         f"With a linear head ({modality}_only), measured by `{report['command']}` on {report['date']}:",
         "",
         *table(["test set", "accuracy", "samples"], test_rows(modality, report)),
+        *outside_lines(modality, report),
         *probe_lines(metrics),
     ]
     if modality in text.notes:
@@ -54,6 +55,15 @@ def test_rows(modality: str, report: Report) -> list[list[str]]:
         return [[text.test_sets[name], percent(found["accuracy"]), str(found["samples"])] for name, found in tests.items()]
     found = report["severity"]["all-0"].get(f"{modality}_only")
     return [["test samples of the task", percent(found["accuracy"]), str(report["samples"])]] if found else []
+
+
+def outside_lines(modality: str, report: Report) -> list[str]:
+    """Test sets of sources that training does not use, where the report has any."""
+    found = {name: row for name, row in report.get("outside", {}).items() if name.startswith(modality) and "accuracy" in row}
+    if not found:
+        return []
+    rows = [[row["source"], percent(row["accuracy"]), f"{row['calibration_error']:.3f}", str(row["samples"])] for row in found.values()]
+    return ["", "From sources that training does not use:", "", *table(["source", "accuracy", "calibration error", "samples"], rows)]
 
 
 def probe_lines(metrics: EncoderMetrics | None) -> list[str]:

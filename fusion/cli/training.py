@@ -23,6 +23,7 @@ def register(app: typer.Typer) -> None:
     distill.command("image")(command(distill_image))
     distill.command("audio")(command(distill_audio))
     distill.command("text")(command(distill_text))
+    distill.command("languages")(command(distill_languages))
     distill.command("video")(command(distill_video))
     app.add_typer(distill, name="distill")
 
@@ -40,6 +41,10 @@ def train(
     resume: Annotated[bool, typer.Option(help="go on from an interrupted run")] = True,
     encoders: Encoders = None,
     warm_start: Annotated[bool, typer.Option("--warm-start", help="baselines: begin with the weights that --out holds")] = False,
+    consistent: Annotated[
+        bool, typer.Option("--consistent", help="baselines: learn new kinds of samples and keep the features of the others")
+    ] = False,
+    leave_out: Annotated[str | None, typer.Option(metavar="PART", help="with --consistent: new samples that are kept for the test")] = None,
     seed: Seed = None,
     device: Device = "auto",
 ) -> None:
@@ -57,7 +62,8 @@ def train(
 
     changes = Changes(epochs, batch_size, lr, optimizer, samples=limit, seed=seed or 0)
     home = Path(out) if out else None
-    training.run(task, strategy, TrainOptions(folder, home, changes, device, resume=resume, warm_start=warm_start))
+    options = TrainOptions(folder, home, changes, device, resume=resume, warm_start=warm_start, consistent=consistent, leave_out=leave_out)
+    training.run(task, strategy, options)
 
 
 def references(
@@ -112,6 +118,16 @@ def distill_text(data: Data = None) -> None:
         from fusion.distill import text
 
         found = text.run(folder)
+    print_json(found)
+
+
+def distill_languages(data: Data = None) -> None:
+    """Teach the text encoder Chinese, Spanish, French and German, and what is none of the classes."""
+    folder = data_folder(data)
+    with answer_only():
+        from fusion.distill import languages
+
+        found = languages.run(folder)
     print_json(found)
 
 

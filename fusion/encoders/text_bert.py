@@ -43,6 +43,8 @@ class TextBERT(TrunkEncoder[str]):
     ) -> None:
         """`phrases` for each label, the last ones for none of them: a sentence is compared with all of them."""
         super().__init__(embed_dim)
+        self.width = width
+        self.depth = depth
         self.vocabulary = list(vocabulary)
         self.reader = Tokenizer(
             models.WordPiece({w: i for i, w in enumerate(self.vocabulary)}, unk_token=UNKNOWN, max_input_chars_per_word=60)
@@ -86,7 +88,7 @@ class TextBERT(TrunkEncoder[str]):
         return self.concepts(self.sentence(hidden, mask)[:, None], self.project(hidden)), mask
 
     def options(self) -> dict[str, Any]:
-        return {"vocabulary": self.vocabulary, "phrases": self.phrases}
+        return {"vocabulary": self.vocabulary, "width": self.width, "depth": self.depth, "phrases": self.phrases}
 
     @torch.no_grad()
     def panels(self, medium: str, prepared: Prepared) -> list[Panel]:

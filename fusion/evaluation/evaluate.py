@@ -1,6 +1,7 @@
 """`python -m fusion evaluate`: what the shipped checkpoints reach on the test splits, written to `checkpoints/<task>/report.json`.
 
     single      each modality on the test sets of its task (see `fusion.evaluation.unimodal_test_sets`)
+    outside     each modality on media from sources that training does not use
     subsets     every strategy on every subset of the modalities, clean
     severity    every strategy and baseline with all modalities corrupted at severity 0-5, and with each one alone at 1-5
     robustness  area under accuracy over severity on all, and its excess over `late`
@@ -242,11 +243,21 @@ def measure_on_media(lab: Lab, data: Path, limit: int | None, count: int, seed: 
     for name, (modality, media) in lab.task.test_sets(data, limit, seed).items():
         found.setdefault("single", {})[name] = measure_single(lab, modality, media)
         say(f"{name}: {found['single'][name]}")
+    found |= measure_outside(lab, data, seed)
     if lab.task.heads.open_set:
         found["rejection"] = rejection.report(lab, data, count, seed)
     inputs = make_inputs(lab.task, data, min(count, lab.task.measuring.explained), seed)
     found["explanations"] = judge(lab, [lab.encode(media) for media in inputs])
     return found
+
+
+def measure_outside(lab: Lab, data: Path, seed: int) -> dict[str, Any]:
+    """Each modality alone on media from sources that training does not use, with a description of each source."""
+    rows = {
+        name: measure_single(lab, modality, media) | {"source": lab.task.card.outside_sets.get(name, "")}
+        for name, (modality, media) in lab.task.outside_sets(data, seed).items()
+    }
+    return {"outside": rows} if rows else {}
 
 
 def measure_by_task(lab: Lab, clean: FeatureCache, severity: dict[str, dict[str, Any]], seed: int) -> dict[str, Any]:

@@ -89,7 +89,7 @@ class PictureTaker:
     def finish(self) -> tuple[np.ndarray, np.ndarray, list[Message]]:
         frames, times, notes = self.keeper.finish()
         if self.hdr:
-            notes.append(message("{name} is HDR, so its brightness was fitted to an ordinary screen.", name=self.name))
+            notes.append(message("{name} is HDR, so its brightness was converted for an ordinary screen.", name=self.name))
         return frames, times, notes
 
 

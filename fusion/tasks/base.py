@@ -45,6 +45,13 @@ class SampleSource(Protocol):
         """
 
 
+class PairSource(Protocol):
+    """New kinds of samples, each with an easier one of the same content, see `fusion.training.consistency`."""
+
+    def pair(self, index: int, seed: int) -> tuple[Sample, Sample]:
+        """Pair `index` of the endless stream `seed`: a sample of a new kind, and one that the shipped encoder already reads well."""
+
+
 class TestSet(NamedTuple):
     """Media of one modality with labels; a label of -1 means none of the task's labels."""
 
@@ -110,6 +117,7 @@ class CardText:
     data          {modality: sources of its training media, with licences}
     limits        {modality: limitations of its encoder}
     test_sets     {name of a test set: a description}
+    outside_sets  {name of a test set of other sources: a description with the source}
     remarks       {strategy: a remark}
     notes         {modality: differences of the shipped weights from the result of the command}
     commands      {modality: further commands with which the shipped weights were trained}
@@ -125,6 +133,7 @@ class CardText:
     data: dict[str, str] = field(default_factory=dict)
     limits: dict[str, str] = field(default_factory=dict)
     test_sets: dict[str, str] = field(default_factory=dict)
+    outside_sets: dict[str, str] = field(default_factory=dict)
     remarks: dict[str, str] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
     commands: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -200,6 +209,10 @@ class Task(Protocol):
         """
         ...
 
+    def pairs(self, modality: str, data: Path, leave_out: str | None = None) -> PairSource:
+        """New kinds of training samples of a modality, for `--consistent`; `leave_out` names a part that is kept for the test."""
+        raise FusionError("The task {name} has no new kinds of samples for {modality}.", name=self.name, modality=modality)
+
     @property
     def texts(self) -> Texts:
         return texts_beside(type(self))
@@ -255,6 +268,10 @@ class Task(Protocol):
 
     def test_sets(self, data: Path, limit: int | None = None, seed: int = 0) -> dict[str, TestSet]:
         """{name: test set of one modality}, at most `limit` media each."""
+        return {}
+
+    def outside_sets(self, data: Path, seed: int = 0) -> dict[str, TestSet]:
+        """{name: test set of one modality} from sources that training does not use; those whose source is missing are left out."""
         return {}
 
     def data_hash(self, data: Path) -> dict[str, str]:

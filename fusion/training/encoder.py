@@ -10,9 +10,11 @@ import torch
 
 from fusion.config import EncoderConfig, StrategyConfig, TrainConfig, load_config
 from fusion.encoders import ENCODERS, Encoder, FixedEncoder, TrunkEncoder
-from fusion.model import FusionModel, build_encoder, build_strategy, fuser_state, load_weights, save_encoder, save_weights
+from fusion.model import FusionModel, build_encoder, build_strategy, fuser_state, load_model, load_weights, save_encoder, save_weights
+from fusion.strategies import STRATEGIES
 from fusion.tasks import Task
 from fusion.training.batches import EncoderData
+from fusion.training.consistency import ConsistencyData, ConsistencyLoss
 from fusion.training.loop import StepResult, forget_state, train
 from fusion.training.losses import encoder_loss
 from fusion.training.strategy import with_thresholds
@@ -29,12 +31,14 @@ class EncoderRun:
     leave_out   a group of `Task.groups` that is kept for the test
     fresh       draw new samples in every epoch
     warm_start  begin with the weights that the checkpoint folder holds
+    consistent  begin with them, learn `Task.pairs` as well, and keep the tokens of other samples, see `fusion.training.consistency`
     """
 
     encoder: str | None = None
     leave_out: str | None = None
     fresh: bool = True
     warm_start: bool = False
+    consistent: bool = False
 
 
 def encoder_recipe(modality: str, encoder: str, task: Task) -> TrainConfig:
@@ -68,15 +72,28 @@ def train_encoder(
     model = FusionModel({modality: encoder}, build_strategy(head))
     if task.kinds[modality] == "image":  # twice as fast on a CPU; no gain for the others
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack this argument
-    source = task.samples("train", data, (modality,), run.leave_out)
+    source = task.samples("train", data, (modality,), None if run.consistent else run.leave_out)
     samples = EncoderData(source, modality, encoder, config.samples, config.seed + 1, fresh=run.fresh)
-    if run.warm_start:
+    if run.warm_start or run.consistent:
         encoder.load_state_dict(load_weights(folder))
         model.load_state_dict(load_weights(head_folder), strict=False)
-    yield from train(model, samples, encoder_loss, config, folder, device, resume)
+    if run.consistent:
+        pairs = task.pairs(modality, data, run.leave_out)
+        both = ConsistencyData(source, pairs, modality, encoder, config.samples, config.seed + 1)
+        readers = strategies_of(task, modality, out)
+        yield from train(model, both, ConsistencyLoss(model, readers), config, folder, device, resume)
+    else:
+        yield from train(model, samples, encoder_loss, config, folder, device, resume)
     save_encoder(folder, encoder, encoder_config, half=isinstance(encoder, TrunkEncoder))
     save_weights(head_folder, fuser_state(model), with_thresholds(head_folder, head))
     forget_state(folder)
+
+
+def strategies_of(task: Task, modality: str, out: Path) -> list[FusionModel]:
+    """The trained strategies in a folder that read a modality, without encoders."""
+    none: dict[str, Encoder | None] = dict.fromkeys(task.modalities)
+    found = [load_model(out / name, none) for name in STRATEGIES if (out / name / "model.safetensors").exists()]
+    return [model for model in found if modality in model.strategy.modalities and model.place is None]
 
 
 def build(name: str, folder: Path) -> tuple[Encoder, EncoderConfig]:

@@ -34,6 +34,8 @@ class TrainOptions:
     device      "auto", "cpu", "cuda", "mps"
     resume      go on from an interrupted run
     warm_start  encoders begin with the weights that `out` holds
+    consistent  encoders begin with them and learn new kinds of samples, see `fusion.training.consistency`
+    leave_out   a part of these new samples that is kept for the test, see `Task.pairs`
     """
 
     data: Path
@@ -42,3 +44,5 @@ class TrainOptions:
     device: str = "auto"
     resume: bool = True
     warm_start: bool = False
+    consistent: bool = False
+    leave_out: str | None = None

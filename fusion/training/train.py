@@ -21,6 +21,7 @@ from pathlib import Path
 from fusion.config import CHECKPOINTS, TrainConfig
 from fusion.strategies import STRATEGIES
 from fusion.tasks import Task, find_task
+from fusion.training.consistency import RECIPE as CONSISTENT_RECIPE
 from fusion.training.detection_pretraining import RECIPE as DETECTION_RECIPE
 from fusion.training.detection_pretraining import train_detection_encoder
 from fusion.training.encoder import EncoderRun, encoder_recipe, train_encoder, trained_encoder
@@ -89,8 +90,10 @@ class Trainer:
         return handwriting.pages(self.options.changes.of(PAGES_RECIPE), self.options.device, self.options.resume)
 
     def _encoder(self, modality: str, encoder: str) -> Iterator[StepResult]:
-        config = self.options.changes.of(encoder_recipe(modality, encoder, self.task))
-        run = EncoderRun(encoder, warm_start=self.options.warm_start)
+        options = self.options
+        recipe = CONSISTENT_RECIPE if options.consistent else encoder_recipe(modality, encoder, self.task)
+        config = options.changes.of(recipe)
+        run = EncoderRun(encoder, options.leave_out, warm_start=options.warm_start, consistent=options.consistent)
         return train_encoder(self.task, modality, self.options.data, self.out, config, run, self.options.device, self.options.resume)
 
     def _strategy(self, name: str) -> Iterator[StepResult]:

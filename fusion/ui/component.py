@@ -6,10 +6,17 @@ reaches a template here; scripts write text with `textContent` only (see `web/co
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import gradio as gr
+
+
+def as_id(name: str) -> str:
+    """The name of a modality as part of an element's id: "left camera" is "left_20_camera", and no two names have the same.
+
+    `FusionLab.asId` in `web/core.js` does the same.
+    """
+    return "".join(c if c.isascii() and c.isalnum() else f"_{ord(c):x}_" for c in name)
 
 
 def view(name: str, value: str = "", frame: bool = False, **props: Any) -> gr.HTML:
@@ -21,7 +28,7 @@ def view(name: str, value: str = "", frame: bool = False, **props: Any) -> gr.HT
         # the names of our events must stand here in quotes, or the component does not have them: "input"
         js_on_load=f'FusionLab.mount("{name}", {{ element, props, trigger, watch, upload }}); /* "input" */',
         apply_default_css=False,
-        elem_id="-".join(["fl", name, *re.findall(r"\w+", props.get("modality", ""))]),
+        elem_id="-".join(["fl", name, *([as_id(props["modality"])] if "modality" in props else [])]),
         elem_classes=["fl-block-host"],
         **props,
     )

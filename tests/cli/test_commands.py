@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = [
     *"predict train references evaluate calibrate seeds leave-out probes outside bench download voices".split(),
     *"cards checksums declarations reproduce".split(),
-    *(f"distill {name}" for name in ("image", "audio", "text", "video")),
+    *(f"distill {name}" for name in ("image", "audio", "text", "languages", "video")),
 ]
 
 

@@ -281,14 +281,17 @@ def test_train_passes_what_was_given(stand_in: Callable, tmp_path: Path) -> None
     calls = []
     stand_in("train", lambda *given: calls.append(given))
     assert main(["train", "--strategy", "late", "--data", str(tmp_path)]) == 0
-    everything = (
-        "--out o --epochs 3 --batch-size 8 --lr 0.1 --optimizer sgd --seed 4 --device cpu --limit 9 --no-resume --warm-start".split()
-    )
+    everything = "--out o --epochs 3 --batch-size 8 --lr 0.1 --optimizer sgd --seed 4 --device cpu --limit 9".split()
+    everything += ["--no-resume", "--warm-start", "--consistent", "--leave-out", "fold-2"]
     assert main(["train", "--task", "digits-add", "--strategy", "late,early", "--data", str(tmp_path), *everything]) == 0
     changes = Changes(epochs=3, batch_size=8, lr=0.1, optimizer="sgd", samples=9, seed=4)
     assert calls == [
         ("digits", "late", TrainOptions(tmp_path)),
-        ("digits-add", "late,early", TrainOptions(tmp_path, Path("o"), changes, "cpu", resume=False, warm_start=True)),
+        (
+            "digits-add",
+            "late,early",
+            TrainOptions(tmp_path, Path("o"), changes, "cpu", resume=False, warm_start=True, consistent=True, leave_out="fold-2"),
+        ),
     ]
 
 

@@ -172,7 +172,7 @@ def test_word_pieces_have_the_places_of_their_letters() -> None:
     assert prepared.layout.places.tolist() == [[0, 1], [2, 5], [6, 9], [9, 10], [10, 11]]
     assert encoder.prepare("wolf").values.tolist() == [0] and len(encoder.prepare("").layout.places) == 1
     assert len(encoder.prepare("dog " * 500).values) == 128
-    assert encoder.options() == {"vocabulary": list(VOCABULARY), "phrases": [["yes"], ["no"]]}
+    assert encoder.options() == {"vocabulary": list(VOCABULARY), "width": 128, "depth": 3, "phrases": [["yes"], ["no"]]}
 
 
 def test_agreement_of_neighbourhoods() -> None:

@@ -51,7 +51,7 @@ def test_every_kind_of_panel_is_drawn_in_both_themes(visit) -> None:
     choose(visit, "text", 0, "text_lda")
     choose(visit, "video", 1, "video_flow")
     assert section(visit, "image").locator(".fl-keypoint").count() == 40
-    assert {"Topics of the text", "Topics of each word", "Heaviest terms (TF-IDF)"} <= set(captions(visit, "text"))
+    assert {"Topics of the text", "Topics of each word", "Terms with the largest weights (TF-IDF)"} <= set(captions(visit, "text"))
     assert section(visit, "video").locator(".fl-arrows").count() == 12 and "Optical flow" in captions(visit, "video")
     assert visit.locator("#fl-activations canvas.fl-cloud").count() == 8
     painted = """all => all.filter((c) => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some((v) => v)).length"""
@@ -69,7 +69,7 @@ def test_a_wrong_backbone_is_one_sentence_and_the_previous_encoder_stays(visit) 
     field.press("Enter")
     alert = section(visit, "image").locator("[role=alert]", has_text="not on this machine")
     alert.wait_for()
-    assert "nobody/<img" in alert.inner_text() and alert.inner_text().endswith("Vision transformer stays.")
+    assert "nobody/<img" in alert.inner_text() and alert.inner_text().endswith("Vision transformer is still shown.")
     assert visit.evaluate("window.hacked") is None and visit.evaluate("FusionLab.get('encoders').image[0]") == "image_vit"
     visit.wait_for_function(DONE)
     assert captions(visit, "image") == before and alert.is_visible()
@@ -121,8 +121,8 @@ def test_a_new_input_is_looked_into_and_a_missing_one_is_said(visit) -> None:
     open_activations(visit)
     visit.get_by_role("button", name="Voice alone").click()
     visit.wait_for_function("document.querySelector('#fl-activations section[data-modality=image] .fl-duo').hidden")
-    assert "There is no image" in section(visit, "image").inner_text()
-    section(visit, "image").get_by_role("button", name="Give one").click()
+    assert "No image is given" in section(visit, "image").inner_text()
+    section(visit, "image").get_by_role("button", name="Add one").click()
     visit.locator("textarea").fill("nine of nine")
     visit.get_by_role("tab", name="Inside the encoders").click()
     visit.wait_for_function("document.querySelectorAll('#fl-activations section[data-modality=text] .fl-word').length === 6")

@@ -26,7 +26,7 @@ from fusion.ui.i18n import encoder_text, page_text, say
 from tests.ui.test_api import WRONG, call
 
 ZH = page_text()["zh"]
-QUOTED = re.compile(r"'[^']*'|“[^”]*”|`[^`]*`|\{\w+\}|https?:\S+|[\w-]+\.\w+|/[\w/]+")  # also addresses and files
+QUOTED = re.compile(r"'[^']*'|“[^”]*”|`[^`]*`|\{\w+\}|https?:\S+|/?[\w/-]+\.\w+|/[\w/]+")  # also addresses and files
 WORD = re.compile(r"[A-Za-z][a-z]{2,}")  # a word of prose: at least three letters, all but the first of them small; `Hz` is none
 ALLOWED = {  # names of models, data, formats and programs, and of what a programmer types
     *("English", "Fusion", "Lab", "Python", "Transformer", "Mobile", "Net", "Efficient", "Image", "Audio", "Set"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fusion.ui.component import view
+import re
+
+from fusion.ui.component import as_id, view
 
 
 def test_a_view_has_a_constant_template() -> None:
@@ -11,7 +13,25 @@ def test_a_view_has_a_constant_template() -> None:
     assert template == view("slot", "", modality="image").html_template == '<div class="fl-view"></div>'
 
 
-def test_the_id_of_a_slot_has_no_spaces() -> None:
-    """Whatever its modality is called."""
-    assert view("slot", modality="audio").elem_id == "fl-slot-audio"
-    assert view("slot", modality="left camera").elem_id == "fl-slot-left-camera" and view("tasks").elem_id == "fl-tasks"
+NAMES = (
+    "left camera",
+    "left-camera",
+    "left_camera",
+    "left  camera",
+    "leftcamera",
+    "left_20_camera",
+    "Left camera",
+    "左",
+    "右",
+    "😀",
+    "é",
+    "e",
+)
+
+
+def test_each_modality_has_an_id_of_its_own() -> None:
+    """Whatever it is called."""
+    ids = [view("slot", modality=name).elem_id for name in NAMES]
+    assert len(set(ids)) == len(NAMES) and all(re.fullmatch(r"fl-slot-[A-Za-z0-9_]+", found) for found in ids)
+    assert view("slot", modality="audio").elem_id == "fl-slot-audio" and view("tasks").elem_id == "fl-tasks"
+    assert as_id("left camera") == "left_20_camera"

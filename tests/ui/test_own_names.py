@@ -23,7 +23,7 @@ from fusion.ui.pages.fuse.handlers import Handlers
 from fusion.ui.service import TaskServices
 from fusion.ui.state import PageState, is_newer_link
 from tests.browser import visiting
-from tests.two_pictures import Album, draw, make_encoders, make_strategies
+from tests.two_pictures import Album, Swapped, draw, make_encoders, make_strategies
 from tests.ui.fake_lab import FakeLab
 
 TASK = Album()
@@ -140,10 +140,32 @@ def test_the_api_takes_them_by_name(services: TaskServices, uploads: Path) -> No
     assert answer.label in TASK.labels and set(answer.contributions) == {"left", "note"}
 
 
+@pytest.fixture(scope="module")
+def swapped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A lab in which "left" is a text and "note" a picture."""
+    task = Swapped()
+    home = make_encoders(task, tmp_path_factory.mktemp("swapped"))
+    make_strategies(task, home, ("late",))
+    TASKS[task.name] = task
+    yield Lab(task, "cpu", home)
+    del TASKS[task.name]
+
+
+def test_a_name_may_be_of_another_kind_in_another_task(album: Lab, swapped: Lab, uploads: Path) -> None:
+    both = TaskServices({TASK.name: lambda: album, "swapped": lambda: swapped}, {}, uploads)
+    given = values(both, left={"source": "text", "text": "in the left"}, note=file(uploads, "b.png"))
+    given[len(both.modalities)] = "swapped"
+    result = answered(both, *given)
+    assert result["status"]["kind"] == "ok" and result["lab"]["kinds"] == {"note": "image", "left": "text"}
+    assert result["media"]["left"] == "in the left" and result["media"]["note"]["url"]
+    given[len(both.modalities)] = TASK.name  # what was typed is no picture, and what was uploaded no text
+    assert answered(both, *given)["status"]["kind"] in ("empty", "error")
+
+
 @pytest.fixture
-def address(album: Lab) -> Iterator[str]:
-    """A page with two tasks, served by this process."""
-    blocks = build_page({"digits": FakeLab, TASK.name: lambda: album})
+def address(album: Lab, swapped: Lab) -> Iterator[str]:
+    """A page with three tasks, served by this process."""
+    blocks = build_page({"digits": FakeLab, TASK.name: lambda: album, "swapped": lambda: swapped})
     _, address, _ = blocks.launch(**launch_options("127.0.0.1"), prevent_thread_lock=True, quiet=True)
     yield address
     blocks.close()
@@ -180,3 +202,29 @@ def test_two_pictures_have_a_slot_each(chromium: Any, address: str, uploads: Pat
         assert page.locator(".fl-task", has_text="相册").count() == 1
         page.evaluate("FusionLab.set('page', 'activations')")
         page.wait_for_selector("#fl-activations [data-modality=right] .fl-figures :is(canvas, img)")
+
+
+@pytest.mark.browser
+def test_a_slot_changes_its_kind_with_the_task(chromium: Any, address: str, uploads: Path) -> None:
+    def open_task(name: str) -> None:
+        page.locator(f"#fl-tasks input[value={name}]").focus()
+        page.keyboard.press("Space")
+        page.wait_for_function("t => FusionLab.get('lab').task.name === t && !FusionLab.get('busy')", arg=name)
+
+    def kinds() -> dict[str, str]:
+        return {m: page.locator(f"#fl-slot-{m} .fl-slot").get_attribute("data-medium") for m in ("left", "note")}
+
+    with visiting(chromium, address) as page:
+        open_task(TASK.name)
+        assert kinds() == {"left": "image", "note": "text"}
+        page.locator("#fl-slot-left input[type=file]").set_input_files(uploads / "a.png")
+        page.wait_for_function("FusionLab.get('result').media?.left && !FusionLab.get('busy')")
+        open_task("swapped")
+        assert kinds() == {"left": "text", "note": "image"}
+        assert page.locator("#fl-slot-left textarea").input_value() == "" and page.locator("#fl-slot-note textarea").count() == 0
+        page.locator("#fl-slot-left textarea").fill("in the left")
+        page.locator("#fl-slot-note input[type=file]").set_input_files(uploads / "b.png")
+        page.wait_for_function("FusionLab.get('result').media?.note && FusionLab.get('result').media.left && !FusionLab.get('busy')")
+        assert page.evaluate("FusionLab.get('result').media.left") == "in the left"
+        open_task(TASK.name)
+        assert kinds() == {"left": "image", "note": "text"} and page.locator("#fl-slot-note textarea").input_value() == ""

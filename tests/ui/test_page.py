@@ -7,8 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from fusion.messages import message, words
+from fusion.ui.component import as_id
 from tests.browser import visiting
 from tests.ui.fake_lab import BOX, FUSES, SHARE, FakeLab
+from tests.ui.test_component import NAMES
 
 pytestmark = pytest.mark.browser
 WORTH = {m: 80 * SHARE[m] / sum(SHARE.values()) for m in SHARE}  # points, of a strategy that is 90 % sure of one label in ten
@@ -34,6 +36,10 @@ def press(page, column: str) -> str | None:
     """Presses a heading; what it then says of its order."""
     page.locator(f"#fl-table th[data-column={column}] button").click()
     return page.locator(f"#fl-table th[data-column={column}]").get_attribute("aria-sort")
+
+
+def test_scripts_name_elements_as_the_server_does(visit) -> None:
+    assert visit.evaluate("names => names.map(FusionLab.asId)", list(NAMES)) == [as_id(name) for name in NAMES]
 
 
 def test_every_heading_sorts_and_the_third_press_brings_the_first_order_back(visit) -> None:
@@ -114,7 +120,7 @@ def test_the_box_lies_where_the_strategy_says(visit) -> None:
     assert marked == pytest.approx(list(BOX), abs=0.02) and looked == pytest.approx(list(BOX), abs=0.02)
     assert visit.locator("#fl-outcome .fl-veil").count() == 1 and visit.locator("#fl-outcome .fl-where .fl-cell").count() == 64
     assert visit.locator("#fl-attention .fl-paper .fl-box").count() == 1
-    assert visit.locator("#fl-outcome .fl-said").inner_text() == "The 9 is asked for: in the middle, 88 % sure that it is there."
+    assert visit.locator("#fl-outcome .fl-said").inner_text() == "Looking for 9: in the middle, present with probability 88 %."
     visit.evaluate("FusionLab.choose('tensor')")
     visit.wait_for_selector("#fl-outcome .fl-none")
     assert "no attention" in visit.locator("#fl-outcome .fl-none").inner_text()
@@ -124,7 +130,7 @@ def test_what_is_not_there_is_said_and_has_no_box(visit) -> None:
     open_task(visit, "digits-find")
     visit.evaluate("FusionLab.choose('shared_space')")
     visit.wait_for_selector("#fl-outcome .fl-absent")
-    assert visit.locator("#fl-outcome .fl-said").inner_text() == "The 3 is asked for, but not in the picture: 13 % that it is there."
+    assert visit.locator("#fl-outcome .fl-said").inner_text() == "Looking for 3: not in the picture, present with probability 13 %."
     assert visit.locator("#fl-outcome .fl-box").count() == visit.locator("#fl-outcome .fl-veil").count() == 0
     assert visit.locator("#fl-table [data-name=shared_space] .fl-there[data-there=false]").count() == 1
     visit.locator("#fl-slot-image input[role=switch]").uncheck()
@@ -151,7 +157,7 @@ def test_a_conflict_is_told_in_both_languages(visit) -> None:
     assert explanation.inner_text().endswith("10 strategies say dog and 3 cow.")
     assert visit.locator("#fl-slot-video .fl-alone").inner_text() == "on its own: none of these?"
     assert visit.locator("#fl-slot-image .fl-alone").inner_text() == "on its own: dog (70 %)"
-    assert "shared only the label" in visit.locator("#fl-table .fl-pairs").inner_text()
+    assert "shared only their label" in visit.locator("#fl-table .fl-pairs").inner_text()
     visit.get_by_role("button", name="简体中文").click()
     visit.wait_for_function("document.querySelector('#fl-outcome [data-testid=label]').innerText === '牛'")
     assert "照片说是狗（70 %），文字说是牛（70 %），声音说是猫（70 %），短片不像这十一类中的任何一类。" in explanation.inner_text().replace(
@@ -220,7 +226,7 @@ def test_the_first_own_medium_is_asked_about_alone(visit) -> None:
     visit.wait_for_function("FusionLab.get('result').media.text === 'nine'")
     assert are_on(visit) == {"text"}
     assert visit.evaluate("Object.keys(FusionLab.get('result').media)") == ["text"]
-    assert visit.locator("#fl-slot-audio .fl-name").inner_text().startswith("of the example")
+    assert visit.locator("#fl-slot-audio .fl-name").inner_text().startswith("from the example")
     visit.locator("#fl-slot-audio input[role=switch]").check()
     visit.locator("textarea").fill("nine nine")
     visit.wait_for_function("FusionLab.get('result').media.text === 'nine nine'")
@@ -261,7 +267,7 @@ def test_sentences_about_files_are_told_in_the_language_of_the_page(visit) -> No
     sound = message("The sound of {name}", name="a (1).mp3")
     trimmed = message("{name} was trimmed to its first {count:g} seconds.", name=sound, count=30.0)
     wrong = message("{name} is {kind}, not {wanted}.", name="{kind}.png", kind=message("a ZIP archive"), wanted=message("an image"))
-    known = message("There is nothing to look at yet: give at least one of {modalities}.", modalities=words(["image", "text"]))
+    known = message("No input is given: give at least one of {modalities}.", modalities=words(["image", "text"]))
     unknown = message("Nobody has translated this {name}.", name="sentence")
     for said in (trimmed, wrong, known, unknown):
         assert visit.evaluate(says, said.to_json()) == said

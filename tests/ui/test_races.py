@@ -314,7 +314,7 @@ def test_after_a_reload_the_page_says_which_uploads_have_to_be_given_again(page)
     reopen(page, lambda: page.wait_for_function(READY))
     page.wait_for_selector(".fl-notices li")
     said = page.locator(".fl-notices").inner_text()
-    assert "stay with you" in said and "image" in said and "audio" not in said
+    assert "stay on your device" in said and "image" in said and "audio" not in said
 
 
 def test_an_act_while_a_link_opens_is_made_on_top_of_it(page) -> None:

@@ -41,6 +41,14 @@ TEST_SETS = {
     "audio_recorded": "the same through rooms, microphones, noise and silence",
     "text_new_phrases": "phrases whose templates training never saw (see below)",
 }
+OUTSIDE_SETS = {
+    "audio_connected_flite": "strings of two to six digits said by flite (5 voices), cut at the word borders with 0 to 80 ms of the neighbours; training heard single words of these voices, no strings",
+    "audio_connected_festival": "the same by festival (voices that are installed); training heard single words of these voices, no strings",
+    "audio_announcements": "digits of a recorded announcer (Allison Smith; Debian package asterisk-core-sounds-en-wav, CC BY-SA 3.0)",
+    "audio_connected_announcements": "the announcer's digits joined to strings, up to 1.5 times as fast, cut in the same way",
+    "audio_new_speakers": "single digits of speakers of spoken_digits_many that were held out from training (one fold of five)",
+    "audio_connected_new_speakers": "digits of the same held-out speakers, joined to strings and cut in the same way",
+}
 LICENCE = "The weights are derived from CC BY-SA data and are shared under CC BY-SA 4.0; the code is Apache-2.0."
 ABOUT = "The parts of one sample come from different people and share the label alone: an accuracy gain from fusion is expected and no evidence of synergy."
 SEVERITIES = (
@@ -53,6 +61,7 @@ CARD = replace(
     about=ABOUT,
     limits=LIMITS,
     test_sets=TEST_SETS,
+    outside_sets=OUTSIDE_SETS,
     notes=NOTES,
     commands=COMMANDS,
     columns={"all-3": "redundancy: severity 3"},

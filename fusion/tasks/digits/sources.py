@@ -1,8 +1,9 @@
-"""Readers of the three public data sets of the digits task, in their official layouts below one data folder.
+"""Readers of the public data sets of the digits task, in their official layouts below one data folder.
 
 MNIST             mnist/MNIST/raw/{train,t10k}-{images-idx3,labels-idx1}-ubyte[.gz]      CC BY-SA 3.0
 FSDD              fsdd/recordings/{digit}_{speaker}_{index}.wav                            CC BY-SA 4.0
 Pen-Based digits  pendigits/pendigits-orig.{tra,tes}  (UNIPEN text, y points up)           CC BY 4.0
+Many speakers     spoken_digits_many/{digit}_{speaker}_{take}.flac    CC BY 4.0 (72 speakers of Speech Commands); 9 of a student collection
 
 Splits never mix: MNIST and pen digits come as train and test with different writers; FSDD's official test split is index 0-4.
 Validation is taken out of the training part: the last 5,000 MNIST digits, three writers of the pen digits, FSDD's index 5-9.
@@ -18,9 +19,11 @@ from pathlib import Path
 import numpy as np
 from scipy.io import wavfile
 
+from fusion.media.resample import resample
 from fusion.tasks.digits.pen import Strokes
 from fusion.types import Audio, FusionError
 
+SPEECH_RATE = 8000
 SPLITS = ("train", "val", "test")
 PEN_VAL_WRITERS = ("4", "13", "22")  # three of the thirty writers of the training file
 
@@ -176,6 +179,33 @@ def load_voices(data: Path, split: str) -> Recordings:
     return Recordings(sounds, np.array(labels, int), np.array(speakers))
 
 
+FOLDS = 5
+
+
+def load_spoken_digits_many(data: Path) -> Recordings:
+    """Single digits of many speakers, `spoken_digits_many/{digit}_{speaker}_{take}.flac`, at 8 kHz."""
+    import soundfile  # needed for training only
+
+    folder = _need(Path(data) / "spoken_digits_many", "The recordings of many speakers")
+    sounds: list[Audio] = []
+    labels: list[int] = []
+    speakers: list[str] = []
+    for path in sorted(folder.glob("*.flac")):
+        digit, speaker, _ = path.stem.split("_")
+        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+        sounds.append(Audio(SPEECH_RATE, resample(samples.mean(1), rate, SPEECH_RATE)))
+        labels.append(int(digit))
+        speakers.append(speaker)
+    if not sounds:
+        raise FusionError("The folder spoken_digits_many holds no recordings named {digit}_{speaker}_{take}.flac.")
+    return Recordings(sounds, np.array(labels), np.array(speakers))
+
+
+def fold_of(speakers: np.ndarray, fold: int) -> list[str]:
+    """The speakers of one of the five folds of cross-validation; no speaker is in two."""
+    return sorted(set(speakers.tolist()))[fold::FOLDS]
+
+
 def data_hash(data: Path) -> dict[str, str]:
     """SHA-256 over names and bytes of the files of each source, which identifies the data of a report."""
     hashes = {}
@@ -183,6 +213,7 @@ def data_hash(data: Path) -> dict[str, str]:
         "mnist": "mnist/MNIST/raw/*-ubyte*",
         "fsdd": "fsdd/recordings/*.wav",
         "pendigits": "pendigits/pendigits-orig.*",
+        "spoken_digits_many": "spoken_digits_many/*.flac",
     }.items():
         digest = hashlib.sha256()
         for path in sorted(Path(data).glob(pattern)):

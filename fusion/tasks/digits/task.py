@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 
 from fusion.config import TrainConfig
-from fusion.tasks.base import Download, Heads, SampleSource, Task, TestSet
+from fusion.tasks.base import Download, Heads, PairSource, SampleSource, Task, TestSet
 from fusion.tasks.digits.card import CARD
 from fusion.tasks.digits.steps import STEPS
 from fusion.types import MODALITIES, Medium
@@ -75,6 +76,11 @@ class DigitsTask(Task):
 
         return digit_sets(data, limit, seed)
 
+    def outside_sets(self, data: Path, seed: int = 0) -> dict[str, TestSet]:
+        from fusion.tasks.digits.outside_sets import outside_sets
+
+        return outside_sets(data, seed)
+
     def data_hash(self, data: Path) -> dict[str, str]:
         from fusion.tasks.digits.sources import data_hash
 
@@ -84,6 +90,19 @@ class DigitsTask(Task):
         from fusion.tasks.digits.voices import make_voices
 
         make_voices(data / "voices")
+        if shutil.which("espeak-ng"):
+            from fusion.tasks.digits.connected import FOLDER
+            from fusion.tasks.digits.strings import make_strings
+
+            make_strings(data / FOLDER)
+
+    def pairs(self, modality: str, data: Path, leave_out: str | None = None) -> PairSource:
+        """Digits of many speakers and out of connected speech; `leave_out`: "fold-0" to "fold-4", a fifth of the speakers."""
+        if modality != "audio":
+            return super().pairs(modality, data, leave_out)
+        from fusion.tasks.digits.speech import SpokenPairs
+
+        return SpokenPairs(data, int(leave_out.removeprefix("fold-")) if leave_out else None)
 
     def speak_examples(self) -> None:
         from fusion.config import CHECKPOINTS

@@ -18,7 +18,7 @@ import numpy as np
 from fusion.media.corruptions import corrupt
 from fusion.tasks.base import Sample
 from fusion.tasks.digits.samples import draw_level
-from fusion.tasks.scenes import captions, clips, photos, phrases, sounds
+from fusion.tasks.scenes import captions, clips, languages, photos, phrases, sounds
 from fusion.tasks.scenes.coco import list_coco
 from fusion.tasks.scenes.sources import NONE, Item, list_outside, list_photos, list_sounds
 from fusion.tasks.scenes.task import LABELS
@@ -26,7 +26,8 @@ from fusion.types import MODALITIES, Audio, Clip, FusionError, Medium
 
 __all__ = ["LABELS", "NONE", "Scenes"]
 NOTHING_SHARE = 0.2
-PHRASES = 0.4  # of the training texts are short queries and templates, the others captions
+FOREIGN = {"train": 0.2, "val": 0.3}  # of the texts are sentences in one of five languages; the test has sets of these for itself
+PHRASES = 0.4  # of the other training texts are short queries and templates, the others captions
 KEPT = 4096  # decoded photos kept in memory
 Groups = tuple[list[list[Item]], np.ndarray]
 
@@ -108,6 +109,9 @@ class Scenes:
         return sounds.make_sound(sound.samples, rng) if self.split == "train" else sound
 
     def make_text(self, label: int, rng: np.random.Generator) -> str:
+        if self.split in FOREIGN and rng.random() < FOREIGN[self.split]:
+            language = languages.pick(languages.LANGUAGES, rng)
+            return languages.make_none(language, (), rng) if label == NONE else languages.make_known(language, label, rng)
         few = len(self.texts[label]) < 200 and self.split == "train"
         if self.split == "train" and rng.random() < (0.7 if few else PHRASES):
             return phrases.make_nothing(rng) if label == NONE else phrases.make_phrase(label, rng)

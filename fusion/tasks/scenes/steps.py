@@ -18,6 +18,7 @@ STEPS = (
     Step("distill-video", "distill video", f"{ENCODERS}/video/model.safetensors"),
     baselines(NAME, ("video",), "encoders-video"),
     strategies(NAME),
+    Step("distill-languages", "distill languages --data {data}", f"{ENCODERS}/text/languages.json"),
     Step("calibrate", f"calibrate --task {NAME} --data {{data}}", f"checkpoints/{NAME}/late/config.json"),
     Step("probes", "probes --data {data} --yamnet {data}/yamnet.tflite", f"checkpoints/{NAME}/distilled.json"),
     Step("references", f"references --task {NAME} --data {{data}}", f"checkpoints/{NAME}/references"),

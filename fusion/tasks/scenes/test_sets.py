@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from fusion.tasks.base import TestSet
-from fusion.tasks.scenes import captions, clips, phrases
+from fusion.tasks.scenes import captions, clips, languages, phrases
 from fusion.tasks.scenes.photos import read_photo, resize, shows_flame
 from fusion.tasks.scenes.sounds import read_sound
 from fusion.tasks.scenes.sources import NONE, Item, list_outside, list_photos, list_small, list_sounds
@@ -47,9 +47,21 @@ def single_sets(data: Path, limit: int | None, seed: int) -> dict[str, TestSet]:
         "text_captions_without_the_word": TestSet("text", iter(blind[:n])),
         "text_own_sentences": TestSet("text", ((t, k) for t, k in own[:n] if k != NONE)),
         "text_none": TestSet("text", ((t, NONE) for t, k in own if k == NONE)),
+        **written_sets(n),
         "video_moving_photos": TestSet("video", moved(photos[:: max(1, len(photos) // min(n, 150))], seed)),
     }
     return sets
+
+
+def written_sets(count: int) -> dict[str, TestSet]:
+    """Sentences written by hand in each language, and sentences about other things."""
+    names = {"en": "text_english", "zh": "text_chinese", "es": "text_spanish", "fr": "text_french", "de": "text_german"}
+    sets: dict[str, TestSet] = {}
+    for language, name in names.items():
+        pairs = [(text, k) for text, k in languages.test_sentences(language) if k != NONE]
+        sets[name] = TestSet("text", iter(pairs[:count]))
+    others = [(text, NONE) for texts in languages.other_sentences().values() for text in texts]
+    return sets | {"text_other_things": TestSet("text", iter(others))}
 
 
 def capped(items: list[Item], count: int) -> list[Item]:

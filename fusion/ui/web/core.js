@@ -93,7 +93,9 @@ window.FusionLab = (() => {
   const kind = (name) => store.lab?.kinds[name] ?? name;
   // The first modality of a kind that the open task has, if any.
   const first = (wanted) => store.lab?.modalities.find((name) => kind(name) === wanted);
-  const slug = (name) => name.replace(/\W+/g, "-"); // for ids
+  // The name of a modality as part of an element's id, as `as_id` in `component.py` makes it.
+  const asId = (name) =>
+    name.replace(/[^A-Za-z0-9]/gu, (c) => `_${c.codePointAt(0).toString(16)}_`);
   // Attributes of what is drawn in the colour of a modality, which is that of its kind.
   const ofModality = (name) => ({ "data-modality": name, "data-medium": kind(name) });
   const numbered = (n) => named("number.")(String(n)); // small numbers as words
@@ -310,7 +312,7 @@ window.FusionLab = (() => {
     the,
     kind,
     first,
-    slug,
+    asId,
     ofModality,
     question,
     reply,

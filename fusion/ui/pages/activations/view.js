@@ -380,12 +380,12 @@
         {
           class: "fl-activations fl-card-box",
           ...FL.ofModality(m),
-          "aria-labelledby": "fl-activations-" + FL.slug(m),
+          "aria-labelledby": "fl-activations-" + FL.asId(m),
         },
         el(
           "header",
           {},
-          el("h2", { id: "fl-activations-" + FL.slug(m) }, FL.tag(m)),
+          el("h2", { id: "fl-activations-" + FL.asId(m) }, FL.tag(m)),
           part.facts,
           el("span", { class: "fl-wait", role: "status" }),
           part.tools,

@@ -37,7 +37,7 @@
             "data-question": question,
             title: Object.entries(answers)
               .map(([a, q]) => `${FL.reply(a)} ${FL.percent(q)}`)
-              .join(", "),
+              .join(t("list.comma")),
           },
           FL.question(question),
           " ",
@@ -65,7 +65,7 @@
                   { class: "fl-guess" },
                   t("outcome.guess", { label, share: FL.percent(chosen.confidence) }),
                 )
-              : el("p", { class: "fl-sure" }, FL.percent(chosen.confidence)),
+              : el("p", { class: "fl-confidence" }, FL.percent(chosen.confidence)),
             el(
               "p",
               { class: "fl-muted" },

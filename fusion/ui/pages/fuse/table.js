@@ -98,7 +98,7 @@
     confidence: (s) =>
       el(
         "td",
-        { class: "fl-sureness" },
+        { class: "fl-confidence-cell" },
         el("span", { class: "fl-bar", style: { "--share": s.confidence } }),
         el("span", { class: "fl-number" }, FL.percent(s.confidence)),
       ),
@@ -280,16 +280,18 @@
           ),
         ),
         out.length ? el("ul", { class: "fl-notes fl-unavailable" }, out) : null,
-        el(
-          "p",
-          { class: "fl-muted" },
-          FL.sentences(
-            t("table.columns"),
-            result.encode_seconds
-              ? t("table.encoders", { ms: FL.millis(result.encode_seconds) })
-              : "",
-          ),
-        ),
+        rows.length
+          ? el(
+              "p",
+              { class: "fl-muted" },
+              FL.sentences(
+                t("table.columns"),
+                result.encode_seconds
+                  ? t("table.encoders", { ms: FL.millis(result.encode_seconds) })
+                  : "",
+              ),
+            )
+          : null,
       );
     };
     FL.on("result lang strategy", draw);
