@@ -138,6 +138,6 @@ def train_on_pages(
 
 @torch.no_grad()
 def average(encoder: nn.Module, before: nn.Module) -> None:
-    """Half way back to `before`: nearly all that was learned is kept, and on samples as before nothing is lost (measured)."""
+    """Half way back to `before`: nearly all that was learned is kept, and samples as before are read no worse (measured)."""
     for new, old in zip(encoder.parameters(), before.parameters(), strict=True):
         new.lerp_(old.to(new.device), 0.5)
