@@ -31,6 +31,7 @@ from fusion.encoders import Prepared, collate
 from fusion.encoders.text_bert import TextBERT
 from fusion.files import save_json
 from fusion.media.corruptions import corrupt
+from fusion.messages import DEFAULT_LANGUAGE
 from fusion.model import FusionModel, load_encoder, load_model, present_mask, save_weights
 from fusion.tasks.scenes import languages, phrases
 from fusion.tasks.scenes.captions import mine
@@ -116,7 +117,7 @@ class Sentences:
 
     def draw_none(self, rng: np.random.Generator) -> tuple[str, int]:
         language = languages.pick(languages.LANGUAGES, rng)
-        if language == "en" and rng.random() < 0.35:
+        if language == DEFAULT_LANGUAGE and rng.random() < 0.35:
             return languages.pick(self.captions, rng), NONE
         return languages.make_none(language, self.emoji[language], rng), NONE
 
