@@ -107,7 +107,7 @@ def test_the_link_keeps_page_and_encoders_and_tabs_answer_to_the_keyboard(visit)
     choose(visit, "text", 1, "text_lda")
     visit.wait_for_function("location.search.includes('s=')")
     visit.wait_for_function(DONE, timeout=20000)  # a request that a reload cuts off is an error in the console
-    visit.wait_for_timeout(500)
+    visit.wait_for_timeout(2000)
     visit.reload()
     visit.wait_for_function(DONE, timeout=20000)
     assert section(visit, "text").locator("select").nth(1).input_value() == "text_lda"
