@@ -18,7 +18,7 @@ class Step:
 
     name       for `--from` and the list of steps
     command    arguments of `python -m fusion`, separated by spaces
-    writes     the file it makes, relative to the folder of the project; the step is done if this file exists
+    writes     the file it makes, relative to the folder of the project; without it the step is not done (`fusion.cli.steps` keeps stamps)
     each       names to run it with, or STRATEGIES
     optional   whether the other steps continue if it fails
     """
