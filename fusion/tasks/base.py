@@ -286,7 +286,7 @@ class Task(Protocol):
 
     def unknown_samples(self, split: str, data: Path, unknown: bool) -> SampleSource:
         """For a task with `heads.open_set`: clean samples of the labels, or samples of none of them."""
-        raise FusionError("The task {name} has no samples of none of its labels.", name=self.name)
+        raise FusionError("The task {name} has no samples that belong to none of its labels.", name=self.name)
 
     def test_sets(self, data: Path, limit: int | None = None, seed: int = 0) -> dict[str, TestSet]:
         """{name: test set of one modality}, at most `limit` media each."""
@@ -302,7 +302,7 @@ class Task(Protocol):
 
     def make_voices(self, data: Path) -> None:
         """Synthesises speech for training into the data folder, with the installed speech synthesisers."""
-        raise FusionError("The task {name} trains on no synthetic voices.", name=self.name)
+        raise FusionError("The task {name} does not train on synthetic voices.", name=self.name)
 
     def speak_examples(self) -> None:
         """Synthesises the sounds of the page's worked examples."""
