@@ -134,7 +134,7 @@ def test_what_is_not_there_is_said_and_has_no_box(visit) -> None:
     assert visit.locator("#fl-outcome .fl-box").count() == visit.locator("#fl-outcome .fl-veil").count() == 0
     assert visit.locator("#fl-table [data-name=shared_space] .fl-there[data-there=false]").count() == 1
     visit.locator("#fl-slot-image input[role=switch]").uncheck()
-    visit.wait_for_function("document.querySelector('#fl-outcome .fl-said').textContent.includes('needs the picture')")
+    visit.wait_for_function("document.querySelector('#fl-outcome .fl-said').textContent.includes('needs the image')")
 
 
 def give_all(page) -> None:
