@@ -117,6 +117,22 @@ class Features:
         return Features(rows(self.tokens), rows(self.mask), rows(self.pooled), rows(self.weights))
 
 
+@dataclass(frozen=True)
+class Opinion:
+    """What a strategy believes of each class, and how much it leaves open (subjective logic); belief and doubt sum to 1.
+
+    belief    (B, K) in [0, 1]
+    doubt     (B,) in [0, 1], the share that no class gets
+    conflict  (B,) in [0, 1], the share in which the modalities contradict one another before Dempster's rule leaves it out
+    doubts    (B, M) in [0, 1], the doubt of each modality alone, 1 where it is missing
+    """
+
+    belief: Tensor
+    doubt: Tensor
+    conflict: Tensor
+    doubts: Tensor
+
+
 @dataclass
 class FusionOutput:
     """The output of a strategy. Views check which fields are set, never which strategy it was.
@@ -131,6 +147,9 @@ class FusionOutput:
     latent          (mean, log-variance), each (B, Z), of the joint posterior, or None
     space           {modality: (B, D)} unit vectors in one space, zero where missing, or None
     auxiliary       {question: (B, K_q)} logits of further heads on the same trunk, or None
+    opinion         belief, doubt and conflict, or None
+    experts         (B, E) share of the answer that each expert of a mixture computed, sums to 1, or None
+    loss            scalar, a loss that the strategy adds by itself while it is trained (load balancing), or None
     """
 
     fused: Tensor
@@ -142,6 +161,9 @@ class FusionOutput:
     latent: tuple[Tensor, Tensor] | None = None
     space: dict[str, Tensor] | None = None
     auxiliary: dict[str, Tensor] | None = None
+    opinion: Opinion | None = None
+    experts: Tensor | None = None
+    loss: Tensor | None = None
 
     def first(self) -> FusionOutput:
         """Row 0: its fused vector and its tokens, as the localization head needs them."""

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from fusion.heads.classification import vote_head
-from fusion.strategies.base import PerModality, Strategy, mlp, mlp_per_modality
+from fusion.strategies.base import PerModality, Strategy, Targets, mlp, mlp_per_modality
 from fusion.types import Features, FusionOutput
 
 
@@ -60,18 +60,18 @@ class Dynamic(Strategy):
         return vote_head(self.out_dim, self.num_classes)
 
     def objective(
-        self, losses: dict[str, Tensor], output: FusionOutput, features: dict[str, Features], present: Tensor, content: Tensor
+        self, losses: dict[str, Tensor], output: FusionOutput, features: dict[str, Features], present: Tensor, targets: Targets
     ) -> Tensor:
         """Adds the cross-entropy of the gate; its target is a softmax over the modalities' log-probabilities of the true class."""
         assert output.unimodal_logits is not None and output.weights is not None
         logits = torch.stack([output.unimodal_logits[m] for m in self.modalities], 1).detach()  # (B, M, K)
-        truth = logits.log_softmax(-1).gather(-1, content.clamp_min(0)[..., None]).squeeze(-1)  # (B, M)
-        known = (content >= 0) & present
+        truth = logits.log_softmax(-1).gather(-1, targets.content.clamp_min(0)[..., None]).squeeze(-1)  # (B, M)
+        known = (targets.content >= 0) & present
         rows = known.any(-1)
         target = (truth / self.sharpness).masked_fill(~known, float("-inf"))[rows].softmax(-1)
         gate_losses = -(target * output.weights[rows].clamp_min(1e-6).log()).sum(-1)
         gate_loss = gate_losses.sum() / max(1, len(gate_losses))
-        return super().objective(losses, output, features, present, content) + self.guidance * gate_loss
+        return super().objective(losses, output, features, present, targets) + self.guidance * gate_loss
 
     def quality(self, logits: Tensor, present: Tensor) -> Tensor:
         """(B, M, 4): entropy in nats, log of the top probability, a quarter of log-sum-exp, log-probability that the others agree."""

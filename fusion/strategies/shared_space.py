@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fusion.heads.classification import CosineHead, Temperature
-from fusion.strategies.base import PerModality, Strategy
+from fusion.strategies.base import PerModality, Strategy, Targets
 from fusion.types import Features, FusionOutput
 
 
@@ -76,10 +76,10 @@ class SharedSpace(Strategy):
         return FusionOutput(fused, space={m: space[:, i] for i, m in enumerate(self.modalities)})
 
     def objective(
-        self, losses: dict[str, Tensor], output: FusionOutput, features: dict[str, Features], present: Tensor, content: Tensor
+        self, losses: dict[str, Tensor], output: FusionOutput, features: dict[str, Features], present: Tensor, targets: Targets
     ) -> Tensor:
         assert output.space is not None
         space = torch.stack([output.space[m] for m in self.modalities])
-        shown = torch.where(present, content, torch.full_like(content, -1)).T
+        shown = torch.where(present, targets.content, torch.full_like(targets.content, -1)).T
         extra = contrastive(space, shown, self.temperature)
-        return super().objective(losses, output, features, present, content) + self.contrastive_weight * extra
+        return super().objective(losses, output, features, present, targets) + self.contrastive_weight * extra

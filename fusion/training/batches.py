@@ -36,6 +36,7 @@ class StrategyBatch(TypedDict):
     own        (B, M) the label as far as each modality alone decides it, else -1
     label      (B,), -1 where what is present does not decide it
     auxiliary  {further question: (B,)}
+    index      (B,) rows of the cache, and `epoch`: while training
     box (B, 4) in [0, 1], mask (B, S, S) uint8 of 255, found (B,) bool, asked (B,) bool     in tasks that ask where
     """
 
@@ -45,6 +46,8 @@ class StrategyBatch(TypedDict):
     own: Tensor
     label: Tensor
     auxiliary: dict[str, Tensor]
+    index: NotRequired[Tensor]
+    epoch: NotRequired[int]
     box: NotRequired[Tensor]
     mask: NotRequired[Tensor]
     found: NotRequired[Tensor]
@@ -109,7 +112,11 @@ class StrategyData(Dataset[int]):
     def collate(self, indices: list[int]) -> StrategyBatch:
         rng = np.random.default_rng([self.seed, self.epoch, indices[0]])
         present = torch.from_numpy(drop_modalities(len(indices), self.modalities, rng, self.task.anchors))
-        return make_batch(self.task, self.cache, torch.tensor(indices), self.modalities, present, rng, False, self.with_tokens)
+        index = torch.tensor(indices)
+        batch = make_batch(self.task, self.cache, index, self.modalities, present, rng, False, self.with_tokens)
+        batch["index"] = index
+        batch["epoch"] = self.epoch
+        return batch
 
 
 def make_batch(

@@ -55,7 +55,7 @@ def train_strategy(
     torch.manual_seed(config.seed)
     model = FusionModel({}, build_strategy(built), built.grid, built.picture)
     samples = StrategyData(task, cache, config.seed, built.modalities, with_tokens=model.strategy.fuses == "tokens")
-    yield from train(Fuser(model), samples, strategy_loss, config, folder, device, resume)
+    yield from train(Fuser(model, len(cache)), samples, strategy_loss, config, folder, device, resume)
     save_weights(folder, fuser_state(model), with_thresholds(folder, built))
     forget_state(folder)
 

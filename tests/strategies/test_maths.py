@@ -11,6 +11,7 @@ from fusion.strategies.cross_attention import CrossAttention, attend
 from fusion.strategies.dynamic import Dynamic
 from fusion.strategies.early import Early
 from fusion.strategies.late import Late
+from fusion.strategies.base import Targets
 from fusion.types import FusionOutput
 from tests.strategies.test_contract import MODALITIES, D, K, everyone, for_one, make_features
 
@@ -81,7 +82,7 @@ def test_dynamic_gate_is_taught_who_believed_the_truth() -> None:
 
     def loss(gate: list[float]) -> float:
         output = FusionOutput(torch.zeros(1, 1), torch.tensor([gate]), unimodal_logits=votes)
-        return float(strategy.objective({"label": torch.zeros(())}, output, {}, everyone(1), content))
+        return float(strategy.objective({"label": torch.zeros(())}, output, {}, everyone(1), Targets(content[:, 0], content, content)))
 
     best = loss([0.5, 0.0, 0.5, 0.0])
     assert best == pytest.approx(math.log(2), abs=1e-3)

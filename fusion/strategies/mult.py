@@ -1,0 +1,214 @@
+"""Multimodal transformer (MulT): a transformer for every ordered pair of modalities, then one for each modality.
+
+    u_m     = Conv1d(x_m) sqrt(d) + sinusoid(i)                        temporal convolution of width 3, then positions
+    z_(q<-k) = u_q;  L times:
+              z = z + CrossAttention(norm(z), norm(u_k));  z = z + MLP(norm(z))       keys are the low-level tokens u_k in every layer
+    z_q     = Transformer_q([z_(q<-k) for all k])                      self-attention over (M - 1) d channels
+    h       = [last token of z_q for all q]
+    fused   = h + W_2 ReLU(W_1 h)                                      (B, M (M - 1) d), read by a linear head
+
+Built as published, with the projections, norms and MLP of each pair its own: M (M - 1) transformers of L layers. A missing key modality
+adds nothing to z, a missing query modality is zero in h; the paper has neither. All pairs run as one batched product, padded to the
+longest modality, and of one sample in many subsets only two kinds of each pair are computed: with its key modality and without.
+
+Reference: Tsai 2019, Multimodal Transformer for Unaligned Multimodal Language Sequences (arXiv 1906.00295).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from fusion.strategies.base import PerModality, Strategy
+from fusion.strategies.tokens import Block, ChannelDropout, Pair, read_tokens, rows_to_compute, scatter_rows, stack_layers
+from fusion.types import Features, FusionOutput
+
+
+class MulT(Strategy):
+    """Gives every ordered pair of modalities a transformer of its own, then each modality one over what these found."""
+
+    title = "Multimodal transformer"
+    formula = "z_(q←k) = Transformer(u_q → u_k),  z_q = Transformer([z_(q←k)]),  fused = [last z_q]"
+    paper = "Tsai et al. 2019 (MulT)"
+    fuses = "tokens"
+
+    def __init__(
+        self,
+        modalities: tuple[str, ...],
+        embed_dim: int,
+        num_classes: int,
+        dim: int = 24,
+        num_heads: int = 3,
+        depth: int = 3,
+        memory_depth: int = 2,
+        dropout: float = 0.1,
+    ) -> None:
+        """`dim`, `num_heads` and `depth` are those of each pair; the self-attention of a modality is (M - 1) times as wide."""
+        super().__init__(modalities, embed_dim, num_classes)
+        M = len(modalities)
+        wide = dim * max(M - 1, 1)
+        self.dim = dim
+        self.token_dim = wide
+        self.out_dim = M * wide
+        self.pairs = tuple((q, k) for q in self.modalities for k in self.modalities if q != k)
+        self.convolutions = nn.ModuleDict({m: nn.Conv1d(embed_dim, dim, 3, padding=1, bias=False) for m in modalities})
+        self.layers = nn.ModuleList([PairLayer(len(self.pairs), dim, num_heads, dropout) for _ in range(depth if self.pairs else 0)])
+        self.memory = nn.ModuleDict({m: nn.ModuleList([Block(wide, num_heads, dropout) for _ in range(memory_depth)]) for m in modalities})
+        self.norms = nn.ModuleDict({m: nn.LayerNorm(wide) for m in modalities})
+        self.inner = nn.Linear(self.out_dim, self.out_dim)
+        self.outer = nn.Linear(self.out_dim, self.out_dim)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, features: dict[str, Features], present: Tensor, need_attention: bool = False) -> FusionOutput:
+        tokens, masks, is_present = read_tokens(self.modalities, features, present)
+        low = {m: self.low_level(m, x, masks[m]) for m, x in tokens.items()}
+        crossed, maps = self.cross(low, masks, is_present, need_attention)
+        found, last = {}, []
+        for m in self.modalities:
+            if m not in low:
+                last.append(present.new_zeros(len(present), self.token_dim, dtype=torch.float32))
+                continue
+            rows = rows_to_compute(low[m], is_present[m])
+            x = crossed[m][rows] if len(crossed[m]) == len(present) else crossed[m]
+            mask = masks[m].expand(len(x), -1)
+            for block in self.memory[m]:  # type: ignore[union-attr]
+                x = block(x, mask)
+            found[m] = self.norms[m](x)
+            position = torch.arange(mask.shape[1], device=mask.device)
+            end = (mask * position).argmax(1)
+            last.append(scatter_rows(found[m][torch.arange(len(x)), end], is_present[m]))
+        h = torch.cat(last, -1)
+        fused = h + self.outer(self.dropout(F.relu(self.inner(h))))
+        return FusionOutput(fused, attention=maps, tokens=found)
+
+    def low_level(self, modality: str, x: Tensor, mask: Tensor) -> Tensor:
+        """Tokens (b, T, embed_dim) to (b, T, dim), with positions; those that are not real count as zero."""
+        x = (x * mask[..., None]).transpose(1, 2)
+        x = self.convolutions[modality](x).transpose(1, 2) * self.dim**0.5
+        return x + sinusoid(x.shape[1], self.dim, x.device)
+
+    def cross(
+        self, low: dict[str, Tensor], masks: dict[str, Tensor], is_present: dict[str, Tensor], need_maps: bool
+    ) -> tuple[dict[str, Tensor], dict[Pair, Tensor]]:
+        """What each query modality found in the others (B, T, (M - 1) dim), and the maps of the pairs where asked for.
+
+        Of one sample in B subsets every pair is computed in a batch of two, with its key modality and without, and rows take what fits.
+        """
+        names = [*low]
+        B = len(next(iter(is_present.values())))
+        b = len(low[names[0]])
+        one_sample = b < B
+        longest = max(x.shape[1] for x in low.values())
+        padded = {m: F.pad(x, (0, 0, 0, longest - x.shape[1])) for m, x in low.items()}
+        real = {m: F.pad(mask, (0, longest - mask.shape[1])) for m, mask in masks.items()}
+        blank = torch.zeros_like(padded[names[0]])
+        z = torch.stack([padded.get(q, blank) for q, _ in self.pairs])  # (P, b, T, dim)
+        u = torch.stack([padded.get(k, blank) for _, k in self.pairs])
+        every = torch.ones(b, longest, dtype=torch.bool, device=z.device)
+        usable = torch.stack([real.get(k, every) for _, k in self.pairs])  # (P, b, T)
+        no = torch.zeros(B, 1, dtype=torch.bool, device=z.device)
+        if one_sample:
+            z, u, usable = (torch.cat([x, x], 1) for x in (z, u, usable))
+            with_key = torch.tensor([True, False], device=z.device).expand(len(self.pairs), -1)
+            given = torch.tensor([k in low for _, k in self.pairs], device=z.device)[:, None]
+            with_key = with_key & given
+        else:
+            with_key = torch.stack([is_present.get(k, no)[:, 0] for _, k in self.pairs])  # (P, B)
+        if self.cut:
+            with_key = torch.zeros_like(with_key)
+        layers: list[dict[Pair, Tensor]] = []
+        for layer in self.layers:
+            z, weights = layer(z, u, usable, with_key, need_maps)
+            if weights is not None:
+                layers.append(
+                    {
+                        (q, k): weights[i, :b, :, : low[q].shape[1], : low[k].shape[1]]
+                        for i, (q, k) in enumerate(self.pairs)
+                        if q in low and k in low
+                    }
+                )
+        found = {}
+        for q in names:
+            parts = []
+            for i, (query, k) in enumerate(self.pairs):
+                if query == q:
+                    part = z[i][:, : low[q].shape[1]]
+                    parts.append(part[torch.where(is_present.get(k, no)[:, 0], 0, 1)] if one_sample else part)
+            found[q] = torch.cat(parts, -1) if parts else low[q]
+        return found, stack_layers(layers)
+
+
+class PairLayer(nn.Module):
+    """One layer of the transformers of all P pairs: attention to the low-level tokens of the key, then an MLP; pre-norm."""
+
+    def __init__(self, pairs: int, dim: int, num_heads: int, dropout: float) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.norm_query = NormPerPair(pairs, dim)
+        self.norm_key = NormPerPair(pairs, dim)
+        self.norm_mlp = NormPerPair(pairs, dim)
+        self.query = PerModality(pairs, dim, dim)
+        self.key_value = PerModality(pairs, dim, 2 * dim)
+        self.out_proj = PerModality(pairs, dim, dim)
+        self.inner = PerModality(pairs, dim, 4 * dim)
+        self.outer = PerModality(pairs, 4 * dim, dim)
+        self.dropout = ChannelDropout(dropout)
+
+    def forward(self, z: Tensor, u: Tensor, usable: Tensor, with_key: Tensor, need_maps: bool) -> tuple[Tensor, Tensor | None]:
+        """z after the layer, and the maps (P, b, H, T, T) where asked for.
+
+        Args:
+            z, u: (P, b, T, dim) tokens of the query so far, and low-level tokens of the key.
+            usable: (P, b, T) real tokens of the key, at least one per row.
+            with_key: (P, b) whether the key modality is there.
+        """
+        q = self.heads(each(self.query, self.norm_query(z)))  # (P, b, H, T, d)
+        k, v = (self.heads(x) for x in each(self.key_value, self.norm_key(u)).chunk(2, -1))
+        weights = None
+        if need_maps:
+            scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1)
+            weights = scores.masked_fill(~usable[:, :, None, None], float("-inf")).softmax(-1)
+            attended = weights @ v
+        else:
+            attended = F.scaled_dot_product_attention(q, k, v, usable[:, :, None, None])
+        joined = attended.transpose(2, 3).flatten(3)
+        z = z + self.drop(each(self.out_proj, joined)) * with_key[..., None, None]
+        z = z + self.drop(each(self.outer, F.relu(each(self.inner, self.norm_mlp(z)))))
+        return z, weights
+
+    def heads(self, x: Tensor) -> Tensor:
+        """(P, b, T, dim) to (P, b, H, T, d)."""
+        return x.unflatten(-1, (self.num_heads, -1)).transpose(2, 3)
+
+    def drop(self, x: Tensor) -> Tensor:
+        """Drops whole channels of a sample and pair, the same for all its tokens."""
+        dropped: Tensor = self.dropout(x.flatten(0, 1)).view_as(x)
+        return dropped
+
+
+class NormPerPair(nn.Module):
+    """A LayerNorm for every pair, x (P, b, T, dim)."""
+
+    def __init__(self, pairs: int, dim: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(pairs, 1, 1, dim))
+        self.bias = nn.Parameter(torch.zeros(pairs, 1, 1, dim))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.layer_norm(x, x.shape[-1:]) * self.weight + self.bias
+
+
+def each(layer: PerModality, x: Tensor) -> Tensor:
+    """A Linear of its own for every pair: x (P, b, T, in_dim) to (P, b, T, out_dim)."""
+    P, b, T, _ = x.shape
+    y: Tensor = layer(x.reshape(P, b * T, -1).transpose(0, 1)).transpose(0, 1)
+    return y.reshape(P, b, T, -1)
+
+
+def sinusoid(length: int, dim: int, device: torch.device) -> Tensor:
+    """Positions (length, dim): sines in the first half of the channels, cosines in the second, wavelengths up to 10,000 tokens."""
+    half = dim // 2
+    rates = 10_000.0 ** -(torch.arange(half, device=device) / max(half - 1, 1))
+    angles = torch.arange(length, device=device)[:, None] * rates
+    return F.pad(torch.cat([angles.sin(), angles.cos()], -1), (0, dim - 2 * half))
