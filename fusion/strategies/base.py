@@ -8,7 +8,11 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
+from fusion.messages import message
 from fusion.types import Features, FusionOutput
+
+
+READS_PAST = message("These weights read all modalities with one MLP, which can combine them by itself; the paper averages an answer of each.")
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,7 @@ class Strategy(nn.Module):
     keeps_history: ClassVar[bool] = False  # whether its loss needs `Targets.history`
     out_dim: int
     token_dim: int = 0
+    held_out: float = 0.0  # share of the training samples that is kept for `after_training`
     cut: bool = False  # strategies on tokens: close every path between modalities except the readout, to measure what they are worth
 
     def __init__(self, modalities: tuple[str, ...], embed_dim: int, num_classes: int) -> None:
@@ -67,6 +72,11 @@ class Strategy(nn.Module):
             need_attention: also return attention maps, where the strategy has any.
         """
         raise NotImplementedError
+
+    @property
+    def differs(self) -> str:
+        """How it is built otherwise than its paper says, in a sentence; empty where it is not."""
+        return ""
 
     @classmethod
     def options_for(cls, questions: dict[str, int], places: bool, kinds: dict[str, str]) -> dict[str, object]:
@@ -95,6 +105,9 @@ class Strategy(nn.Module):
         """
         own = [] if output.loss is None else [output.loss]
         return torch.stack([*losses.values(), *own]).sum()
+
+    def after_training(self, features: dict[str, Features], present: Tensor, targets: Targets) -> None:
+        """Fits what is fitted to held-out samples, once and with all else as it is; only where `held_out` is not zero."""
 
     def embeddings(self, features: dict[str, Features], present: Tensor) -> Tensor:
         """Pooled vectors (B, M, D), zero where missing (by selection, so that not even a NaN gets through)."""

@@ -6,14 +6,15 @@
     g   = softmax_m( gate_m([x_m, q_m]) )   over the present modalities
     fused = [MLP(sum_m g_m h_m), sum_m min(1, N g_m) v_m]      N modalities are present
 
-The gated multimodal unit of Arevalo with a softmax over M > 2 modalities. Gates that see content alone can lose to static fusion
-where inputs are noisy, so the gate also sees how confident the classifier of the modality alone is (Zhang 2023) and how well it agrees
-with the others; in training its target is which modalities give the true class a high probability (Han 2022). tanh discards the
-confidence; the gated votes keep it, and with even gates they are late fusion, which is a special case. Limit: between confident
-modalities that contradict one another a gate can only guess.
+One number per modality as a gate, supervised: its target in training is which modalities give the true class a high probability, as the
+confidence in Han 2022. The gate sees the content, how confident the classifier of the modality alone is (as Zhang 2023 weights votes),
+and how well it agrees with the others. tanh discards the confidence; the gated votes keep it, and with even gates they are late
+fusion, which is a special case. The weight shown is the gate g: the factor of a modality's values in the sum, not that of its vote, which
+is min(1, N g). For the gated multimodal unit of Arevalo, with a gate per number and no supervision, see `gmu`; for the votes of Zhang
+alone, `quality_aware`. Limit: between confident modalities that contradict one another a gate can only guess.
 
-Reference: Arevalo 2017, Gated Multimodal Units (arXiv 1702.01992); Zhang 2023, Provable Dynamic Fusion (arXiv 2306.02050);
-Han 2022, Multimodal Dynamics (CVPR; true-class probability as the gate's teacher).
+Reference: Han 2022, Multimodal Dynamics: Dynamical Fusion for Trustworthy Multimodal Classification (CVPR); Zhang 2023, Provable Dynamic
+Fusion for Low-Quality Multimodal Data (arXiv 2306.02050).
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class Dynamic(Strategy):
 
     title = "Dynamic fusion"
     formula = "fused = [MLP(Σ g_m tanh(W_m x_m)), Σ min(1, N g_m) log softmax(z_m)],  g = softmax(gate(x, quality))"
-    paper = "Arevalo et al. 2017 (GMU)"
+    paper = "Han et al. 2022 (Multimodal Dynamics); Zhang et al. 2023"
     fuses = "embeddings"
     unimodal = "content"  # where no modality decides the label alone, its classifier would have no target to measure quality by
 

@@ -13,6 +13,7 @@ Reference: Vaswani 2017, Attention Is All You Need (arXiv 1706.03762); Xiong 202
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +24,7 @@ from fusion.types import Features
 FEW_KEYS = 32  # on a CPU, at batch 64, below about this many keys two plain products beat the fused kernel
 
 Pair = tuple[str, str]  # (query modality, key modality)
+ReadoutKind = Literal["concatenate", "average"]  # one MLP over all modalities' vectors, or the mean of each one's own logits
 
 
 def read_tokens(

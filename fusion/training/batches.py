@@ -95,7 +95,11 @@ class EncoderData(Dataset[tuple[Prepared, int]]):
 class StrategyData(Dataset[int]):
     """Batches of a task from a cache, with modality dropout; where samples are halves of two, each gets a new partner in each epoch."""
 
-    def __init__(self, task: Task, cache: FeatureCache, seed: int, modalities: tuple[str, ...], with_tokens: bool = True) -> None:
+    def __init__(
+        self, task: Task, cache: FeatureCache, seed: int, modalities: tuple[str, ...], with_tokens: bool = True, held_out: float = 0.0
+    ) -> None:
+        """`held_out` is the share of the samples, the last ones, that no batch but `held_out_batch` has."""
+        self.count = len(cache) - int(held_out * len(cache))
         self.task = task
         self.cache = cache
         self.seed = seed
@@ -104,7 +108,14 @@ class StrategyData(Dataset[int]):
         self.epoch = 0
 
     def __len__(self) -> int:
-        return len(self.cache)
+        return self.count
+
+    def held_out_batch(self) -> StrategyBatch:
+        """All samples that were held out, with all their modalities."""
+        index = torch.arange(self.count, len(self.cache))
+        present = torch.ones(len(index), len(self.modalities), dtype=torch.bool)
+        rng = np.random.default_rng([self.seed, self.count])
+        return make_batch(self.task, self.cache, index, self.modalities, present, rng, False, self.with_tokens)
 
     def __getitem__(self, index: int) -> int:
         return index

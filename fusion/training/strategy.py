@@ -12,13 +12,14 @@ import torch
 from fusion.config import StrategyConfig, TrainConfig, load_config
 from fusion.model import FusionModel, build_strategy, fuser_state, grid_of, picture_of, save_weights, strategy_options
 from fusion.strategies import STRATEGIES
+from fusion.strategies.base import Targets
 from fusion.tasks import Task
 from fusion.tasks.recipes import STRATEGIES as RECIPE
-from fusion.training.batches import StrategyData
+from fusion.training.batches import StrategyBatch, StrategyData
 from fusion.training.features import FeatureCache
 from fusion.training.loop import StepResult, forget_state, train
 from fusion.training.losses import Fuser, strategy_loss
-from fusion.types import FusionError
+from fusion.types import Features, FusionError
 
 
 def strategy_recipe(name: str, task: Task) -> TrainConfig:
@@ -54,10 +55,22 @@ def train_strategy(
     built = strategy_config(task, name, cache.modalities)
     torch.manual_seed(config.seed)
     model = FusionModel({}, build_strategy(built), built.grid, built.picture)
-    samples = StrategyData(task, cache, config.seed, built.modalities, with_tokens=model.strategy.fuses == "tokens")
+    strategy = model.strategy
+    samples = StrategyData(task, cache, config.seed, built.modalities, strategy.fuses == "tokens", strategy.held_out)
     yield from train(Fuser(model, len(cache)), samples, strategy_loss, config, folder, device, resume)
+    if strategy.held_out:
+        calibrate(model, samples.held_out_batch())
     save_weights(folder, fuser_state(model), with_thresholds(folder, built))
     forget_state(folder)
+
+
+def calibrate(model: FusionModel, batch: StrategyBatch) -> None:
+    """Fits to held-out samples, on the CPU, what a strategy fits after its training."""
+    device = next(model.parameters()).device
+    model.cpu()
+    features = {m: Features(*parts) for m, parts in batch["features"].items()}
+    model.strategy.after_training(features, batch["present"], Targets(batch["label"], batch["content"], batch["own"]))
+    model.to(device)
 
 
 def with_thresholds(folder: Path, config: StrategyConfig) -> StrategyConfig:

@@ -31,10 +31,18 @@ def make_features(batch: int = 3, seed: int = 0) -> dict[str, Features]:
 
 
 OPTIONS = {"multitask": {"auxiliary": {"parity": 2}}, "gated_cross_attention": {"gate": 0.5}}
+FORMS = {  # forms of a strategy that an option chooses; the first word is its name
+    "early_tokens average": {"readout": "average"},
+    "cross_attention average": {"readout": "average"},
+    "bottleneck average": {"readout": "average"},
+    "late calibrated": {"temperatures": "calibrated"},
+    "low_rank bias": {"missing": "bias"},
+    "tcn causal": {"causal": True},
+}
 
 
 def make_config(name: str, modalities: tuple[str, ...] = MODALITIES) -> StrategyConfig:
-    return StrategyConfig(name, "digits", K, modalities, D, OPTIONS.get(name, {}))
+    return StrategyConfig(name.split()[0], "digits", K, modalities, D, FORMS.get(name, OPTIONS.get(name, {})))
 
 
 def make_model(name: str, modalities: tuple[str, ...] = MODALITIES) -> FusionModel:
@@ -84,7 +92,7 @@ def everyone(batch: int = 3) -> torch.Tensor:
     return torch.ones(batch, 4, dtype=torch.bool)
 
 
-@pytest.fixture(params=[*STRATEGIES])
+@pytest.fixture(params=[*STRATEGIES, *FORMS])
 def name(request: pytest.FixtureRequest) -> str:
     return request.param
 
@@ -155,7 +163,7 @@ def test_batch_of_one_equals_row_of_batch(name: str) -> None:
 def test_one_sample_in_many_subsets_equals_as_many_samples(name: str) -> None:
     """What is shared between subsets is computed once; nothing of that can be seen, at any depth."""
     config = make_config(name)
-    if "depth" in inspect.signature(STRATEGIES[name]).parameters:
+    if "depth" in inspect.signature(STRATEGIES[config.name]).parameters:
         config = replace(config, options=config.options | {"depth": 3})
     torch.manual_seed(1)
     model = FusionModel({}, build_strategy(config)).eval()
@@ -217,7 +225,7 @@ def test_save_and_load(name: str, tmp_path) -> None:
 
 
 def test_description_is_for_visitors(name: str) -> None:
-    kind = STRATEGIES[name]
+    kind = STRATEGIES[name.split()[0]]
     first = kind.__doc__.strip().splitlines()[0]
     assert first.endswith(".") and 40 < len(first) < 160
     assert kind.title and kind.formula and kind.paper and kind.fuses in ("tokens", "embeddings", "logits")
