@@ -6,7 +6,7 @@ Letters: B batch, M modalities, T tokens, D embedding width, H heads, L layers, 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import numpy as np
 
@@ -170,6 +170,23 @@ class FusionOutput:
         return FusionOutput(self.fused[:1], tokens=self.tokens and {m: x[:1] for m, x in self.tokens.items()})
 
 
+class Belief(TypedDict):
+    """What a strategy believes and leaves open, all in [0, 1].
+
+    belief    {label: share}; with the doubt they sum to 1
+    doubt     share that no label gets
+    conflict  share in which the modalities contradict one another
+    doubts    {modality: its doubt alone}
+    refuses   whether it leaves open too much to answer
+    """
+
+    belief: dict[str, float]
+    doubt: float
+    conflict: float
+    doubts: dict[str, float]
+    refuses: bool
+
+
 @dataclass(frozen=True)
 class Prediction:
     """The prediction of one strategy for one input.
@@ -186,6 +203,7 @@ class Prediction:
     mask           (S, S) float32 in [0, 1] over the square that the image encoder read (`EncoderView.extent`), None like `box`
     found          probability that the object asked for is in the picture, or None where the task does not localize
     known          False where the confidence is as low as for out-of-distribution inputs; None where the task has no open-set threshold
+    opinion        belief, doubt and conflict; None where the strategy has none
     seconds        of the strategy alone, for this answer and those of all `subsets`; the encoders run once for all strategies
     """
 
@@ -203,6 +221,7 @@ class Prediction:
     mask: np.ndarray | None = None
     found: float | None = None
     known: bool | None = None
+    opinion: Belief | None = None
 
     @property
     def confidence(self) -> float:

@@ -18,6 +18,7 @@ def register(app: typer.Typer) -> None:
     app.command("evaluate")(command(evaluate))
     app.command("calibrate")(command(calibrate))
     app.command("seeds")(command(seeds))
+    app.command("cut")(command(cut))
     app.command("leave-out")(command(leave_out))
     app.command("probes")(command(probes))
     app.command("outside")(command(outside))
@@ -79,6 +80,19 @@ def seeds(
         from fusion.evaluation import seeds as measure
 
         found = measure.run(folder, task, seeds, strategies.split(",") if strategies else list(measure.SMALL))
+    print_json(found)
+
+
+def cut(task: Task = DEFAULT, data: Data = None) -> None:
+    """Measure what the paths between modalities are worth.
+
+    Accuracy of every strategy on tokens with all of them closed except the readout. Writes checkpoints/TASK/cut.json.
+    """
+    folder = data_folder(data)
+    with answer_only():
+        from fusion.evaluation import evaluate as measure
+
+        found = measure.run_cut(task, folder)
     print_json(found)
 
 

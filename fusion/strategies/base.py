@@ -8,11 +8,12 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from fusion.messages import message
+from fusion.messages import Message, message
 from fusion.types import Features, FusionOutput
 
-
-READS_PAST = message("These weights read all modalities with one MLP, which can combine them by itself; the paper averages an answer of each.")
+READS_PAST = message(
+    "These weights read all modalities with one MLP, which can combine them by itself; the paper averages an answer of each."
+)
 
 
 @dataclass(frozen=True)
@@ -74,9 +75,9 @@ class Strategy(nn.Module):
         raise NotImplementedError
 
     @property
-    def differs(self) -> str:
-        """How it is built otherwise than its paper says, in a sentence; empty where it is not."""
-        return ""
+    def differs(self) -> Message | None:
+        """How it is built otherwise than its paper says, in a sentence; None where it is not."""
+        return None
 
     @classmethod
     def options_for(cls, questions: dict[str, int], places: bool, kinds: dict[str, str]) -> dict[str, object]:

@@ -20,9 +20,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from fusion.messages import Message
 from fusion.strategies.base import READS_PAST, Strategy, mlp
 from fusion.strategies.tokens import Block, Classifiers, Readout, ReadoutKind, read_tokens, rows_to_compute, scatter_rows
 from fusion.types import Features, FusionOutput
+
+
+DROPOUT = 0.1
 
 
 class Bottleneck(Strategy):
@@ -42,7 +46,6 @@ class Bottleneck(Strategy):
         num_heads: int = 2,
         depth: int = 2,
         num_bottlenecks: int = 4,
-        dropout: float = 0.1,
         readout: ReadoutKind = "concatenate",
     ) -> None:
         super().__init__(modalities, embed_dim, num_classes)
@@ -51,22 +54,22 @@ class Bottleneck(Strategy):
         self.token_dim = dim
         self.in_proj = nn.ModuleDict({m: nn.Sequential(nn.LayerNorm(embed_dim), nn.Linear(embed_dim, dim)) for m in modalities})
         self.bottleneck = nn.Parameter(torch.randn(num_bottlenecks, dim) * 0.02)
-        self.layers = nn.ModuleList([nn.ModuleDict({m: Block(dim, num_heads, dropout) for m in modalities}) for _ in range(depth)])
+        self.layers = nn.ModuleList([nn.ModuleDict({m: Block(dim, num_heads, DROPOUT) for m in modalities}) for _ in range(depth)])
         self.norms = nn.ModuleDict({m: nn.LayerNorm(dim) for m in modalities})
         if self.averages:
             self.class_tokens = nn.ParameterDict({m: nn.Parameter(torch.randn(1, 1, dim) * 0.02) for m in modalities})
             self.classify = Classifiers(self.modalities, dim, num_classes)
         else:
             self.score = Readout(self.modalities, dim)
-            self.mix = mlp(len(modalities) * (dim + 1) + dim, embed_dim, embed_dim, dropout)
+            self.mix = mlp(len(modalities) * (dim + 1) + dim, embed_dim, embed_dim, DROPOUT)
 
     @classmethod
     def options_for(cls, questions: dict[str, int], places: bool, kinds: dict[str, str]) -> dict[str, object]:
         return {"readout": "average"}
 
     @property
-    def differs(self) -> str:
-        return "" if self.averages else READS_PAST
+    def differs(self) -> Message | None:
+        return None if self.averages else READS_PAST
 
     def build_head(self) -> nn.Module:
         return nn.Identity() if self.averages else super().build_head()

@@ -21,6 +21,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from fusion.messages import Message
 from fusion.strategies.base import READS_PAST, Strategy, mlp
 from fusion.strategies.tokens import (
     AverageReadout,
@@ -76,8 +77,8 @@ class CrossAttention(Strategy):
         return {"readout": "average"}
 
     @property
-    def differs(self) -> str:
-        return "" if self.averages else READS_PAST
+    def differs(self) -> Message | None:
+        return None if self.averages else READS_PAST
 
     def build_head(self) -> nn.Module:
         return nn.Identity() if self.averages else super().build_head()

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from fusion.messages import Message
 from fusion.strategies.base import READS_PAST, Strategy, mlp
 from fusion.strategies.tokens import AverageReadout, Block, Pair, ReadoutKind, attend, join_heads, read_tokens, stack_layers
 from fusion.types import Features, FusionOutput
@@ -65,8 +66,8 @@ class EarlyTokens(Strategy):
         return {"readout": "average"}
 
     @property
-    def differs(self) -> str:
-        return "" if self.averages else READS_PAST
+    def differs(self) -> Message | None:
+        return None if self.averages else READS_PAST
 
     def build_head(self) -> nn.Module:
         return nn.Identity() if self.averages else super().build_head()
@@ -91,10 +92,7 @@ class EarlyTokens(Strategy):
                 x = block(x, real & present[:, owner])
         x = self.norm(x)
         parts = dict(zip(lengths, torch.split(x, [*lengths.values()], 1), strict=True))
-        if self.averages:
-            fused = self.readout(parts, masks, is_present)
-        else:
-            fused = self.mix(self.read(x, own & real[:, None], present))
+        fused = self.readout(parts, masks, is_present) if self.averages else self.mix(self.read(x, own & real[:, None], present))
         return FusionOutput(fused, attention=stack_layers(maps) if need_attention and not self.cut else {}, tokens=parts)
 
     def read(self, x: Tensor, own: Tensor, present: Tensor) -> Tensor:

@@ -55,7 +55,7 @@ class FiLM(Strategy):
     def conditions(self, features: dict[str, Features], present: Tensor) -> Tensor:
         """(B, M, dim): what the others say, for each modality; zero where there are none."""
         x = self.embeddings(features, present)
-        said = self.condition(F.layer_norm(x, x.shape[-1:])) * present[..., None]
+        said: Tensor = self.condition(F.layer_norm(x, x.shape[-1:])) * present[..., None]
         if self.cut:
             return torch.zeros_like(said)
         others = (present.sum(1, keepdim=True) - present.long()).clamp_min(1)
@@ -88,6 +88,7 @@ class FilmBlock(nn.Module):
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         """x (b or 1, T, dim) and condition (b, dim) to (b, T, dim)."""
         gamma, beta = self.modulate(condition)[:, None].chunk(2, -1)  # (b, 1, dim)
-        h = F.relu(self.inner(x))
-        h = h + self.dropout(F.relu(torch.addcmul(beta, 1 + gamma, self.norm(self.outer(h)))))
-        return h
+        h: Tensor = F.relu(self.inner(x))
+        modulated: Tensor = F.relu(torch.addcmul(beta, 1 + gamma, self.norm(self.outer(h))))
+        after: Tensor = h + self.dropout(modulated)
+        return after

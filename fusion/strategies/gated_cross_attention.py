@@ -76,7 +76,9 @@ class GatedCrossAttention(Strategy):
             others = [k for k in source if k != m]
             count = len(present) if isinstance(rows, slice) else len(rows)
             keys = {k: source[k].expand(count, -1, -1) for k in others}
-            usable = {k: (masks[k] & is_present[k])[rows] if not self.cut else torch.zeros_like(masks[k][:1]).expand(count, -1) for k in others}
+            usable = {
+                k: (masks[k] & is_present[k])[rows] if not self.cut else torch.zeros_like(masks[k][:1]).expand(count, -1) for k in others
+            }
             x = x.expand(count, -1, -1)
             for i, layer in enumerate(self.layers):
                 assert isinstance(layer, nn.ModuleDict)
@@ -119,9 +121,7 @@ class GatedLayer(nn.Module):
         x = x + self.mlp_gate.tanh() * self.mlp(self.norm2(x))
         return self.block(x, mask.expand(len(x), -1)), maps
 
-    def attend_to(
-        self, x: Tensor, keys: dict[str, Tensor], usable: dict[str, Tensor], need_maps: bool
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+    def attend_to(self, x: Tensor, keys: dict[str, Tensor], usable: dict[str, Tensor], need_maps: bool) -> tuple[Tensor, dict[str, Tensor]]:
         """What x attends to (b, T, dim); where nothing is usable the result means nothing."""
         real = torch.cat([*usable.values()], 1)
         real = real | ~real.any(1, keepdim=True)  # softmax has to be defined

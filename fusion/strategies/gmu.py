@@ -39,7 +39,7 @@ class GMU(Strategy):
 
     def open_gates(self, x: Tensor) -> Tensor:
         """Gates (B, M, D) in [0, 1] for embeddings of the same shape."""
-        gates = self.gates(x.flatten(1)).sigmoid().view(len(x), -1, self.embed_dim)
+        gates: Tensor = self.gates(x.flatten(1)).sigmoid().view(len(x), -1, self.embed_dim)
         if len(self.modalities) == 2:
             return torch.cat([gates, 1 - gates], 1)
         return gates

@@ -19,11 +19,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fusion.messages import message
+from fusion.messages import Message, message
 from fusion.strategies.base import PerModality, Strategy, Targets
 from fusion.types import Features, FusionOutput
 
-NOT_CALIBRATED = message("These weights learned their temperatures in training; they are not calibrated on held-out samples as in Guo 2017.")
+NOT_CALIBRATED = message(
+    "These weights learned their temperatures in training; they are not calibrated on held-out samples as in Guo 2017."
+)
 
 
 class Late(Strategy):
@@ -58,8 +60,8 @@ class Late(Strategy):
         return {"temperatures": "calibrated"}
 
     @property
-    def differs(self) -> str:
-        return "" if self.calibrated else NOT_CALIBRATED
+    def differs(self) -> Message | None:
+        return None if self.calibrated else NOT_CALIBRATED
 
     def build_head(self) -> nn.Module:
         return nn.Identity()

@@ -23,10 +23,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fusion.messages import message
+from fusion.messages import Message, message
 from fusion.strategies.base import Strategy
 from fusion.types import Features, FusionOutput
-
 
 MISSING_IS_ONE = message("These weights count a missing modality as a factor of one; in the paper it counts as its bias factor.")
 
@@ -64,8 +63,8 @@ class LowRank(Strategy):
         return {"missing": "bias"}
 
     @property
-    def differs(self) -> str:
-        return "" if self.missing == "bias" else MISSING_IS_ONE
+    def differs(self) -> Message | None:
+        return None if self.missing == "bias" else MISSING_IS_ONE
 
     def forward(self, features: dict[str, Features], present: Tensor, need_attention: bool = False) -> FusionOutput:
         x = self.embeddings(features, present)  # (B, M, D)

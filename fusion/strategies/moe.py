@@ -12,7 +12,7 @@ combination is the target of the first gate, by cross-entropy; samples with all 
 even by the coefficient of variation of importance and load. So experts learn from complete samples what they need for the incomplete ones.
 `FusionOutput.experts` is how much each expert took part: the map of subsets to experts.
 
-    loss = the task's + balance (CV^2(importance) + CV^2(load)) + specialise * cross-entropy(R h, expert of the combination)
+    loss = the task's + .01 (CV^2(importance) + CV^2(load)) + .1 cross-entropy(R h, expert of the combination)
 
 Differences from the paper: one layer instead of several, one vector per modality instead of patches, and no sorting of samples by the
 number of their modalities (a batch has all kinds).
@@ -31,6 +31,9 @@ from fusion.strategies.tokens import attend, join_heads, split_qkv
 from fusion.types import Features, FusionOutput
 
 
+BALANCE, SPECIALISE = 0.01, 0.1  # weights of the two losses of the router
+
+
 class MixtureOfExperts(Strategy):
     """Sends the modalities to a few of many experts, one of which belongs to each combination of modalities."""
 
@@ -47,19 +50,14 @@ class MixtureOfExperts(Strategy):
         dim: int = 48,
         num_heads: int = 2,
         top_k: int = 2,
-        balance: float = 0.01,
-        specialise: float = 0.1,
         dropout: float = 0.1,
     ) -> None:
-        """`balance` and `specialise` weight the two losses of the router."""
         super().__init__(modalities, embed_dim, num_classes)
         M = len(modalities)
         E = 2**M - 1
         self.out_dim = dim
         self.num_heads = num_heads
         self.top_k = min(top_k, E)
-        self.balance = balance
-        self.specialise = specialise
         self.project = PerModality(M, embed_dim, dim)
         self.bank = nn.Parameter(torch.randn(E, M, dim) * 0.02)
         self.norm1 = nn.LayerNorm(dim)
@@ -108,7 +106,7 @@ class MixtureOfExperts(Strategy):
         gates = gates * whole[:, None, None]
         load = (logits.softmax(-1) * whole[:, None, None]).sum((0, 1))  # smooth: a count of tokens has no gradient
         even = squared_variation(gates.sum((0, 1))) + squared_variation(load)
-        return self.balance * even + self.specialise * specialised
+        return BALANCE * even + SPECIALISE * specialised
 
 
 def squared_variation(x: Tensor) -> Tensor:

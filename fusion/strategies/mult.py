@@ -72,7 +72,9 @@ class MulT(Strategy):
             rows = rows_to_compute(low[m], is_present[m])
             x = crossed[m][rows] if len(crossed[m]) == len(present) else crossed[m]
             mask = masks[m].expand(len(x), -1)
-            for block in self.memory[m]:  # type: ignore[union-attr]
+            memory = self.memory[m]
+            assert isinstance(memory, nn.ModuleList)
+            for block in memory:
                 x = block(x, mask)
             found[m] = self.norms[m](x)
             position = torch.arange(mask.shape[1], device=mask.device)
@@ -179,7 +181,8 @@ class PairLayer(nn.Module):
 
     def heads(self, x: Tensor) -> Tensor:
         """(P, b, T, dim) to (P, b, H, T, d)."""
-        return x.unflatten(-1, (self.num_heads, -1)).transpose(2, 3)
+        P, b, T, dim = x.shape
+        return x.reshape(P, b, T, self.num_heads, dim // self.num_heads).transpose(2, 3)
 
     def drop(self, x: Tensor) -> Tensor:
         """Drops whole channels of a sample and pair, the same for all its tokens."""

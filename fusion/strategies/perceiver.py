@@ -7,8 +7,8 @@
 
 Latents (B, N, dim), the same learned start for every input. Nothing but the latents ever meets two modalities, and the answer comes
 from them alone, so no readout can go round them. Cost grows with N S and not with S squared, whatever the modalities. Positions are
-Fourier features of the place in the sequence of tokens, from -1 to 1 over the real ones: a picture's rows follow one another. Limit: what no
-latent picks up is lost, and a latent is not a place, so a box can only be read from `fused`.
+Fourier features of the place in the sequence of tokens, from -1 to 1 over the real ones: a picture's rows follow one another. Limit:
+what no latent picks up is lost, and a latent is not a place, so a box can only be read from `fused`.
 
 Reference: Jaegle 2021, Perceiver: General Perception with Iterative Attention (arXiv 2103.03206).
 """

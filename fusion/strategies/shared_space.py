@@ -6,9 +6,10 @@
     loss  = the task's + mean over ordered pairs (m, n) and samples i of
             -mean_{j: content_jn = content_im} log softmax_j( t u_im . u_jn )
 
-Supervised contrastive learning across modalities, at half weight beside the cross-entropy to class vectors that are trained as well; CLIP has
-neither. As there, a sample's vector in one modality has to find its positive in another one among all of the batch, in both
-directions, but all samples that show the same class are positives (so there are no false negatives), and modalities that show none take no part. The
+Supervised contrastive learning across modalities, at half weight beside the cross-entropy to class vectors that are trained as well;
+CLIP has neither. As there, a sample's vector in one modality has to find its positive in another one among all of the batch, in both
+directions, but all samples that show the same class are positives (so there are no false negatives), and modalities that show none take
+no part. The
 class that a modality shows by itself counts, not the task's label: where image and sound show different digits, each is pulled to
 those of other samples that show the same. Limit: a mean of vectors adds what the modalities show; it cannot compute with it (a + b).
 

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fusion.messages import message
+from fusion.messages import Message, message
 from fusion.strategies.base import Strategy, mlp
 from fusion.strategies.tokens import ChannelDropout, read_tokens
 from fusion.types import Features, FusionOutput
@@ -91,8 +91,8 @@ class TCN(Strategy):
         return {"causal": True} if still == STILL else {"causal": True, "still": still}
 
     @property
-    def differs(self) -> str:
-        return "" if self.causal else CENTRED
+    def differs(self) -> Message | None:
+        return None if self.causal else CENTRED
 
     def steps(self, features: dict[str, Features], present: Tensor) -> Tensor:
         """The state at each step (B, N, dim), before pooling over time."""

@@ -7,11 +7,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from fusion.strategies.base import Targets
 from fusion.strategies.cross_attention import CrossAttention, attend
 from fusion.strategies.dynamic import Dynamic
 from fusion.strategies.early import Early
 from fusion.strategies.late import Late
-from fusion.strategies.base import Targets
 from fusion.types import FusionOutput
 from tests.strategies.test_contract import MODALITIES, D, K, everyone, for_one, make_features
 

@@ -72,9 +72,7 @@ def mult_by_loops(strategy: MulT, features: dict[str, Features], names: tuple[st
                 parts.append(z)
         x = torch.cat(parts, -1)[None]
         for block in strategy.memory[q]:
-            attention = attention_with(
-                (block.qkv.weight, block.qkv.bias, block.out_proj.weight, block.out_proj.bias), block.num_heads
-            )
+            attention = attention_with((block.qkv.weight, block.qkv.bias, block.out_proj.weight, block.out_proj.bias), block.num_heads)
             normed = block.norm1(x)
             x = x + attention(normed, normed, normed)[0]
             x = x + block.mlp(block.norm2(x))
