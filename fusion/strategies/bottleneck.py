@@ -25,7 +25,6 @@ from fusion.strategies.base import READS_PAST, Strategy, mlp
 from fusion.strategies.tokens import Block, Classifiers, Readout, ReadoutKind, read_tokens, rows_to_compute, scatter_rows
 from fusion.types import Features, FusionOutput
 
-
 DROPOUT = 0.1
 
 

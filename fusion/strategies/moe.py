@@ -30,7 +30,6 @@ from fusion.strategies.base import PerModality, Strategy
 from fusion.strategies.tokens import attend, join_heads, split_qkv
 from fusion.types import Features, FusionOutput
 
-
 BALANCE, SPECIALISE = 0.01, 0.1  # weights of the two losses of the router
 
 
