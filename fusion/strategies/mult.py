@@ -8,8 +8,8 @@
     fused   = h + W_2 ReLU(W_1 h)                                      (B, M (M - 1) d), read by a linear head
 
 Built as published, with the projections, norms and MLP of each pair its own: M (M - 1) transformers of L layers. A missing key modality
-adds nothing to z, a missing query modality is zero in h; the paper has neither. All pairs run as one batched product, padded to the
-longest modality, and of one sample in many subsets only two kinds of each pair are computed: with its key modality and without.
+adds nothing to z, a missing query modality is zero in h; the paper has neither. The pairs of a query run as one batched product, and of
+one sample in many subsets only two kinds of each pair are computed: with its key modality and without.
 
 Reference: Tsai 2019, Multimodal Transformer for Unaligned Multimodal Language Sequences (arXiv 1906.00295).
 """
@@ -97,48 +97,56 @@ class MulT(Strategy):
 
         Of one sample in B subsets every pair is computed in a batch of two, with its key modality and without, and rows take what fits.
         """
-        names = [*low]
-        B = len(next(iter(is_present.values())))
-        b = len(low[names[0]])
-        one_sample = b < B
-        longest = max(x.shape[1] for x in low.values())
-        padded = {m: F.pad(x, (0, 0, 0, longest - x.shape[1])) for m, x in low.items()}
-        real = {m: F.pad(mask, (0, longest - mask.shape[1])) for m, mask in masks.items()}
-        blank = torch.zeros_like(padded[names[0]])
-        z = torch.stack([padded.get(q, blank) for q, _ in self.pairs])  # (P, b, T, dim)
-        u = torch.stack([padded.get(k, blank) for _, k in self.pairs])
-        every = torch.ones(b, longest, dtype=torch.bool, device=z.device)
-        usable = torch.stack([real.get(k, every) for _, k in self.pairs])  # (P, b, T)
-        no = torch.zeros(B, 1, dtype=torch.bool, device=z.device)
-        if one_sample:
-            z, u, usable = (torch.cat([x, x], 1) for x in (z, u, usable))
-            with_key = torch.tensor([True, False], device=z.device).expand(len(self.pairs), -1)
-            given = torch.tensor([k in low for _, k in self.pairs], device=z.device)[:, None]
-            with_key = with_key & given
+        found: dict[str, Tensor] = {}
+        maps: list[dict[Pair, Tensor]] = [{} for _ in self.layers]
+        for q in low:
+            keys = [k for k in self.modalities if k != q]
+            if not keys:
+                found[q] = low[q]
+                continue
+            z, weights = self.ask(q, keys, low, masks, is_present, need_maps)  # (M - 1, b, T, dim)
+            if len(low[q]) < len(is_present[q]):
+                nobody = torch.zeros_like(is_present[q])
+                kind = torch.cat([is_present.get(k, nobody) for k in keys], 1).logical_not().long()  # (B, M - 1) 0 with its key, 1 without
+                z = torch.stack([part[kind[:, i]] for i, part in enumerate(z)])
+            found[q] = torch.cat([*z], -1)
+            for layer_maps, each_pair in zip(maps, weights, strict=need_maps):
+                real = [(i, k) for i, k in enumerate(keys) if k in low]
+                layer_maps |= {(q, k): each_pair[i, : len(low[q]), :, :, : low[k].shape[1]] for i, k in real}
+        return found, stack_layers(maps) if need_maps else {}
+
+    def ask(
+        self,
+        q: str,
+        keys: list[str],
+        low: dict[str, Tensor],
+        masks: dict[str, Tensor],
+        is_present: dict[str, Tensor],
+        need_maps: bool,
+    ) -> tuple[Tensor, list[Tensor]]:
+        """The transformers of all pairs of a query modality, side by side: z (M - 1, b, T, dim), and each layer's maps where asked for."""
+        x = low[q]
+        b = len(x)
+        longest = max((low[k].shape[1] for k in keys if k in low), default=1)
+        blank = x.new_zeros(b, longest, self.dim)
+        every = torch.ones(b, longest, dtype=torch.bool, device=x.device)
+        u = torch.stack([F.pad(low[k], (0, 0, 0, longest - low[k].shape[1])) if k in low else blank for k in keys])
+        usable = torch.stack([F.pad(masks[k], (0, longest - masks[k].shape[1])) if k in low else every for k in keys])
+        if b < len(is_present[q]):
+            x, u, usable = torch.cat([x, x]), torch.cat([u, u], 1), torch.cat([usable, usable], 1)
+            with_key = torch.tensor([[k in low, False] for k in keys], device=x.device)
         else:
-            with_key = torch.stack([is_present.get(k, no)[:, 0] for _, k in self.pairs])  # (P, B)
-        if self.cut:
-            with_key = torch.zeros_like(with_key)
-        layers: list[dict[Pair, Tensor]] = []
+            nobody = torch.zeros_like(is_present[q])
+            with_key = torch.cat([is_present.get(k, nobody) for k in keys], 1).T  # (M - 1, b)
+        z = x.expand(len(keys), -1, -1, -1)
+        first = self.modalities.index(q) * len(keys)
+        maps = []
         for layer in self.layers:
-            z, weights = layer(z, u, usable, with_key, need_maps)
+            assert isinstance(layer, PairLayer)
+            z, weights = layer(z, u, usable, with_key & (not self.cut), slice(first, first + len(keys)), need_maps)
             if weights is not None:
-                layers.append(
-                    {
-                        (q, k): weights[i, :b, :, : low[q].shape[1], : low[k].shape[1]]
-                        for i, (q, k) in enumerate(self.pairs)
-                        if q in low and k in low
-                    }
-                )
-        found = {}
-        for q in names:
-            parts = []
-            for i, (query, k) in enumerate(self.pairs):
-                if query == q:
-                    part = z[i][:, : low[q].shape[1]]
-                    parts.append(part[torch.where(is_present.get(k, no)[:, 0], 0, 1)] if one_sample else part)
-            found[q] = torch.cat(parts, -1) if parts else low[q]
-        return found, stack_layers(layers)
+                maps.append(weights)
+        return z, maps
 
 
 class PairLayer(nn.Module):
@@ -157,16 +165,19 @@ class PairLayer(nn.Module):
         self.outer = PerModality(pairs, 4 * dim, dim)
         self.dropout = ChannelDropout(dropout)
 
-    def forward(self, z: Tensor, u: Tensor, usable: Tensor, with_key: Tensor, need_maps: bool) -> tuple[Tensor, Tensor | None]:
-        """z after the layer, and the maps (P, b, H, T, T) where asked for.
+    def forward(
+        self, z: Tensor, u: Tensor, usable: Tensor, with_key: Tensor, pairs: slice, need_maps: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """z after the layer, and the maps (p, b, H, T, Tk) where asked for.
 
         Args:
-            z, u: (P, b, T, dim) tokens of the query so far, and low-level tokens of the key.
-            usable: (P, b, T) real tokens of the key, at least one per row.
-            with_key: (P, b) whether the key modality is there.
+            z, u: (p, b, T, dim) tokens of the query so far, and (p, b, Tk, dim) low-level tokens of the key.
+            usable: (p, b, Tk) real tokens of the key, at least one per row.
+            with_key: (p, b) whether the key modality is there.
+            pairs: which p of the pairs these are.
         """
-        q = self.heads(each(self.query, self.norm_query(z)))  # (P, b, H, T, d)
-        k, v = (self.heads(x) for x in each(self.key_value, self.norm_key(u)).chunk(2, -1))
+        q = self.heads(each(self.query, self.norm_query(z, pairs), pairs))  # (p, b, H, T, d)
+        k, v = (self.heads(x) for x in each(self.key_value, self.norm_key(u, pairs), pairs).chunk(2, -1))
         weights = None
         if need_maps:
             scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1)
@@ -175,8 +186,9 @@ class PairLayer(nn.Module):
         else:
             attended = F.scaled_dot_product_attention(q, k, v, usable[:, :, None, None])
         joined = attended.transpose(2, 3).flatten(3)
-        z = z + self.drop(each(self.out_proj, joined)) * with_key[..., None, None]
-        z = z + self.drop(each(self.outer, F.relu(each(self.inner, self.norm_mlp(z)))))
+        z = z + self.drop(each(self.out_proj, joined, pairs)) * with_key[..., None, None]
+        inner = F.relu(each(self.inner, self.norm_mlp(z, pairs), pairs))
+        z = z + self.drop(each(self.outer, inner, pairs))
         return z, weights
 
     def heads(self, x: Tensor) -> Tensor:
@@ -191,22 +203,22 @@ class PairLayer(nn.Module):
 
 
 class NormPerPair(nn.Module):
-    """A LayerNorm for every pair, x (P, b, T, dim)."""
+    """A LayerNorm for every pair, x (p, b, T, dim) of some of them."""
 
     def __init__(self, pairs: int, dim: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.ones(pairs, 1, 1, dim))
         self.bias = nn.Parameter(torch.zeros(pairs, 1, 1, dim))
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.layer_norm(x, x.shape[-1:]) * self.weight + self.bias
+    def forward(self, x: Tensor, pairs: slice) -> Tensor:
+        return torch.addcmul(self.bias[pairs], F.layer_norm(x, x.shape[-1:]), self.weight[pairs])
 
 
-def each(layer: PerModality, x: Tensor) -> Tensor:
-    """A Linear of its own for every pair: x (P, b, T, in_dim) to (P, b, T, out_dim)."""
-    P, b, T, _ = x.shape
-    y: Tensor = layer(x.reshape(P, b * T, -1).transpose(0, 1)).transpose(0, 1)
-    return y.reshape(P, b, T, -1)
+def each(layer: PerModality, x: Tensor, pairs: slice) -> Tensor:
+    """A Linear of its own for every pair: x (p, b, T, in_dim) of some of them to (p, b, T, out_dim)."""
+    assert layer.bias is not None
+    p, b, T, _ = x.shape
+    return torch.baddbmm(layer.bias[pairs], x.reshape(p, b * T, -1), layer.weight[pairs]).view(p, b, T, -1)
 
 
 def sinusoid(length: int, dim: int, device: torch.device) -> Tensor:
