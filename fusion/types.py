@@ -273,7 +273,7 @@ class Activations:
     prepare_seconds, forward_seconds     of this medium
     scatter          or None where there are no reference samples of this encoder
     probe            accuracy of a linear probe on its embeddings, or None where it was not measured
-    trained_on       a sentence, or ""
+    trained_on       a sentence on its training data, or None
     notes            one sentence for each file that is missing or damaged
     """
 
@@ -286,5 +286,5 @@ class Activations:
     forward_seconds: float
     scatter: Scatter | None = None
     probe: float | None = None
-    trained_on: str = ""
+    trained_on: Message | None = None
     notes: tuple[Message, ...] = ()

@@ -49,7 +49,7 @@ CENTRED = message("These weights use centred convolutions, which also look ahead
 
 
 class TCN(Strategy):
-    """Aligns sound, video and text on one time axis and reads them with dilated temporal convolutions."""
+    """Aligns audio, video and text on one time axis and reads them with dilated temporal convolutions."""
 
     title = "Temporal convolution"
     formula = "h′[s] = h[s] + GELU(Σ_j C_j h[s + j·2ˡ])"
