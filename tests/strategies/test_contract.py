@@ -38,6 +38,8 @@ FORMS = {  # forms of a strategy that an option chooses; the first word is its n
     "late calibrated": {"temperatures": "calibrated"},
     "low_rank bias": {"missing": "bias"},
     "tcn causal": {"causal": True},
+    "early learned": {"missing": "learned"},
+    "early reconstruct": {"missing": "reconstruct"},
 }
 
 
