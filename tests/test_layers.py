@@ -46,6 +46,7 @@ LEVELS = {
     "reference_vectors": 3,
     "paths": 3,
     "describe": 3,
+    "cut_paths": 3,
     "loading": 3,
     "own_memory": 0,
     "encoded_cache": 3,

@@ -18,6 +18,8 @@ def register(app: typer.Typer) -> None:
     app.command("evaluate")(command(evaluate))
     app.command("calibrate")(command(calibrate))
     app.command("seeds")(command(seeds))
+    app.command("cut")(command(cut))
+    app.command("missing")(command(missing))
     app.command("leave-out")(command(leave_out))
     app.command("probes")(command(probes))
     app.command("outside")(command(outside))
@@ -79,6 +81,37 @@ def seeds(
         from fusion.evaluation import seeds as measure
 
         found = measure.run(folder, task, seeds, strategies.split(",") if strategies else list(measure.SMALL))
+    print_json(found)
+
+
+def cut(task: Task = DEFAULT, data: Data = None) -> None:
+    """Measure what the paths between modalities are worth.
+
+    Accuracy of every strategy on tokens with all of them closed except the readout. Writes checkpoints/TASK/cut.json.
+    """
+    folder = data_folder(data)
+    with answer_only():
+        from fusion.evaluation import evaluate as measure
+
+        found = measure.run_cut(task, folder)
+    print_json(found)
+
+
+def missing(
+    task: Task = DEFAULT,
+    data: Data = None,
+    strategy: Annotated[str, typer.Option(metavar="NAME", help="one that lets you choose the policy")] = "early",
+    seeds: Annotated[int, typer.Option(parser=positive, metavar="N", help="trainings with each policy")] = 3,
+) -> None:
+    """Compare what may stand in the place of a missing modality.
+
+    Zero, a learned vector, or a reconstruction: each is trained and measured on every subset. Writes checkpoints/TASK/missing.json.
+    """
+    folder = data_folder(data)
+    with answer_only():
+        from fusion.evaluation import missing as measure
+
+        found = measure.run(folder, task, strategy, seeds)
     print_json(found)
 
 

@@ -37,6 +37,8 @@ With --json one object goes to stdout, and whatever else there is to say to stde
       "votes": {"image": {"0": 0.1, ...}} | null, what each modality says alone, where the strategy asks them
       "auxiliary": {"parity": {"even": 0.1, ...}} | null,
                                                   answers to further questions, where the strategy has heads for them
+      "opinion": {"belief": {"0": 0.1, ...}, "doubt": 0.2, "conflict": 0.1, "doubts": {"image": 0.4, ...}, "refuses": false} | null,
+                                                  belief and doubt sum to 1; it refuses where the doubt is above a half
       "found": 0.98 | null,                       probability that what is asked for is there, where the task asks for a place
       "box": [x0, y0, x1, y1] | null,             in [0, 1] of the picture; null also where nothing was found
       "mask": {"shape": [S, S]} | null,           like the box; with --attention full also "values", in [0, 1]
@@ -203,6 +205,7 @@ def describe_prediction(prediction: Prediction, attention: str | None) -> dict[s
         "contributions": prediction.contributions,
         "votes": prediction.votes,
         "auxiliary": prediction.auxiliary,
+        "opinion": prediction.opinion,
         "found": prediction.found,
         "box": prediction.box,
         "mask": None if prediction.mask is None else _array(prediction.mask, attention),
