@@ -164,6 +164,8 @@ class Prediction:
     mask           (S, S) float32 in [0, 1] over the square that the image encoder read (`EncoderView.extent`), None like `box`
     found          probability that the object asked for is in the picture, or None where the task does not localize
     known          False where the confidence is as low as for out-of-distribution inputs; None where the task has no open-set threshold
+    labels         {label: probability of it by itself} where a sample may have several, else None
+    value          the predicted number, and `interval`, between which it lies with 95 % probability, of a regression, else None
     seconds        of the strategy alone, for this answer and those of all `subsets`; the encoders run once for all strategies
     """
 
@@ -181,6 +183,9 @@ class Prediction:
     mask: np.ndarray | None = None
     found: float | None = None
     known: bool | None = None
+    labels: dict[str, float] | None = None
+    value: float | None = None
+    interval: tuple[float, float] | None = None
 
     @property
     def confidence(self) -> float:

@@ -38,12 +38,21 @@ def unpacked(path: Path) -> Path:
     return path
 
 
+def is_unpacked(folder: Path) -> bool:
+    """Whether a folder came out of an archive."""
+    return folder.resolve().is_relative_to(_home().resolve())
+
+
+def _home() -> Path:
+    return cache_folder() / "own_data" / "unpacked"
+
+
 def _unpack(archives: list[Path]) -> Path:
     digest = hashlib.sha256()
     for archive in archives:
         status = archive.stat()
         digest.update(f"{archive.resolve()} {status.st_size} {status.st_mtime_ns}\n".encode("utf-8", "surrogateescape"))
-    home = cache_folder() / "own_data" / "unpacked" / digest.hexdigest()[:16]
+    home = _home() / digest.hexdigest()[:16]
     if home.is_dir():
         return home
     part = home.with_name(f".{home.name}.{uuid.uuid4().hex[:12]}.part")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from fusion.own_data.encoders.base import OwnEncoder
 from fusion.own_data.encoding import Encoded
@@ -56,27 +57,32 @@ class FoldFeatures:
 @torch.inference_mode()
 def project(encoders: Mapping[str, OwnEncoder[Any]], encoded: Encoded, train: np.ndarray) -> FoldFeatures:
     """Fits the projections to the samples `train` (row numbers) and projects all samples."""
-    pooled, tokens, masks = {}, {}, {}
     for m, encoder in encoders.items():
-        place = encoded.place[m]
-        own = place[torch.from_numpy(train)]
-        rows = encoded.rows[m]
+        rows, own = encoded.rows[m], encoded.place[m][torch.from_numpy(train)]
         used = own[own >= 0].unique()
         if not len(used):  # none of the training samples has it
             used = torch.arange(min(len(rows), 2))
         encoder.fit(rows.batch(used))
+    return embed_all(encoders, encoded)
+
+
+@torch.inference_mode()
+def embed_all(encoders: Mapping[str, OwnEncoder[Any]], encoded: Encoded) -> FoldFeatures:
+    """Projects all samples with the projections as they are."""
+    pooled, tokens, masks = {}, {}, {}
+    for m, encoder in encoders.items():
+        rows, place = encoded.rows[m], encoded.place[m]
         parts = [encoder.embed(rows.batch(index)) for index in torch.arange(len(rows)).split(AT_ONCE)]
-        longest = max(p.tokens.shape[1] for p in parts)
         D = encoder.embed_dim
-        vectors = torch.cat([torch.cat([p.pooled for p in parts]), torch.zeros(1, D)])  # the last row stands for what is absent
-        pooled[m] = vectors[place].clone()
+        pooled[m] = torch.cat([*[p.pooled for p in parts], torch.zeros(1, D)])[place].clone()  # the last row stands for what is absent
         if encoded.with_tokens:
-            padded = torch.cat([torch.nn.functional.pad(p.tokens, (0, 0, 0, longest - p.tokens.shape[1])) for p in parts])
-            real = torch.cat([torch.nn.functional.pad(p.mask, (0, longest - p.mask.shape[1])) for p in parts])
+            longest = max(p.tokens.shape[1] for p in parts)
+            padded = [F.pad(p.tokens, (0, 0, 0, longest - p.tokens.shape[1])) for p in parts]
+            real = [F.pad(p.mask, (0, longest - p.mask.shape[1])) for p in parts]
             empty = torch.zeros(1, longest, dtype=torch.bool)
             empty[0, 0] = True
-            tokens[m] = torch.cat([padded, torch.zeros(1, longest, D)])[place].clone()
-            masks[m] = torch.cat([real, empty])[place].clone()
+            tokens[m] = torch.cat([*padded, torch.zeros(1, longest, D)])[place].clone()
+            masks[m] = torch.cat([*real, empty])[place].clone()
         else:
             tokens[m] = pooled[m][:, None]
             masks[m] = torch.ones(len(place), 1, dtype=torch.bool)

@@ -49,7 +49,7 @@ def find_tables(root: Path) -> list[tuple[Path, str | None]]:
         return [(root, None)]
     here = sorted(p for p in root.iterdir() if p.is_file() and p.suffix.lower() in TABLES and not p.name.startswith("."))
     by_split = [(p, split_of(p.stem)) for p in here if split_of(p.stem)]
-    if any(split == "train" for _, split in by_split):
+    if by_split and not any(p.stem.lower() in NAMES for p in here):
         return sorted(by_split, key=lambda found: list(SPLITS.values()).index(found[1] or ""))
     inside = []
     for folder in sorted(p for p in root.iterdir() if p.is_dir() and split_of(p.name)):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from fusion.messages import Message, message
+from fusion.own_data.archives import is_unpacked
 from fusion.own_data.clip_parts import with_sound
 from fusion.own_data.columns import number_of, understand
 from fusion.own_data.forms import read_form
@@ -157,12 +159,12 @@ def splits_of(table: Table, column: str | None) -> list[str] | None:
 
 
 def without_useless_rows(samples: Samples) -> Samples:
-    """Leaves out rows without a label, and those without any medium; file names that point outside of the data set are refused."""
-    root = samples.root.resolve()
+    """Leaves out rows without a label, and those without any medium; files that are not there count as absent, and are said."""
+    inside = samples.root.resolve() if is_unpacked(samples.root) else None
     absent: dict[str, list[str]] = {}
     for m, values in samples.media.items():
         for i, value in enumerate(values):
-            if isinstance(value, Path) and not is_inside(value, root):
+            if isinstance(value, Path) and not is_usable(value, inside):
                 absent.setdefault(m, []).append(value.name)
                 values[i] = None
     for m, names in absent.items():
@@ -180,17 +182,17 @@ def without_useless_rows(samples: Samples) -> Samples:
     return subset(samples, keep) if len(keep) < len(samples) else samples
 
 
-def is_inside(path: Path, root: Path) -> bool:
-    """Whether it is a file in the data set; a medium never comes from elsewhere."""
+def is_usable(path: Path, inside: Path | None) -> bool:
+    """Whether it is a file of a known kind; what was unpacked from an archive may only name files of its own."""
     try:
-        return path.is_file() and path.resolve().is_relative_to(root) and kind_of_file(path.name) is not None
+        own = inside is None or path.resolve().is_relative_to(inside)
+        return own and path.is_file() and kind_of_file(path.name) is not None
     except (OSError, ValueError):
         return False
 
 
 def subset(samples: Samples, rows: list[int]) -> Samples:
     """Some of the rows."""
-    from dataclasses import replace
 
     def some(values: list[Any] | None) -> Any:
         return None if values is None else [values[i] for i in rows]

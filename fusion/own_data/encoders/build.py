@@ -25,7 +25,7 @@ from fusion.paths import BACKBONE, encoder_folder
 from fusion.tasks import TASKS, Task
 from fusion.types import MODALITIES, FusionError
 
-EMBED_DIM = 96
+EMBED_DIM = 192
 SHIPPED = "shipped"
 FITTED_ON = 256  # media, for what an encoder has to know of all of them
 
