@@ -129,7 +129,14 @@ def _columns_beside(path: Path, arrays: Arrays, count: int) -> tuple[dict[str, l
             continue
         if name in arrays:
             renamed = f"{name}_column"
-            notes.append(message("The column {name} of {file} is called {renamed} here, beside the array {name}.", name=name, file=path.name, renamed=renamed))
+            notes.append(
+                message(
+                    "The column {name} of {file} is called {renamed} here, beside the array {name}.",
+                    name=name,
+                    file=path.name,
+                    renamed=renamed,
+                )
+            )
             found[renamed] = values
         else:
             found[name] = values

@@ -70,7 +70,8 @@ class Bootstrap:
     def means(self, x: np.ndarray) -> np.ndarray:
         """(R,) means of the draws of x (S, N), whose values count only where `tested`."""
         summed = self.samples @ np.where(self.tested > 0, x, 0).astype(np.float32).T  # (R, S)
-        return np.einsum("rs,rs->r", self.seeds, summed) / np.maximum(self.weight, 1e-9)
+        found: np.ndarray = np.einsum("rs,rs->r", self.seeds, summed) / np.maximum(self.weight, 1e-9)
+        return found
 
     def mean(self, x: np.ndarray) -> float:
         return float(np.where(self.tested > 0, x, 0).sum() / self.tested.sum())

@@ -19,7 +19,7 @@ from fusion.own_data.results import Results, subsets_of
 from fusion.own_data.samples import Samples
 from fusion.own_data.splits import Fold, Plan
 from fusion.own_data.targets import Target
-from fusion.own_data.training import answers, check, strategy_config, train_model
+from fusion.own_data.training import TrainingData, answers, check, strategy_config, train_model
 from fusion.strategies import STRATEGIES
 from fusion.types import FusionError
 
@@ -180,4 +180,5 @@ class Comparison:
     def _train(self, name: str, features: FoldFeatures, fold: Fold, seed: int, recipe: Recipe) -> tuple[Any, int]:
         width = next(iter(self.encoders.values())).embed_dim
         config = strategy_config(name, self.samples.name, self.samples.kinds, self.target, width)
-        return train_model(config, features, self.target, self.labels, fold.train, fold.val, recipe, seed)
+        data = TrainingData(features, self.target, self.labels)
+        return train_model(config, data, fold.train, fold.val, recipe, seed)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 
-from fusion.own_data.bootstrap import Bootstrap, holm
+from fusion.own_data.bootstrap import Bootstrap
+from fusion.own_data.encoders.base import OwnEncoder
 from fusion.own_data.encoding import encode_samples
 from fusion.own_data.fold_features import FoldFeatures, embed_all
 from fusion.own_data.own_lab import OwnLab
@@ -51,7 +52,7 @@ def run(lab: OwnLab, data: str | os.PathLike[str]) -> dict[str, Any]:
     singles = [n for n in names if n not in STRATEGIES]
     chosen = {n: results.val[n][0] for n in names}
     verdict = judge(results.scores, chosen, singles, dict.fromkeys(names, 0.0), draws, points=lab.target.answer != "value")
-    report = {
+    report: dict[str, Any] = {
         "task": lab.task.name,
         "data": samples.name,
         "samples": len(samples),
@@ -63,7 +64,7 @@ def run(lab: OwnLab, data: str | os.PathLike[str]) -> dict[str, Any]:
         "strategies": table(results, names, singles, draws, verdict.single),
         "further": {lab.recommended: further(results, lab.target, labels, lab.recommended, None)},
     }
-    for row in report["strategies"].values():  # type: ignore[attr-defined]
+    for row in report["strategies"].values():
         row.pop("validation", None)
         row.pop("seconds", None)
     found: dict[str, Any] = plain(report)
@@ -106,8 +107,5 @@ def known_columns(lab: OwnLab, data: str | os.PathLike[str]) -> dict[str, str]:
 @torch.inference_mode()
 def features_of(lab: OwnLab, samples: Samples) -> FoldFeatures:
     """Features of all samples by the lab's own encoders."""
-    encoders = {m: e for m, e in lab.encoders.items()}
-    encoded = encode_samples(samples, encoders, tokens=True)  # type: ignore[arg-type]
-    return embed_all(encoders, encoded)  # type: ignore[arg-type]
-
-
+    encoders = cast("dict[str, OwnEncoder[Any]]", lab.encoders)
+    return embed_all(encoders, encode_samples(samples, encoders, tokens=True))

@@ -29,7 +29,7 @@ from fusion.own_data.samples import Samples
 from fusion.own_data.saving import save_lab
 from fusion.own_data.splits import make_plan
 from fusion.own_data.targets import build_target
-from fusion.own_data.training import strategy_config, train_model
+from fusion.own_data.training import TrainingData, build_model, strategy_config, train_model
 from fusion.own_data.verdict import Verdict, judge
 from fusion.strategies import STRATEGIES
 from fusion.types import FusionError
@@ -112,9 +112,7 @@ def run(
     return report
 
 
-def decide(
-    samples: Samples, comparison: Comparison, results: Results, names: list[str]
-) -> tuple[Verdict, dict[str, Any], Bootstrap]:
+def decide(samples: Samples, comparison: Comparison, results: Results, names: list[str]) -> tuple[Verdict, dict[str, Any], Bootstrap]:
     """The verdict and the table of a comparison."""
     done = [n for n in names if n in results.scores]
     singles = [n for n in done if n not in STRATEGIES]
@@ -130,8 +128,6 @@ def cost_of(comparison: Comparison, name: str) -> float:
     """Parameters of a strategy, and those of an encoder for each modality that it needs: reading another medium costs most."""
     width = next(iter(comparison.encoders.values())).embed_dim
     config = strategy_config(name, "own", comparison.samples.kinds, comparison.target, width)
-    from fusion.own_data.training import build_model
-
     own = sum(p.numel() for p in build_model(config).parameters())
     return own + 1e9 * len(config.modalities) + (1e8 if name in STRATEGIES and STRATEGIES[name].fuses == "tokens" else 0)
 
@@ -140,13 +136,14 @@ def train_final(comparison: Comparison, names: list[str], results: Results) -> d
     """Every strategy on all samples that are not kept for the test, for as many epochs as were best before."""
     keep = comparison.plan.keep
     features = project(comparison.encoders, comparison.encoded, keep)
+    data = TrainingData(features, comparison.target, comparison.labels)
     width = next(iter(comparison.encoders.values())).embed_dim
     models = {}
     for name in names:
         config = strategy_config(name, comparison.samples.name, comparison.samples.kinds, comparison.target, width)
         epochs = max(2, round(float(np.median(results.epochs[name]))))
         recipe = replace(comparison.recipe, epochs=epochs)
-        models[name], _ = train_model(config, features, comparison.target, comparison.labels, keep, None, recipe, seed=0)
+        models[name], _ = train_model(config, data, keep, None, recipe, seed=0)
     return models
 
 
@@ -195,7 +192,7 @@ def describe_training(options: FitOptions, comparison: Comparison, results: Resu
         "seeds": int(results.tested.shape[0]),
         "recipe": dict(comparison.recipe.__dict__),
         "encoders": {m: str(e.options().get("name", e.title)) for m, e in comparison.encoders.items()},
-        "epochs": {n: each for n, each in results.epochs.items()},
+        "epochs": dict(results.epochs),
         "minutes": options.minutes,
     }
 

@@ -59,7 +59,7 @@ def project(encoders: Mapping[str, OwnEncoder[Any]], encoded: Encoded, train: np
     """Fits the projections to the samples `train` (row numbers) and projects all samples."""
     for m, encoder in encoders.items():
         rows, own = encoded.rows[m], encoded.place[m][torch.from_numpy(train)]
-        used = own[own >= 0].unique()
+        used = torch.unique(own[own >= 0])
         if not len(used):  # none of the training samples has it
             used = torch.arange(min(len(rows), 2))
         encoder.fit(rows.batch(used))
@@ -72,7 +72,7 @@ def embed_all(encoders: Mapping[str, OwnEncoder[Any]], encoded: Encoded) -> Fold
     pooled, tokens, masks = {}, {}, {}
     for m, encoder in encoders.items():
         rows, place = encoded.rows[m], encoded.place[m]
-        parts = [encoder.embed(rows.batch(index)) for index in torch.arange(len(rows)).split(AT_ONCE)]
+        parts = [encoder.embed(rows.batch(index)) for index in torch.split(torch.arange(len(rows)), AT_ONCE)]
         D = encoder.embed_dim
         pooled[m] = torch.cat([*[p.pooled for p in parts], torch.zeros(1, D)])[place].clone()  # the last row stands for what is absent
         if encoded.with_tokens:

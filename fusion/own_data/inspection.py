@@ -130,8 +130,8 @@ def giveaways(samples: Samples) -> list[Finding]:
     """Columns that were left out because they give the class away."""
     found = [c for c in samples.columns if c.kind == "ignore" and str(c.why) == "it gives the class away"]
     return [
-        Finding("giveaway", message("The column {name!r} gives the class away and is left out; --columns {name}=number or ={category} keeps it.",
-                                    name=c.name, category="category"), len(samples), (c.example,))
+        Finding("giveaway", message("The column {name!r} gives the class away and is left out; --columns {name}=KIND keeps it.",
+                                    name=c.name,), len(samples), (c.example,))
         for c in found
     ]  # fmt: skip
 

@@ -6,7 +6,9 @@ from pathlib import PurePath
 from typing import Literal, get_args
 
 MediaKind = Literal["image", "text", "audio", "video", "series", "vector"]
-Kind = Literal["image", "text", "audio", "video", "series", "vector", "number", "category", "date", "id", "label", "group", "split", "ignore"]
+Kind = Literal[
+    "image", "text", "audio", "video", "series", "vector", "number", "category", "date", "id", "label", "group", "split", "ignore"
+]
 KINDS: tuple[str, ...] = get_args(Kind)
 MEDIA: tuple[str, ...] = get_args(MediaKind)
 FILES = ("image", "audio", "video", "series", "vector")  # kinds that are always in files or arrays

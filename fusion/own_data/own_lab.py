@@ -99,7 +99,7 @@ class OwnLab(Lab):
             reason = next(iter(self.unavailable.values()), message("no strategy is there"))
             raise FusionError("The lab {name} cannot be used: {reason}", name=self.folder.name, reason=reason)
         self.models = {name: strategy.model for name, strategy in self.loaded.items()}
-        self.untrained = tuple(n for n in STRATEGIES if n not in self.loaded and len(self.modalities) > 1)
+        self.untrained = ()  # what was left out is trained by fitting anew
         self.strategies = tuple(n for n in self.loaded if n in STRATEGIES)
         self.baselines = tuple(n for n in self.loaded if n not in STRATEGIES)
         self.encoder_parameters = {m: count_parameters(e) for m, e in self.encoders.items()}
@@ -149,7 +149,9 @@ class OwnLab(Lab):
         unknown = [m for m in (*by_modality, *(severity or {})) if m not in self.modalities]
         if unknown:
             columns = [*(m for m in self.modalities if m != TABLE), *self.task.table_columns]
-            raise FusionError("There is no modality named {modality!r}; there are {modalities}.", modality=unknown[0], modalities=words(columns))
+            raise FusionError(
+                "There is no modality named {modality!r}; there are {modalities}.", modality=unknown[0], modalities=words(columns)
+            )
         shared = {m: kind for m, kind in self.task.kinds.items() if kind in MODALITIES}
         found = {one.modality: one for one in read_given(shared, by_modality, severity, cache)}
         for index, (m, kind) in enumerate(self.task.kinds.items()):

@@ -42,7 +42,7 @@ def read_samples(
         FusionError: what cannot be read or used, in one sentence.
     """
     name, table = read_form(data)
-    override = {k: v for k, v in (columns or {}).items()}
+    override = dict(columns or {})
     found = understand(table, override, label, group)
     roles = {column.kind: column.name for column in reversed(found) if column.kind in ("label", "group", "split")}
     labels, kind, notes = read_labels(table.columns[roles["label"]], answer)
@@ -82,7 +82,7 @@ def without_giveaways(
     found, notes = [], []
     for column in columns:
         if column.kind in ("number", "category") and column.name not in override and giveaway(table.columns[column.name], labels):
-            notes.append(message("The column {name!r} is left out: each class has values of it that hardly any other has, so it gives the class away.",
+            notes.append(message("The column {name!r} is left out, as each class has a value of its own of it: it gives the class away.",
                                  name=column.name))  # fmt: skip
             column = Column(column.name, "ignore", message("it gives the class away"), column.example, column.missing)
         found.append(column)
@@ -174,9 +174,7 @@ def without_useless_rows(samples: Samples) -> Samples:
         if len(names) > 0.05 * total:
             raise FusionError(said)
         samples.notes.append(said)
-    keep = [
-        i for i in range(len(samples)) if samples.labels[i] is not None and any(v[i] is not None for v in samples.media.values())
-    ]
+    keep = [i for i in range(len(samples)) if samples.labels[i] is not None and any(v[i] is not None for v in samples.media.values())]
     if not keep:
         raise FusionError("No sample has both a label and something to read.")
     return subset(samples, keep) if len(keep) < len(samples) else samples

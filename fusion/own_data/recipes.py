@@ -11,7 +11,7 @@ class Recipe:
 
     epochs, batch_size, lr, weight_decay   of AdamW with a warm-up and a cosine down to zero
     dropout                                share of the input numbers that are zero in each step
-    keep_all                               share of the samples of a batch that keep all modalities; of the others each is kept with one half
+    keep_all                               share of samples that keep all modalities; the others keep each with probability one half
     patience                               epochs without a better validation loss after which training stops; the best state is kept
     """
 

@@ -1,9 +1,9 @@
 """Writes a lab: safetensors, JSON and a card, nothing else.
 
-    LAB/lab.json                      what the task is, and the report
-    LAB/encoders/<modality>/          the encoder of each modality
-    LAB/<strategy>/                   every strategy, and each modality alone
-    LAB/README.md                     the card
+LAB/lab.json                      what the task is, and the report
+LAB/encoders/<modality>/          the encoder of each modality
+LAB/<strategy>/                   every strategy, and each modality alone
+LAB/README.md                     the card
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ def card(samples: Samples, report: FitReport) -> str:
         f"Predicts `{samples.label}` from {kinds}. {report.sentence}",
         "",
         f"Recommended: `{report.recommended}`, {report.measure} {best['mean']:.3f} (95 % interval {best['low']:.3f} to {best['high']:.3f},",
-        f"{report.training['seeds']} seeds, {report.data['samples']} samples, split: {report.data['split']}). The weights here were trained",
-        "on all samples that are not kept for the test; these figures are of trainings on a part of them.",
+        f"{report.training['seeds']} seeds, {report.data['samples']} samples, split: {report.data['split']}).",
+        "The weights here were trained on all samples that are not kept for the test; these figures are of trainings on a part of them.",
         "",
         "| strategy | " + report.measure + " | 95 % interval | to the best modality alone |",
         "|---|---|---|---|",
@@ -87,7 +87,18 @@ def card(samples: Samples, report: FitReport) -> str:
     lines += ["", "## Data", "", f"SHA-256 of contents and labels: `{report.data['sha256']}`.", ""]
     findings = [f"- {finding['sentence']}" for finding in report.data["findings"]]
     lines += ["The data check found:", "", *findings] if findings else ["The data check found nothing."]
-    lines += ["", "## Use", "", "```python", "import fusion", "", 'lab = fusion.load("FOLDER")', f"lab.predict({{{example(samples)}}})", "```", ""]
+    lines += [
+        "",
+        "## Use",
+        "",
+        "```python",
+        "import fusion",
+        "",
+        'lab = fusion.load("FOLDER")',
+        f"lab.predict({{{example(samples)}}})",
+        "```",
+        "",
+    ]
     return "\n".join(lines)
 
 

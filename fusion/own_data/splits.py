@@ -95,7 +95,7 @@ def _own_plan(rows: np.ndarray, strata: np.ndarray, groups: np.ndarray | None, s
             raise FusionError("There are {count} groups; at least three are needed.", count=len(set(groups[rows])))
         count = len(set(groups[rows]))
     if groups is None:
-        notes.append(message("The splits are random, stratified by label; samples that belong together may lie on both sides, so the figures may be optimistic."))
+        notes.append(message("The splits are random, stratified by label: where samples belong together, the figures are optimistic."))
     folds = []
     for k, (outer, test) in enumerate(folds_of(rows, strata, groups, count, seed)):
         kept, chosen = part_of(outer, strata, groups, VAL, seed + k)
@@ -123,9 +123,7 @@ def folds_of(rows: np.ndarray, strata: np.ndarray, groups: np.ndarray | None, co
     return [(rows[rest], rows[part]) for rest, part in found if len(part)]
 
 
-def part_of(
-    rows: np.ndarray, strata: np.ndarray, groups: np.ndarray | None, share: float, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
+def part_of(rows: np.ndarray, strata: np.ndarray, groups: np.ndarray | None, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Most of the rows, and about `share` of them, at least one."""
     if groups is not None and len(set(groups[rows])) < 3:
         groups = None

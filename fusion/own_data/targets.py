@@ -77,21 +77,23 @@ class Target:
             pairs = logits.view(len(logits), -1, 2)
             smooth = target * (1 - SMOOTHING) + SMOOTHING / 2
             wanted = torch.stack([1 - smooth, smooth], -1)
-            return -(pairs.log_softmax(-1) * wanted).sum(-1).mean(-1)
+            loss: Tensor = -(pairs.log_softmax(-1) * wanted).sum(-1).mean(-1)
+            return loss
         return F.cross_entropy(logits, self.spread(target), reduction="none")
 
     def spread(self, target: Tensor) -> Tensor:
         """Numbers (N,) to distributions (N, B): a bell of the width of 3/4 of a bin, cut into bins."""
         edges = torch.tensor(self.edges)
         width = 0.75 * (edges[1:] - edges[:-1]).mean()
-        below = torch.special.ndtr((edges[None] - target.clamp(edges[0], edges[-1])[:, None]) / width)  # (N, B + 1)
+        below: Tensor = torch.special.ndtr((edges[None] - target.clamp(edges[0], edges[-1])[:, None]) / width)  # (N, B + 1)
         mass = below[:, 1:] - below[:, :-1]
-        return mass / mass.sum(-1, keepdim=True)
+        shares: Tensor = mass / mass.sum(-1, keepdim=True)
+        return shares
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """(..., logits) to (..., K): of the classes or bins, which sum to 1, or of each label by itself."""
         if self.answer == "labels":
-            return logits.unflatten(-1, (-1, 2)).softmax(-1)[..., 1]
+            return logits.view(*logits.shape[:-1], -1, 2).softmax(-1)[..., 1]
         return logits.softmax(-1)
 
     def decide(self, probabilities: Tensor) -> Tensor:

@@ -103,21 +103,22 @@ def cell_of(value: str) -> str | None:
 def _read_json(path: Path, text: str) -> Columns:
     """Objects, one per line or in one list."""
     stripped = text.lstrip("\ufeff \t\r\n")
-    rows = []
-    try:
-        if stripped.startswith("["):
-            rows = json.loads(stripped)
-        else:
-            for number, line in enumerate(stripped.splitlines(), 1):
-                if line.strip():
-                    rows.append(json.loads(line))
-    except (ValueError, RecursionError) as error:
-        where = message("line {number}", number=number) if not stripped.startswith("[") else message("the list")
-        raise FusionError("{file} is not JSON in {where}.", file=path.name, where=where) from error
+    if stripped.startswith("["):
+        rows = _parsed(stripped, path, message("the list"))
+    else:
+        lines = enumerate(stripped.splitlines(), 1)
+        rows = [_parsed(line, path, message("line {number}", number=number)) for number, line in lines if line.strip()]
     if not all(isinstance(row, dict) for row in rows):
         raise FusionError("{file} holds something else than one object per row.", file=path.name)
     names = dict.fromkeys(str(name) for row in rows for name in row)
     return {name: [plain_cell(row.get(name)) for row in rows] for name in names}
+
+
+def _parsed(text: str, path: Path, where: Message) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise FusionError("{file} is not JSON in {where}.", file=path.name, where=where) from error
 
 
 def plain_cell(value: Any) -> Any:

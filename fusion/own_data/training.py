@@ -35,6 +35,15 @@ class Step:
     val_score: float
 
 
+@dataclass(frozen=True)
+class TrainingData:
+    """Features of all samples, what is predicted, and the labels (N, ...) as `Target.encode` gives them."""
+
+    features: FoldFeatures
+    target: Target
+    labels: Tensor
+
+
 OnStep = Callable[[Step], None]
 
 
@@ -57,9 +66,7 @@ def build_model(config: StrategyConfig) -> FusionModel:
 
 def train_model(
     config: StrategyConfig,
-    features: FoldFeatures,
-    target: Target,
-    labels: Tensor,
+    data: TrainingData,
     train: np.ndarray,
     val: np.ndarray | None,
     recipe: Recipe,
@@ -69,9 +76,9 @@ def train_model(
     """A trained model in eval mode, and the number of epochs after which it was best.
 
     Args:
-        labels: (N, ...) of all samples, as `Target.encode` gives them.
         train, val: row numbers; without `val` all epochs are done and the last state is taken.
     """
+    features, target, labels = data.features, data.target, data.labels
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     model = build_model(config)
@@ -92,7 +99,7 @@ def train_model(
                 group["lr"] = rate_at(epoch * steps + i, recipe.epochs * steps, recipe.lr)
             loss = batch_loss(model, features, target, labels, index, recipe, rng)
             optimizer.zero_grad()
-            loss.backward()
+            torch.autograd.backward(loss)
             nn.utils.clip_grad_norm_(trainable, MAX_GRADIENT_NORM)
             optimizer.step()
             total += float(loss.detach())
@@ -158,7 +165,7 @@ def answers(model: FusionModel, features: FoldFeatures, target: Target, rows: np
     modalities = model.strategy.modalities
     columns = features.columns(modalities)
     found = []
-    for index in torch.from_numpy(rows).split(CHECKED):
+    for index in torch.split(torch.from_numpy(rows), CHECKED):
         present = features.present[index][:, columns].clone()
         if only is not None:
             present &= torch.tensor([m in only for m in modalities])
@@ -181,7 +188,7 @@ def check(model: FusionModel, features: FoldFeatures, target: Target, labels: Te
     if not len(there):
         return float("nan"), float("nan")
     losses, scores = [], []
-    for index in torch.from_numpy(there).split(CHECKED):
+    for index in torch.split(torch.from_numpy(there), CHECKED):
         batch = features.batch(index, modalities, model.strategy.fuses == "tokens")
         logits = model.fuse(batch, features.present[index][:, columns]).logits.float()
         losses.append(target.loss(logits, labels[index]))

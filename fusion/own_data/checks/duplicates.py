@@ -34,9 +34,9 @@ def check_equal(samples: Samples, plan: Plan, keys: Keys) -> Iterator[Finding]:
         if kind == "table":
             continue
         own = keys[m]
-        both = set()
+        both: set[int] = set()
         for fold in plan.folds:
-            trained = defaultdict(int)
+            trained: defaultdict[str | None, int] = defaultdict(int)
             for i in (*fold.train, *fold.val):
                 trained[own[i]] += 1
             both |= {int(i) for i in fold.test if own[i] is not None and trained[own[i]] and counts(samples, m, int(i), trained[own[i]])}
@@ -44,7 +44,9 @@ def check_equal(samples: Samples, plan: Plan, keys: Keys) -> Iterator[Finding]:
             names = [samples.rows[i] for i in sorted(both)]
             yield Finding(
                 "equal media",
-                message("{count:,} test samples have a medium ({modality}) that is also in the training samples.", count=len(both), modality=m),
+                message(
+                    "{count:,} test samples have a medium ({modality}) that is also in the training samples.", count=len(both), modality=m
+                ),
                 len(both),
                 some(names),
             )
@@ -79,7 +81,11 @@ def check_near(samples: Samples, plan: Plan, keys: Keys) -> Iterator[Finding]:
             names = [f"{samples.rows[i]} and {samples.rows[j]}" for i, j in sorted(near.items())]
             yield Finding(
                 "nearly equal media",
-                message("{count:,} test samples have a medium ({modality}) that is nearly equal to one in the training samples.", count=len(near), modality=m),
+                message(
+                    "{count:,} test samples have a medium ({modality}) that is nearly equal to one in the training samples.",
+                    count=len(near),
+                    modality=m,
+                ),
                 len(near),
                 some(names),
             )
@@ -112,7 +118,8 @@ def thumbnail(value: Any) -> np.ndarray:
             raise ValueError
         picture.draft("RGB", (64, 64))
         picture = picture.convert("RGB")
-    return np.asarray(picture.resize((SIDE, SIDE), Image.Resampling.BOX), np.float32).ravel()
+    small: np.ndarray = np.asarray(picture.resize((SIDE, SIDE), Image.Resampling.BOX), np.float32).ravel()
+    return small
 
 
 def spectrogram(value: Any) -> np.ndarray:
@@ -121,7 +128,7 @@ def spectrogram(value: Any) -> np.ndarray:
     x = sound.samples.astype(np.float32)
     size = 512
     x = np.resize(x, max(len(x), CELLS * size)) if len(x) < CELLS * size else x
-    rows = []
+    rows: list[list[float]] = []
     for part in np.array_split(x, CELLS):
         windows = part[: len(part) // size * size].reshape(-1, size) * np.hanning(size)
         power = (np.abs(np.fft.rfft(windows, axis=1)) ** 2).mean(0)

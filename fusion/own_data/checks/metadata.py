@@ -1,6 +1,6 @@
 """The shortcut baseline: how well the label can be told from metadata alone, without looking at any medium.
 
-Bytes, size, shape, duration, rate, channels, length of a text, and which modalities are there, read by a forest of trees on the same splits.
+Bytes, size, shape, duration, rate, channels, length of a text, and which modalities are there, read by a forest of trees.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def check_metadata(samples: Samples, plan: Plan) -> Iterator[Finding]:
     accuracy, base = right / tested, chance / tested
     if accuracy - base > FAR * np.sqrt(base * (1 - base) / tested) and accuracy - base > CLEARLY * (1 - base):
         strongest = [names[i] for i in np.argsort(-importance)[:3] if importance[i] > 0]
-        said = message("Metadata alone (for example {names}) tell the label in {accuracy:.0%} of the samples, where guessing is right in {base:.0%}.",
+        said = message("Metadata alone ({names}) tell the label in {accuracy:.0%} of the samples, guessing in {base:.0%}.",
                        names=strongest, accuracy=accuracy, base=base)  # fmt: skip
         yield Finding("shortcut", said, tested, tuple(strongest))
 

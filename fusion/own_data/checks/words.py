@@ -19,7 +19,11 @@ TIMES = 4  # as often as in the samples of other labels
 def check_words(samples: Samples) -> Iterator[Finding]:
     if samples.answer != "class":
         return
-    sought = {c: re.compile(rf"(?<![^\W_]){re.escape(c.lower())}(?![^\W\d_])") for c in samples.classes if len(c) >= SHORTEST and number_of(c) is None}
+    sought = {
+        c: re.compile(rf"(?<![^\W_]){re.escape(c.lower())}(?![^\W\d_])")
+        for c in samples.classes
+        if len(c) >= SHORTEST and number_of(c) is None
+    }
     if not sought:
         return
     for m, kind in samples.kinds.items():
@@ -46,7 +50,12 @@ def _found(samples: Samples, words: list[str | None], sought: dict[str, re.Patte
         return
     names = [samples.rows[i] for i in own]
     if modality:
-        said = message("{count:,} of {total:,} texts ({modality}) contain the word of their own label.", count=len(own), total=looked, modality=modality)
+        said = message(
+            "{count:,} of {total:,} texts ({modality}) contain the word of their own label.",
+            count=len(own),
+            total=looked,
+            modality=modality,
+        )
     else:
         said = message("{count:,} of {total:,} file names contain the word of their own label.", count=len(own), total=looked)
     yield Finding("label in words", said, len(own), some(names))

@@ -47,6 +47,7 @@ class OwnEncoder(Encoder[M]):
 
     title = "Frozen features, projected"
     paper = "Pearson 1901 (principal components)"
+
     def __init__(self, embed_dim: int, token_dim: int, pooled_dim: int) -> None:
         super().__init__(embed_dim, pools=False)
         self.token_map = Projection(token_dim, embed_dim)

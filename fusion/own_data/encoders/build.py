@@ -56,13 +56,15 @@ def build_encoders(samples: Samples, choice: str | Mapping[str, str] = SHIPPED, 
     """
     named = {} if isinstance(choice, str) else dict(choice)
     if unknown := sorted(named.keys() - samples.kinds.keys()):
-        raise FusionError("There is no modality named {modality!r}; there are {modalities}.", modality=unknown[0], modalities=list(samples.kinds))
+        raise FusionError(
+            "There is no modality named {modality!r}; there are {modalities}.", modality=unknown[0], modalities=list(samples.kinds)
+        )
     if isinstance(choice, str) and choice not in (SHIPPED, "compact", "classical"):
-        raise FusionError("There is no set of encoders named {encoders!r}; there are {known}.", encoders=choice, known=[SHIPPED, "classical"])
+        raise FusionError(
+            "There is no set of encoders named {encoders!r}; there are {known}.", encoders=choice, known=[SHIPPED, "classical"]
+        )
     classical = CLASSICAL if choice == "classical" else {}
-    return {
-        m: _build_one(samples, m, named.get(m, classical.get(kind, SHIPPED)), embed_dim).eval() for m, kind in samples.kinds.items()
-    }
+    return {m: _build_one(samples, m, named.get(m, classical.get(kind, SHIPPED)), embed_dim).eval() for m, kind in samples.kinds.items()}
 
 
 def _build_one(samples: Samples, modality: str, name: str, embed_dim: int) -> OwnEncoder[Any]:
@@ -115,8 +117,10 @@ def inner_encoder(kind: str, name: str) -> Encoder[Any]:
         return load_backbone(name.removeprefix(BACKBONE), kind)
     if name not in ENCODERS or ENCODERS[name].modality != kind:
         known = [n for n, e in ENCODERS.items() if e.modality == kind]
-        raise FusionError("There is no encoder named {name!r}; there are {known} and {prefix}<hub id or path>.", name=name, known=known, prefix=BACKBONE)
-    return ENCODERS[name]().eval()
+        raise FusionError(
+            "There is no encoder named {name!r}; there are {known} and {prefix}<hub id or path>.", name=name, known=known, prefix=BACKBONE
+        )
+    return build_encoder(EncoderConfig(name)).eval()
 
 
 def _teach(inner: Encoder[Any], kind: str, values: list[Any]) -> None:

@@ -73,7 +73,9 @@ class SeriesStatistics(OwnEncoder[np.ndarray]):
         whole = np.broadcast_to(band_powers(x, BANDS).ravel() / WINDOWS, (WINDOWS, BANDS * self.channels))
         values = np.concatenate([statistics.reshape(WINDOWS, -1), spectra.reshape(WINDOWS, -1), whole], 1)
         edges = np.linspace(0, 1, WINDOWS + 1)
-        return Prepared(torch.from_numpy(values.astype(np.float32)), Layout("seconds", np.column_stack([edges[:-1], edges[1:]])), (0.0, 1.0))
+        return Prepared(
+            torch.from_numpy(values.astype(np.float32)), Layout("seconds", np.column_stack([edges[:-1], edges[1:]])), (0.0, 1.0)
+        )
 
     def read(self, values: Tensor, mask: Tensor) -> Raw:
         """Values (B, 8, F): statistics and spectrum of each window, and an eighth of the spectrum of the whole."""

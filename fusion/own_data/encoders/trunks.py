@@ -8,13 +8,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fusion.encoders import AudioMobileNet, Encoder, FixedEncoder, ImageEfficientNet, Prepared, TextBERT, VideoFrames
-from fusion.encoders.base import collate
+from fusion.encoders import Encoder, FixedEncoder, Prepared, collate
+from fusion.encoders.audio_mobilenet import STRIDE, AudioMobileNet
+from fusion.encoders.image_efficientnet import ImageEfficientNet
+from fusion.encoders.text_bert import TextBERT
+from fusion.encoders.video_frames import VideoFrames
 from fusion.own_data.encoders.base import OwnEncoder, Raw, digest_of, merged, merged_layout
-from fusion.types import FusionError, Medium, Panel
+from fusion.types import Audio, Clip, FusionError, Medium, Panel
 
 
 class TrunkFeatures(OwnEncoder[Medium]):
@@ -63,7 +67,7 @@ def raw_features(inner: nn.Module, values: Tensor, mask: Tensor) -> tuple[Tensor
         hidden = inner.hidden(values)
         return hidden, torch.ones(hidden.shape[:2], dtype=torch.bool, device=hidden.device), hidden.mean(1)
     if isinstance(inner, AudioMobileNet):
-        hidden, real = inner.hidden(values, mask), mask[:, ::32]
+        hidden, real = inner.hidden(values, mask), mask[:, ::STRIDE]
         return hidden, real, inner.whole(hidden, real)
     if isinstance(inner, TextBERT):
         hidden = inner.hidden(values, mask)
@@ -74,22 +78,25 @@ def raw_features(inner: nn.Module, values: Tensor, mask: Tensor) -> tuple[Tensor
         return hidden, mask, torch.cat([hidden.mean(1), spread], -1)
     if isinstance(inner, FixedEncoder):
         tokens, real, pooled, _ = inner.describe(values, mask)
-        order = (~real).long().argsort(1, stable=True)
+        order = (~real).long().argsort(dim=1, stable=True)
         return tokens.gather(1, order[..., None].expand_as(tokens)), real.gather(1, order), pooled
     raise FusionError("The encoder {name} cannot read data of your own; take a classical one or a backbone.", name=type(inner).__name__)
 
 
 @torch.inference_mode()
 def widths(inner: Encoder[Any]) -> tuple[int, int]:
-    """Widths of its raw tokens and vector."""
-    if isinstance(inner, ImageEfficientNet | VideoFrames):
-        width = inner.project.in_features if hasattr(inner.project, "in_features") else 1280
-        return width, width * (2 if isinstance(inner, VideoFrames) else 1)
-    if isinstance(inner, AudioMobileNet):
-        return 1024, 1024
-    if isinstance(inner, TextBERT):
-        return inner.width, inner.width
+    """Widths of its raw tokens and vector, from a trial run; of classical features from their projections."""
     if isinstance(inner, FixedEncoder):
         return inner.token_map.map.shape[0], inner.pooled_map.map.shape[0]
-    tokens, _, pooled = raw_features(inner, *collate([inner.prepare("a")]))
+    tokens, _, pooled = raw_features(inner, *collate([inner.prepare(trial_medium(inner.modality))]))
     return tokens.shape[2], pooled.shape[1]
+
+
+def trial_medium(kind: str) -> Medium:
+    """Some medium of a kind."""
+    if kind == "text":
+        return "a"
+    if kind == "audio":
+        return Audio(16000, np.zeros(16000, np.float32))
+    picture = np.zeros((32, 32, 3), np.uint8)
+    return picture if kind == "image" else Clip(picture[None], np.zeros(1, np.float32))
