@@ -267,7 +267,7 @@ class Lab:
         self, model: FusionModel, features: dict[str, Features], given: list[str], need_attention: bool = False
     ) -> tuple[Fused, dict[tuple[str, ...], np.ndarray]]:
         """One sample with all that is given (row 0), and in the same pass with every other non-empty subset: probabilities (K,) of each."""
-        subsets, present = _subsets(model.strategy.modalities, tuple(given))
+        subsets, present = subsets_given(model.strategy.modalities, tuple(given))
         with torch.inference_mode():
             fused = model.fuse_subsets(features, present.to(self.device), need_attention)
         return fused, dict(zip(subsets, fused.logits.softmax(-1).cpu().numpy(), strict=True))
@@ -347,7 +347,7 @@ class Lab:
 
 
 @cache
-def _subsets(modalities: tuple[str, ...], given: tuple[str, ...]) -> tuple[list[tuple[str, ...]], Tensor]:
+def subsets_given(modalities: tuple[str, ...], given: tuple[str, ...]) -> tuple[list[tuple[str, ...]], Tensor]:
     """All non-empty subsets of what is given, the whole first, and which of `modalities` each has (B, M)."""
     subsets = [c for size in range(len(given), 0, -1) for c in combinations(given, size)]
     return subsets, present_mask(modalities, subsets)
