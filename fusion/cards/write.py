@@ -41,8 +41,8 @@ class Described:
 
 
 def load_reports(checkpoints: Path = CHECKPOINTS) -> dict[str, Report]:
-    """{task: its report} of every task that has one."""
-    paths = {task: checkpoints / task / "report.json" for task in TASKS}
+    """{task: its report} of every task that has one; where labels are typed it is of another form and fills no table."""
+    paths = {name: checkpoints / name / "report.json" for name, task in TASKS.items() if not task.open_labels}
     return {task: load_json(path) for task, path in paths.items() if path.exists()}
 
 

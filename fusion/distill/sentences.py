@@ -12,7 +12,6 @@ Reference: Sanh 2019 (DistilBERT); Reimers & Gurevych 2020 (students in the teac
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 from typing import TypedDict
 
 import numpy as np
@@ -28,10 +27,10 @@ from fusion.encoders.text_minilm import SPECIAL, TextMiniLM
 
 LAYERS = (0, 3, 5)  # of the teacher's six, with which the student starts
 LEAST = 3  # occurrences in all texts, below which a word piece of the teacher is left out
-TOGETHER = 128  # texts in a batch
+TOGETHER = 64  # texts in a batch
 DRAWN = 2  # times as many texts are drawn, of which those of similar length make a batch
-LONGEST = 62  # word pieces of a training text
-RECIPE = TrainConfig(epochs=10, samples=900, batch_size=1, lr=8e-4, weight_decay=0.01, precision="bf16", workers=0)
+LONGEST = 40  # word pieces of a training text
+RECIPE = TrainConfig(epochs=10, samples=140, batch_size=1, lr=6e-4, weight_decay=0.01, precision="bf16", workers=0)
 
 
 def build_vocabulary(teacher: TextTeacher, texts: Texts) -> list[str]:

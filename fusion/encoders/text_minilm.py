@@ -46,7 +46,8 @@ class TextMiniLM(Encoder[str]):
         self.trunk = BertModel(
             BertConfig(
                 vocab_size=len(self.vocabulary), hidden_size=width, num_hidden_layers=depth, num_attention_heads=heads,
-                intermediate_size=4 * width, max_position_embeddings=LONGEST + 2, attn_implementation="eager",  # type: ignore[call-arg]  # accepted, but not declared
+                intermediate_size=4 * width, max_position_embeddings=LONGEST + 2,
+                hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, attn_implementation="eager",  # type: ignore[call-arg]  # accepted, but not declared
             ),
             add_pooling_layer=False,
         )  # fmt: skip
