@@ -37,6 +37,7 @@ class OpenTask(Task):
     encoders = ENCODERS
     heads = Heads({"named": ("one of these", "none of these")})
     open_labels = True
+    names_file = NAMES
     on_page = False  # the page cannot take labels yet
 
     def __init__(self, labels: tuple[str, ...] = ()) -> None:
