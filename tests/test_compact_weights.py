@@ -9,7 +9,11 @@ from fusion.types import FusionError
 
 def test_rounding_changes_a_weight_by_less_than_a_hundredth_of_the_largest_of_its_row():
     generator = torch.Generator().manual_seed(0)
-    state = {"a.weight": torch.randn(64, 128, generator=generator), "a.bias": torch.randn(64, generator=generator), "steps": torch.tensor(7)}
+    state = {
+        "a.weight": torch.randn(64, 128, generator=generator),
+        "a.bias": torch.randn(64, generator=generator),
+        "steps": torch.tensor(7),
+    }
     found = expand(compress(state))
     assert found.keys() == state.keys()
     assert compress(state)["a.weight"].dtype == torch.int8

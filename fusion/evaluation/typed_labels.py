@@ -30,6 +30,7 @@ from fusion.encoders.text_minilm import TextMiniLM
 from fusion.files import save_json
 from fusion.heads.label_readers import NamedLabels
 from fusion.lab import Lab
+from fusion.strategies.zero_shot import REACHED
 from fusion.tasks.open import sets
 from fusion.tasks.open.task import OpenTask
 from fusion.types import Features
@@ -70,7 +71,7 @@ def answers(lab: Lab, features: dict[str, Features], strategy: str) -> tuple[np.
     present = torch.tensor([m in features for m in model.strategy.modalities]).expand(rows, -1)
     fused = model.fuse({m: f for m, f in features.items() if m in model.strategy.modalities}, present)
     assert fused.output.auxiliary is not None
-    return fused.logits.log_softmax(-1).numpy(), fused.output.auxiliary["named"][:, 0].numpy()
+    return fused.logits.log_softmax(-1).numpy(), fused.output.auxiliary[REACHED][:, 0].numpy()
 
 
 def macro_recall(scores: np.ndarray, labels: np.ndarray) -> float:

@@ -28,6 +28,7 @@ from fusion.strategies.base import Strategy
 from fusion.types import Features, FusionOutput
 
 SHARE = 1e-3  # least weight of a modality that votes
+REACHED = "named"  # the question whether it is one of the labels; the first answer is yes
 SHARPNESS = 20.0  # scale of cosines in the sentence space
 
 
@@ -35,7 +36,6 @@ class ZeroShot(Strategy):
     """What the strategies for typed labels share: the readers, their votes, and whether it is any of the labels."""
 
     fuses: ClassVar[Literal["tokens", "embeddings", "logits"]] = "logits"
-    reached = "named"  # the question whether it is one of the labels
 
     meanings: Tensor
     sharers: Tensor
@@ -101,7 +101,7 @@ class ZeroShot(Strategy):
             self.per_label(fused),
             weights,
             unimodal_logits={m: self.per_label(votes[:, i]) for i, m in enumerate(self.modalities)},
-            auxiliary={self.reached: torch.stack([odds, torch.zeros_like(odds)], -1)},
+            auxiliary={REACHED: torch.stack([odds, torch.zeros_like(odds)], -1)},
         )
 
 

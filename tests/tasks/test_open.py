@@ -107,7 +107,9 @@ def test_labels_that_mean_the_same_share_their_probability(lab, encoded):
     shared = double.predict(encoded, "text_only")
     assert shared.probs["fiddle"] == pytest.approx(shared.probs["a fiddle"], abs=1e-6)
     assert shared.probs["fiddle"] + shared.probs["a fiddle"] == pytest.approx(single.probs["fiddle"], abs=0.02)
-    assert [str(note) for note in double.label_notes if "mean the same" in note] == ["fiddle, a fiddle mean the same and share their probability."]
+    assert [str(note) for note in double.label_notes if "mean the same" in note] == [
+        "fiddle, a fiddle mean the same and share their probability."
+    ]
 
 
 def test_a_label_that_only_words_can_tell_is_said(lab):
