@@ -28,6 +28,7 @@ from fusion.types import FusionError
 
 TABLES, CALIBRATION = "names.safetensors", "calibration.json"
 TABLE_OF = {"image": "image", "audio": "audio", "video": "image"}  # kind of a modality: the names it is known by
+KEPT = 10_000  # vectors of wordings that are kept
 SAME = 0.85  # cosine from which on two labels mean the same
 
 
@@ -69,12 +70,19 @@ class LabelSpace:
     points: Tensor
 
     @classmethod
-    def of(cls, task: Task, encoder: TextMiniLM) -> Self:
-        """The labels of a task; those whose vectors nearly coincide have one meaning."""
-        wordings = [task.wordings(label) for label in task.labels]
-        flat = [wording for several in wordings for wording in several]
-        vectors = torch.split(encoder.vectors(flat), [len(several) for several in wordings])
-        points = F.normalize(torch.stack([each.mean(0) for each in vectors]), dim=-1)
+    def of(cls, task: Task, encoder: TextMiniLM, known: dict[str, Tensor]) -> Self:
+        """The labels of a task; those whose vectors nearly coincide have one meaning.
+
+        Args:
+            known: {wording in small letters: its vector}; those that are not there are added, up to `KEPT`.
+        """
+        wordings = [[wording.lower() for wording in task.wordings(label)] for label in task.labels]
+        if new := [wording for several in wordings for wording in several if wording not in known]:
+            vectors = dict(zip(new, encoder.vectors(new), strict=True))
+            if len(known) < KEPT:
+                known.update(vectors)
+            known = known | vectors
+        points = F.normalize(torch.stack([torch.stack([known[w] for w in several]).mean(0) for several in wordings]), dim=-1)
         meanings = _groups(points @ points.T >= SAME)
         count = max(meanings) + 1
         index = torch.tensor(meanings, device=points.device)
@@ -104,10 +112,15 @@ class LabelSpace:
 
 def _groups(same: Tensor) -> tuple[int, ...]:
     """(K, K) bool, which labels mean the same, to the number of each label's group, in the order of the labels."""
+    first = same.int().argmax(1).tolist()  # the first label that means the same, perhaps the label itself
     found: list[int] = []
-    for row in range(len(same)):
-        earlier = [found[column] for column in range(row) if bool(same[row, column])]
-        found.append(min(earlier) if earlier else max(found, default=-1) + 1)
+    count = 0
+    for label, earlier in enumerate(first):
+        if earlier < label:
+            found.append(found[earlier])
+        else:
+            found.append(count)
+            count += 1
     return tuple(found)
 
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
 
+from torch import Tensor
+
 from fusion.config import CHECKPOINTS, StrategyConfig, load_config
 from fusion.encoder_choice import Choice, heads_folder, is_compact
 from fusion.encoder_registry import EncoderRegistry
@@ -47,6 +49,7 @@ class Parts:
     unavailable: dict[str, Message] = field(default_factory=dict)
     untrained: tuple[str, ...] = ()
     tables: NameTables | None = None  # of a task whose labels are typed
+    known: dict[str, Tensor] = field(default_factory=dict)  # {wording: its vector in the sentence space}
     notes: list[Message] = field(default_factory=list)  # about these labels
 
 
@@ -92,6 +95,7 @@ def load_open_parts(registry: EncoderRegistry, choice: Choice) -> Parts:
     parts = Parts()
     open_labels.load_open_encoders(registry, choice, parts)
     parts.tables = NameTables.load(registry.checkpoints / registry.task.name)
+    parts.known = open_labels.vectors_of_names(parts.encoders, parts.tables, registry.device)
     fill_open_strategies(registry.task, parts, registry.device)
     return parts
 
@@ -101,7 +105,7 @@ def fill_open_strategies(task: Task, parts: Parts, device: str) -> None:
     from fusion import open_labels
 
     assert parts.tables is not None
-    models, parts.notes = open_labels.build_strategies(task, parts.encoders, parts.tables, device)
+    models, parts.notes = open_labels.build_strategies(task, parts.encoders, parts.tables, parts.known, device)
     parts.strategies = {name: LoadedStrategy(model, None, 0) for name, model in models.items()}
 
 

@@ -8,8 +8,12 @@ from functools import cache
 from pathlib import Path
 from typing import Self
 
+import numpy as np
+
 from fusion.tasks.base import Heads, SampleSource, Task
+from fusion.tasks.open.card import CARD
 from fusion.tasks.open.labels import read_labels, wordings
+from fusion.tasks.open.steps import STEPS
 from fusion.types import MODALITIES, FusionError
 
 NAMES = Path(__file__).with_name("names.json")
@@ -38,6 +42,8 @@ class OpenTask(Task):
     heads = Heads({"named": ("one of these", "none of these")})
     open_labels = True
     names_file = NAMES
+    card = CARD
+    steps = STEPS
     on_page = False  # the page cannot take labels yet
 
     def __init__(self, labels: tuple[str, ...] = ()) -> None:
@@ -56,6 +62,10 @@ class OpenTask(Task):
     @property
     def encoder_tasks(self) -> Mapping[str, str]:
         return {m: self.name if m == "text" else "scenes" for m in self.modalities}
+
+    def answers(self, label: np.ndarray, content: np.ndarray) -> dict[str, np.ndarray]:
+        """Whether it is one of the labels; nothing is known of what has none."""
+        return {"named": np.where(label < 0, -1, 0)}
 
     def samples(
         self, split: str, data: Path | None, modalities: tuple[str, ...] | None = None, leave_out: str | None = None
