@@ -95,7 +95,6 @@ def load_open_parts(registry: EncoderRegistry, choice: Choice) -> Parts:
     parts = Parts()
     open_labels.load_open_encoders(registry, choice, parts)
     parts.tables = NameTables.load(registry.checkpoints / registry.task.name)
-    parts.known = open_labels.vectors_of_names(parts.encoders, parts.tables, registry.device)
     fill_open_strategies(registry.task, parts, registry.device)
     return parts
 

@@ -11,7 +11,7 @@ from fusion.encoder_registry import EncoderRegistry
 from fusion.encoders import Encoder
 from fusion.encoders.named import NamedReading, Source
 from fusion.encoders.text_minilm import TextMiniLM
-from fusion.label_space import TABLE_OF, LabelSpace, NameTables, make_readers
+from fusion.label_space import LabelSpace, NameTables, make_readers
 from fusion.messages import Message, message
 from fusion.model import FusionModel
 from fusion.strategies.zero_shot import ZERO_SHOT, ZeroShot, ZeroShotUnimodal
@@ -44,16 +44,6 @@ def load_open_encoders(registry: EncoderRegistry, choice: Choice, parts: Parts) 
     return cast("TextMiniLM", parts.encoders[words])
 
 
-def vectors_of_names(encoders: dict[str, Encoder], tables: NameTables, device: str) -> dict[str, Tensor]:
-    """{name in small letters: its vector} of all names that the encoders know."""
-    found: dict[str, Tensor] = {}
-    for encoder in encoders.values():
-        if isinstance(encoder, NamedReading):
-            rows = tables.vectors[TABLE_OF[encoder.modality]].to(device)
-            found.update((name.lower(), row) for name, row in zip(encoder.names, rows, strict=True))
-    return found
-
-
 def build_strategies(
     task: Task, encoders: dict[str, Encoder], tables: NameTables, known: dict[str, Tensor], device: str
 ) -> tuple[dict[str, FusionModel], list[Message]]:
@@ -70,4 +60,4 @@ def build_strategies(
     for name, strategy in strategies.items():
         own = {m: encoders[m] for m in strategy.modalities}
         models[name] = FusionModel(own, strategy.to(device)).eval()
-    return models, space.notes(readers)
+    return models, space.notes(task, readers)

@@ -32,7 +32,7 @@ from fusion.tasks.open import sets
 from fusion.tasks.open.task import OpenTask, names
 
 START = {
-    "image": Calibration(wide=1.0, softness=1.5),
+    "image": Calibration(narrow=0.06, wide=1.0, softness=1.5),
     "audio": Calibration(),
     "text": Calibration(),
 }

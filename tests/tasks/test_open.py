@@ -73,6 +73,17 @@ def test_labels_may_come_as_one_text_and_have_several_wordings():
     assert len(read_labels([f"thing {i}" for i in range(100)])) == 100
 
 
+def test_names_in_other_languages_are_translated_where_all_of_a_set_are_known(lab):
+    for typed in (["狗", "吉他"], ["perro", "guitarra"], ["chien", "guitare"], ["Hund", "Gitarre"]):
+        other = lab.with_labels(typed)
+        assert other.task.wordings(typed[0]) == ("dog",) and other.labels == tuple(typed)
+        assert any("was read as dog" in str(note) for note in other.label_notes)
+        assert other.predict({"text": "a puppy"}, "late").label == typed[0]
+    assert lab.with_labels(["chat", "guitar"]).task.wordings("chat") == ("chat",)  # French for a cat, but not here
+    with pytest.raises(FusionError, match="script"):
+        read_labels(["狗", "violin"])
+
+
 def test_other_tasks_take_no_labels():
     with pytest.raises(FusionError, match="fixed"):
         fusion.load("digits", device="cpu", labels=["seven", "eight"])
