@@ -11,19 +11,20 @@ from fusion.encoder_registry import EncoderRegistry
 from fusion.encoders import Encoder
 from fusion.encoders.named import NamedReading, Source
 from fusion.encoders.text_minilm import TextMiniLM
+from fusion.heads.label_readers import NamedLabels
 from fusion.label_space import LabelSpace, NameTables, make_readers
 from fusion.messages import Message, message
 from fusion.model import FusionModel
 from fusion.strategies.zero_shot import ZERO_SHOT, ZeroShot, ZeroShotUnimodal
 from fusion.tasks import Task
-from fusion.types import FusionError
+from fusion.types import Features, FusionError
 
 if TYPE_CHECKING:
     from fusion.loading import Parts
 
 
-def load_open_encoders(registry: EncoderRegistry, choice: Choice, parts: Parts) -> TextMiniLM:
-    """Fills `parts.encoders`; returns the one for words, which the labels are read with, too.
+def load_open_encoders(registry: EncoderRegistry, choice: Choice, parts: Parts) -> None:
+    """Fills `parts.encoders`; the one for words reads the labels, too.
 
     Raises:
         FusionError: the encoder for words cannot be used.
@@ -41,7 +42,21 @@ def load_open_encoders(registry: EncoderRegistry, choice: Choice, parts: Parts) 
             )
             continue
         parts.encoders[modality] = encoder if modality == words else NamedReading(cast("Source", encoder)).eval()
-    return cast("TextMiniLM", parts.encoders[words])
+
+
+def names_behind(
+    models: dict[str, FusionModel], features: dict[str, Features], label: int, count: int
+) -> dict[str, list[tuple[str, float]]]:
+    """{modality: the names that spoke most for a label, with their probabilities}, of modalities that are known by names."""
+    found = {}
+    for modality, given in features.items():
+        model = models[f"{modality}_only"]
+        encoder, strategy = model.encoders[modality], cast("ZeroShot", model.strategy)
+        reader = strategy.reader(modality)
+        if isinstance(encoder, NamedReading) and isinstance(reader, NamedLabels):
+            spoken = reader.speakers(given.pooled[0], int(strategy.meanings[label]), count)
+            found[modality] = [(encoder.names[index], probability) for index, probability in spoken]
+    return found
 
 
 def build_strategies(

@@ -151,6 +151,15 @@ def test_a_medium_has_the_same_names_alone_and_in_a_batch(lab, media):
             assert alone.pooled.shape[1] == len(encoder.names) and (alone.pooled <= 0).all()
 
 
+def test_the_names_that_spoke_for_a_label_are_told(lab, encoded):
+    found = lab.names_behind(encoded, "dog", count=4)
+    assert set(found) == {"image", "audio", "video"} and all(len(names) == 4 for names in found.values())
+    assert any("terrier" in name or "dog" in name or "hound" in name for name, _ in found["image"])
+    assert all(0 <= probability <= 1 for names in found.values() for _, probability in names)
+    with pytest.raises(FusionError, match="no label named"):
+        lab.names_behind(encoded, "zeppelin")
+
+
 def test_names_are_those_of_the_encoders(lab):
     listed = json.loads((TASKS["open"].names_file).read_text("utf-8"))
     assert {kind: len(found) for kind, found in listed.items()} == {"image": 1000, "audio": 521}
