@@ -74,8 +74,8 @@ def write_task(task: str, described: Described, checkpoints: Path = CHECKPOINTS,
 
 def write_all(described: Described) -> None:
     """All cards and tables."""
-    for task in load_reports():
-        write_task(task, described)
+    for name in load_reports():
+        write_task(name, described)
     for name, task in TASKS.items():
         if task.open_labels and (CHECKPOINTS / name / "report.json").exists():
             typed_labels.write(CHECKPOINTS / name)

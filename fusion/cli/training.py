@@ -49,6 +49,10 @@ def train(
     missing: Annotated[
         Literal["zero", "learned", "reconstruct"], typer.Option(help="early: what stands in the place of a missing modality")
     ] = "zero",
+    balance: Annotated[
+        Literal["none", "unimodal", "blending", "ogm_ge"] | None,
+        typer.Option(help="train the encoders, too, from scratch, and keep the modalities in balance in this way; needs --out"),
+    ] = None,
     seed: Seed = None,
     device: Device = "auto",
 ) -> None:
@@ -67,7 +71,16 @@ def train(
     changes = Changes(epochs, batch_size, lr, optimizer, samples=limit, seed=seed or 0)
     home = Path(out) if out else None
     options = TrainOptions(
-        folder, home, changes, device, resume=resume, warm_start=warm_start, consistent=consistent, leave_out=leave_out, missing=missing
+        folder,
+        home,
+        changes,
+        device,
+        resume=resume,
+        warm_start=warm_start,
+        consistent=consistent,
+        leave_out=leave_out,
+        missing=missing,
+        balance=balance,
     )
     training.run(task, strategy, options)
 

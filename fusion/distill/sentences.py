@@ -176,9 +176,13 @@ def measure(student: TextMiniLM, teacher: TextTeacher, texts: Texts, captions: l
     for kind, several in held.items():
         found[kind] = agreement(student.vectors(several), sentence_vectors(teacher, several)) | {"texts": len(several)}
     left, right = (list(side) for side in zip(*SYNONYMS, strict=True))
-    both = {"student": student.vectors, "teacher": lambda words: sentence_vectors(teacher, words)}
-    nearest = {name: (read(left) @ read(right).T).argmax(1) for name, read in both.items()}
-    matched = {name: float((rows == torch.arange(len(left))).float().mean()) for name, rows in nearest.items()}
+    points = {
+        "student": (student.vectors(left), student.vectors(right)),
+        "teacher": (sentence_vectors(teacher, left), sentence_vectors(teacher, right)),
+    }
+    nearest = {name: (a @ b.T).argmax(1) for name, (a, b) in points.items()}
+    order = torch.arange(len(left))
+    matched = {name: float((rows == order).float().mean()) for name, rows in nearest.items()}
     found["synonyms"] = {name: round(share, 4) for name, share in matched.items()} | {"texts": len(left)}
     return found
 
