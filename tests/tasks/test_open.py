@@ -107,7 +107,8 @@ def test_any_subset_answers_as_if_the_rest_had_never_been(lab, encoded, media):
 
 def test_other_labels_need_no_other_encoding(lab, encoded, media):
     other = lab.with_labels("piano, violin")
-    assert other.predict(encoded, "late").probs == fusion.load("open", "cpu", labels="piano, violin").predict(media, "late").probs
+    afresh = fusion.load("open", "cpu", labels="piano, violin").predict(media, "late")
+    assert other.predict(encoded, "late").probs == pytest.approx(afresh.probs, abs=1e-5)
     assert list(lab.predict(encoded, "late").probs) == LABELS  # the first lab keeps its own
     assert other.encoders is lab.encoders
 
