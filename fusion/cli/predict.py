@@ -201,8 +201,8 @@ def predict(
         behind = {"names": lab.names_behind(encoded, answer_of(found))} if typed else {}
         print_json({"task": task, "device": str(lab.device), "notes": list(encoded.notes), "predictions": predictions} | behind)
     else:
-        behind = names_behind(lab, encoded, answer_of(found)) if typed else []
-        print("\n".join([*table(found), *behind, *encoded.notes]))
+        spoken = names_behind(lab, encoded, answer_of(found)) if typed else []
+        print("\n".join([*table(found), *spoken, *encoded.notes]))
 
 
 def answer_of(found: dict[str, Prediction]) -> str:
