@@ -1,8 +1,8 @@
 """The numbers with which the evidence of a modality becomes probabilities of typed labels: `python -m fusion calibrate --task open`.
 
 Label sets are drawn at random: the name of what a medium shows among others that it does not show, and sets without its name. Photos come
-from outside/photos_other with ImageNet's names and from COCO where they show one kind of thing, sounds from ESC-10 with its categories, words
-are captions of COCO that mention one object.
+from outside/photos_other with ImageNet's names and from COCO where they show one kind of thing, sounds from ESC-10 with its names,
+words are captions of COCO that mention one object.
 
     temperature     least cross-entropy on sets with the name (Guo 2017)
     threshold       from which on a medium more likely shows one of the labels than none, with its slope, by logistic regression
