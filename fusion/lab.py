@@ -26,6 +26,7 @@ from fusion.inputs import Encoded, EncodedMedium, Given, Inputs, MediaOnDemand, 
 from fusion.loading import fill_open_strategies, lacks_weights, load_parts
 from fusion.messages import Message, either, message, words
 from fusion.model import Fused, FusionModel, present_mask
+from fusion.open_labels import names_behind
 from fusion.strategies import STRATEGIES, Unimodal
 from fusion.strategies.evidential import REFUSES
 from fusion.strategies.zero_shot import REACHED
@@ -110,6 +111,12 @@ class Lab:
         fill_open_strategies(other.task, other._parts, self.device)
         other._take_strategies()
         return other
+
+    def names_behind(self, encoded: Encoded, label: str, count: int = 3) -> dict[str, list[tuple[str, float]]]:
+        """Which names spoke for a typed label: {modality: [(name, its probability), ...]}, of photos, sounds and clips."""
+        if not self.task.open_labels or label not in self.labels:
+            raise FusionError("There is no label named {label!r}; there are {known}.", label=label, known=list(self.labels))
+        return names_behind(self.models, encoded.features, self.labels.index(label), count)
 
     @property
     def label_notes(self) -> tuple[Message, ...]:

@@ -97,9 +97,12 @@ class LabelSpace:
             together.setdefault(meaning, []).append(label)
         return [tuple(several) for several in together.values() if len(several) > 1]
 
-    def notes(self, readers: dict[str, LabelReader]) -> list[Message]:
-        """A sentence for labels that mean the same, and for those that photos or sounds cannot know, by their distance to all names."""
-        said = [message("{labels} mean the same and share their probability.", labels=list(several)) for several in self.synonyms]
+    def notes(self, task: Task, readers: dict[str, LabelReader]) -> list[Message]:
+        """A sentence for labels that were translated, for those that mean the same, and for those that lie far from all names."""
+        if not task.typed_labels:
+            return []
+        said = [message("{label} was read as {words}.", label=k, words=list(v)) for k, v in task.translations.items()]
+        said += [message("{labels} mean the same and share their probability.", labels=list(several)) for several in self.synonyms]
         named = {m: reader for m, reader in readers.items() if isinstance(reader, NamedLabels)}
         for label, meaning in zip(self.labels, self.meanings, strict=True):
             unable = [m for m, reader in named.items() if not bool(reader.known[meaning])]

@@ -21,7 +21,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-NARROW = 0.05  # t: a label is spread over names that mean nearly the same
 WIDE = 0.12  # s: a name goes to the labels that are nearest, however far
 LEAST = 1e-8
 SPOKEN = 10  # names that make the vector of a medium
@@ -38,6 +37,7 @@ class Evidence(NamedTuple):
 class Calibration:
     """How the evidence of one modality becomes probabilities.
 
+    narrow       t: a label is spread over names that mean nearly the same
     wide         weight w of the labels that a name goes to, beside the names that a label is spread over
     softness     temperature of the probabilities of names that exclude each other; else 1
     temperature  of z
@@ -46,6 +46,7 @@ class Calibration:
     coverage     cosine to the nearest name from which on a label can be known; -1 for words
     """
 
+    narrow: float = 0.05
     wide: float = 0.0
     softness: float = 1.0
     temperature: float = 1.0
@@ -102,7 +103,7 @@ class NamedLabels(LabelReader):
         cosine = labels @ names.T  # (K, N)
         super().__init__(labels, cosine.amax(1) >= calibration.coverage, calibration)
         self.names = nn.Buffer(names, persistent=False)
-        self.spread = nn.Buffer((cosine / NARROW).softmax(1), persistent=False)
+        self.spread = nn.Buffer((cosine / calibration.narrow).softmax(1), persistent=False)
         self.assigned = nn.Buffer((cosine / WIDE).softmax(0), persistent=False)
 
     def softened(self, log_probs: Tensor) -> Tensor:
