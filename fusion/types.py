@@ -204,6 +204,8 @@ class Prediction:
     found          probability that the object asked for is in the picture, or None where the task does not localize
     known          False where the confidence is as low as for out-of-distribution inputs; None where the task has no open-set threshold
     opinion        belief, doubt and conflict; None where the strategy has none
+    labels         {label: probability of it by itself} where a sample may have several, else None
+    value          the predicted number, and `interval`, between which it lies with 95 % probability, of a regression, else None
     seconds        of the strategy alone, for this answer and those of all `subsets`; the encoders run once for all strategies
     """
 
@@ -222,6 +224,9 @@ class Prediction:
     found: float | None = None
     known: bool | None = None
     opinion: Belief | None = None
+    labels: dict[str, float] | None = None
+    value: float | None = None
+    interval: tuple[float, float] | None = None
 
     @property
     def confidence(self) -> float:

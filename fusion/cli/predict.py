@@ -8,19 +8,29 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
 import fusion
 from fusion.cli.errors import command
-from fusion.cli.options import Device, Encoders, Json, Task
+from fusion.cli.options import Device, Encoders, Json, Labels, Task, given
 from fusion.cli.output import answer_only, print_json
 from fusion.tables import aligned
 from fusion.tasks import DEFAULT, find_task
-from fusion.types import FusionError, Prediction
+from fusion.types import MODALITIES, FusionError, Prediction
 
-HELP = {"image": "a picture", "text": "the words themselves", "audio": "a sound, or a clip whose sound is taken", "video": "a clip"}
+HELP = {
+    "series": "an array in a .npy file: steps x channels",
+    "vector": "an array in a .npy file",
+    "number": "a number",
+    "category": "a word",
+    "image": "a picture",
+    "text": "the words themselves",
+    "audio": "a sound, or a clip whose sound is taken",
+    "video": "a clip",
+}
 FORMAT = """\b
 With --json one object goes to stdout, and whatever else there is to say to stderr:
 {
@@ -31,6 +41,9 @@ With --json one object goes to stdout, and whatever else there is to say to stde
     "<strategy>": {                               in screen order; baselines after the strategies
       "label": "7",
       "confidence": 0.98,                         probability of the label, in [0, 1]
+      "value": 3.2 | null, "interval": [2.5, 4.1] | null,
+                                                  of a lab that predicts a number: between the two with 95 % probability
+      "labels": {"a": 0.9, ...} | null,           of a lab whose samples may have several labels
       "probs": {"0": 0.001, ...},                 sums to 1, in the task's label order
       "weights": {"image": 0.6, ...} | null,      learned share of each modality, where the strategy has one
       "contributions": {"image": 0.3, ...},       change of the label's probability when that modality is left out
@@ -59,8 +72,19 @@ def register(app: typer.Typer, arguments: Sequence[str] = ()) -> None:
     Raises:
         FusionError: they name a task that does not exist.
     """
-    task = find_task(named_task(arguments) if list(arguments[:1]) == ["predict"] else None)
-    app.command("predict", epilog=FORMAT)(command(make_command(task.modalities, task.kinds)))
+    kinds = inputs_of(named_task(arguments) if list(arguments[:1]) == ["predict"] else None)
+    app.command("predict", epilog=FORMAT)(command(make_command(list(kinds), kinds)))
+
+
+def inputs_of(task: str | None) -> dict[str, str]:
+    """{modality or column: kind} of a task, or of a lab of one's own data, where each column of its table is an input of its own."""
+    if not fusion.is_folder(task):
+        found = find_task(task)
+        return {m: found.kinds[m] for m in found.modalities}
+    from fusion.own_data.own_task import OwnTask
+
+    own = OwnTask.read(Path(str(task)))
+    return {m: kind for m, kind in own.kinds.items() if kind in HELP} | own.table_columns
 
 
 def named_task(arguments: Sequence[str]) -> str | None:
@@ -99,13 +123,15 @@ def make_command(modalities: Sequence[str], kinds: Mapping[str, str]) -> Callabl
     own = [p.replace(kind=p.KEYWORD_ONLY) for p in parameters if p.name not in ("inputs", "severity")]
     media = [_medium_option(i, name, kinds[name]) for i, name in enumerate(modalities)]
     run.__doc__ = predict.__doc__
-    run.__signature__ = inspect.Signature([own[0], own[1], *media, _severity_option(modalities, kinds), *own[2:]])  # type: ignore[attr-defined]
+    spoiled = {m: kinds[m] for m in modalities if kinds[m] in MODALITIES}  # what can be corrupted
+    severity = [_severity_option(list(spoiled), spoiled)] if spoiled else []
+    run.__signature__ = inspect.Signature([own[0], own[1], *media, *severity, *own[2:]])  # type: ignore[attr-defined]
     run.__annotations__ = {}  # typer reads the signature
     return run
 
 
 def _medium_option(number: int, name: str, kind: str) -> inspect.Parameter:
-    option = typer.Option(option_name(name), metavar="TEXT" if kind == "text" else "FILE", help=HELP[kind])
+    option = typer.Option(option_name(name), metavar="TEXT" if kind in ("text", "number", "category") else "FILE", help=HELP[kind])
     return inspect.Parameter(f"medium_{number}", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[str | None, option])
 
 
@@ -146,6 +172,7 @@ def predict(
     task: Task = DEFAULT,
     strategy: Annotated[str, typer.Option(metavar="NAME", help="all, or one by name")] = "all",
     encoders: Encoders = None,
+    labels: Labels = None,
     device: Device = "auto",
     as_json: Json = False,
     attention: Annotated[Literal["shapes", "full"] | None, typer.Option(help="with --json: add the attention maps")] = None,
@@ -159,7 +186,7 @@ def predict(
     if strays := sorted(severity.keys() - inputs.keys()):
         raise FusionError("--severity is set for {known}, but no such input is given.", known=list(strays))
     with answer_only():
-        lab = open_lab(task, strategy, encoders or "compact", device)
+        lab = open_lab(task, strategy, encoders or "compact", device, **given(labels=labels))
         names = (*lab.strategies, *lab.baselines)
         if strategy not in ("all", *names, *lab.unavailable):
             raise FusionError(
@@ -174,11 +201,11 @@ def predict(
         print("\n".join([*table(found), *encoded.notes]))
 
 
-def open_lab(task: str, strategy: str, encoders: str | dict[str, str], device: str) -> Any:
+def open_lab(task: str, strategy: str, encoders: str | dict[str, str], device: str, **labels: str) -> Any:
     """The lab; strategies that have not been trained on these encoders yet are trained first where the answer needs them."""
     from fusion.encoder_choice import is_compact
 
-    lab = fusion.load(task, device=device, encoders=encoders)
+    lab = fusion.load(task, device=device, encoders=encoders, **labels)
     if not lab.strategies or strategy in lab.untrained and not is_compact(lab.task, lab.choice):
         from fusion.training import heads
 
@@ -200,6 +227,9 @@ def describe_prediction(prediction: Prediction, attention: str | None) -> dict[s
     report = {
         "label": prediction.label,
         "confidence": prediction.confidence,
+        "value": prediction.value,
+        "interval": prediction.interval,
+        "labels": prediction.labels,
         "probs": prediction.probs,
         "weights": prediction.weights,
         "contributions": prediction.contributions,

