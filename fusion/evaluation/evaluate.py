@@ -39,6 +39,7 @@ from fusion.describe import describe_encoders, describe_strategies
 from fusion.evaluation import rejection, typed_labels
 from fusion.evaluation.conflict import measure_conflict
 from fusion.evaluation.cut import measure_cut
+from fusion.evaluation.experts import measure_experts
 from fusion.evaluation.faithfulness import judge, make_inputs
 from fusion.evaluation.measure import answer, area, cost, metrics, place_metrics
 from fusion.evaluation.unimodal_test_sets import measure_single
@@ -259,6 +260,7 @@ def measure_on_features(lab: Lab, caches: dict[str, FeatureCache], start: float)
         "robustness": robustness(severity, list(lab.models)),
         "shapley": measure_shapley(subsets, lab.task),
         "gain_at_severity_3": fusion_gain(severity, lab, "all-3"),
+        "experts": measure_experts(shipped_strategies(lab), caches["all-0"], every_subset(lab.task.modalities)),
         "cost": {n: cost(m, one) for n, m in lab.models.items()},
         "parameters": lab.parameters,
         "encoder_parameters": lab.encoder_parameters,
