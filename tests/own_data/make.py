@@ -82,6 +82,12 @@ def series(root: Path, count: int = 60, seed: int = 0) -> Path:
         t = np.arange(50 + i % 7)
         x = np.stack([np.sin(t * (0.2 + 0.5 * label) + rng.uniform(0, 6)), rng.normal(size=len(t))], 1)
         np.save(root / "move" / f"{i}.npy", x.astype(np.float32))
-        rows.append({"move_file_name": f"move/{i}.npy", "weight": round(float(rng.normal(60 + 2 * label, 5)), 1), "class": "slow fast".split()[label]})
+        rows.append(
+            {
+                "move_file_name": f"move/{i}.npy",
+                "weight": round(float(rng.normal(60 + 2 * label, 5)), 1),
+                "class": "slow fast".split()[label],
+            }
+        )
     write_csv(root / "metadata.csv", rows)
     return root

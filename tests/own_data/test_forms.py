@@ -34,7 +34,10 @@ def test_one_table_per_split_folder(tmp_path: Path) -> None:
     for split in ("train", "validation", "test"):
         pictures_and_sounds(tmp_path / split, 3, sounds=False)
     samples = read_samples(tmp_path)
-    assert samples.splits == ["train"] * 3 + ["val"] * 3 + ["test"] * 3 or sorted(samples.splits or []) == ["test"] * 3 + ["train"] * 3 + ["val"] * 3
+    assert (
+        samples.splits == ["train"] * 3 + ["val"] * 3 + ["test"] * 3
+        or sorted(samples.splits or []) == ["test"] * 3 + ["train"] * 3 + ["val"] * 3
+    )
     assert samples.kinds == {"photo": "image"}
 
 
@@ -80,7 +83,11 @@ def test_webdataset_shards(tmp_path: Path) -> None:
             for i in range(3):
                 content = io.BytesIO()
                 picture(RNG, i).save(content, "PNG")
-                for ending, data in (("png", content.getvalue()), ("cls", str(i).encode()), ("json", json.dumps({"place": "a b"}).encode())):
+                for ending, data in (
+                    ("png", content.getvalue()),
+                    ("cls", str(i).encode()),
+                    ("json", json.dumps({"place": "a b"}).encode()),
+                ):
                     member = tarfile.TarInfo(f"{shard}{i}.{ending}")
                     member.size = len(data)
                     tar.addfile(member, io.BytesIO(data))
