@@ -55,6 +55,10 @@ Encoders = Annotated[
         help="compact (the default), classical, or MODALITY=NAME,... with names such as image_lbp or backbone:microsoft/resnet-18",
     ),
 ]
+Labels = Annotated[
+    str | None,
+    typer.Option(metavar="A,B,...", help='of a task whose labels are typed: 2 to 100 words or phrases, "violin|fiddle" for two wordings'),
+]
 Yamnet = Annotated[
     Path, typer.Option(metavar="FILE", exists=True, help="the file yamnet.tflite, the teacher; see fusion/distill/teachers.py")
 ]
@@ -72,7 +76,7 @@ def data_folder(data: str | None) -> Path:
         FusionError: none is named, or it is not there or cannot be read.
     """
     if not data:
-        raise FusionError("Name the folder with the data sets with --data DIR or the variable FUSION_DATA.")
+        raise FusionError("Give the folder with the data sets with --data DIR or the variable FUSION_DATA.")
     if os.path.isdir(data) and not os.access(data, os.R_OK | os.X_OK):
         raise FusionError("The folder {data} cannot be read.", data=data)
     if not os.path.isdir(data):
@@ -83,5 +87,5 @@ def data_folder(data: str | None) -> Path:
 def new_data_folder(data: str | None) -> Path:
     """The folder that data is written to; it need not exist yet."""
     if not data:
-        raise FusionError("Name the folder for the data sets with --data DIR or the variable FUSION_DATA.")
+        raise FusionError("Give the folder for the data sets with --data DIR or the variable FUSION_DATA.")
     return Path(data)

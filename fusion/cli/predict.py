@@ -15,7 +15,7 @@ import typer
 
 import fusion
 from fusion.cli.errors import command
-from fusion.cli.options import Device, Encoders, Json, Task
+from fusion.cli.options import Device, Encoders, Json, Labels, Task, given
 from fusion.cli.output import answer_only, print_json
 from fusion.tables import aligned
 from fusion.tasks import DEFAULT, find_task
@@ -50,6 +50,8 @@ With --json one object goes to stdout, and whatever else there is to say to stde
       "votes": {"image": {"0": 0.1, ...}} | null, what each modality says alone, where the strategy asks them
       "auxiliary": {"parity": {"even": 0.1, ...}} | null,
                                                   answers to further questions, where the strategy has heads for them
+      "opinion": {"belief": {"0": 0.1, ...}, "doubt": 0.2, "conflict": 0.1, "doubts": {"image": 0.4, ...}, "refuses": false} | null,
+                                                  belief and doubt sum to 1; it refuses where the doubt is above a half
       "found": 0.98 | null,                       probability that what is asked for is there, where the task asks for a place
       "box": [x0, y0, x1, y1] | null,             in [0, 1] of the picture; null also where nothing was found
       "mask": {"shape": [S, S]} | null,           like the box; with --attention full also "values", in [0, 1]
@@ -170,6 +172,7 @@ def predict(
     task: Task = DEFAULT,
     strategy: Annotated[str, typer.Option(metavar="NAME", help="all, or one by name")] = "all",
     encoders: Encoders = None,
+    labels: Labels = None,
     device: Device = "auto",
     as_json: Json = False,
     attention: Annotated[Literal["shapes", "full"] | None, typer.Option(help="with --json: add the attention maps")] = None,
@@ -179,11 +182,11 @@ def predict(
     The media are encoded once; every strategy answers, or the one that is named. Which media can be given depends on the task.
     """
     if attention and not as_json:
-        raise FusionError("--attention adds to the output of --json; give both.")
+        raise FusionError("--attention only works together with --json.")
     if strays := sorted(severity.keys() - inputs.keys()):
-        raise FusionError("--severity names {known}, but no such medium is given.", known=list(strays))
+        raise FusionError("--severity is set for {known}, but no such input is given.", known=list(strays))
     with answer_only():
-        lab = open_lab(task, strategy, encoders or "compact", device)
+        lab = open_lab(task, strategy, encoders or "compact", device, **given(labels=labels))
         names = (*lab.strategies, *lab.baselines)
         if strategy not in ("all", *names, *lab.unavailable):
             raise FusionError(
@@ -198,11 +201,11 @@ def predict(
         print("\n".join([*table(found), *encoded.notes]))
 
 
-def open_lab(task: str, strategy: str, encoders: str | dict[str, str], device: str) -> Any:
+def open_lab(task: str, strategy: str, encoders: str | dict[str, str], device: str, **labels: str) -> Any:
     """The lab; strategies that have not been trained on these encoders yet are trained first where the answer needs them."""
     from fusion.encoder_choice import is_compact
 
-    lab = fusion.load(task, device=device, encoders=encoders)
+    lab = fusion.load(task, device=device, encoders=encoders, **labels)
     if not lab.strategies or strategy in lab.untrained and not is_compact(lab.task, lab.choice):
         from fusion.training import heads
 
@@ -232,6 +235,7 @@ def describe_prediction(prediction: Prediction, attention: str | None) -> dict[s
         "contributions": prediction.contributions,
         "votes": prediction.votes,
         "auxiliary": prediction.auxiliary,
+        "opinion": prediction.opinion,
         "found": prediction.found,
         "box": prediction.box,
         "mask": None if prediction.mask is None else _array(prediction.mask, attention),

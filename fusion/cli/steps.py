@@ -109,13 +109,13 @@ def check_steps(task: Task, start: str | None = None) -> None:
     """Raises FusionError where the task has no steps, or none called `start`."""
     names = [step.name for step in task.steps]
     if not names:
-        raise FusionError("The task {task} says nothing of how it is reproduced.", task=task.name)
+        raise FusionError("The task {task} defines no steps to reproduce it.", task=task.name)
     if start and start not in names:
         raise FusionError("The task {task} has no step {start!r}; it has {known}.", task=task.name, start=start, known=list(names))
 
 
 def states(task: Task, data: Path) -> dict[str, str]:
-    """{step: "done", "open", or how many of its runs are done, "2 of 4"}."""
+    """{step: "done", "to do", or how many of its runs are done, "2 of 4"}."""
     data = data.resolve()
     folder, done = stamp_folder(data, task), inputs_of(task)
     counts = {step.name: [0, 0] for step in task.steps}
@@ -125,7 +125,7 @@ def states(task: Task, data: Path) -> dict[str, str]:
         counts[command.step.name][1] += 1
         if stamp is not None:
             done = digest([done, stamp])
-    return {name: "done" if n == total else f"{n} of {total}" if n else "open" for name, (n, total) in counts.items()}
+    return {name: "done" if n == total else f"{n} of {total}" if n else "to do" for name, (n, total) in counts.items()}
 
 
 def stamp_folder(data: Path, task: Task) -> Path:
@@ -189,7 +189,7 @@ def execute(command: Command, task: Task, data: Path, folder: Path, inputs: str,
         print(f"The optional step {command.title} {reason} and is left out.", file=sys.stderr)
         return None
     again = shlex.join(["python", "-m", "fusion", "reproduce", task.name, "--data", str(data)])
-    raise FusionError("The step {title} {reason}; `{again}` goes on with it.", title=command.title, reason=reason, again=again)
+    raise FusionError("The step {title} {reason}; `{again}` continues with it.", title=command.title, reason=reason, again=again)
 
 
 def call(arguments: Sequence[str]) -> int:

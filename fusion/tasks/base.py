@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, Self
 
 import numpy as np
 
@@ -50,6 +50,24 @@ class PairSource(Protocol):
 
     def pair(self, index: int, seed: int) -> tuple[Sample, Sample]:
         """Pair `index` of the endless stream `seed`: a sample of a new kind, and one that the shipped encoder already reads well."""
+
+
+class Photograph(NamedTuple):
+    """A picture (H, W, 3) uint8 of handwriting, its ink (H, W) uint8, None where that is not known, and its label, -1 for none."""
+
+    picture: np.ndarray
+    ink: np.ndarray | None
+    label: int
+
+
+class PageSource(Protocol):
+    """Handwriting of all sizes on pages, see `fusion.training.handwriting`."""
+
+    def page(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """A picture (H, W, 3) uint8 with any amount of handwriting, and its ink (H, W) uint8."""
+
+    def photograph(self, index: int, seed: int) -> Photograph:
+        """Photograph `index` of the endless stream `seed`; samples of the task are mixed in, with unknown ink."""
 
 
 class TestSet(NamedTuple):
@@ -165,6 +183,8 @@ class Task(Protocol):
     drawn                  whether what is asked for can be drawn with a pen; else visitors of the page bring photos
     lends_encoders         whether its encoders serve for data of one's own, see `fusion.own_data`
     encoder_choice         whether other encoders than `encoders` can be chosen
+    on_page                whether the page offers it
+    open_labels            whether the labels are given by the user, see `with_labels`; nothing is then trained on labels
     close_up               {option of `image_cnn`: value} for reading small handwriting larger; empty where pictures are read whole
     recipes                {strategy or encoder: training configuration}; "strategies" and "token strategies" are the defaults of all others
     measuring              the size of an evaluation
@@ -185,6 +205,8 @@ class Task(Protocol):
     pairing: Pairing | None = None
     drawn: bool = False
     encoder_choice: bool = False
+    on_page: bool = True
+    open_labels: bool = False
     lends_encoders: bool = False
     close_up: Mapping[str, float] = {}
     recipes: Mapping[str, TrainConfig] = {}
@@ -195,6 +217,18 @@ class Task(Protocol):
 
     def __str__(self) -> str:
         return self.name
+
+    def with_labels(self, labels: Iterable[str] | str) -> Self:
+        """The task with these labels, in a task with `open_labels`; a text is cut at its commas.
+
+        Raises:
+            FusionError: the labels of this task are fixed, or these cannot be read.
+        """
+        raise FusionError("The labels of the task {name} are fixed.", name=self.name)
+
+    def wordings(self, label: str) -> tuple[str, ...]:
+        """The wordings of a label, each of which means the same."""
+        return (label,)
 
     def samples(
         self, split: str, data: Path | None, modalities: tuple[str, ...] | None = None, leave_out: str | None = None
@@ -214,6 +248,10 @@ class Task(Protocol):
     def pairs(self, modality: str, data: Path, leave_out: str | None = None) -> PairSource:
         """New kinds of training samples of a modality, for `--consistent`; `leave_out` names a part that is kept for the test."""
         raise FusionError("The task {name} has no new kinds of samples for {modality}.", name=self.name, modality=modality)
+
+    def pages(self, data: Path) -> PageSource:
+        """Training pages for reading small handwriting, of a task with `close_up`."""
+        raise FusionError("The task {name} has no pages of handwriting.", name=self.name)
 
     @property
     def texts(self) -> Texts:
@@ -266,7 +304,7 @@ class Task(Protocol):
 
     def unknown_samples(self, split: str, data: Path, unknown: bool) -> SampleSource:
         """For a task with `heads.open_set`: clean samples of the labels, or samples of none of them."""
-        raise FusionError("The task {name} has no samples of none of its labels.", name=self.name)
+        raise FusionError("The task {name} has no samples that belong to none of its labels.", name=self.name)
 
     def test_sets(self, data: Path, limit: int | None = None, seed: int = 0) -> dict[str, TestSet]:
         """{name: test set of one modality}, at most `limit` media each."""
@@ -282,7 +320,7 @@ class Task(Protocol):
 
     def make_voices(self, data: Path) -> None:
         """Synthesises speech for training into the data folder, with the installed speech synthesisers."""
-        raise FusionError("The task {name} trains on no synthetic voices.", name=self.name)
+        raise FusionError("The task {name} does not train on synthetic voices.", name=self.name)
 
     def speak_examples(self) -> None:
         """Synthesises the sounds of the page's worked examples."""

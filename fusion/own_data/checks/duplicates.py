@@ -136,9 +136,9 @@ def spectrogram(value: Any) -> np.ndarray:
         power = (np.abs(np.fft.rfft(windows, axis=1)) ** 2).mean(0)
         edges = np.geomspace(1, len(power), CELLS + 1).astype(int)
         rows.append([np.log(power[a : max(b, a + 1)].mean() + 1e-9) for a, b in zip(edges, edges[1:], strict=False)])
-    levels = np.array(rows, np.float32)
-    found: np.ndarray = (levels - levels.mean()).ravel()
-    return found
+    found = np.array(rows, np.float32)
+    centred: np.ndarray = (found - found.mean()).ravel()
+    return centred
 
 
 def pairs(marks: np.ndarray, test: list[int], train: list[int]) -> Iterator[tuple[int, int]]:
