@@ -18,7 +18,7 @@ class Recipe:
     epochs: int = 30
     batch_size: int = 64
     lr: float = 2e-3
-    weight_decay: float = 5.0
+    weight_decay: float = 1.0
     dropout: float = 0.3
     keep_all: float = 0.5
     patience: int = 8
