@@ -10,9 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
+from fusion.media.corruptions import corrupt
 from fusion.tasks.base import Sample
 from fusion.tasks.digits import connected, sounds, sources
 from fusion.tasks.digits.connected import String
+from fusion.tasks.digits.samples import draw_level
 from fusion.tasks.digits.voices import trim
 from fusion.types import Audio
 
@@ -62,6 +64,7 @@ class SpokenPairs:
             digit = string.digits[place]
             new = recorded(connected.cut(string, place, rng), rng)
             easy = sounds.tempo(string.samples[string.borders[place] : string.borders[place + 1]], SLOWER, rng)
+        new = corrupt("audio", new, draw_level("train", "audio", rng), rng)
         return spoken(new, digit), spoken(Audio(sounds.RATE, easy.astype(np.float32)), digit)
 
     def joined(self, rng: np.random.Generator) -> tuple[String, int, np.ndarray]:
