@@ -34,6 +34,6 @@ def read_metrics(folder: Path) -> EncoderMetrics:
     """
     metrics = load_json(folder / METRICS)
     if not isinstance(metrics, dict) or not all(isinstance(metrics[key], kind) for key, kind in SHOWN_TYPES.items() if key in metrics):
-        raise FusionError("{folder}/{file} is damaged: it holds no metrics of an encoder.", folder=folder.name, file=METRICS)
+        raise FusionError("{folder}/{file} is damaged: it contains no metrics of an encoder.", folder=folder.name, file=METRICS)
     found: EncoderMetrics = metrics  # type: ignore[assignment]  # checked above
     return found

@@ -143,7 +143,7 @@ class EncoderRegistry:
             raise FusionError("The encoder {name} has no weights here; `python -m fusion train --strategy {name}` makes them.", name=name)
         encoder = load_encoder(folder)
         if not isinstance(encoder, ENCODERS[name]):
-            raise FusionError("The weights in {folder} are those of another encoder.", folder=folder.name)
+            raise FusionError("The weights in {folder} belong to another encoder.", folder=folder.name)
         return encoder
 
     def _read_backbone(self, modality: str, name: str) -> Encoder:
@@ -152,7 +152,7 @@ class EncoderRegistry:
 
         source = name.removeprefix(BACKBONE)
         if os.environ.get("SPACE_ID") and Path(source).exists():
-            raise FusionError("A hosted page takes hub ids only, not folders of its server.")
+            raise FusionError("A hosted page accepts hub ids only, not folders on its server.")
         backbone = load_backbone(source, self.task.kinds[modality])
         whitening = self._whitening(modality, name)
         if whitening is not None:
@@ -191,7 +191,7 @@ class EncoderRegistry:
         path = references_file(self.checkpoints, self.task, modality, name)
         references = ReferenceVectors.load(path)
         if references.pooled.shape[1] != features.pooled.shape[1]:
-            raise FusionError("{folder}/{file} is of another encoder.", folder=path.parent.name, file=path.name)
+            raise FusionError("{folder}/{file} belongs to another encoder.", folder=path.parent.name, file=path.name)
         scale = torch.ones(references.pooled.shape[1])
         encoder = self.load(modality, name)
         if isinstance(encoder, FixedEncoder):  # undoes the whitening, after which all directions have the same variance

@@ -73,7 +73,7 @@ def test_a_folder_that_takes_no_uploads_is_one_sentence(tmp_path: Path) -> None:
     assert list((tmp_path / "new").iterdir()) == []
     (tmp_path / "file").write_text("a file where a folder should be")
     with pytest.raises(
-        FusionError, match="no place for uploads, which the variable GRADIO_TEMP_DIR names: Nothing can be written to .*/file/uploads: "
+        FusionError, match="folder for uploads \\(variable GRADIO_TEMP_DIR\\) cannot be used: Nothing can be written to .*/file/uploads: "
     ):
         check_uploads(tmp_path / "file" / "uploads")
 

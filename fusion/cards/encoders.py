@@ -21,7 +21,7 @@ from fusion.tasks import DEFAULT, TASKS, Task
 START, END = "<!-- encoders: python -m fusion cards -->", "<!-- /encoders -->"
 PROBE = (
     "A linear probe is a logistic regression on the vectors of 4,000 training samples, all severities; measured on 2,000 test samples "
-    "each, clean and at severity 3. It says how much of the digit lies open in the vectors, not how good the encoder is for anything else."
+    "each, clean and at severity 3. It measures how well a linear model predicts the digit from the vectors, nothing else."
 )
 
 
@@ -63,12 +63,12 @@ def heads_card(task: Task, report: dict[str, Any]) -> str:
     lines = [
         f"# Strategies on other encoders: {', '.join(report['choice'].values())}",
         "",
-        "Trained on 12,000 samples put together from 4,000 reference vectors of each encoder (see their cards), with modality dropout; one "
-        "seed. Those that read tokens are trained on the compact encoders only.",
+        "Trained on 12,000 samples combined from 4,000 reference vectors of each encoder (see their cards), with modality dropout; one "
+        "seed. Strategies that fuse tokens are trained on the compact encoders only.",
         "",
         f"    {report['command']}",
         "",
-        f"Accuracy on {report['samples']} test samples, all four modalities, clean and all of them at severity 3, {report['date']}:",
+        f"Accuracy on {report['samples']} test samples with all four modalities, clean and all at severity 3, {report['date']}:",
         "",
         *table_of(["strategy", "clean", "severity 3"], rows),
         "",

@@ -153,9 +153,9 @@ def predict(
     The media are encoded once; every strategy answers, or the one that is named. Which media can be given depends on the task.
     """
     if attention and not as_json:
-        raise FusionError("--attention adds to the output of --json; give both.")
+        raise FusionError("--attention only works together with --json.")
     if strays := sorted(severity.keys() - inputs.keys()):
-        raise FusionError("--severity names {known}, but no such medium is given.", known=list(strays))
+        raise FusionError("--severity is set for {known}, but no such input is given.", known=list(strays))
     with answer_only():
         lab = open_lab(task, strategy, encoders or "compact", device)
         names = (*lab.strategies, *lab.baselines)

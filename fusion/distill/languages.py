@@ -38,7 +38,7 @@ from fusion.tasks.scenes.captions import mine
 from fusion.tasks.scenes.sources import NONE
 from fusion.tasks.scenes.task import LABELS, ScenesTask
 from fusion.training.loop import forget_state, train
-from fusion.training.losses import SMOOTHING, soft_target
+from fusion.training.losses import SMOOTHING, relative_error, soft_target
 from fusion.training.progress import report
 from fusion.types import Features
 
@@ -180,8 +180,7 @@ def loss(model: Taught, batch: Batch) -> tuple[Tensor, Tensor]:
         before = model.before(batch["kept"], batch["kept_mask"])
     held = model.encoder(batch["kept"], batch["kept_mask"])
     real = before.mask
-    moved = F.mse_loss(held.tokens[real], before.tokens[real]) / before.tokens[real].var()
-    moved = moved + F.mse_loss(held.pooled, before.pooled) / before.pooled.var()
+    moved = relative_error(held.tokens[real], before.tokens[real]) + relative_error(held.pooled, before.pooled)
     now = model.encoder(batch["values"], batch["mask"])
     label = batch["label"]
     known = label >= 0

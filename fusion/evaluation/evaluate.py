@@ -181,7 +181,7 @@ def run(
         limit: samples per setting (default: the whole test sets of one modality, and what the task says for fused settings).
     """
     if not data and not os.environ.get("FUSION_DATA"):
-        raise FusionError("Measuring needs the data folder: --data DIR or the variable FUSION_DATA.")
+        raise FusionError("Evaluation needs the data folder: --data DIR or the variable FUSION_DATA.")
     folder = Path(data or os.environ["FUSION_DATA"])
     lab = Lab(task, "cpu")
     start = time.time()

@@ -169,7 +169,7 @@ def refusal(file: BinaryIO, name: str, modality: str) -> MediaError:
     if kind is None:
         return MediaError("{name} is not {wanted} in a known format.", name=name, wanted=wanted)
     if kind.endswith(own):
-        return MediaError("{name} is {kind} that is damaged, cut short or of an unknown variant.", name=name, kind=kind)
+        return MediaError("{name} is {kind} that is damaged, cut short or of an unsupported variant.", name=name, kind=kind)
     return MediaError("{name} is {kind}, not {wanted}.", name=name, kind=kind, wanted=wanted)
 
 

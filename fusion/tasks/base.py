@@ -52,6 +52,24 @@ class PairSource(Protocol):
         """Pair `index` of the endless stream `seed`: a sample of a new kind, and one that the shipped encoder already reads well."""
 
 
+class Photograph(NamedTuple):
+    """A picture (H, W, 3) uint8 of handwriting, its ink (H, W) uint8, None where that is not known, and its label, -1 for none."""
+
+    picture: np.ndarray
+    ink: np.ndarray | None
+    label: int
+
+
+class PageSource(Protocol):
+    """Handwriting of all sizes on pages, see `fusion.training.handwriting`."""
+
+    def page(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """A picture (H, W, 3) uint8 with any amount of handwriting, and its ink (H, W) uint8."""
+
+    def photograph(self, index: int, seed: int) -> Photograph:
+        """Photograph `index` of the endless stream `seed`; samples of the task are mixed in, with unknown ink."""
+
+
 class TestSet(NamedTuple):
     """Media of one modality with labels; a label of -1 means none of the task's labels."""
 
@@ -213,6 +231,10 @@ class Task(Protocol):
         """New kinds of training samples of a modality, for `--consistent`; `leave_out` names a part that is kept for the test."""
         raise FusionError("The task {name} has no new kinds of samples for {modality}.", name=self.name, modality=modality)
 
+    def pages(self, data: Path) -> PageSource:
+        """Training pages for reading small handwriting, of a task with `close_up`."""
+        raise FusionError("The task {name} has no pages of handwriting.", name=self.name)
+
     @property
     def texts(self) -> Texts:
         return texts_beside(type(self))
@@ -264,7 +286,7 @@ class Task(Protocol):
 
     def unknown_samples(self, split: str, data: Path, unknown: bool) -> SampleSource:
         """For a task with `heads.open_set`: clean samples of the labels, or samples of none of them."""
-        raise FusionError("The task {name} has no samples of none of its labels.", name=self.name)
+        raise FusionError("The task {name} has no samples that belong to none of its labels.", name=self.name)
 
     def test_sets(self, data: Path, limit: int | None = None, seed: int = 0) -> dict[str, TestSet]:
         """{name: test set of one modality}, at most `limit` media each."""
@@ -280,7 +302,7 @@ class Task(Protocol):
 
     def make_voices(self, data: Path) -> None:
         """Synthesises speech for training into the data folder, with the installed speech synthesisers."""
-        raise FusionError("The task {name} trains on no synthetic voices.", name=self.name)
+        raise FusionError("The task {name} does not train on synthetic voices.", name=self.name)
 
     def speak_examples(self) -> None:
         """Synthesises the sounds of the page's worked examples."""

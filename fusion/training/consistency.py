@@ -28,7 +28,7 @@ from fusion.encoders import Encoder, Prepared, collate
 from fusion.model import FusionModel
 from fusion.tasks.base import PairSource, SampleSource
 from fusion.training.loop import unwrap
-from fusion.training.losses import SMOOTHING, accuracy_of_named, soft_target
+from fusion.training.losses import SMOOTHING, accuracy_of_named, relative_error, soft_target
 from fusion.types import Features
 
 # 32-bit: with 16 bits on a CPU the loss was not finite in the first step once strategies read the tokens
@@ -180,6 +180,4 @@ def token_error(features: Features, wanted: Features, rows: Tensor) -> Tensor:
     mask = wanted.mask[:, :length] & rows[:, None]  # (B, T)
     if not mask.any():
         return features.tokens.sum() * 0
-    target = wanted.tokens[:, :length][mask].float()
-    variance = target.var().clamp_min(1e-6)
-    return (features.tokens[:, :length][mask].float() - target).square().mean() / variance
+    return relative_error(features.tokens[:, :length][mask], wanted.tokens[:, :length][mask])

@@ -13,8 +13,6 @@ from fusion.encoders.handwriting import InkFinder
 from fusion.encoders.image_cnn import ImageCNN
 from fusion.model import build_encoder, load_weights, save_encoder
 from fusion.tasks import Task
-from fusion.tasks.digits import pages
-from fusion.tasks.digits.samples import Digits
 from fusion.training.ink_finder import train_finder
 from fusion.training.loop import StepResult, forget_state
 from fusion.training.twins import train_on_pages
@@ -39,8 +37,7 @@ class Handwriting:
         encoder, options = self.load()
         finder = shared_finder(self.shared) if self.shared is not None else InkFinder()
         if self.shared is None:
-            digits = Digits(self.data, "train", ("image",))
-            yield from train_finder(finder, lambda rng: pages.draw(digits, rng), self.folder, config, device, resume)
+            yield from train_finder(finder, self.task.pages(self.data).page, self.folder, config, device, resume)
         encoder.finder = finder.requires_grad_(False).eval()
         save_encoder(self.folder, encoder, replace(options, shift=()))
         forget_state(self.folder)
@@ -48,12 +45,12 @@ class Handwriting:
     def pages(self, config: TrainConfig, device: str = "auto", resume: bool = True) -> Iterator[StepResult]:
         """Trains the encoder further on photographs of pages; its linear head stays as it is."""
         if self.shared is not None:
-            raise FusionError("The task {name} reads pages with the encoder of another one.", name=self.task.name)
+            raise FusionError("The task {name} reads pages with the encoder of another task.", name=self.task.name)
         encoder, options = self.load()
-        digits = Digits(self.data, "train", ("image",))
+        photograph = self.task.pages(self.data).photograph
         head = load_weights(self.out / "image_only")
         both: tuple[Tensor, Tensor] = (head["head.weight"], head["head.bias"])
-        yield from train_on_pages(encoder, both, lambda i, seed: pages.photograph(digits, i, seed), self.folder, config, device, resume)
+        yield from train_on_pages(encoder, both, photograph, self.folder, config, device, resume)
         save_encoder(self.folder, encoder, options)
         forget_state(self.folder)
 

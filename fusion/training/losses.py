@@ -49,6 +49,12 @@ def accuracy_of_named(logits: Tensor, label: Tensor) -> Tensor:
     return (logits.argmax(-1) == label)[label >= 0].float().mean()
 
 
+def relative_error(values: Tensor, target: Tensor) -> Tensor:
+    """Mean squared error in units of the variance of the target, which is estimated without bias."""
+    target = target.float()
+    return F.mse_loss(values.float(), target) / target.var().clamp_min(1e-6)
+
+
 def encoder_loss(model: FusionModel, batch: EncoderBatch) -> tuple[Tensor, Tensor]:
     """Cross-entropy of an encoder's linear head, and its accuracy."""
     modality = unwrap(model).strategy.modalities[0]

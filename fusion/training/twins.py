@@ -27,8 +27,9 @@ from torch.utils.data import Dataset
 from fusion.config import TrainConfig
 from fusion.encoders import Prepared, collate
 from fusion.encoders.image_cnn import ImageCNN
-from fusion.tasks.digits.pages import Photograph
+from fusion.tasks.base import Photograph
 from fusion.training.loop import StepResult, train, unwrap
+from fusion.training.losses import relative_error
 
 RECIPE = TrainConfig(epochs=6, samples=5000, batch_size=64, lr=6e-4, weight_decay=0.01, precision="fp32")
 INK = 225.0  # grey levels between the paper and the ink of a twin
@@ -99,14 +100,13 @@ class Pair(nn.Module):
         return self
 
     def forward(self, values: Tensor, twin: Tensor) -> tuple[Tensor, Tensor]:
-        """How far tokens and vector are from those of the twins, in units of their variance (B,), and the logits (B, K)."""
+        """Relative error of tokens and pooled vector against those of the twins, and the logits (B, K)."""
         mask = torch.ones(len(values), 1, dtype=torch.bool, device=values.device)
         with torch.no_grad():
             target = self.before(twin, mask)
         features = self.encoder(values, mask)
-        tokens = (features.tokens - target.tokens).square().mean((1, 2)) / target.tokens.var()
-        pooled = (features.pooled - target.pooled).square().mean(1) / target.pooled.var()
-        return tokens + pooled, F.linear(features.pooled, self.weight, self.bias)
+        distance = relative_error(features.tokens, target.tokens) + relative_error(features.pooled, target.pooled)
+        return distance, F.linear(features.pooled, self.weight, self.bias)
 
 
 def twin_loss(model: Pair, batch: TwinBatch) -> tuple[Tensor, Tensor]:
@@ -114,9 +114,9 @@ def twin_loss(model: Pair, batch: TwinBatch) -> tuple[Tensor, Tensor]:
     distance, logits = model(batch["values"], batch["twin"])
     named = batch["label"] >= 0
     if not len(unwrap(model).bias) or not named.any():
-        return distance.mean(), 1 - distance.mean().detach()
+        return distance, 1 - distance.detach()
     entropy = F.cross_entropy(logits[named], batch["label"][named], label_smoothing=0.02)
-    return distance.mean() + entropy, (logits.argmax(1) == batch["label"])[named].float().mean()
+    return distance + entropy, (logits.argmax(1) == batch["label"])[named].float().mean()
 
 
 def train_on_pages(

@@ -13,6 +13,7 @@ from fusion.tasks.base import Sample
 from fusion.tasks.digits.task import DigitsTask
 from fusion.training.consistency import ConsistencyData, ConsistencyLoss, Weights, read, token_error
 from fusion.training.encoder import EncoderRun, train_encoder
+from fusion.training.losses import relative_error
 from fusion.types import Features
 
 OLD = ("zero", "one")
@@ -100,3 +101,9 @@ def test_token_error_is_relative_and_ignores_padding() -> None:
     assert found.item() == pytest.approx(0.25 / 1.0)  # the variance of 1, 3, 2 is 1
     none = token_error(features(longer, torch.ones(2, 3, dtype=torch.bool)), features(wanted, mask), torch.tensor([False, False]))
     assert none.item() == 0
+
+
+def test_relative_error_is_zero_for_the_target_and_about_one_for_its_mean() -> None:
+    target = torch.randn(50, 3, generator=torch.Generator().manual_seed(2)) * 7 + 3
+    assert relative_error(target, target) == 0
+    assert torch.allclose(relative_error(target.mean().expand_as(target), target), torch.tensor(149 / 150), atol=1e-5)

@@ -11,7 +11,7 @@ import torch
 from fusion.config import TrainConfig
 from fusion.encoders.handwriting import CELL, SIDE
 from fusion.encoders.image_cnn import ImageCNN
-from fusion.tasks.digits.pages import Photograph
+from fusion.tasks.base import Photograph
 from fusion.tasks.digits.paper import make_page
 from fusion.training.ink_finder import Pages
 from fusion.training.twins import Pair, TwinData, average, train_on_pages, twin_loss

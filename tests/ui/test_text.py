@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -33,6 +34,18 @@ def test_every_english_text_has_a_chinese_one() -> None:
     missing = set(TEXT["en"]) - set(TEXT["zh"])
     extra = {k for k in set(TEXT["zh"]) - set(TEXT["en"]) if not k.startswith(OVERRIDING)}
     assert not missing and not extra
+
+
+TEXT_FILES = sorted([*ROOT.glob("fusion/tasks/**/text.*.json"), *ROOT.glob("fusion/ui/i18n/*.json")])
+
+
+@pytest.mark.parametrize("path", TEXT_FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_no_key_stands_twice(path: Path) -> None:
+    def unique(pairs: list[tuple[str, str]]) -> dict[str, str]:
+        assert len({key for key, _ in pairs}) == len(pairs), [key for key, _ in pairs]
+        return dict(pairs)
+
+    json.loads(path.read_text("utf-8"), object_pairs_hook=unique)
 
 
 MAKERS = {"message", "FusionError", "MediaError", "OverBudget"}

@@ -5,12 +5,12 @@ Digits of all sizes on photographs of paper (`fusion.tasks.digits.paper`), canva
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
 from fusion.media.corruptions import corrupt
-from fusion.tasks.base import Sample
+from fusion.tasks.base import Photograph, Sample
 from fusion.tasks.digits import images
 from fusion.tasks.digits.paper import Page, make_page
 from fusion.tasks.digits.samples import Digits, draw_level
@@ -20,12 +20,17 @@ EMPTY_SHARE = 0.05
 OLD_SHARE = 0.4  # of what an encoder is trained on further: samples as before
 
 
-class Photograph(NamedTuple):
-    """A picture (H, W, 3) uint8, its ink (H, W) uint8, None where that is not known, and its label, -1 for none."""
+@dataclass(frozen=True)
+class DigitPages:
+    """The pages of `fusion.tasks.base.PageSource`, written with the digits of one split."""
 
-    picture: np.ndarray
-    ink: np.ndarray | None
-    label: int
+    digits: Digits
+
+    def page(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        return draw(self.digits, rng)
+
+    def photograph(self, index: int, seed: int) -> Photograph:
+        return photograph(self.digits, index, seed)
 
 
 def form(rng: np.random.Generator, most: float, low: int = 150, high: int = 420) -> tuple[int, int]:

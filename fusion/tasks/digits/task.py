@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from fusion.config import TrainConfig
-from fusion.tasks.base import Download, Heads, PairSource, SampleSource, Task, TestSet
+from fusion.tasks.base import Download, Heads, PageSource, PairSource, SampleSource, Task, TestSet
 from fusion.tasks.digits.card import CARD
 from fusion.tasks.digits.steps import STEPS
 from fusion.types import MODALITIES, Medium
@@ -103,6 +103,12 @@ class DigitsTask(Task):
         from fusion.tasks.digits.speech import SpokenPairs
 
         return SpokenPairs(data, int(leave_out.removeprefix("fold-")) if leave_out else None)
+
+    def pages(self, data: Path) -> PageSource:
+        from fusion.tasks.digits.pages import DigitPages
+        from fusion.tasks.digits.samples import Digits
+
+        return DigitPages(Digits(data, "train", ("image",)))
 
     def speak_examples(self) -> None:
         from fusion.config import CHECKPOINTS

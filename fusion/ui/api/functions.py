@@ -179,7 +179,7 @@ class Functions:
         scores = TOKENS[method](service, encoded, strategy, prediction, label)
         if not scores:
             title = service.lab.describe(strategy).title
-            raise FusionError("{strategy} has no attention here; relevance, occlusion and shapley explain it.", strategy=title)
+            raise FusionError("{strategy} has no attention here; use relevance, occlusion or shapley.", strategy=title)
         layouts = prediction.layouts
         places = {m: np.asarray(layouts[m].places, np.float64).round(4).tolist() for m in scores}
         return {m: TokenScores(kind=layouts[m].kind, places=places[m], scores=np.asarray(s).tolist()) for m, s in scores.items()}
