@@ -44,7 +44,7 @@ def align(tokens: Tensor, mask: Tensor, num_steps: int, hold: bool) -> Tensor:
 
 
 class TCN(Strategy):
-    """Aligns sound, video and text on one time axis and reads them with dilated temporal convolutions."""
+    """Aligns audio, video and text on one time axis and reads them with dilated temporal convolutions."""
 
     title = "Temporal convolution"
     formula = "h′[s] = h[s] + GELU(Σ_j C_j h[s + j·2ˡ])"
