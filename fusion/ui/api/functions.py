@@ -150,7 +150,8 @@ class Functions:
         about = lab.describe(name)
         only = name.removesuffix("_only") if name in lab.baselines else None
         texts = {key: strategy_text(lab.task, about, key, language, only) for key in ("title", "idea", "formula", "paper")}
-        return StrategyInfo(name=name, baseline=only is not None, parameters=lab.parameters[name], fuses=about.fuses, **texts)
+        notes = [say(note, language) for note in about.notes]
+        return StrategyInfo(name=name, baseline=only is not None, parameters=lab.parameters[name], fuses=about.fuses, notes=notes, **texts)
 
     def _encoder(self, service: TaskService, modality: str, name: str, language: str) -> EncoderInfo:
         about = service.registry.describe(name)

@@ -257,6 +257,19 @@
     );
   };
 
+  // What a strategy that gives evidence leaves open.
+  const opinion = ({ opinion }) => {
+    if (!opinion) return null;
+    const share = (p) => FL.percent(p, 0);
+    return el(
+      "p",
+      { class: "fl-opinion" },
+      t("opinion.shares", { doubt: share(opinion.doubt), conflict: share(opinion.conflict) }),
+      " ",
+      opinion.refuses ? t("opinion.refuses") : "",
+    );
+  };
+
   FL.view("diagram", (root) =>
     FL.on("result lang strategy lab", () => {
       const result = FL.get("result"),
@@ -274,6 +287,7 @@
           { class: "fl-muted" },
           t(chosen.weights ? "diagram.by_weight" : "diagram.by_effect"),
         ),
+        opinion(chosen),
         el("p", { class: "fl-formula" }, told(chosen.name, "formula")),
       );
     }),
