@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import time
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from itertools import combinations
@@ -22,11 +23,12 @@ from fusion.encoders import Prepared
 from fusion.heads.classification import contributions
 from fusion.heads.open_set import OpenSetThresholds
 from fusion.inputs import Encoded, EncodedMedium, Given, Inputs, MediaOnDemand, Notes, Severity, read_given
-from fusion.loading import lacks_weights, load_parts
-from fusion.messages import either, message, words
+from fusion.loading import fill_open_strategies, lacks_weights, load_parts
+from fusion.messages import Message, either, message, words
 from fusion.model import Fused, FusionModel, present_mask
 from fusion.strategies import STRATEGIES, Unimodal
 from fusion.strategies.evidential import REFUSES
+from fusion.strategies.zero_shot import REACHED
 from fusion.tasks import Task, find_task
 from fusion.types import Belief, EncoderView, Features, FusionError, Medium, Opinion, Prediction
 
@@ -65,9 +67,15 @@ class Lab:
         device: str = "auto",
         checkpoints: Path = CHECKPOINTS,
         encoders: str | Mapping[str, str] = "compact",
+        labels: Iterable[str] | str | None = None,
     ) -> None:
-        """`encoders` is a set's name or {modality: encoder} (`fusion.encoder_choice`); the strategies are those trained on it, if any."""
-        self.task = find_task(task)
+        """Loads it.
+
+        Args:
+            encoders: a set's name or {modality: encoder} (`fusion.encoder_choice`); the strategies are those trained on it, if any.
+            labels: of a task whose labels are typed.
+        """
+        self.task = find_task(task) if labels is None else find_task(task).with_labels(labels)
         self.checkpoints = checkpoints
         self.device = pick_device(device)
         self.modalities = self.task.modalities
@@ -76,15 +84,37 @@ class Lab:
         if sentence := lacks_weights(self.task, checkpoints):
             raise FusionError(sentence)
         self.registry = EncoderRegistry(self.task, self.device, checkpoints)
-        parts = load_parts(self.registry, self.choice)
-        self.loaded = parts.strategies
+        self._parts = load_parts(self.registry, self.choice)
+        self.encoders = self._parts.encoders
+        self.unavailable = self._parts.unavailable
+        self.untrained = self._parts.untrained
+        self._take_strategies()
+        self.encoder_parameters = {m: count_parameters(e) for m, e in self.encoders.items()}
+
+    def _take_strategies(self) -> None:
+        self.loaded = self._parts.strategies
         self.models = {name: strategy.model for name, strategy in self.loaded.items()}
-        self.encoders = parts.encoders
-        self.unavailable = parts.unavailable
-        self.untrained = parts.untrained
         self.strategies = tuple(n for n in self.loaded if n in STRATEGIES)
         self.baselines = tuple(n for n in self.loaded if n not in STRATEGIES)
-        self.encoder_parameters = {m: count_parameters(e) for m, e in self.encoders.items()}
+
+    def with_labels(self, labels: Iterable[str] | str) -> Lab:
+        """The same lab for other labels, in a task whose labels are typed; what it has encoded stays valid.
+
+        Raises:
+            FusionError: the labels of this task are fixed, or these cannot be read.
+        """
+        other = copy.copy(self)
+        other.task = self.task.with_labels(labels)
+        other.labels = other.task.labels
+        other._parts = copy.copy(self._parts)
+        fill_open_strategies(other.task, other._parts, self.device)
+        other._take_strategies()
+        return other
+
+    @property
+    def label_notes(self) -> tuple[Message, ...]:
+        """What is to be said about typed labels: which mean the same, and which a modality cannot know."""
+        return tuple(self._parts.notes)
 
     @property
     def parameters(self) -> dict[str, int]:
@@ -147,7 +177,7 @@ class Lab:
     def encode_media(self, loaded: Encoded, cache: EncodedCache | None = None) -> Encoded:
         """The second half of `encode`: what `load` gave, with features."""
         found = replace(loaded, prepared={}, features={}, seconds={}, views={})
-        notes = list(loaded.notes)
+        notes = [*loaded.notes, *self.label_notes]
         for m in loaded.media:
             key = loaded.keys.get(m)
             if cache is None or key is None:
@@ -301,6 +331,8 @@ class Lab:
         if thresholds is not None:
             confidences = {s: torch.tensor([p.max()]) for s, p in subsets.items() if len(s) in (1, len(given))}
             known = bool(thresholds.known(confidences, tuple(given)))
+        if self.task.open_labels and output.auxiliary is not None:
+            known = bool(output.auxiliary[REACHED][0].argmax() == 0)
         layouts = {m: p.layout for m, p in prepared.items()}
         return Prediction(
             label=self.labels[best],

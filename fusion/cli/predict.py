@@ -15,7 +15,7 @@ import typer
 
 import fusion
 from fusion.cli.errors import command
-from fusion.cli.options import Device, Encoders, Json, Task
+from fusion.cli.options import Device, Encoders, Json, Labels, Task, given
 from fusion.cli.output import answer_only, print_json
 from fusion.tables import aligned
 from fusion.tasks import DEFAULT, find_task
@@ -172,6 +172,7 @@ def predict(
     task: Task = DEFAULT,
     strategy: Annotated[str, typer.Option(metavar="NAME", help="all, or one by name")] = "all",
     encoders: Encoders = None,
+    labels: Labels = None,
     device: Device = "auto",
     as_json: Json = False,
     attention: Annotated[Literal["shapes", "full"] | None, typer.Option(help="with --json: add the attention maps")] = None,
@@ -185,7 +186,7 @@ def predict(
     if strays := sorted(severity.keys() - inputs.keys()):
         raise FusionError("--severity is set for {known}, but no such input is given.", known=list(strays))
     with answer_only():
-        lab = open_lab(task, strategy, encoders or "compact", device)
+        lab = open_lab(task, strategy, encoders or "compact", device, **given(labels=labels))
         names = (*lab.strategies, *lab.baselines)
         if strategy not in ("all", *names, *lab.unavailable):
             raise FusionError(
@@ -200,11 +201,11 @@ def predict(
         print("\n".join([*table(found), *encoded.notes]))
 
 
-def open_lab(task: str, strategy: str, encoders: str | dict[str, str], device: str) -> Any:
+def open_lab(task: str, strategy: str, encoders: str | dict[str, str], device: str, **labels: str) -> Any:
     """The lab; strategies that have not been trained on these encoders yet are trained first where the answer needs them."""
     from fusion.encoder_choice import is_compact
 
-    lab = fusion.load(task, device=device, encoders=encoders)
+    lab = fusion.load(task, device=device, encoders=encoders, **labels)
     if not lab.strategies or strategy in lab.untrained and not is_compact(lab.task, lab.choice):
         from fusion.training import heads
 

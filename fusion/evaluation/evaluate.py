@@ -36,7 +36,7 @@ from fusion.cards.write import Described, write_task
 from fusion.config import CHECKPOINTS
 from fusion.cut_paths import FILE as CUT
 from fusion.describe import describe_encoders, describe_strategies
-from fusion.evaluation import rejection
+from fusion.evaluation import rejection, typed_labels
 from fusion.evaluation.conflict import measure_conflict
 from fusion.evaluation.cut import measure_cut
 from fusion.evaluation.faithfulness import judge, make_inputs
@@ -48,7 +48,7 @@ from fusion.lab import Lab
 from fusion.media.corruptions import SEVERITIES
 from fusion.model import FusionModel
 from fusion.strategies import STRATEGIES
-from fusion.tasks import Task
+from fusion.tasks import Task, find_task
 from fusion.training.features import FeatureCache, PreparedSamples, cache_path, fill, load_encoders
 from fusion.types import FusionError
 
@@ -187,6 +187,8 @@ def run(
     if not data and not os.environ.get("FUSION_DATA"):
         raise FusionError("Evaluation needs the data folder: --data DIR or the variable FUSION_DATA.")
     folder = Path(data or os.environ["FUSION_DATA"])
+    if find_task(task).open_labels:
+        return typed_labels.run(folder, Path(out) if out else None)
     lab = Lab(task, "cpu")
     start = time.time()
     for sentence in lab.unavailable.values():

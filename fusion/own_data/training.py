@@ -17,8 +17,8 @@ from fusion.own_data.fold_features import FoldFeatures
 from fusion.own_data.recipes import Recipe
 from fusion.own_data.targets import Target
 from fusion.strategies import STRATEGIES
+from fusion.strategies.base import Targets
 from fusion.training.loop import MAX_GRADIENT_NORM, OPTIMIZERS, rate_at
-from fusion.training.losses import UNIMODAL_WEIGHT
 from fusion.types import Features, FusionError
 
 CHECKED = 512  # validation samples in a batch
@@ -136,9 +136,10 @@ def batch_loss(
         for i, logits in enumerate(fused.output.unimodal_logits.values()):
             there = present[:, i]
             parts.append((target.loss(logits, own) * there).sum() / there.sum().clamp_min(1))
-        losses["unimodal"] = UNIMODAL_WEIGHT * torch.stack(parts).sum()
-    content = torch.where(present, target.rough(own)[:, None].expand(-1, len(modalities)), -1)
-    return strategy.objective(losses, fused.output, batch, present, content)
+        losses["unimodal"] = strategy.unimodal_weight * torch.stack(parts).sum()
+    rough = target.rough(own)
+    content = torch.where(present, rough[:, None].expand(-1, len(modalities)), -1)
+    return strategy.objective(losses, fused.output, batch, present, Targets(rough, content, content))
 
 
 def dropped(present: Tensor, keep_all: float, rng: np.random.Generator) -> Tensor:

@@ -176,6 +176,9 @@ def test_json(lab: FakeLab, capsys: pytest.CaptureFixture[str]) -> None:
     fields = [
         "label",
         "confidence",
+        "value",
+        "interval",
+        "labels",
         "probs",
         "weights",
         "contributions",

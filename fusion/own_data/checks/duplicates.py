@@ -94,7 +94,8 @@ def check_near(samples: Samples, plan: Plan, keys: Keys) -> Iterator[Finding]:
 def marks_of(kind: str, values: list[Any]) -> tuple[np.ndarray, list[int]]:
     """Coarse pictures of media (N, F), and the rows they are of; what cannot be read is left out."""
     make, most = (thumbnail, MOST_PICTURES) if kind == "image" else (spectrogram, MOST_SOUNDS)
-    found, rows = [], []
+    found: list[np.ndarray] = []
+    rows: list[int] = []
     for row, value in enumerate(values):
         if value is None or len(rows) >= most:
             continue
@@ -135,7 +136,8 @@ def spectrogram(value: Any) -> np.ndarray:
         edges = np.geomspace(1, len(power), CELLS + 1).astype(int)
         rows.append([np.log(power[a : max(b, a + 1)].mean() + 1e-9) for a, b in zip(edges, edges[1:], strict=False)])
     found = np.array(rows, np.float32)
-    return (found - found.mean()).ravel()
+    centred: np.ndarray = (found - found.mean()).ravel()
+    return centred
 
 
 def pairs(marks: np.ndarray, test: list[int], train: list[int]) -> Iterator[tuple[int, int]]:

@@ -258,15 +258,16 @@
   };
 
   // What a strategy that gives evidence leaves open.
-  const opinion = ({ opinion }) => {
-    if (!opinion) return null;
+  const opinion = (row) => {
+    const found = row.opinion;
+    if (!found) return null;
     const share = (p) => FL.percent(p, 0);
     return el(
       "p",
       { class: "fl-opinion" },
-      t("opinion.shares", { doubt: share(opinion.doubt), conflict: share(opinion.conflict) }),
+      t("opinion.shares", { doubt: share(found.doubt), conflict: share(found.conflict) }),
       " ",
-      opinion.refuses ? t("opinion.refuses") : "",
+      found.refuses ? t("opinion.refuses") : "",
     );
   };
 
