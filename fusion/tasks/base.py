@@ -181,7 +181,7 @@ class Task(Protocol):
     anchors                modalities that training keeps in nine samples of ten, because little can be predicted without them
     pairing                how two samples are combined into one, for tasks that do so
     drawn                  whether what is asked for can be drawn with a pen; else visitors of the page bring photos
-    lends_encoders         whether its encoders serve for data of one's own, see `fusion.own_data`
+    lends                  modalities whose encoders serve for data of one's own, see `fusion.own_data`
     encoder_choice         whether other encoders than `encoders` can be chosen
     on_page                whether the page offers it
     open_labels            whether the labels are given by the user, see `with_labels`; nothing is then trained on labels
@@ -211,7 +211,7 @@ class Task(Protocol):
     open_labels: bool = False
     reads_soundtrack: bool = False
     typed_labels: tuple[str, ...] = ()
-    lends_encoders: bool = False
+    lends: tuple[str, ...] = ()
     close_up: Mapping[str, float] = {}
     recipes: Mapping[str, TrainConfig] = {}
     measuring: Measuring = Measuring()

@@ -43,6 +43,7 @@ class OpenTask(Task):
     heads = Heads({"named": ("one of these", "none of these")})
     open_labels = True
     reads_soundtrack = True
+    lends = ("text",)
     names_file = NAMES
     card = CARD
     steps = STEPS
