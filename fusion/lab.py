@@ -204,7 +204,9 @@ class Lab:
         """{modality: the sound of the clip} where the task reads it and no other sound is given; else empty."""
         of_kind = {kind: m for m, kind in self.task.kinds.items()}
         sound, film = of_kind.get("audio"), of_kind.get("video")
-        if not self.task.reads_soundtrack or sound not in self.encoders or sound in media or film not in media:
+        if not self.task.reads_soundtrack or sound is None or film is None:
+            return {}
+        if sound not in self.encoders or sound in media or film not in media:
             return {}
         clip = media[film]
         return {sound: clip.audio} if isinstance(clip, Clip) and clip.audio is not None else {}
