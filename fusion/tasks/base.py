@@ -185,6 +185,7 @@ class Task(Protocol):
     encoder_choice         whether other encoders than `encoders` can be chosen
     on_page                whether the page offers it
     open_labels            whether the labels are given by the user, see `with_labels`; nothing is then trained on labels
+    reads_soundtrack       whether the sound of a clip counts as audio where no audio is given
     typed_labels           of such a task: the labels that were given; none where they are the task's own
     close_up               {option of `image_cnn`: value} for reading small handwriting larger; empty where pictures are read whole
     recipes                {strategy or encoder: training configuration}; "strategies" and "token strategies" are the defaults of all others
@@ -208,6 +209,7 @@ class Task(Protocol):
     encoder_choice: bool = False
     on_page: bool = True
     open_labels: bool = False
+    reads_soundtrack: bool = False
     typed_labels: tuple[str, ...] = ()
     lends: tuple[str, ...] = ()
     close_up: Mapping[str, float] = {}

@@ -105,6 +105,20 @@ def test_any_subset_answers_as_if_the_rest_had_never_been(lab, encoded, media):
         np.testing.assert_allclose(whole.subsets["text", "audio"], list(alone.probs.values()), atol=1e-5)
 
 
+def test_a_clip_is_read_with_its_sound(lab, media):
+    clip, sound = media["video"], media["audio"]
+    with_sound = Clip(clip.frames, clip.times, sound)
+    encoded = lab.encode({"video": with_sound})
+    assert set(encoded.features) == {"audio", "video"} and any("sound of the clip" in note for note in encoded.notes)
+    apart = lab.predict({"video": clip, "audio": sound}, "late")
+    assert lab.predict(encoded, "late").probs == pytest.approx(apart.probs, abs=1e-5)
+    assert lab.predict_batch([{"video": with_sound}], "late")[0].probs == pytest.approx(apart.probs, abs=1e-5)
+    assert set(lab.encode({"video": clip}).features) == {"video"}
+    other = Audio(16000, np.zeros(16000, np.float32))
+    chosen = lab.encode({"video": with_sound, "audio": other})  # a sound that is given counts
+    assert chosen.media["audio"] is not sound
+
+
 def test_other_labels_need_no_other_encoding(lab, encoded, media):
     other = lab.with_labels("piano, violin")
     afresh = fusion.load("open", "cpu", labels="piano, violin").predict(media, "late")

@@ -42,6 +42,7 @@ class OpenTask(Task):
     encoders = ENCODERS
     heads = Heads({"named": ("one of these", "none of these")})
     open_labels = True
+    reads_soundtrack = True
     lends = ("text",)
     names_file = NAMES
     card = CARD
