@@ -72,7 +72,10 @@ class NamedConcepts(nn.Module):
 
     def forward(self, vector: Tensor, learned: Tensor) -> Tensor:
         """The sum of `learned` (..., D) and the embedded concepts, gated: small where the concepts indicate none of the groups."""
-        groups = self.groups(vector)
+        return self.embedded(self.groups(vector), learned)
+
+    def embedded(self, groups: Tensor, learned: Tensor) -> Tensor:
+        """The same for log-probabilities of the groups (..., groups + 1)."""
         named: Tensor = self.embed((groups - LOWEST) / 2)  # zero for a group of negligible probability
         gate: Tensor = self.gate(groups).sigmoid()
         return (learned + named) * gate

@@ -15,6 +15,7 @@ from fusion.strategies import STRATEGIES
 from fusion.tasks import Task
 from fusion.training.batches import EncoderData
 from fusion.training.consistency import ConsistencyData, ConsistencyLoss
+from fusion.training.frozen_trunk import train_reading
 from fusion.training.loop import StepResult, forget_state, train
 from fusion.training.losses import encoder_loss
 from fusion.training.strategy import with_thresholds
@@ -81,7 +82,10 @@ def train_encoder(
         pairs = task.pairs(modality, data, run.leave_out)
         both = ConsistencyData(source, pairs, modality, encoder, config.samples, config.seed + 1)
         readers = strategies_of(task, modality, out)
-        yield from train(model, both, ConsistencyLoss(model, readers), config, folder, device, resume)
+        if isinstance(encoder, TrunkEncoder):
+            yield from train_reading(encoder, encoder, model, both, readers, config, folder, device)
+        else:
+            yield from train(model, both, ConsistencyLoss(model, readers), config, folder, device, resume)
     else:
         yield from train(model, samples, encoder_loss, config, folder, device, resume)
     save_encoder(folder, encoder, encoder_config, half=isinstance(encoder, TrunkEncoder))

@@ -65,6 +65,11 @@ TEST_SETS = {
     "text_german": "German",
     "video_moving_photos": "test photos under a moving camera (synthetic)",
 }
+OUTSIDE_SETS = {
+    "video_real_clips": "real clips of the classes from web sites (seen while the encoders were developed, never trained on)",
+    "video_real_clips_of_other_things": "real clips of other things",
+    "image_frames_of_real_clips": "eight frames of each of these clips, as photos",
+}
 UNKNOWN_SETS = {
     "image_none": "pictures",
     "audio_none": "sounds",
@@ -76,6 +81,7 @@ CARD = CardText(
     data=DATA,
     limits=LIMITS,
     test_sets=TEST_SETS,
+    outside_sets=OUTSIDE_SETS,
     unknown_sets=UNKNOWN_SETS,
     teachers=TEACHERS,
     cautions=CAUTIONS,
