@@ -142,19 +142,27 @@ class ImageEfficientNet(TrunkEncoder[np.ndarray]):
     paper = "Tan & Le 2019; Hinton et al. 2015"
     shifts = True
 
-    def __init__(self, embed_dim: int = 96, size: int = SIZE, groups: Groups = ()) -> None:
-        """`groups` of ImageNet's classes, one per label, as (first, last) indices."""
+    def __init__(self, embed_dim: int = 96, size: int = SIZE, groups: Groups = (), adapter: int = 0) -> None:
+        """Builds it without weights.
+
+        Args:
+            size: pixels along one side of the input.
+            groups: of ImageNet's classes, one per label, as (first, last) indices.
+            adapter: units for further training, see `LearnedReading`.
+        """
         super().__init__(embed_dim)
         self.groups = groups
         self.size = size
+        self.adapter = adapter
         self.grid = size // STRIDE
         self.trunk = build_trunk()
         self.concepts = build_concepts(embed_dim, groups)
-        self.project = LearnedReading(WIDTH, embed_dim)
+        self.project = LearnedReading(WIDTH, embed_dim, adapter=adapter)
 
     def options(self) -> dict[str, object]:
         size = {} if self.size == SIZE else {"size": self.size}
-        return size | {"groups": as_lists(self.groups)}
+        adapter = {"adapter": self.adapter} if self.adapter else {}
+        return size | {"groups": as_lists(self.groups)} | adapter
 
     def prepare(self, medium: np.ndarray) -> Prepared:
         small, extent = self.best_crop(medium) if self._is_long(medium) else square(medium, self.size)

@@ -15,7 +15,7 @@ from fusion.strategies import STRATEGIES
 from fusion.tasks import Task
 from fusion.training.batches import EncoderData
 from fusion.training.consistency import ConsistencyData, ConsistencyLoss
-from fusion.training.frozen_trunk import train_reading
+from fusion.training.frozen_trunk import train_reading, with_adapter
 from fusion.training.loop import StepResult, forget_state, train
 from fusion.training.losses import encoder_loss
 from fusion.training.strategy import with_thresholds
@@ -83,6 +83,7 @@ def train_encoder(
         both = ConsistencyData(source, pairs, modality, encoder, config.samples, config.seed + 1)
         readers = strategies_of(task, modality, out)
         if isinstance(encoder, TrunkEncoder):
+            encoder, encoder_config = with_adapter(encoder, encoder_config)
             yield from train_reading(encoder, encoder, model, both, readers, config, folder, device)
         else:
             yield from train(model, both, ConsistencyLoss(model, readers), config, folder, device, resume)

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from fusion.config import StrategyConfig, TrainConfig
+from fusion.config import EncoderConfig, StrategyConfig, TrainConfig
 from fusion.encoders import collate
 from fusion.encoders.video_frames import VideoFrames
 from fusion.model import FusionModel, build_strategy
 from fusion.tasks.base import Sample
 from fusion.training.consistency import ConsistencyData
-from fusion.training.frozen_trunk import OUTPUTS, Reading, TrunkOutputs, train_reading
+from fusion.training.frozen_trunk import ADAPTER, LEARNED, OUTPUTS, Reading, TrunkOutputs, take_back, train_reading, with_adapter
 from fusion.types import Clip
 
 CONFIG = TrainConfig(epochs=3, samples=8, batch_size=4, lr=1e-2, precision="fp32", workers=0)
@@ -36,7 +36,27 @@ class Clips:
 @pytest.fixture(scope="module")
 def student() -> VideoFrames:
     torch.manual_seed(0)
-    return VideoFrames(size=32).eval()
+    return VideoFrames().eval()
+
+
+def test_a_new_adapter_adds_nothing(student: VideoFrames) -> None:
+    grown, config = with_adapter(student, EncoderConfig("video_frames", student.options()))
+    assert config.options["adapter"] == ADAPTER and with_adapter(grown, config)[0] is grown
+    values, mask = collate([student.prepare(clip(0))])
+    with torch.inference_mode():
+        torch.testing.assert_close(grown(values, mask).tokens, student(values, mask).tokens)
+
+
+def test_part_of_what_was_learned_is_taken_back(student: VideoFrames) -> None:
+    grown, _ = with_adapter(student, EncoderConfig("video_frames", student.options()))
+    start = {name: value.detach().clone() for name, value in grown.named_parameters()}
+    for value in grown.parameters():
+        value.data += 1
+    take_back(grown, start)
+    moved = {name: float((value - start[name]).mean()) for name, value in grown.named_parameters()}
+    assert moved["project.linear.bias"] == pytest.approx(LEARNED, abs=1e-4)
+    assert moved["project.adapter.2.weight"] == pytest.approx(LEARNED, abs=1e-4)
+    assert moved["project.adapter.0.bias"] == pytest.approx(1, abs=1e-4)
 
 
 def test_a_reading_of_what_the_trunk_gives_is_the_encoder(student: VideoFrames) -> None:
