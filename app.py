@@ -35,8 +35,8 @@ def build_app(lab: Any = None, device: str = "auto", backbones: str = "none") ->
     policy = BackbonePolicy(backbones)
     if lab is not None:
         return build_page({lab.task.name: lambda: lab}, backbones=policy)
-    labs = {name: partial(fusion.load, name, device=device) for name in TASKS}
-    lacking = {name: lacks_weights(task) for name, task in TASKS.items()}
+    labs = {name: partial(fusion.load, name, device=device) for name, task in TASKS.items() if task.on_page}
+    lacking = {name: lacks_weights(TASKS[name]) for name in labs}
     unavailable = {name: sentence for name, sentence in lacking.items() if sentence}
     return build_page(labs, unavailable=unavailable, backbones=policy)
 

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from fusion.config import CHECKPOINTS
+from fusion.describe import trained_on
 from fusion.encoder_choice import check_name, names_of
 from fusion.encoder_metrics import EncoderMetrics, read_metrics
 from fusion.encoders import ENCODERS, Encoder, FixedEncoder, Prepared, collate
@@ -99,7 +100,7 @@ class EncoderRegistry:
             forward_seconds=forward_seconds,
             scatter=scatter,
             probe=metrics.get("probe"),
-            trained_on=metrics.get("trained_on", ""),
+            trained_on=None if name.startswith(BACKBONE) else trained_on(self.task, modality, self.describe(name)["learned"]),
             notes=notes,
         )
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import time
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from itertools import combinations
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor
 
 from fusion.config import CHECKPOINTS
+from fusion.cut_paths import cut_notes
 from fusion.encoded_cache import EncodedCache
 from fusion.encoder_choice import choose
 from fusion.encoder_registry import EncoderRegistry, count_parameters, encode, encoder_view
@@ -21,17 +23,20 @@ from fusion.encoders import Prepared
 from fusion.heads.classification import contributions
 from fusion.heads.open_set import OpenSetThresholds
 from fusion.inputs import Encoded, EncodedMedium, Given, Inputs, MediaOnDemand, Notes, Severity, read_given
-from fusion.loading import lacks_weights, load_parts
-from fusion.messages import either, message, words
+from fusion.loading import fill_open_strategies, lacks_weights, load_parts
+from fusion.messages import Message, either, message, words
 from fusion.model import Fused, FusionModel, present_mask
+from fusion.open_labels import names_behind
 from fusion.strategies import STRATEGIES, Unimodal
+from fusion.strategies.evidential import REFUSES
+from fusion.strategies.zero_shot import REACHED
 from fusion.tasks import Task, find_task
-from fusion.types import EncoderView, Features, FusionError, Medium, Prediction
+from fusion.types import Belief, EncoderView, Features, FusionError, Medium, Opinion, Prediction
 
 
 @dataclass(frozen=True)
 class Description:
-    """What a strategy is, for a visitor."""
+    """What a strategy is, for a visitor; `notes` say how the weights here differ from its paper, and what cutting its paths costs."""
 
     name: str
     title: str
@@ -39,6 +44,7 @@ class Description:
     formula: str
     paper: str
     fuses: str
+    notes: Notes = ()
 
 
 class Lab:
@@ -62,9 +68,16 @@ class Lab:
         device: str = "auto",
         checkpoints: Path = CHECKPOINTS,
         encoders: str | Mapping[str, str] = "compact",
+        labels: Iterable[str] | str | None = None,
     ) -> None:
-        """`encoders` is a set's name or {modality: encoder} (`fusion.encoder_choice`); the strategies are those trained on it, if any."""
-        self.task = find_task(task)
+        """Loads it.
+
+        Args:
+            encoders: a set's name or {modality: encoder} (`fusion.encoder_choice`); the strategies are those trained on it, if any.
+            labels: of a task whose labels are typed.
+        """
+        self.task = find_task(task) if labels is None else find_task(task).with_labels(labels)
+        self.checkpoints = checkpoints
         self.device = pick_device(device)
         self.modalities = self.task.modalities
         self.labels = self.task.labels
@@ -72,15 +85,43 @@ class Lab:
         if sentence := lacks_weights(self.task, checkpoints):
             raise FusionError(sentence)
         self.registry = EncoderRegistry(self.task, self.device, checkpoints)
-        parts = load_parts(self.registry, self.choice)
-        self.loaded = parts.strategies
+        self._parts = load_parts(self.registry, self.choice)
+        self.encoders = self._parts.encoders
+        self.unavailable = self._parts.unavailable
+        self.untrained = self._parts.untrained
+        self._take_strategies()
+        self.encoder_parameters = {m: count_parameters(e) for m, e in self.encoders.items()}
+
+    def _take_strategies(self) -> None:
+        self.loaded = self._parts.strategies
         self.models = {name: strategy.model for name, strategy in self.loaded.items()}
-        self.encoders = parts.encoders
-        self.unavailable = parts.unavailable
-        self.untrained = parts.untrained
         self.strategies = tuple(n for n in self.loaded if n in STRATEGIES)
         self.baselines = tuple(n for n in self.loaded if n not in STRATEGIES)
-        self.encoder_parameters = {m: count_parameters(e) for m, e in self.encoders.items()}
+
+    def with_labels(self, labels: Iterable[str] | str) -> Lab:
+        """The same lab for other labels, in a task whose labels are typed; what it has encoded stays valid.
+
+        Raises:
+            FusionError: the labels of this task are fixed, or these cannot be read.
+        """
+        other = copy.copy(self)
+        other.task = self.task.with_labels(labels)
+        other.labels = other.task.labels
+        other._parts = copy.copy(self._parts)
+        fill_open_strategies(other.task, other._parts, self.device)
+        other._take_strategies()
+        return other
+
+    def names_behind(self, encoded: Encoded, label: str, count: int = 3) -> dict[str, list[tuple[str, float]]]:
+        """Which names spoke for a typed label: {modality: [(name, its probability), ...]}, of photos, sounds and clips."""
+        if not self.task.open_labels or label not in self.labels:
+            raise FusionError("There is no label named {label!r}; there are {known}.", label=label, known=list(self.labels))
+        return names_behind(self.models, encoded.features, self.labels.index(label), count)
+
+    @property
+    def label_notes(self) -> tuple[Message, ...]:
+        """What is to be said about typed labels: which mean the same, and which a modality cannot know."""
+        return tuple(self._parts.notes)
 
     @property
     def parameters(self) -> dict[str, int]:
@@ -95,13 +136,16 @@ class Lab:
     def describe(self, name: str) -> Description:
         """Title, idea in a sentence, formula and paper of a strategy or baseline."""
         self._check(name)
-        kind = type(self.models[name].strategy)
+        strategy = self.models[name].strategy
+        kind = type(strategy)
         title = (
             message("{modality} alone", modality=message(name.removesuffix("_only").capitalize()))
             if kind is Unimodal
             else message(kind.title)
         )
-        return Description(name, title, (kind.__doc__ or "").strip().splitlines()[0], kind.formula, kind.paper, kind.fuses)
+        own = () if strategy.differs is None else (strategy.differs,)
+        notes = (*own, *cut_notes(self.checkpoints, self.task, name))
+        return Description(name, title, (kind.__doc__ or "").strip().splitlines()[0], kind.formula, kind.paper, kind.fuses, notes)
 
     def encode(self, inputs: Inputs, severity: Severity | None = None, cache: EncodedCache | None = None) -> Encoded:
         """Loads, corrupts where asked, and encodes any non-empty subset of the modalities.
@@ -140,7 +184,7 @@ class Lab:
     def encode_media(self, loaded: Encoded, cache: EncodedCache | None = None) -> Encoded:
         """The second half of `encode`: what `load` gave, with features."""
         found = replace(loaded, prepared={}, features={}, seconds={}, views={})
-        notes = list(loaded.notes)
+        notes = [*loaded.notes, *self.label_notes]
         for m in loaded.media:
             key = loaded.keys.get(m)
             if cache is None or key is None:
@@ -260,7 +304,7 @@ class Lab:
         self, model: FusionModel, features: dict[str, Features], given: list[str], need_attention: bool = False
     ) -> tuple[Fused, dict[tuple[str, ...], np.ndarray]]:
         """One sample with all that is given (row 0), and in the same pass with every other non-empty subset: probabilities (K,) of each."""
-        subsets, present = _subsets(model.strategy.modalities, tuple(given))
+        subsets, present = subsets_given(model.strategy.modalities, tuple(given))
         with torch.inference_mode():
             fused = model.fuse_subsets(features, present.to(self.device), need_attention)
         return fused, dict(zip(subsets, fused.logits.softmax(-1).cpu().numpy(), strict=True))
@@ -294,6 +338,8 @@ class Lab:
         if thresholds is not None:
             confidences = {s: torch.tensor([p.max()]) for s, p in subsets.items() if len(s) in (1, len(given))}
             known = bool(thresholds.known(confidences, tuple(given)))
+        if self.task.open_labels and output.auxiliary is not None:
+            known = bool(output.auxiliary[REACHED][0].argmax() == 0)
         layouts = {m: p.layout for m, p in prepared.items()}
         return Prediction(
             label=self.labels[best],
@@ -310,7 +356,19 @@ class Lab:
             mask=mask,
             found=found,
             known=known,
+            opinion=None if output.opinion is None else self._belief(output.opinion, given, order),
         )
+
+    def _belief(self, opinion: Opinion, given: list[str], order: tuple[str, ...]) -> Belief:
+        """Row 0 of an opinion, for a person to read."""
+        doubt = float(opinion.doubt[0])
+        return {
+            "belief": self._named(opinion.belief[0].cpu()),
+            "doubt": doubt,
+            "conflict": float(opinion.conflict[0]),
+            "doubts": {m: float(opinion.doubts[0, order.index(m)]) for m in given},
+            "refuses": doubt > REFUSES,
+        }
 
     def _named(self, probs: Tensor | np.ndarray) -> dict[str, float]:
         return dict(zip(self.labels, probs.tolist(), strict=True))
@@ -328,7 +386,7 @@ class Lab:
 
 
 @cache
-def _subsets(modalities: tuple[str, ...], given: tuple[str, ...]) -> tuple[list[tuple[str, ...]], Tensor]:
+def subsets_given(modalities: tuple[str, ...], given: tuple[str, ...]) -> tuple[list[tuple[str, ...]], Tensor]:
     """All non-empty subsets of what is given, the whole first, and which of `modalities` each has (B, M)."""
     subsets = [c for size in range(len(given), 0, -1) for c in combinations(given, size)]
     return subsets, present_mask(modalities, subsets)

@@ -251,3 +251,14 @@ def test_inside_the_shipped_encoders(visit) -> None:
     section.locator("input.fl-field").fill("no such/model")
     section.get_by_role("button", name="Load").click()
     section.get_by_text("is still shown.").wait_for(timeout=20000)
+
+
+def test_titles_of_encoders_fit_into_their_lists(visit) -> None:
+    visit.locator("#fl-encoder-choice summary").click()
+    too_long = """() => [...document.querySelectorAll('#fl-encoder-choice select')].flatMap((list) => {
+      const style = getComputedStyle(list), pen = document.createElement('canvas').getContext('2d');
+      pen.font = `${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
+      const room = list.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+      return [...list.options].map((o) => o.text).filter((text) => pen.measureText(text).width > room);
+    })"""
+    assert visit.evaluate(too_long) == []

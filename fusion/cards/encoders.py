@@ -5,7 +5,6 @@ python -m fusion cards        rewrites cards and table from the metrics at hand
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 from fusion.cards.markdown import bare_percent, fill, licence, limits_and_licence, percent
 from fusion.cards.markdown import table as table_of
 from fusion.config import CHECKPOINTS
-from fusion.describe import About
+from fusion.describe import About, trained_on
 from fusion.encoder_metrics import EncoderMetrics, read_metrics
 from fusion.paths import METRICS, encoder_folder
 from fusion.tasks import DEFAULT, TASKS, Task
@@ -25,14 +24,6 @@ PROBE = (
 )
 
 
-def trained_on(task: Task, modality: str, learned: bool) -> str:
-    """What an encoder was trained on, as a sentence; `learned`: whether it has trained parameters."""
-    data = re.sub(r" \(`[^`]*`\)", "", task.card.data[modality])  # for people: without file names
-    if not learned:
-        return f"Not trained; whitening, and a vocabulary where it has one, fitted without labels on 2,000 samples of {data}."
-    return f"Trained on {data}."
-
-
 def card(task: Task, modality: str, name: str, about: About, metrics: EncoderMetrics) -> str:
     """The model card of an encoder that is not a compact one; those have cards with more figures."""
     training = f"python -m fusion train --task {task.name} --strategy {name} --data DIR"
@@ -42,7 +33,7 @@ def card(task: Task, modality: str, name: str, about: About, metrics: EncoderMet
         "",
         about.story,
         "",
-        metrics["trained_on"],
+        str(trained_on(task, modality, about.learned)),
         "",
         f"    {training if about.learned else metrics['command']}",
         "",

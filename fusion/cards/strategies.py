@@ -7,6 +7,7 @@ from typing import Any
 from fusion.cards.distilled import rejection_lines
 from fusion.cards.intervals import wilson
 from fusion.cards.markdown import licence, percent, table
+from fusion.cut_paths import falls
 from fusion.describe import About
 from fusion.tasks import TASKS
 from fusion.tasks.base import CardText
@@ -57,6 +58,8 @@ def strategy_card(name: str, about: About, report: Report) -> str:
         "",
         *seeds_lines(name, report),
         "",
+        *cut_lines(name, report),
+        *expert_lines(name, report),
         *held_out_lines(name, report),
         *conflict_lines(name, report),
         *place_lines(name, report),
@@ -143,6 +146,31 @@ def held_out_lines(name: str, report: Report) -> list[str]:
     row = report["held_out"][name]
     return [
         f"Pairs of digits from training: {percent(row['seen_pairs']['accuracy'])}. Pairs that training never saw: **{percent(row['unseen_pairs']['accuracy'])}**.",
+        "",
+    ]
+
+
+def cut_lines(name: str, report: Report) -> list[str]:
+    """What closing the paths between modalities costs, where it was measured."""
+    figures = report.get("cut", {}).get(name)
+    if not figures:
+        return []
+    each = ", ".join(f"{column.replace('_', ' ')} {percent(f['open'])} to {percent(f['cut'])}" for column, f in figures.items())
+    verdict = "" if falls(figures) else " **It does not fall:** the readout fuses, and attention between modalities decides little here."
+    return [f"With all paths between modalities cut except the readout: {each}.{verdict}", ""]
+
+
+def expert_lines(name: str, report: Report) -> list[str]:
+    """The map of subsets to experts, where the strategy has experts."""
+    rows = report.get("experts", {}).get(name)
+    if not rows:
+        return []
+    count = len(next(iter(rows.values())))
+    cells = [[subset.replace("+", ", "), *(f"{100 * share:.0f}" for share in shares)] for subset, shares in rows.items()]
+    return [
+        *table(["given", *(str(e + 1) for e in range(count))], cells),
+        "",
+        "Share of each expert in the answer, in %, on clean test samples.",
         "",
     ]
 

@@ -30,6 +30,8 @@ from fusion.training.features import FeatureCache, fill_cache
 from fusion.training.frozen_trunk import RECIPE as READING_RECIPE
 from fusion.training.handwriting import Handwriting
 from fusion.training.ink_finder import RECIPE as FINDER_RECIPE
+from fusion.training.joint import RECIPE as JOINT_RECIPE
+from fusion.training.joint import train_jointly
 from fusion.training.loop import StepResult
 from fusion.training.options import TrainOptions
 from fusion.training.progress import report
@@ -100,9 +102,19 @@ class Trainer:
         return train_encoder(self.task, modality, self.options.data, self.out, config, run, self.options.device, self.options.resume)
 
     def _strategy(self, name: str) -> Iterator[StepResult]:
+        if self.options.balance is not None:
+            return self._jointly(name)
         config = self.options.changes.of(strategy_recipe(name, self.task))
         cache = self._features(config)
-        return train_strategy(self.task, name, cache, self.out, config, self.options.device, self.options.resume)
+        return train_strategy(self.task, name, cache, self.out, config, self.options.device, self.options.resume, self.options.missing)
+
+    def _jointly(self, name: str) -> Iterator[StepResult]:
+        options = self.options
+        if options.out is None:
+            raise FusionError("A training from scratch replaces the encoders, too; --out DIR says where they go.")
+        config = options.changes.of(JOINT_RECIPE)
+        balance = options.balance or "none"
+        return train_jointly(self.task, name, options.data, options.out, config, balance, options.device, options.resume)
 
     def _features(self, config: TrainConfig) -> FeatureCache:
         """Features of the encoders beside `out`, or else of the shipped ones."""

@@ -173,7 +173,23 @@ def test_json(lab: FakeLab, capsys: pytest.CaptureFixture[str]) -> None:
     assert list(report["predictions"]) == ["cross_attention", "late", "image_only"]
     assert report["notes"] == ["The clip was cut to its first 30 s."]
     late = report["predictions"]["late"]
-    fields = ["label", "confidence", "probs", "weights", "contributions", "votes", "auxiliary", "found", "box", "mask", "seconds"]
+    fields = [
+        "label",
+        "confidence",
+        "value",
+        "interval",
+        "labels",
+        "probs",
+        "weights",
+        "contributions",
+        "votes",
+        "auxiliary",
+        "opinion",
+        "found",
+        "box",
+        "mask",
+        "seconds",
+    ]
     assert list(late) == fields
     assert late["auxiliary"] is late["found"] is late["box"] is late["mask"] is None
     assert late["probs"] == SIX

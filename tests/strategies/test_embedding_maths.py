@@ -14,7 +14,7 @@ from fusion.strategies.multitask import Multitask
 from fusion.strategies.shared_space import SharedSpace, contrastive
 from fusion.strategies.tensor import TensorFusion
 from fusion.types import Features
-from tests.strategies.test_contract import MODALITIES, D, K, everyone, for_one, make_features
+from tests.strategies.test_contract import MODALITIES, D, K, everyone, for_one, make_features, no_targets
 
 
 def normed(features: dict[str, Features], modality: str) -> torch.Tensor:
@@ -94,18 +94,34 @@ def test_multitask_objective_by_hand() -> None:
     strategy = Multitask(MODALITIES, D, K, auxiliary={"half": 2, "seen": 10}, places=True)
     assert strategy.weighted == ("label", "half", "seen", "box", "mask", "found")
     with torch.no_grad():
-        for i, s in enumerate(strategy.log_variance):
+        for i, s in enumerate(strategy.log_variance.values()):
             s.fill_(i / 10)
     losses = {name: torch.tensor(1.0 + i) for i, name in enumerate((*strategy.weighted, "other"))}
     features = make_features()
     output = strategy(features, everyone())
     assert {q: a.shape[1] for q, a in output.auxiliary.items()} == {"half": 2, "seen": 10}
-    got = strategy.objective(losses, output, features, everyone(), torch.zeros(3, 4, dtype=torch.long))
+    got = strategy.objective(losses, output, features, everyone(), no_targets(3))
     factors = [1, 1, 1, 0.5, 1, 1]
     wanted = sum(f * (1 + i) * torch.tensor(-i / 10).exp() + i / 20 for i, f in enumerate(factors)) + 7
     torch.testing.assert_close(got, wanted)
     got.backward()
-    assert all(s.grad is not None and s.grad != 0 for s in strategy.log_variance)
+    assert all(s.grad is not None and s.grad != 0 for s in strategy.log_variance.values())
+
+
+def test_multitask_loads_weights_whose_heads_are_numbered() -> None:
+    torch.manual_seed(0)
+    questions = {"half": 2, "seen": 10}
+    old, new = (Multitask(MODALITIES, D, K, auxiliary=questions, places=True).eval() for _ in range(2))
+    state = old.state_dict()
+    for i, name in enumerate(questions):
+        for part in ("weight", "bias"):
+            state[f"heads.{i}.{part}"] = state.pop(f"heads.to_{name}.{part}")
+    for i, name in enumerate(old.weighted):
+        state[f"log_variance.{i}"] = state.pop(f"log_variance.to_{name}") + i
+    new.load_state_dict(state)
+    for question, answer in old(make_features(), everyone()).auxiliary.items():
+        torch.testing.assert_close(new(make_features(), everyone()).auxiliary[question], answer)
+    assert [s.item() for s in new.log_variance.values()] == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
 
 
 def test_multitask_without_further_questions_is_one_question() -> None:
@@ -152,7 +168,7 @@ def test_autoencoder_objective_is_the_elbo_over_all_that_is_known() -> None:
     output = strategy(features, present)
     errors = [(output.reconstructions[m] - features[m].pooled).square().mean() for m in ("image", "text", "audio")]
     wanted = 2.0 + 0.5 * kl_to_prior(*output.latent).mean() + torch.stack(errors).mean()
-    got = strategy.objective({"label": torch.tensor(2.0)}, output, features, present, torch.zeros(3, 4, dtype=torch.long))
+    got = strategy.objective({"label": torch.tensor(2.0)}, output, features, present, no_targets(3))
     torch.testing.assert_close(got, wanted)
 
 

@@ -35,6 +35,7 @@ class ScenesTask(Task):
     labels = LABELS
     modalities = MODALITIES
     encoders = ENCODERS
+    lends = ("image", "audio", "video")
     heads = Heads({"kind": ("animal", "no animal")}, open_set=True)
     recipes = RECIPES
     measuring = Measuring(samples=400, explained=20, half_precision=True)  # photos and clips take longer

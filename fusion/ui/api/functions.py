@@ -15,6 +15,7 @@ import numpy as np
 from fusion.explain import attention_scores, medium_function, occlusion, relevance, shapley_values, token_function, value_of
 from fusion.explain.occlusion import PredictMedia
 from fusion.messages import Message, message, words
+from fusion.strategies import STRATEGIES
 from fusion.tasks import TASKS, Task
 from fusion.types import MODALITIES, FusionError, Medium, Prediction
 from fusion.ui.api.answers import (
@@ -70,6 +71,7 @@ class Functions:
             **self._task_fields(lab.task, request.language),
             encoders=dict(lab.task.encoders),
             strategies=[self._strategy(service, name, request.language) for name in names],
+            untrained=[name for name in lab.untrained if name in STRATEGIES],
             faults={name: say(reason, request.language) for name, reason in lab.unavailable.items()},
         )
 
@@ -150,7 +152,8 @@ class Functions:
         about = lab.describe(name)
         only = name.removesuffix("_only") if name in lab.baselines else None
         texts = {key: strategy_text(lab.task, about, key, language, only) for key in ("title", "idea", "formula", "paper")}
-        return StrategyInfo(name=name, baseline=only is not None, parameters=lab.parameters[name], fuses=about.fuses, **texts)
+        notes = [say(note, language) for note in about.notes]
+        return StrategyInfo(name=name, baseline=only is not None, parameters=lab.parameters[name], fuses=about.fuses, notes=notes, **texts)
 
     def _encoder(self, service: TaskService, modality: str, name: str, language: str) -> EncoderInfo:
         about = service.registry.describe(name)

@@ -82,6 +82,8 @@ export interface LabShape {
   kinds: Record<string, string>;
   labels: string[];
   strategies: StrategyShape[];
+  /** Titles of strategies without weights here. */
+  untrained: Sentence[];
   unavailable: Record<string, string>;
   examples: ExampleShape[];
   /** The default strategy. */
@@ -108,6 +110,17 @@ export interface ModalityBlock {
 export interface Offer {
   name: string;
   title: string;
+}
+
+/** Belief, doubt and conflict of a strategy, shares in [0, 1]. */
+export interface Opinion {
+  /** By label; with the doubt they sum to 1. */
+  belief: Record<string, number>;
+  doubt: number;
+  conflict: number;
+  /** Doubt of each modality alone. */
+  doubts: Record<string, number>;
+  refuses: boolean;
 }
 
 /** The input of an encoder with its tokens. */
@@ -230,6 +243,7 @@ export interface StrategyRow {
   votes: Record<string, Vote> | null;
   /** Probabilities of the answers to further questions. */
   auxiliary: Record<string, Record<string, number>> | null;
+  opinion: Opinion | null;
   place: Place | null;
   seconds: number;
   parameters: number;
@@ -250,6 +264,8 @@ export interface StrategyShape {
   formula: string;
   paper: string;
   fuses: string;
+  /** Messages: how its weights differ from the paper, what cutting its paths costs. */
+  notes: Sentence[];
 }
 
 /** The open task. */

@@ -78,9 +78,17 @@
                 told(about.name, "idea"),
                 " ",
                 el("span", { class: "fl-muted" }, told(about.name, "paper")),
+                about.notes.map((note) => el("span", { class: "fl-muted" }, " ", FL.said(note))),
               ]
             : null,
         ),
+        lab.untrained.length
+          ? el(
+              "p",
+              { class: "fl-muted fl-untrained" },
+              t("strategies.untrained", { names: lab.untrained.map(FL.said).join(", ") }),
+            )
+          : null,
       );
     });
   });

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fusion.explain import interaction_share, shapley_values, value_of
 from fusion.messages import message
+from fusion.strategies import STRATEGIES
 from fusion.tasks import TASKS
 from fusion.tasks.texts import text_of
 from fusion.types import EncoderView, Prediction
@@ -49,6 +50,7 @@ def row(lab: Lab, name: str, prediction: Prediction, favourite: str) -> dict[str
         "shapley": shapley(prediction),
         "votes": votes,
         "auxiliary": prediction.auxiliary,
+        "opinion": prediction.opinion,
         "place": found(prediction),
         "seconds": prediction.seconds,
         "parameters": lab.parameters[name],
@@ -108,7 +110,10 @@ def describe_lab(lab: Lab, examples: Mapping[str, Any], pen: float) -> dict[str,
         about = lab.describe(name)
         texts = {key: getattr(about, key) for key in ("title", "idea", "formula", "paper", "fuses")}
         only = name.removesuffix("_only") if name in lab.baselines else None
-        strategies.append({"name": name, "baseline": only is not None, "only": only, "parameters": lab.parameters[name], **texts})
+        notes = [message(note).to_json() for note in about.notes]
+        strategies.append(
+            {"name": name, "baseline": only is not None, "only": only, "parameters": lab.parameters[name], "notes": notes, **texts}
+        )
     words, where = lab.task.texts, lab.task.heads.localization
     return {
         "task": {
@@ -126,6 +131,7 @@ def describe_lab(lab: Lab, examples: Mapping[str, Any], pen: float) -> dict[str,
         "kinds": dict(lab.task.kinds),
         "labels": list(lab.labels),
         "strategies": strategies,
+        "untrained": [message(STRATEGIES[name].title).to_json() for name in lab.untrained if name in STRATEGIES],
         "unavailable": {name: message(reason).to_json() for name, reason in lab.unavailable.items()},
         "examples": [
             {"name": name, "title": text_of(words, f"example.{name}", default=name), "hint": text_of(words, f"example.{name}.hint")}
