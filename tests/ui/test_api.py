@@ -197,7 +197,8 @@ def test_an_upload_without_room_is_one_sentence(reason: int) -> None:
 def test_calls_that_reach_no_endpoint_are_one_sentence(server: httpx.Client) -> None:
     for route in ("/call/v2/smell", "/call/smell"):
         said = server.post(route, json={"data": []})
-        assert said.status_code == 404 and said.json()["detail"] == "There is no endpoint with this name; /gradio_api/info lists all of them."
+        assert said.status_code == 404
+        assert said.json()["detail"] == "There is no endpoint with this name; /gradio_api/info lists all of them."
     deep = '{"inputs": ' + "[" * 100_000 + "]" * 100_000 + "}"
     assert server.post("/call/v2/predict", content=deep, headers={"content-type": "application/json"}).status_code == 400
     assert call(server, "explain", text="a", method="magic") == "method must be one of attention, relevance, occlusion, shapley."
