@@ -17,7 +17,7 @@ from torch import Tensor
 from fusion.config import CHECKPOINTS
 from fusion.cut_paths import cut_notes
 from fusion.encoded_cache import EncodedCache
-from fusion.encoder_choice import choose
+from fusion.encoder_choice import choose, is_compact
 from fusion.encoder_registry import EncoderRegistry, count_parameters, encode, encoder_view
 from fusion.encoders import Prepared
 from fusion.heads.classification import contributions
@@ -390,6 +390,12 @@ class Lab:
     def _check(self, name: str) -> None:
         if name in self.unavailable and name not in self.modalities:
             raise FusionError(self.unavailable[name])
+        if name in self.untrained and is_compact(self.task, self.choice):
+            raise FusionError(
+                "The strategy {name} has no trained weights for the task {task}; `python -m fusion train --data DIR` makes them.",
+                name=name,
+                task=self.task.name,
+            )
         if name in self.untrained or not self.models:
             which = message("The strategy {name} has not", name=name) if self.models else message("No strategy has")
             raise FusionError(

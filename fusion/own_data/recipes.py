@@ -17,7 +17,7 @@ class Recipe:
 
     epochs: int = 30
     batch_size: int = 64
-    lr: float = 2e-3
+    lr: float = 3e-3
     weight_decay: float = 1.0
     dropout: float = 0.3
     keep_all: float = 0.5
@@ -25,8 +25,8 @@ class Recipe:
     optimizer: str = "adamw"
 
 
-STEPS = 700  # of a training at full length
-LEAST_EPOCHS, MOST_EPOCHS = 6, 40
+STEPS = 800  # of a training at full length
+LEAST_EPOCHS, MOST_EPOCHS = 6, 60
 
 
 def recipe_for(samples: int, share: float = 1.0) -> Recipe:

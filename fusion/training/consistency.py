@@ -81,11 +81,22 @@ class ConsistencySample:
 class ConsistencyData(Dataset[ConsistencySample]):
     """`count` samples of one modality per epoch, `NEW_SHARE` of them from `pairs` and the others from `source`; new ones in each epoch."""
 
-    def __init__(self, source: SampleSource, pairs: PairSource, modality: str, encoder: Encoder, count: int, seed: int) -> None:
+    def __init__(
+        self,
+        source: SampleSource,
+        pairs: PairSource,
+        modality: str,
+        encoder: Encoder,
+        count: int,
+        seed: int,
+        teacher: Encoder | None = None,
+    ) -> None:
+        """`teacher`: an encoder that prepares in another way what the teacher reads; the same encoder if None."""
         self.source = source
         self.pairs = pairs
         self.modality = modality
         self.prepare = encoder.prepare
+        self.prepare_easy = (teacher or encoder).prepare
         self.count = count
         self.seed = seed
         self.epoch = 0
@@ -98,10 +109,10 @@ class ConsistencyData(Dataset[ConsistencySample]):
         if index < NEW_SHARE * self.count:
             sample, easy = self.pairs.pair(number, self.seed)
             label = sample.label if sample.named else -1
-            return ConsistencySample(self.prepare(sample.inputs[self.modality]), self.prepare(easy.inputs[self.modality]), label, True)
+            return ConsistencySample(self.prepare(sample.inputs[self.modality]), self.prepare_easy(easy.inputs[self.modality]), label, True)
         sample = self.source.sample(number, self.seed, "train", nothing=True)
-        prepared = self.prepare(sample.inputs[self.modality])
-        return ConsistencySample(prepared, prepared, sample.label if sample.named else -1, False)
+        medium = sample.inputs[self.modality]
+        return ConsistencySample(self.prepare(medium), self.prepare_easy(medium), sample.label if sample.named else -1, False)
 
     def collate(self, samples: list[ConsistencySample]) -> ConsistencyBatch:
         values, mask = collate([s.prepared for s in samples])
@@ -120,15 +131,18 @@ class ConsistencyLoss:
     """The loss of `fusion.training.loop.train`; call it with the model and a batch. It freezes the linear head of the model.
 
     Args:
-        model: an encoder with its linear head, with the weights that are to be kept; the teacher is a copy of it.
+        model: an encoder with its linear head, with the weights that are to be kept.
         readers: trained strategies without encoders that read its tokens.
+        teacher: whose tokens are to be kept; a copy of the model if None.
     """
 
-    def __init__(self, model: FusionModel, readers: Sequence[FusionModel] = (), weights: Weights = Weights()) -> None:
+    def __init__(
+        self, model: FusionModel, readers: Sequence[FusionModel] = (), weights: Weights = Weights(), teacher: FusionModel | None = None
+    ) -> None:
         self.weights = weights
         self.modality = model.strategy.modalities[0]
         self.readers = [reader.eval().requires_grad_(False) for reader in readers]
-        self.teacher = copy.deepcopy(model).eval().requires_grad_(False)
+        self.teacher = copy.deepcopy(teacher or model).eval().requires_grad_(False)
         model.strategy.requires_grad_(False)
         model.head.requires_grad_(False)
 
