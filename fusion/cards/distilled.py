@@ -86,6 +86,7 @@ def encoder_card(modality: str, report: dict[str, Any], title: str) -> str:
         "By class: " + ", ".join(f"{k} {percent(v)}" for k, v in recalls(modality, single).items()) + ".",
         *unknown_lines(modality, single, text.unknown_sets),
         "",
+        *other_source_lines(modality, report),
         *outside_lines(task, modality),
     ]
     if text.cautions[modality]:
@@ -113,6 +114,15 @@ def unknown_lines(modality: str, single: dict[str, Any], unknown_sets: dict[str,
                 f"Of {single[name]['samples']} {what} of none of the classes, of kinds that were not in training, {below} are below the threshold of {modality} alone."
             )
     return lines
+
+
+def other_source_lines(modality: str, report: dict[str, Any]) -> list[str]:
+    """Test sets of sources that training does not use, where the report has any."""
+    found = {name: row for name, row in report.get("outside", {}).items() if name.startswith(modality) and "recall" in row}
+    if not found:
+        return []
+    rows = [[row["source"], percent(row["recall"]), percent(row["accuracy"]), str(row["samples"])] for row in found.values()]
+    return ["From sources that training does not use:", "", *table(["source", "macro recall", "accuracy", "samples"], rows), ""]
 
 
 def outside_lines(task: str, modality: str) -> list[str]:
