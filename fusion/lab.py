@@ -19,7 +19,6 @@ from fusion.encoder_choice import choose
 from fusion.encoder_registry import EncoderRegistry, count_parameters, encode, encoder_view
 from fusion.encoders import Prepared
 from fusion.heads.classification import contributions
-from fusion.heads.open_set import OpenSetThresholds
 from fusion.inputs import Encoded, EncodedMedium, Given, Inputs, MediaOnDemand, Notes, Severity, read_given
 from fusion.loading import lacks_weights, load_parts
 from fusion.messages import either, message, words
@@ -47,7 +46,8 @@ class Lab:
     Attributes:
         strategies, baselines: names in screen order; untrained: strategies without weights here; `modalities`, `labels` of the task.
         device, precision: where and how it computes.
-        loaded: {strategy or baseline: its model, thresholds and size}; models: the models alone.
+        loaded: {strategy or baseline: its model and size}; models: the models alone.
+        open_set: what tells whether an input is "none of these"; None where nothing was trained for it.
         choice: {modality: name of its encoder}; registry: all encoders that could be chosen.
         encoder_parameters: {modality: trained parameters of its encoder}.
         unavailable: {strategy, baseline, or modality whose encoder is meant: why it cannot be used, in one sentence}; the rest answers.
@@ -76,6 +76,7 @@ class Lab:
         self.loaded = parts.strategies
         self.models = {name: strategy.model for name, strategy in self.loaded.items()}
         self.encoders = parts.encoders
+        self.open_set = parts.open_set
         self.unavailable = parts.unavailable
         self.untrained = parts.untrained
         self.strategies = tuple(n for n in self.loaded if n in STRATEGIES)
@@ -86,11 +87,6 @@ class Lab:
     def parameters(self) -> dict[str, int]:
         """{strategy or baseline: trained parameters of itself and its heads}."""
         return {name: strategy.parameters for name, strategy in self.loaded.items()}
-
-    @property
-    def thresholds(self) -> dict[str, OpenSetThresholds | None]:
-        """{strategy or baseline: when its answer is "none of these"}; None in tasks that do not ask."""
-        return {name: strategy.thresholds for name, strategy in self.loaded.items()}
 
     def describe(self, name: str) -> Description:
         """Title, idea in a sentence, formula and paper of a strategy or baseline."""
@@ -201,7 +197,8 @@ class Lab:
             start = time.perf_counter()
             row = {m: _rows(features[m], torch.tensor([i], device=self.device)) for m in names}
             fused, subsets = self._fuse(model, row, names)
-            found.append(self._prediction(strategy, fused, names, subsets, ready, time.perf_counter() - start))
+            prediction = self._prediction(strategy, fused, names, subsets, ready, time.perf_counter() - start)
+            found.append(replace(prediction, known=self._known(row)))
         return found
 
     def encoder_views(self, inputs: Inputs | Encoded, cache: EncodedCache | None = None) -> dict[str, EncoderView]:
@@ -252,9 +249,17 @@ class Lab:
 
     def _predict(self, encoded: Encoded, strategy: str, given: list[str]) -> Prediction:
         model, ready = self.models[strategy], {m: encoded.prepared[m] for m in given}
+        features = {m: encoded.features[m] for m in given}
         start = time.perf_counter()
-        fused, subsets = self._fuse(model, {m: encoded.features[m] for m in given}, given, need_attention=True)
-        return self._prediction(strategy, fused, given, subsets, ready, time.perf_counter() - start)
+        fused, subsets = self._fuse(model, features, given, need_attention=True)
+        prediction = self._prediction(strategy, fused, given, subsets, ready, time.perf_counter() - start)
+        return replace(prediction, known=self._known(features))
+
+    def _known(self, features: dict[str, Features]) -> bool | None:
+        """Whether one sample shows one of the labels; None where nothing tells."""
+        if self.open_set is None:
+            return None
+        return bool(self.open_set.known(self.open_set.scores(features)))
 
     def _fuse(
         self, model: FusionModel, features: dict[str, Features], given: list[str], need_attention: bool = False
@@ -289,11 +294,6 @@ class Lab:
                 read = prepared[where.image]
                 box = _clipped(read.on_picture(fused.place.box[0].cpu().numpy()))
                 mask = read.on_extent(fused.place.mask[0].sigmoid().cpu().numpy())
-        thresholds = self.loaded[name].thresholds
-        known = None
-        if thresholds is not None:
-            confidences = {s: torch.tensor([p.max()]) for s, p in subsets.items() if len(s) in (1, len(given))}
-            known = bool(thresholds.known(confidences, tuple(given)))
         layouts = {m: p.layout for m, p in prepared.items()}
         return Prediction(
             label=self.labels[best],
@@ -309,7 +309,6 @@ class Lab:
             auxiliary=auxiliary,
             mask=mask,
             found=found,
-            known=known,
         )
 
     def _named(self, probs: Tensor | np.ndarray) -> dict[str, float]:

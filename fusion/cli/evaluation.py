@@ -50,15 +50,16 @@ def evaluate(
 
 
 def calibrate(task: OneTask = None, data: Data = None) -> None:
-    """Choose when an answer is "none of these".
+    """Fit the confidence of answers and "none of these".
 
-    By a threshold on the confidence, in tasks with an open set of labels. Writes it into checkpoints/TASK/STRATEGY/config.json.
+    Writes temperatures into checkpoints/TASK/STRATEGY/calibration.json, what tells "none of these" into checkpoints/TASK/open_set,
+    and their figures into report.json and the cards. Strategies and encoders stay as they are.
     """
     folder = data_folder(data)
     with answer_only():
-        from fusion.evaluation import rejection
+        from fusion.evaluation import calibrate as fitting
 
-        found: dict[str, Any] = rejection.run(folder, task)
+        found: dict[str, Any] = fitting.run(folder, task)
     print_json(found)
 
 

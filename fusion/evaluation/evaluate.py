@@ -7,6 +7,8 @@
     robustness  area under accuracy over severity on all, and its excess over `late`
     shapley     of each modality in the accuracy of a strategy, over all subsets; how much of it is interaction
     conflict    redundant tasks: whom a strategy believes when modalities contradict one another (see `fusion.evaluation.conflict`)
+    calibration  temperatures, and expected calibration error with and without them
+    rejection   how many media of none of the labels are called so, by kind
     held_out    where samples are halves of two: pairs that training never saw
     places      where the task asks for a place: box, mask, "is it there", pointing game, for each way to ask
     explanations  deletion and insertion areas of every explainer against random orders
@@ -33,7 +35,7 @@ import torch
 from fusion.cards.write import Described, write_task
 from fusion.config import CHECKPOINTS
 from fusion.describe import describe_encoders, describe_strategies
-from fusion.evaluation import rejection
+from fusion.evaluation import calibrate
 from fusion.evaluation.conflict import measure_conflict
 from fusion.evaluation.faithfulness import judge, make_inputs
 from fusion.evaluation.measure import answer, area, cost, metrics, place_metrics
@@ -244,8 +246,7 @@ def measure_on_media(lab: Lab, data: Path, limit: int | None, count: int, seed: 
         found.setdefault("single", {})[name] = measure_single(lab, modality, media)
         say(f"{name}: {found['single'][name]}")
     found |= measure_outside(lab, data, seed)
-    if lab.task.heads.open_set:
-        found["rejection"] = rejection.report(lab, data, count, seed)
+    found |= calibrate.measure(lab, data)
     inputs = make_inputs(lab.task, data, min(count, lab.task.measuring.explained), seed)
     found["explanations"] = judge(lab, [lab.encode(media) for media in inputs])
     return found

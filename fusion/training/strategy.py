@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from fusion.config import StrategyConfig, TrainConfig, load_config
-from fusion.model import FusionModel, build_strategy, fuser_state, grid_of, picture_of, save_weights, strategy_options
+from fusion.config import StrategyConfig, TrainConfig
+from fusion.model import FusionModel, build_strategy, forget_temperatures, fuser_state, grid_of, picture_of, save_weights, strategy_options
 from fusion.strategies import STRATEGIES
 from fusion.tasks import Task
 from fusion.tasks.recipes import STRATEGIES as RECIPE
@@ -18,7 +16,6 @@ from fusion.training.batches import StrategyData
 from fusion.training.features import FeatureCache
 from fusion.training.loop import StepResult, forget_state, train
 from fusion.training.losses import Fuser, strategy_loss
-from fusion.types import FusionError
 
 
 def strategy_recipe(name: str, task: Task) -> TrainConfig:
@@ -56,23 +53,6 @@ def train_strategy(
     model = FusionModel({}, build_strategy(built), built.grid, built.picture)
     samples = StrategyData(task, cache, config.seed, built.modalities, with_tokens=model.strategy.fuses == "tokens")
     yield from train(Fuser(model), samples, strategy_loss, config, folder, device, resume)
-    save_weights(folder, fuser_state(model), with_thresholds(folder, built))
+    forget_temperatures(folder)
+    save_weights(folder, fuser_state(model), built)
     forget_state(folder)
-
-
-def with_thresholds(folder: Path, config: StrategyConfig) -> StrategyConfig:
-    """The configuration with the thresholds of the weights that the folder has: a new training does not lose them.
-
-    They were measured on the former weights; `python -m fusion calibrate --data DIR` measures them again.
-    """
-    try:
-        former = load_config(folder / "config.json", StrategyConfig)
-    except FusionError:  # the first training
-        return config
-    if former.thresholds is None or (former.task, former.modalities) != (config.task, config.modalities):
-        return config
-    print(
-        f"The thresholds of {config.name} are those of its former weights; `python -m fusion calibrate` measures new ones.",
-        file=sys.stderr,
-    )
-    return replace(config, thresholds=former.thresholds, unimodal_thresholds=former.unimodal_thresholds)

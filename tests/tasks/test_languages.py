@@ -64,11 +64,15 @@ def test_the_test_has_enough_sentences() -> None:
     for language in LANGUAGES:
         pairs = languages.test_sentences(language)
         assert len([text for text, k in pairs if k != NONE]) >= 40 and {k for _, k in pairs} == {NONE, *range(len(LABELS))}
-    assert sum(map(len, languages.other_sentences().values())) >= 300
+        validation = languages.validation_sentences(language)
+        assert len(validation) >= 40 and {text for text, _ in validation}.isdisjoint(text for text, _ in pairs)
+    held_out = [text for texts in languages.held_out_sentences().values() for text in texts]
+    assert len(held_out) >= 300 and set(held_out).isdisjoint(t for texts in languages.other_sentences().values() for t in texts)
 
 
 def test_sentences_about_other_things_are_not_written_down_for_training() -> None:
-    others = {text.lower() for texts in languages.other_sentences().values() for text in texts if len(text.split()) > 1}
+    sources = (languages.other_sentences(), languages.held_out_sentences())
+    others = {text.lower() for each in sources for texts in each.values() for text in texts if len(text.split()) > 1}
     for language in LANGUAGES:
         wording = languages.wording(language)
         assert others.isdisjoint(text.lower() for text in (*wording.other, *wording.elsewhere))
