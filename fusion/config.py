@@ -23,7 +23,7 @@ def cache_folder() -> Path:
     try:
         return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fusion-lab"
     except RuntimeError as error:  # a user without a home
-        raise FusionError("There is no home folder to keep anything in; the variable FUSION_CACHE names another.") from error
+        raise FusionError("There is no home folder for the cache; set the variable FUSION_CACHE to a folder.") from error
 
 
 @dataclass(frozen=True)
@@ -112,13 +112,15 @@ def load_config(path: Path, kind: type[Config]) -> Config:
     hints = typing.get_type_hints(kind)
     where = f"{path.parent.name}/{path.name}"
     if not isinstance(data, dict):
-        raise FusionError("The configuration {where} is not a table of entries.", where=where)
+        raise FusionError("The configuration {where} is not a JSON object.", where=where)
     if unknown := set(data) - set(hints):
-        raise FusionError("The configuration {where} has entries this version does not know: {known}.", where=where, known=sorted(unknown))
+        raise FusionError(
+            "The configuration {where} has entries that this version does not know: {known}.", where=where, known=sorted(unknown)
+        )
     for name, value in data.items():
         least, most = LIMITS.get(name, (-math.inf, math.inf))
         if not _fits(value, hints[name]) or (isinstance(value, int) and not least <= value <= most):
-            raise FusionError("The configuration {where} has a wrong value for {name}.", where=where, name=name)
+            raise FusionError("The configuration {where} has an invalid value for {name}.", where=where, name=name)
     needed = [f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING]
     if missing := [name for name in needed if name not in data]:
         raise FusionError("The configuration {where} lacks {name}.", where=where, name=missing[0])

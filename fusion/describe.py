@@ -1,10 +1,16 @@
-"""What strategies and encoders are, for people, read from their classes: their cards and tables are written from this."""
+"""What strategies and encoders are, for people, read from their classes and from the card of their task."""
 
 from __future__ import annotations
 
 import inspect
+import re
 from dataclasses import dataclass
 from pathlib import Path
+
+from fusion.messages import Message, message
+from fusion.tasks import Task
+
+FILE_NAMES = re.compile(r" \(`[^`]*`\)")
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,20 @@ def describe_encoders() -> dict[str, About]:
         learned = not issubclass(kind, FixedEncoder)
         found[name] = About(kind.title, kind.paper, _first_line(kind), _module_text(kind), _file(kind), kind.modality, learned=learned)
     return found
+
+
+def trained_on(task: Task, modality: str, learned: bool) -> Message | None:
+    """The training data of an encoder, without names of files, as a sentence; None where the card of the task names no data.
+
+    Args:
+        learned: whether the encoder has trained parameters; the others are only fitted.
+    """
+    if modality not in task.card.data:
+        return None
+    data = message(FILE_NAMES.sub("", task.card.data[modality]))
+    if learned:
+        return message("Trained on {data}.", data=data)
+    return message("Not trained: whitening and vocabulary are fitted without labels on 2,000 samples of {data}.", data=data)
 
 
 def _first_line(kind: type) -> str:

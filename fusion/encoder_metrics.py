@@ -1,4 +1,4 @@
-"""What was measured of an encoder: `metrics.json` beside its weights says how well a linear probe reads it and what it was trained on."""
+"""What was measured of an encoder: `metrics.json` beside its weights says how well a linear probe reads it."""
 
 from __future__ import annotations
 
@@ -12,18 +12,17 @@ from fusion.types import FusionError
 
 class EncoderMetrics(TypedDict, total=False):
     """probe, probe_severity_3  accuracy of a linear probe in [0, 1] on `samples` test samples, clean and at severity 3
-    trained_on               a sentence; `command` measured it on `date`
+    command                  measured them, on `date`
     """
 
     probe: float
     probe_severity_3: float
     samples: int
-    trained_on: str
     command: str
     date: str
 
 
-SHOWN_TYPES: dict[str, Any] = {"probe": int | float, "probe_severity_3": int | float, "trained_on": str}
+SHOWN_TYPES: dict[str, Any] = {"probe": int | float, "probe_severity_3": int | float}
 
 
 def read_metrics(folder: Path) -> EncoderMetrics:
@@ -34,6 +33,6 @@ def read_metrics(folder: Path) -> EncoderMetrics:
     """
     metrics = load_json(folder / METRICS)
     if not isinstance(metrics, dict) or not all(isinstance(metrics[key], kind) for key, kind in SHOWN_TYPES.items() if key in metrics):
-        raise FusionError("{folder}/{file} is damaged: it holds no metrics of an encoder.", folder=folder.name, file=METRICS)
+        raise FusionError("{folder}/{file} is damaged: it contains no metrics of an encoder.", folder=folder.name, file=METRICS)
     found: EncoderMetrics = metrics  # type: ignore[assignment]  # checked above
     return found

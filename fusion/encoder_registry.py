@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from fusion.config import CHECKPOINTS
+from fusion.describe import trained_on
 from fusion.encoder_choice import check_name, names_of
 from fusion.encoder_metrics import EncoderMetrics, read_metrics
 from fusion.encoders import ENCODERS, Encoder, FixedEncoder, Prepared, collate
@@ -99,7 +100,7 @@ class EncoderRegistry:
             forward_seconds=forward_seconds,
             scatter=scatter,
             probe=metrics.get("probe"),
-            trained_on=metrics.get("trained_on", ""),
+            trained_on=None if name.startswith(BACKBONE) else trained_on(self.task, modality, self.describe(name)["learned"]),
             notes=notes,
         )
 
@@ -143,7 +144,7 @@ class EncoderRegistry:
             raise FusionError("The encoder {name} has no weights here; `python -m fusion train --strategy {name}` makes them.", name=name)
         encoder = load_encoder(folder)
         if not isinstance(encoder, ENCODERS[name]):
-            raise FusionError("The weights in {folder} are those of another encoder.", folder=folder.name)
+            raise FusionError("The weights in {folder} belong to another encoder.", folder=folder.name)
         return encoder
 
     def _read_backbone(self, modality: str, name: str) -> Encoder:
@@ -152,7 +153,7 @@ class EncoderRegistry:
 
         source = name.removeprefix(BACKBONE)
         if os.environ.get("SPACE_ID") and Path(source).exists():
-            raise FusionError("A hosted page takes hub ids only, not folders of its server.")
+            raise FusionError("A hosted page accepts hub ids only, not folders on its server.")
         backbone = load_backbone(source, self.task.kinds[modality])
         whitening = self._whitening(modality, name)
         if whitening is not None:
@@ -191,7 +192,7 @@ class EncoderRegistry:
         path = references_file(self.checkpoints, self.task, modality, name)
         references = ReferenceVectors.load(path)
         if references.pooled.shape[1] != features.pooled.shape[1]:
-            raise FusionError("{folder}/{file} is of another encoder.", folder=path.parent.name, file=path.name)
+            raise FusionError("{folder}/{file} belongs to another encoder.", folder=path.parent.name, file=path.name)
         scale = torch.ones(references.pooled.shape[1])
         encoder = self.load(modality, name)
         if isinstance(encoder, FixedEncoder):  # undoes the whitening, after which all directions have the same variance

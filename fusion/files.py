@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError
 
-from fusion.messages import Message, message
+from fusion.system_errors import reason_of
 from fusion.types import FusionError
 
 if TYPE_CHECKING:  # torch takes seconds to import, and `python -m fusion --help` has no use for it
@@ -48,7 +48,7 @@ def written_whole(path: Path) -> Iterator[Path]:
         yield part
         os.replace(part, path)
     except (OSError, SafetensorError) as error:
-        raise FusionError("{file} cannot be written: {reason}.", file=_named(path), reason=_reason(error)) from error
+        raise FusionError("{file} cannot be written: {reason}.", file=_named(path), reason=reason_of(error)) from error
     finally:
         with suppress(OSError):
             part.unlink()
@@ -66,7 +66,7 @@ def require_folder(folder: Path) -> None:
         probe.write_bytes(b"")
         probe.unlink()
     except OSError as error:
-        raise FusionError("Nothing can be written to {folder}: {reason}.", folder=_named(folder), reason=_reason(error)) from error
+        raise FusionError("Nothing can be written to {folder}: {reason}.", folder=_named(folder), reason=reason_of(error)) from error
 
 
 def save_text(path: Path, text: str) -> None:
@@ -105,7 +105,7 @@ def load_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text("utf-8"), parse_constant=_refuse)
     except OSError as error:
-        raise FusionError("{file} cannot be read: {reason}.", file=_named(path), reason=_reason(error)) from error
+        raise FusionError("{file} cannot be read: {reason}.", file=_named(path), reason=reason_of(error)) from error
     except (ValueError, RecursionError) as error:
         raise FusionError("{file} is damaged: it is not JSON.", file=_named(path)) from error
 
@@ -123,9 +123,9 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
     try:
         found = load_file(path)
     except OSError as error:
-        raise FusionError("{file} cannot be read: {reason}.", file=_named(path), reason=_reason(error)) from error
+        raise FusionError("{file} cannot be read: {reason}.", file=_named(path), reason=reason_of(error)) from error
     except Exception as error:  # safetensors has several errors for what is no such file
-        raise FusionError("{file} is damaged: it is not a whole safetensors file.", file=_named(path)) from error
+        raise FusionError("{file} is damaged: it is not a complete safetensors file.", file=_named(path)) from error
     if not known and not all(x.isfinite().all() for x in found.values() if x.is_floating_point()):
         raise FusionError("{file} is damaged: some of its numbers are not finite.", file=_named(path))
     return found
@@ -144,7 +144,7 @@ def check(path: Path) -> bool:
         if wanted is not None and wanted != checksum_of(path):
             raise FusionError("{file} is damaged: it differs from its checksum in {sums}.", file=_named(path), sums=SUMS)
     except OSError as error:
-        raise FusionError("{file} cannot be read: {reason}.", file=_named(path), reason=_reason(error)) from error
+        raise FusionError("{file} cannot be read: {reason}.", file=_named(path), reason=reason_of(error)) from error
     return wanted is not None
 
 
@@ -214,18 +214,6 @@ def _save_checksums(folder: Path, sums: Mapping[str, str]) -> None:
 def _named(path: Path) -> str:
     """The end of a path, enough to know the file by: "digits/early/model.safetensors"."""
     return "/".join(path.parts[-3:])
-
-
-def _reason(error: Exception) -> Message:
-    """Why the system refused, in words without a path."""
-    if isinstance(error, FileExistsError | NotADirectoryError):
-        return message("there is a file where its folder should be")
-    number = getattr(error, "errno", None)
-    if number is None:  # safetensors puts the system's error into its own text
-        found = re.search(r"\(os error (\d+)\)", str(error))
-        number = int(found[1]) if found else None
-    words = os.strerror(number) if number else type(error).__name__
-    return message(words[:1].lower() + words[1:])
 
 
 def _remove_stale(path: Path) -> None:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from fusion.config import CHECKPOINTS
+from fusion.cut_paths import cut_notes
 from fusion.encoded_cache import EncodedCache
 from fusion.encoder_choice import choose
 from fusion.encoder_registry import EncoderRegistry, count_parameters, encode, encoder_view
@@ -24,13 +25,14 @@ from fusion.loading import lacks_weights, load_parts
 from fusion.messages import either, message, words
 from fusion.model import Fused, FusionModel, present_mask
 from fusion.strategies import STRATEGIES, Unimodal
+from fusion.strategies.evidential import REFUSES
 from fusion.tasks import Task, find_task
-from fusion.types import EncoderView, Features, FusionError, Medium, Prediction
+from fusion.types import Belief, EncoderView, Features, FusionError, Medium, Opinion, Prediction
 
 
 @dataclass(frozen=True)
 class Description:
-    """What a strategy is, for a visitor."""
+    """What a strategy is, for a visitor; `notes` say how the weights here differ from its paper, and what cutting its paths costs."""
 
     name: str
     title: str
@@ -38,6 +40,7 @@ class Description:
     formula: str
     paper: str
     fuses: str
+    notes: Notes = ()
 
 
 class Lab:
@@ -65,6 +68,7 @@ class Lab:
     ) -> None:
         """`encoders` is a set's name or {modality: encoder} (`fusion.encoder_choice`); the strategies are those trained on it, if any."""
         self.task = find_task(task)
+        self.checkpoints = checkpoints
         self.device = pick_device(device)
         self.modalities = self.task.modalities
         self.labels = self.task.labels
@@ -91,13 +95,16 @@ class Lab:
     def describe(self, name: str) -> Description:
         """Title, idea in a sentence, formula and paper of a strategy or baseline."""
         self._check(name)
-        kind = type(self.models[name].strategy)
+        strategy = self.models[name].strategy
+        kind = type(strategy)
         title = (
             message("{modality} alone", modality=message(name.removesuffix("_only").capitalize()))
             if kind is Unimodal
             else message(kind.title)
         )
-        return Description(name, title, (kind.__doc__ or "").strip().splitlines()[0], kind.formula, kind.paper, kind.fuses)
+        own = () if strategy.differs is None else (strategy.differs,)
+        notes = (*own, *cut_notes(self.checkpoints, self.task, name))
+        return Description(name, title, (kind.__doc__ or "").strip().splitlines()[0], kind.formula, kind.paper, kind.fuses, notes)
 
     def encode(self, inputs: Inputs, severity: Severity | None = None, cache: EncodedCache | None = None) -> Encoded:
         """Loads, corrupts where asked, and encodes any non-empty subset of the modalities.
@@ -265,7 +272,7 @@ class Lab:
         self, model: FusionModel, features: dict[str, Features], given: list[str], need_attention: bool = False
     ) -> tuple[Fused, dict[tuple[str, ...], np.ndarray]]:
         """One sample with all that is given (row 0), and in the same pass with every other non-empty subset: probabilities (K,) of each."""
-        subsets, present = _subsets(model.strategy.modalities, tuple(given))
+        subsets, present = subsets_given(model.strategy.modalities, tuple(given))
         with torch.inference_mode():
             fused = model.fuse_subsets(features, present.to(self.device), need_attention)
         return fused, dict(zip(subsets, fused.logits.softmax(-1).cpu().numpy(), strict=True))
@@ -309,7 +316,19 @@ class Lab:
             auxiliary=auxiliary,
             mask=mask,
             found=found,
+            opinion=None if output.opinion is None else self._belief(output.opinion, given, order),
         )
+
+    def _belief(self, opinion: Opinion, given: list[str], order: tuple[str, ...]) -> Belief:
+        """Row 0 of an opinion, for a person to read."""
+        doubt = float(opinion.doubt[0])
+        return {
+            "belief": self._named(opinion.belief[0].cpu()),
+            "doubt": doubt,
+            "conflict": float(opinion.conflict[0]),
+            "doubts": {m: float(opinion.doubts[0, order.index(m)]) for m in given},
+            "refuses": doubt > REFUSES,
+        }
 
     def _named(self, probs: Tensor | np.ndarray) -> dict[str, float]:
         return dict(zip(self.labels, probs.tolist(), strict=True))
@@ -327,7 +346,7 @@ class Lab:
 
 
 @cache
-def _subsets(modalities: tuple[str, ...], given: tuple[str, ...]) -> tuple[list[tuple[str, ...]], Tensor]:
+def subsets_given(modalities: tuple[str, ...], given: tuple[str, ...]) -> tuple[list[tuple[str, ...]], Tensor]:
     """All non-empty subsets of what is given, the whole first, and which of `modalities` each has (B, M)."""
     subsets = [c for size in range(len(given), 0, -1) for c in combinations(given, size)]
     return subsets, present_mask(modalities, subsets)

@@ -125,11 +125,11 @@ def load_strategy(name: str, folder: Path, task: Task, parts: Parts, fitted: boo
     if alone in parts.unavailable:
         raise FusionError("there is no encoder for its {alone}.", alone=message(alone))
     if not fitted:
-        raise FusionError("its encoders were not fitted on this machine yet.")
+        raise FusionError("its encoders have not been fitted on this machine yet.")
     config = load_config(folder / "config.json", StrategyConfig)
     order = config.modalities
     if (config.name, config.task, config.num_classes) != (name, task.name, len(task.labels)):
-        raise FusionError("{name}/config.json is of another strategy or task.", name=name)
+        raise FusionError("{name}/config.json belongs to another strategy or task.", name=name)
     if not order or list(order) != [m for m in task.modalities if m in order] or config.grid not in (0, grid_of(task, tuple(order))):
         raise FusionError("{name}/config.json does not fit the task {task}.", name=name, task=task.name)
     return load_model(folder, parts.encoders)

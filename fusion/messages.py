@@ -6,7 +6,7 @@
     said.values      {'name': 'a.wav', 'count': '30'}
 
 The English template is the code of the message: the page looks it up as it stands, `"said.<template>"` in `text.<language>.json`, and
-fills in the values. Values may be messages themselves ("a PNG picture", the reason of a failure), or lists, which are joined by commas.
+fills in the values. Values may be messages themselves ("a PNG image", the reason of a failure), or lists, which are joined by commas.
 """
 
 from __future__ import annotations

@@ -137,7 +137,7 @@ def load_encoder(folder: Path) -> Encoder:
         encoder = build_encoder(config)
         encoder.load_state_dict(state)
         if len(config.shift) not in (0, SHIFT_NUMBERS.get(encoder.modality, 0)):
-            raise FusionError("The configuration in {folder} has a wrong value for shift.", folder=folder.name)
+            raise FusionError("The configuration in {folder} has an invalid value for shift.", folder=folder.name)
         encoder.shift = tuple(float(value) for value in config.shift)
     except FusionError:
         raise

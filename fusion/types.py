@@ -6,7 +6,7 @@ Letters: B batch, M modalities, T tokens, D embedding width, H heads, L layers, 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import numpy as np
 
@@ -117,6 +117,22 @@ class Features:
         return Features(rows(self.tokens), rows(self.mask), rows(self.pooled), rows(self.weights))
 
 
+@dataclass(frozen=True)
+class Opinion:
+    """What a strategy believes of each class, and how much it leaves open (subjective logic); belief and doubt sum to 1.
+
+    belief    (B, K) in [0, 1]
+    doubt     (B,) in [0, 1], the share that no class gets
+    conflict  (B,) in [0, 1], the share in which the modalities contradict one another before Dempster's rule leaves it out
+    doubts    (B, M) in [0, 1], the doubt of each modality alone, 1 where it is missing
+    """
+
+    belief: Tensor
+    doubt: Tensor
+    conflict: Tensor
+    doubts: Tensor
+
+
 @dataclass
 class FusionOutput:
     """The output of a strategy. Views check which fields are set, never which strategy it was.
@@ -131,6 +147,9 @@ class FusionOutput:
     latent          (mean, log-variance), each (B, Z), of the joint posterior, or None
     space           {modality: (B, D)} unit vectors in one space, zero where missing, or None
     auxiliary       {question: (B, K_q)} logits of further heads on the same trunk, or None
+    opinion         belief, doubt and conflict, or None
+    experts         (B, E) share of the answer that each expert of a mixture computed, sums to 1, or None
+    loss            scalar, a loss that the strategy adds by itself while it is trained (load balancing), or None
     """
 
     fused: Tensor
@@ -142,10 +161,30 @@ class FusionOutput:
     latent: tuple[Tensor, Tensor] | None = None
     space: dict[str, Tensor] | None = None
     auxiliary: dict[str, Tensor] | None = None
+    opinion: Opinion | None = None
+    experts: Tensor | None = None
+    loss: Tensor | None = None
 
     def first(self) -> FusionOutput:
         """Row 0: its fused vector and its tokens, as the localization head needs them."""
         return FusionOutput(self.fused[:1], tokens=self.tokens and {m: x[:1] for m, x in self.tokens.items()})
+
+
+class Belief(TypedDict):
+    """What a strategy believes and leaves open, all in [0, 1].
+
+    belief    {label: share}; with the doubt they sum to 1
+    doubt     share that no label gets
+    conflict  share in which the modalities contradict one another
+    doubts    {modality: its doubt alone}
+    refuses   whether it leaves open too much to answer
+    """
+
+    belief: dict[str, float]
+    doubt: float
+    conflict: float
+    doubts: dict[str, float]
+    refuses: bool
 
 
 @dataclass(frozen=True)
@@ -164,6 +203,9 @@ class Prediction:
     mask           (S, S) float32 in [0, 1] over the square that the image encoder read (`EncoderView.extent`), None like `box`
     found          probability that the object asked for is in the picture, or None where the task does not localize
     known          False where the confidence is as low as for out-of-distribution inputs; None where the task has no open-set threshold
+    opinion        belief, doubt and conflict; None where the strategy has none
+    labels         {label: probability of it by itself} where a sample may have several, else None
+    value          the predicted number, and `interval`, between which it lies with 95 % probability, of a regression, else None
     seconds        of the strategy alone, for this answer and those of all `subsets`; the encoders run once for all strategies
     """
 
@@ -181,6 +223,10 @@ class Prediction:
     mask: np.ndarray | None = None
     found: float | None = None
     known: bool | None = None
+    opinion: Belief | None = None
+    labels: dict[str, float] | None = None
+    value: float | None = None
+    interval: tuple[float, float] | None = None
 
     @property
     def confidence(self) -> float:
@@ -232,7 +278,7 @@ class Activations:
     prepare_seconds, forward_seconds     of this medium
     scatter          or None where there are no reference samples of this encoder
     probe            accuracy of a linear probe on its embeddings, or None where it was not measured
-    trained_on       a sentence, or ""
+    trained_on       a sentence on its training data, or None
     notes            one sentence for each file that is missing or damaged
     """
 
@@ -245,5 +291,5 @@ class Activations:
     forward_seconds: float
     scatter: Scatter | None = None
     probe: float | None = None
-    trained_on: str = ""
+    trained_on: Message | None = None
     notes: tuple[Message, ...] = ()

@@ -73,7 +73,7 @@ def test_a_folder_that_takes_no_uploads_is_one_sentence(tmp_path: Path) -> None:
     assert list((tmp_path / "new").iterdir()) == []
     (tmp_path / "file").write_text("a file where a folder should be")
     with pytest.raises(
-        FusionError, match="no place for uploads, which the variable GRADIO_TEMP_DIR names: Nothing can be written to .*/file/uploads: "
+        FusionError, match="folder for uploads \\(variable GRADIO_TEMP_DIR\\) cannot be used: Nothing can be written to .*/file/uploads: "
     ):
         check_uploads(tmp_path / "file" / "uploads")
 
@@ -251,3 +251,14 @@ def test_inside_the_shipped_encoders(visit) -> None:
     section.locator("input.fl-field").fill("no such/model")
     section.get_by_role("button", name="Load").click()
     section.get_by_text("is still shown.").wait_for(timeout=20000)
+
+
+def test_titles_of_encoders_fit_into_their_lists(visit) -> None:
+    visit.locator("#fl-encoder-choice summary").click()
+    too_long = """() => [...document.querySelectorAll('#fl-encoder-choice select')].flatMap((list) => {
+      const style = getComputedStyle(list), pen = document.createElement('canvas').getContext('2d');
+      pen.font = `${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
+      const room = list.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+      return [...list.options].map((o) => o.text).filter((text) => pen.measureText(text).width > room);
+    })"""
+    assert visit.evaluate(too_long) == []

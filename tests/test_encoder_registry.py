@@ -28,7 +28,7 @@ def registry(tmp_path: Path) -> EncoderRegistry:
     make_checkpoints(tmp_path)
     folder = encoder_folder(tmp_path, DIGITS, "text", "text_lstm")
     save_weights(folder, ENCODERS["text_lstm"]().state_dict(), EncoderConfig("text_lstm"))
-    (folder / METRICS).write_text(json.dumps({"probe": 0.5, "trained_on": "Nothing."}))
+    (folder / METRICS).write_text(json.dumps({"probe": 0.5}))
     spread = torch.zeros(300, 96)
     spread[:, 3], spread[:, 5] = torch.linspace(-9, 9, 300), torch.cos(torch.arange(300.0))
     labels = torch.arange(300) % 10
@@ -48,7 +48,8 @@ def test_loaded_once_and_kept(registry: EncoderRegistry) -> None:
 
 def test_inside_is_what_the_encoder_gives(registry: EncoderRegistry) -> None:
     found = registry.activations("text", "text_lstm", "the number seven")
-    assert (found.encoder, found.modality, found.probe, found.trained_on) == ("text_lstm", "text", 0.5, "Nothing.")
+    assert (found.encoder, found.modality, found.probe) == ("text_lstm", "text", 0.5)
+    assert found.trained_on == f"Trained on {TASKS['digits'].card.data['text'].partition(' (`')[0]}."
     assert found.view.layout.kind == "characters" and len(found.view.layout.places) == 3
     assert found.view.weights.sum() == pytest.approx(1, abs=1e-5) and found.view.embedding.shape == (96,)
     assert found.prepare_seconds > 0 and found.forward_seconds > 0

@@ -17,10 +17,10 @@ def test_a_message_is_its_english_sentence() -> None:
 
 
 def test_values_may_be_messages_lists_and_errors() -> None:
-    inner = MediaError("{name} is {kind}.", name="{x}", kind=message("a PNG picture"))
+    inner = MediaError("{name} is {kind}.", name="{x}", kind=message("a PNG image"))
     said = FusionError("{reason} There are {known}.", reason=inner, known=["a", message("b")]).message
-    assert said == "{x} is a PNG picture. There are a, b."
-    assert said.values["reason"] is inner.message and said.values["reason"].values["kind"].template == "a PNG picture"
+    assert said == "{x} is a PNG image. There are a, b."
+    assert said.values["reason"] is inner.message and said.values["reason"].values["kind"].template == "a PNG image"
 
 
 def test_a_message_comes_through_json_and_copies_as_it_was() -> None:

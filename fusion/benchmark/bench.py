@@ -42,6 +42,7 @@ from fusion.files import save_json
 from fusion.lab import Lab
 from fusion.model import strategy_options
 from fusion.strategies import STRATEGIES, Strategy
+from fusion.strategies.base import Targets
 from fusion.tasks import DEFAULT, TASKS
 from fusion.types import MODALITIES, Features, FusionError
 
@@ -177,7 +178,8 @@ def learn(strategy: Strategy, features: dict[str, Features], present: Tensor) ->
         losses["unimodal"] = torch.stack([z.sum() for z in output.unimodal_logits.values()]).sum()
     losses |= {question: answer.sum() for question, answer in (output.auxiliary or {}).items()}
     content = torch.arange(len(present))[:, None].expand(-1, len(MODALITIES)) % CLASSES
-    return gradients(strategy, strategy.objective(losses, output, features, present, content))
+    targets = Targets(content[:, 0], content, content, history=torch.zeros(content.shape))
+    return gradients(strategy, strategy.objective(losses, output, features, present, targets))
 
 
 def measure_strategies(rounds: int, reference: bool) -> dict[str, Any]:

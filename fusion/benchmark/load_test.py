@@ -102,7 +102,7 @@ def server(url: str | None) -> Iterator[tuple[str, int | None]]:
 def wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
     for _ in range(START * 4):
         if process.poll() is not None:
-            raise FusionError("The page ended before it could be visited; `python app.py` says why.")
+            raise FusionError("The app stopped before it could be visited; `python app.py` says why.")
         try:
             httpx.get(f"{address}/config", timeout=5).raise_for_status()
             return

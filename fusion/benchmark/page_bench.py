@@ -106,7 +106,7 @@ def run(url: str | None = None, rounds: int = ROUNDS, out: str | None = None) ->
         try:
             browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
         except Error as error:
-            raise FusionError("There is no Chromium here; `playwright install chromium` fetches one.") from error
+            raise FusionError("Chromium is not installed; `playwright install chromium` installs it.") from error
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.set_default_timeout(PATIENCE)
         page.goto(address)

@@ -1,4 +1,4 @@
-"""Cards of distilled encoders: data, traps and how each was handled, teacher beside student, limits, licence; and "none of these"."""
+"""Cards of distilled encoders: data and its known problems, teacher beside student, limits, licence; and "none of these"."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fusion.tasks import TASKS
 
 ALL_FOUR = "image+text+audio+video"
 ALONE = ("image", "text", "audio", "video")
-KINDS = {"image": "photos", "audio": "sounds", "video": "clips"}  # of media from elsewhere, see `fusion.evaluation.outside`
+KINDS = {"image": "photos", "audio": "sounds", "video": "clips"}  # of media from other sources, see `fusion.evaluation.outside`
 PROBES = {
     "tiny_imagenet_54": "linear probe, 54 classes of Tiny-ImageNet, macro recall",
     "scenes_11": "linear probe, the 11 classes, macro recall",
@@ -48,16 +48,16 @@ def comparison(modality: str, found: dict[str, Any]) -> list[str]:
     rows = found.get(modality) or {}
     if modality == "text" and rows:
         return [
-            f"Of each test sentence's ten nearest neighbours by the teacher, {percent(rows['agreement'])} are so by the student ({rows['sentences']:,} captions).",
+            f"{percent(rows['agreement'])} of each test sentence's ten nearest neighbours by the teacher are also among the ten nearest by the student ({rows['sentences']:,} captions).",
             "",
         ]
     probes = [[PROBES[k], percent(v["student"]), percent(v["teacher"])] for k, v in rows.items() if k in PROBES]
     if not probes:
         return []
-    lines = [f"Before any label of the task (`{found['command']}`):", "", *table(["", "student", "teacher"], probes), ""]
+    lines = [f"Before training with the labels of the task (`{found['command']}`):", "", *table(["", "student", "teacher"], probes), ""]
     if rows.get("same_answer_on_whole_photos"):
         same = percent(rows["same_answer_on_whole_photos"])
-        lines += [f"Both give the same of ImageNet's thousand answers on {same} of 200 whole photos of other things.", ""]
+        lines += [f"Student and teacher predict the same ImageNet class for {same} of 200 photos of other things.", ""]
     return lines
 
 
@@ -73,11 +73,11 @@ def encoder_card(modality: str, report: dict[str, Any], title: str) -> str:
     lines = [
         f"# {modality.capitalize()} encoder of the task {task}: {title}",
         "",
-        f"{report['encoder_parameters'][modality]:,} parameters, stored with 16 bits each. Distilled from {text.teachers[modality]}. What lies on the trunk was trained with labels on {text.data[modality]}.",
+        f"{report['encoder_parameters'][modality]:,} parameters, stored with 16 bits each. Distilled from {text.teachers[modality]}. The layers on top of the trunk were trained with labels on {text.data[modality]}.",
         "",
         f"    python -m fusion train --task {task} --strategy {modality}_only --data DIR",
         "",
-        "One training, one seed.",
+        "One training run, one seed.",
         "",
         *comparison(modality, measured(task, "distilled.json")),
         f"With a linear head ({modality}_only), measured by `{report['command']}` on {report['date']}:",
@@ -90,7 +90,7 @@ def encoder_card(modality: str, report: dict[str, Any], title: str) -> str:
         *outside_lines(task, modality),
     ]
     if text.cautions[modality]:
-        lines += ["## Traps in the data, and what was done", "", *[f"- {trap}" for trap in text.cautions[modality]], ""]
+        lines += ["## Known problems of the data, and how they were handled", "", *[f"- {trap}" for trap in text.cautions[modality]], ""]
     return "\n".join([*lines, *limits_and_licence(text, modality)])
 
 
@@ -112,13 +112,13 @@ def unknown_lines(modality: str, single: dict[str, Any], unknown_sets: dict[str,
             found = single[name].get("called_none")
             if found is not None:
                 lines.append(
-                    f"Of {single[name]['samples']} {what} of none of the classes, of kinds that training never saw, {percent(found)} are called none of these."
+                    f"Of {single[name]['samples']} {what} of none of the classes, of kinds that were not in training, {percent(found)} are called none of these."
                 )
     return lines
 
 
 def outside_lines(task: str, modality: str) -> list[str]:
-    """Media from elsewhere, see `fusion.evaluation.outside`."""
+    """Media from other sources, see `fusion.evaluation.outside`."""
     found = measured(task, "outside.json")
     kind = KINDS.get(modality, "")
     if kind not in found:
@@ -127,22 +127,22 @@ def outside_lines(task: str, modality: str) -> list[str]:
     groups = {
         "all": kind,
         "those without cut-outs": f"{kind}_without_cut_outs",
-        "others, collected when all was chosen": f"{kind}_blind",
+        "others, collected after all choices were made": f"{kind}_blind",
     }
     rows = [outside_cells(name, found[key]) for name, key in groups.items() if key in found]
     text = (
-        f"Right of all, by class: {right_by_class(found[kind])}. How the encoders are trained and where answers become none was chosen with these files in view: "
-        f"development figures, no blind test. Packages and files: {packages}."
+        f'Correct by class: {right_by_class(found[kind])}. The training of the encoders and the thresholds for "none of these" were chosen with these files in view: '
+        f"these are development figures, not a blind test. Packages and files: {packages}."
     )
     blind = right_by_class(found.get(f"{kind}_blind", {}))
     if blind:
-        text += f" Those collected afterwards were not: {blind}."
+        text += f" The files collected afterwards were not used for any choice: {blind}."
     return [
-        f"## {kind.capitalize()} from elsewhere",
+        f"## {kind.capitalize()} from other sources",
         "",
-        f"Files out of packages of Debian and PyPI, sorted by hand by class, none of them ever in training (`{found['command']}`, {found['date']}):",
+        f"Files from packages of Debian and PyPI, sorted into classes by hand; none was used in training (`{found['command']}`, {found['date']}):",
         "",
-        *table(["", "of the classes", "right", "macro recall", "of none", "noticed", "AUROC"], rows),
+        *table(["", "of the classes", "correct", "macro recall", "of none", "rejected", "AUROC"], rows),
         "",
         text,
         "",
@@ -150,7 +150,7 @@ def outside_lines(task: str, modality: str) -> list[str]:
 
 
 def outside_cells(name: str, found: dict[str, Any]) -> list[str]:
-    """A row of the table of media from elsewhere."""
+    """A row of the table of media from other sources."""
     right, recall, noticed = (percent(found[key]) for key in ("accuracy", "recall", "noticed"))
     return [name, str(found["files"]), right, recall, str(found["none"]), noticed, f"{found.get('auroc', 0):.2f}"]
 
@@ -191,16 +191,23 @@ def recall_table(report: dict[str, Any]) -> list[str]:
 
 
 def outside_table(outside: dict[str, Any]) -> list[str]:
-    """Media from elsewhere, where they were measured."""
+    """Media from other sources, where they were measured."""
     if not outside:
         return []
     rows = []
     for kind, found in outside.items():
         if isinstance(found, dict) and "auroc" in found and found["files"] > 20:
-            name = kind.replace("_cut_", "_cut-").replace("_blind", ", collected when all was chosen").replace("_", " ")
+            name = kind.replace("_cut_", "_cut-").replace("_blind", ", collected after all choices were made").replace("_", " ")
             figures = [points(found[key]) for key in ("accuracy", "recall", "noticed")]
             rows.append([name, f"{found['files']} and {found['none']} of none", *figures, f"{found['auroc']:.2f}"])
-    head = ["from elsewhere (files out of packages of Debian and PyPI), %", "files", "right", "macro recall", "of none, noticed", "AUROC"]
+    head = [
+        "from other sources (files from packages of Debian and PyPI), %",
+        "files",
+        "correct",
+        "macro recall",
+        "of none, rejected",
+        "AUROC",
+    ]
     return ["", *table(head, rows)]
 
 

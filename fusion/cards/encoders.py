@@ -5,7 +5,6 @@ python -m fusion cards        rewrites cards and table from the metrics at hand
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 from fusion.cards.markdown import bare_percent, fill, licence, limits_and_licence, percent
 from fusion.cards.markdown import table as table_of
 from fusion.config import CHECKPOINTS
-from fusion.describe import About
+from fusion.describe import About, trained_on
 from fusion.encoder_metrics import EncoderMetrics, read_metrics
 from fusion.paths import METRICS, encoder_folder
 from fusion.tasks import DEFAULT, TASKS, Task
@@ -21,16 +20,8 @@ from fusion.tasks import DEFAULT, TASKS, Task
 START, END = "<!-- encoders: python -m fusion cards -->", "<!-- /encoders -->"
 PROBE = (
     "A linear probe is a logistic regression on the vectors of 4,000 training samples, all severities; measured on 2,000 test samples "
-    "each, clean and at severity 3. It says how much of the digit lies open in the vectors, not how good the encoder is for anything else."
+    "each, clean and at severity 3. It measures how well a linear model predicts the digit from the vectors, nothing else."
 )
-
-
-def trained_on(task: Task, modality: str, learned: bool) -> str:
-    """What an encoder was trained on, as a sentence; `learned`: whether it has trained parameters."""
-    data = re.sub(r" \(`[^`]*`\)", "", task.card.data[modality])  # for people: without file names
-    if not learned:
-        return f"Not trained; whitening, and a vocabulary where it has one, fitted without labels on 2,000 samples of {data}."
-    return f"Trained on {data}."
 
 
 def card(task: Task, modality: str, name: str, about: About, metrics: EncoderMetrics) -> str:
@@ -42,7 +33,7 @@ def card(task: Task, modality: str, name: str, about: About, metrics: EncoderMet
         "",
         about.story,
         "",
-        metrics["trained_on"],
+        str(trained_on(task, modality, about.learned)),
         "",
         f"    {training if about.learned else metrics['command']}",
         "",
@@ -63,12 +54,12 @@ def heads_card(task: Task, report: dict[str, Any]) -> str:
     lines = [
         f"# Strategies on other encoders: {', '.join(report['choice'].values())}",
         "",
-        "Trained on 12,000 samples put together from 4,000 reference vectors of each encoder (see their cards), with modality dropout; one "
-        "seed. Those that read tokens are trained on the compact encoders only.",
+        "Trained on 12,000 samples combined from 4,000 reference vectors of each encoder (see their cards), with modality dropout; one "
+        "seed. Strategies that fuse tokens are trained on the compact encoders only.",
         "",
         f"    {report['command']}",
         "",
-        f"Accuracy on {report['samples']} test samples, all four modalities, clean and all of them at severity 3, {report['date']}:",
+        f"Accuracy on {report['samples']} test samples with all four modalities, clean and all at severity 3, {report['date']}:",
         "",
         *table_of(["strategy", "clean", "severity 3"], rows),
         "",

@@ -7,14 +7,15 @@ from typing import Any
 from fusion.cards.calibration import calibration_lines, rejection_lines
 from fusion.cards.intervals import wilson
 from fusion.cards.markdown import licence, percent, table
+from fusion.cut_paths import falls
 from fusion.describe import About
 from fusion.tasks import TASKS
 from fusion.tasks.base import CardText
 
 Report = dict[str, Any]  # what `python -m fusion evaluate` writes of a task, as JSON
 
-TAUGHT_LOOK = "Pointing game: the cell that the questions look at most lies in the asked box. They were told to look there in training (Liu 2017), so this says that the lesson holds on new pictures, not that attention finds by itself what matters. A token of a sound hears a part of the word only, which is why a voice alone points worst."
-POOLED_PLACE = "It sees one vector per modality, and a pooled vector hardly says where anything lies: box and mask are near to a guess."
+TAUGHT_LOOK = "Pointing game: how often the cell with the most attention from the request lies in the requested box. Attention was supervised to lie there in training (Liu 2017), so this shows that the supervision carries over to new images, not that attention finds by itself what matters. Each token of a sound covers only a part of the word, which is why audio alone points worst."
+POOLED_PLACE = "It reads one pooled vector per modality, which hardly contains any positions: box and mask are close to a guess."
 
 
 def seeds_lines(name: str, report: Report) -> list[str]:
@@ -57,6 +58,7 @@ def strategy_card(name: str, about: About, report: Report) -> str:
         "",
         *seeds_lines(name, report),
         "",
+        *cut_lines(name, report),
         *held_out_lines(name, report),
         *conflict_lines(name, report),
         *place_lines(name, report),
@@ -132,7 +134,7 @@ def explanation_lines(name: str, report: Report) -> list[str]:
     return [
         *table([f"explanation ({count} samples)", "deletion, gain on random order", "insertion, gain on random order"], cells),
         "",
-        "Areas in the probability of the answer, tokens of all modalities in one order; ± is the standard error (Petsiuk 2018, RISE).",
+        "Area under the curve of the answer's probability while tokens of all modalities are deleted or inserted in one order; ± is the standard error (Petsiuk 2018, RISE).",
         "",
     ]
 
@@ -148,6 +150,16 @@ def held_out_lines(name: str, report: Report) -> list[str]:
     ]
 
 
+def cut_lines(name: str, report: Report) -> list[str]:
+    """What closing the paths between modalities costs, where it was measured."""
+    figures = report.get("cut", {}).get(name)
+    if not figures:
+        return []
+    each = ", ".join(f"{column.replace('_', ' ')} {percent(f['open'])} to {percent(f['cut'])}" for column, f in figures.items())
+    verdict = "" if falls(figures) else " **It does not fall:** the readout fuses, and attention between modalities decides little here."
+    return [f"With all paths between modalities cut except the readout: {each}.{verdict}", ""]
+
+
 def conflict_lines(name: str, report: Report) -> list[str]:
     """Which modality it follows when they contradict one another."""
     if "conflict" not in report:
@@ -156,9 +168,9 @@ def conflict_lines(name: str, report: Report) -> list[str]:
     strong = max(row["one"], key=lambda m: row["one"][m])
     each = ", ".join(f"{m} {percent(v)}" for m, v in row["each"].items())
     return [
-        f"In made-up conflicts of clean test media, {row['samples']:,} for each choice of the fourth and as many where all differ: when three modalities name one label and the fourth another, it"
-        f" follows the three in {percent(row['three'])}, the fourth most often where that is {strong} ({percent(row['one'][strong])}). When all four"
-        f" differ, the answer is what one of them says ({each}) or what nobody says, **{percent(row['nobody'])}**.",
+        f"In synthetic conflicts of clean test inputs ({row['samples']:,} for each modality in the minority, and as many in which all differ): when three modalities show one label and the fourth"
+        f" another, the answer follows the three in {percent(row['three'])}; it follows the fourth most often if that is {strong} ({percent(row['one'][strong])}). When all four"
+        f" differ, the answer is the label of one of them ({each}) or of none, **{percent(row['nobody'])}**.",
         "",
     ]
 

@@ -94,13 +94,13 @@ def detection_card(report: Report) -> str:
     lines = [
         f"# Image encoder of the task {task.name}",
         "",
-        "The compact CNN of `digits` on 96x96 pixels (12x12 tokens), begun with its weights and trained on scenes made of "
-        f"{text.data['image']}:",
-        f"which digit covers each cell, where its edges are, where ink is. {report['encoder_parameters']['image']:,} parameters.",
+        "The compact CNN of `digits` on 96x96 pixels (12x12 tokens), initialised with its weights and trained on images of several digits from "
+        f"{text.data['image']}.",
+        f"It predicts for each cell which digit covers it, the edges of that digit, and the ink. {report['encoder_parameters']['image']:,} parameters.",
         "",
         f"    python -m fusion train --task {task.name} --strategy detection --data DIR",
         "",
-        "The shipped weights had 12 epochs, the last three on a schedule of their own: 9 of a planned 16, then 3 at the end of one of 12.",
+        "The shipped weights were trained for 12 epochs: nine of a schedule of 16 epochs, then the last three of a schedule of 12.",
         "",
         f"With the best strategy on top ({best}): {figures} (`{report['command']}`, {report['date']}).",
         "",

@@ -4,6 +4,8 @@
     python -m fusion train --task digits --strategy late --data DIR
     python -m fusion evaluate --task digits --data DIR [--json]
     python -m fusion reproduce digits --data DIR
+    python -m fusion inspect DATA [--json]
+    python -m fusion fit DATA --out LAB [--label COLUMN]
     python -m fusion --help                                     all commands; each of them has --help, too
 
 What a command computes is imported when it runs, so that `--help` answers without PyTorch. Exit codes: 0 done, 1 a check found something
@@ -17,7 +19,7 @@ from collections.abc import Sequence
 
 import typer
 
-from fusion.cli import bench, data, evaluation, generated, predict, reproduce, training
+from fusion.cli import bench, data, evaluation, generated, own_data, predict, reproduce, training
 from fusion.cli.errors import with_exit_code
 
 PROGRAM = "python -m fusion"
@@ -41,7 +43,7 @@ def build_app(arguments: Sequence[str] = ()) -> typer.Typer:
         context_settings={"max_content_width": 120},
     )
     predict.register(app, arguments)
-    for group in (training, evaluation, bench, data, generated, reproduce):
+    for group in (own_data, training, evaluation, bench, data, generated, reproduce):
         group.register(app)
     return app
 

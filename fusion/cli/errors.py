@@ -10,6 +10,7 @@ from typing import Any
 
 import typer
 
+from fusion.system_errors import reason_of
 from fusion.types import FusionError
 
 INTERRUPTED = 130
@@ -32,7 +33,7 @@ def with_exit_code(function: Callable[[], int | None]) -> int:
     except ModuleNotFoundError as error:
         said = f"{error.name} is not installed; the requirements files name what each command needs."
     except OSError as error:  # a folder that cannot be read, a full disk
-        said = f"{error.filename or 'A file'} cannot be used: {error.strerror or type(error).__name__}."
+        said = f"{error.filename or 'A file'} cannot be used: {reason_of(error)}."
     except KeyboardInterrupt:
         print("Interrupted; what was finished before is kept.", file=sys.stderr)
         return INTERRUPTED

@@ -7,9 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
+import fusion
 from fusion.cli.errors import command
 from fusion.cli.options import Data, Device, Json, OneTask, Seed, Task, Yamnet, data_folder, given, positive
 from fusion.cli.output import answer_only, print_json
+from fusion.cli.own_data import evaluate_lab
 from fusion.tables import aligned, leaves, plain
 from fusion.tasks import DEFAULT
 
@@ -18,6 +20,8 @@ def register(app: typer.Typer) -> None:
     app.command("evaluate")(command(evaluate))
     app.command("calibrate")(command(calibrate))
     app.command("seeds")(command(seeds))
+    app.command("cut")(command(cut))
+    app.command("missing")(command(missing))
     app.command("leave-out")(command(leave_out))
     app.command("probes")(command(probes))
     app.command("outside")(command(outside))
@@ -37,12 +41,17 @@ def evaluate(
     """Measure the shipped strategies of a task.
 
     Writes checkpoints/TASK/report.json, the model cards and the tables of the READMEs.
+    The folder of a lab of your own data is measured on the labelled data that --data names, and nothing is written.
     """
-    folder = str(data_folder(data))
-    with answer_only():
-        from fusion.evaluation import evaluate as measure
+    if fusion.is_folder(task):
+        with answer_only():
+            report = evaluate_lab(task, data, device)
+    else:
+        folder = str(data_folder(data))
+        with answer_only():
+            from fusion.evaluation import evaluate as measure
 
-        report = plain(measure.run(task=task, data=folder, device=device, **given(out=out, limit=limit, seed=seed)))
+            report = plain(measure.run(task=task, data=folder, device=device, **given(out=out, limit=limit, seed=seed)))
     if as_json:
         print_json(report)
     else:
@@ -80,6 +89,37 @@ def seeds(
         from fusion.evaluation import seeds as measure
 
         found = measure.run(folder, task, seeds, strategies.split(",") if strategies else list(measure.SMALL))
+    print_json(found)
+
+
+def cut(task: Task = DEFAULT, data: Data = None) -> None:
+    """Measure what the paths between modalities are worth.
+
+    Accuracy of every strategy on tokens with all of them closed except the readout. Writes checkpoints/TASK/cut.json.
+    """
+    folder = data_folder(data)
+    with answer_only():
+        from fusion.evaluation import evaluate as measure
+
+        found = measure.run_cut(task, folder)
+    print_json(found)
+
+
+def missing(
+    task: Task = DEFAULT,
+    data: Data = None,
+    strategy: Annotated[str, typer.Option(metavar="NAME", help="one that lets you choose the policy")] = "early",
+    seeds: Annotated[int, typer.Option(parser=positive, metavar="N", help="trainings with each policy")] = 3,
+) -> None:
+    """Compare what may stand in the place of a missing modality.
+
+    Zero, a learned vector, or a reconstruction: each is trained and measured on every subset. Writes checkpoints/TASK/missing.json.
+    """
+    folder = data_folder(data)
+    with answer_only():
+        from fusion.evaluation import missing as measure
+
+        found = measure.run(folder, task, strategy, seeds)
     print_json(found)
 
 

@@ -72,7 +72,7 @@ def data_folder(data: str | None) -> Path:
         FusionError: none is named, or it is not there or cannot be read.
     """
     if not data:
-        raise FusionError("Name the folder with the data sets with --data DIR or the variable FUSION_DATA.")
+        raise FusionError("Give the folder with the data sets with --data DIR or the variable FUSION_DATA.")
     if os.path.isdir(data) and not os.access(data, os.R_OK | os.X_OK):
         raise FusionError("The folder {data} cannot be read.", data=data)
     if not os.path.isdir(data):
@@ -83,5 +83,5 @@ def data_folder(data: str | None) -> Path:
 def new_data_folder(data: str | None) -> Path:
     """The folder that data is written to; it need not exist yet."""
     if not data:
-        raise FusionError("Name the folder for the data sets with --data DIR or the variable FUSION_DATA.")
+        raise FusionError("Give the folder for the data sets with --data DIR or the variable FUSION_DATA.")
     return Path(data)

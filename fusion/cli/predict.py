@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
@@ -18,9 +19,18 @@ from fusion.cli.options import Device, Encoders, Json, Task
 from fusion.cli.output import answer_only, print_json
 from fusion.tables import aligned
 from fusion.tasks import DEFAULT, find_task
-from fusion.types import FusionError, Prediction
+from fusion.types import MODALITIES, FusionError, Prediction
 
-HELP = {"image": "a picture", "text": "the words themselves", "audio": "a sound, or a clip whose sound is taken", "video": "a clip"}
+HELP = {
+    "series": "an array in a .npy file: steps x channels",
+    "vector": "an array in a .npy file",
+    "number": "a number",
+    "category": "a word",
+    "image": "a picture",
+    "text": "the words themselves",
+    "audio": "a sound, or a clip whose sound is taken",
+    "video": "a clip",
+}
 FORMAT = """\b
 With --json one object goes to stdout, and whatever else there is to say to stderr:
 {
@@ -31,12 +41,17 @@ With --json one object goes to stdout, and whatever else there is to say to stde
     "<strategy>": {                               in screen order; baselines after the strategies
       "label": "7",
       "confidence": 0.98,                         probability of the label, in [0, 1]
+      "value": 3.2 | null, "interval": [2.5, 4.1] | null,
+                                                  of a lab that predicts a number: between the two with 95 % probability
+      "labels": {"a": 0.9, ...} | null,           of a lab whose samples may have several labels
       "probs": {"0": 0.001, ...},                 sums to 1, in the task's label order
       "weights": {"image": 0.6, ...} | null,      learned share of each modality, where the strategy has one
       "contributions": {"image": 0.3, ...},       change of the label's probability when that modality is left out
       "votes": {"image": {"0": 0.1, ...}} | null, what each modality says alone, where the strategy asks them
       "auxiliary": {"parity": {"even": 0.1, ...}} | null,
                                                   answers to further questions, where the strategy has heads for them
+      "opinion": {"belief": {"0": 0.1, ...}, "doubt": 0.2, "conflict": 0.1, "doubts": {"image": 0.4, ...}, "refuses": false} | null,
+                                                  belief and doubt sum to 1; it refuses where the doubt is above a half
       "found": 0.98 | null,                       probability that what is asked for is there, where the task asks for a place
       "box": [x0, y0, x1, y1] | null,             in [0, 1] of the picture; null also where nothing was found
       "mask": {"shape": [S, S]} | null,           like the box; with --attention full also "values", in [0, 1]
@@ -57,8 +72,19 @@ def register(app: typer.Typer, arguments: Sequence[str] = ()) -> None:
     Raises:
         FusionError: they name a task that does not exist.
     """
-    task = find_task(named_task(arguments) if list(arguments[:1]) == ["predict"] else None)
-    app.command("predict", epilog=FORMAT)(command(make_command(task.modalities, task.kinds)))
+    kinds = inputs_of(named_task(arguments) if list(arguments[:1]) == ["predict"] else None)
+    app.command("predict", epilog=FORMAT)(command(make_command(list(kinds), kinds)))
+
+
+def inputs_of(task: str | None) -> dict[str, str]:
+    """{modality or column: kind} of a task, or of a lab of one's own data, where each column of its table is an input of its own."""
+    if not fusion.is_folder(task):
+        found = find_task(task)
+        return {m: found.kinds[m] for m in found.modalities}
+    from fusion.own_data.own_task import OwnTask
+
+    own = OwnTask.read(Path(str(task)))
+    return {m: kind for m, kind in own.kinds.items() if kind in HELP} | own.table_columns
 
 
 def named_task(arguments: Sequence[str]) -> str | None:
@@ -97,13 +123,15 @@ def make_command(modalities: Sequence[str], kinds: Mapping[str, str]) -> Callabl
     own = [p.replace(kind=p.KEYWORD_ONLY) for p in parameters if p.name not in ("inputs", "severity")]
     media = [_medium_option(i, name, kinds[name]) for i, name in enumerate(modalities)]
     run.__doc__ = predict.__doc__
-    run.__signature__ = inspect.Signature([own[0], own[1], *media, _severity_option(modalities, kinds), *own[2:]])  # type: ignore[attr-defined]
+    spoiled = {m: kinds[m] for m in modalities if kinds[m] in MODALITIES}  # what can be corrupted
+    severity = [_severity_option(list(spoiled), spoiled)] if spoiled else []
+    run.__signature__ = inspect.Signature([own[0], own[1], *media, *severity, *own[2:]])  # type: ignore[attr-defined]
     run.__annotations__ = {}  # typer reads the signature
     return run
 
 
 def _medium_option(number: int, name: str, kind: str) -> inspect.Parameter:
-    option = typer.Option(option_name(name), metavar="TEXT" if kind == "text" else "FILE", help=HELP[kind])
+    option = typer.Option(option_name(name), metavar="TEXT" if kind in ("text", "number", "category") else "FILE", help=HELP[kind])
     return inspect.Parameter(f"medium_{number}", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[str | None, option])
 
 
@@ -153,9 +181,9 @@ def predict(
     The media are encoded once; every strategy answers, or the one that is named. Which media can be given depends on the task.
     """
     if attention and not as_json:
-        raise FusionError("--attention adds to the output of --json; give both.")
+        raise FusionError("--attention only works together with --json.")
     if strays := sorted(severity.keys() - inputs.keys()):
-        raise FusionError("--severity names {known}, but no such medium is given.", known=list(strays))
+        raise FusionError("--severity is set for {known}, but no such input is given.", known=list(strays))
     with answer_only():
         lab = open_lab(task, strategy, encoders or "compact", device)
         names = (*lab.strategies, *lab.baselines)
@@ -198,11 +226,15 @@ def describe_prediction(prediction: Prediction, attention: str | None) -> dict[s
     report = {
         "label": prediction.label,
         "confidence": prediction.confidence,
+        "value": prediction.value,
+        "interval": prediction.interval,
+        "labels": prediction.labels,
         "probs": prediction.probs,
         "weights": prediction.weights,
         "contributions": prediction.contributions,
         "votes": prediction.votes,
         "auxiliary": prediction.auxiliary,
+        "opinion": prediction.opinion,
         "found": prediction.found,
         "box": prediction.box,
         "mask": None if prediction.mask is None else _array(prediction.mask, attention),

@@ -109,7 +109,7 @@ def check_steps(task: Task, start: str | None = None) -> None:
     """Raises FusionError where the task has no steps, or none called `start`."""
     names = [step.name for step in task.steps]
     if not names:
-        raise FusionError("The task {task} says nothing of how it is reproduced.", task=task.name)
+        raise FusionError("The task {task} defines no steps to reproduce it.", task=task.name)
     if start and start not in names:
         raise FusionError("The task {task} has no step {start!r}; it has {known}.", task=task.name, start=start, known=list(names))
 
@@ -189,7 +189,7 @@ def execute(command: Command, task: Task, data: Path, folder: Path, inputs: str,
         print(f"The optional step {command.title} {reason} and is left out.", file=sys.stderr)
         return None
     again = shlex.join(["python", "-m", "fusion", "reproduce", task.name, "--data", str(data)])
-    raise FusionError("The step {title} {reason}; `{again}` goes on with it.", title=command.title, reason=reason, again=again)
+    raise FusionError("The step {title} {reason}; `{again}` continues with it.", title=command.title, reason=reason, again=again)
 
 
 def call(arguments: Sequence[str]) -> int:

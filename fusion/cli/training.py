@@ -45,6 +45,9 @@ def train(
         bool, typer.Option("--consistent", help="baselines: learn new kinds of samples and keep the features of the others")
     ] = False,
     leave_out: Annotated[str | None, typer.Option(metavar="PART", help="with --consistent: new samples that are kept for the test")] = None,
+    missing: Annotated[
+        Literal["zero", "learned", "reconstruct"], typer.Option(help="early: what stands in the place of a missing modality")
+    ] = "zero",
     seed: Seed = None,
     device: Device = "auto",
 ) -> None:
@@ -62,7 +65,9 @@ def train(
 
     changes = Changes(epochs, batch_size, lr, optimizer, samples=limit, seed=seed or 0)
     home = Path(out) if out else None
-    options = TrainOptions(folder, home, changes, device, resume=resume, warm_start=warm_start, consistent=consistent, leave_out=leave_out)
+    options = TrainOptions(
+        folder, home, changes, device, resume=resume, warm_start=warm_start, consistent=consistent, leave_out=leave_out, missing=missing
+    )
     training.run(task, strategy, options)
 
 

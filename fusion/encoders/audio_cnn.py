@@ -68,7 +68,7 @@ def mel_filters() -> torchaudio.transforms.MelSpectrogram:
 
 
 class AudioCNN(Encoder[Audio]):
-    """Learned filters on the log-mel spectrogram of the sound.
+    """Learned filters on the log-mel spectrogram of the audio.
 
     Sound of any rate and length (the loudest 2.56 s of it) to one token per 64 ms.
     """

@@ -46,7 +46,7 @@ def note_names() -> tuple[str, ...]:
 
 
 class AudioCQT(SpectralEncoder):
-    """Sound to its constant-Q transform: 70 semitones from C2 to A#7, in decibels, every 64 ms.
+    """Audio to its constant-Q transform: 70 semitones from C2 to A#7, in decibels, every 64 ms.
 
     Sound of any rate and length to raw tokens (T, 70), decibels above the floor in [0, 70], and a raw vector (840): mean and deviation of
     each semitone at six moments of the word.

@@ -44,7 +44,7 @@ def slope(series: np.ndarray) -> np.ndarray:
 
 
 class AudioMFCC(SpectralEncoder):
-    """Sound to mel-frequency cepstral coefficients with their slopes (MFCC, deltas): the outline of its spectrum, every 64 ms.
+    """Audio to mel-frequency cepstral coefficients with their slopes (MFCC, deltas): the outline of its spectrum, every 64 ms.
 
     Sound of any rate and length to raw tokens (T, 48), 16 coefficients of decibels, their slopes and slopes of slopes per 16 ms, and a raw
     vector (576): mean and deviation of each at six moments of the word.

@@ -40,7 +40,7 @@ def spectrogram(samples: np.ndarray) -> np.ndarray:
 
 
 class AudioSpectrogram(SpectralEncoder):
-    """Sound to its short-time Fourier spectrogram in 32 bands of 125 Hz, in decibels, every 64 ms.
+    """Audio to its short-time Fourier spectrogram in 32 bands of 125 Hz, in decibels, every 64 ms.
 
     Sound of any rate and length to raw tokens (T, 32), decibels below the strongest band in [-70, 0], and a raw vector (384): mean and
     deviation of each band at six moments of the word.

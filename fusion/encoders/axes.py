@@ -13,8 +13,8 @@ MOST = 4  # times as many rows and columns may an array have when the stretches 
 class Axis:
     """One axis of a square that was read.
 
-    starts, ends   (N,) of the strips that were read, in shares of the picture, ascending
-    lead           from the first strip back to the edge of the square, in the same unit; negative if the square begins before the picture
+    starts, ends   (N,) of the strips that were read, in shares of the image, ascending
+    lead           from the first strip back to the edge of the square, in the same unit; negative if the square begins before the image
     side           length of the square
     """
 

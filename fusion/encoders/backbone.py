@@ -101,7 +101,7 @@ def _load_tower(source: str, modality: str) -> Tower[Any]:
         "video": VideoTower,
     }
     model = load_pretrained(source, find_folder(source), modality)
-    with one_sentence(source, message("gives no tokens that an encoder could use")):
+    with one_sentence(source, message("returns no tokens that an encoder could use")):
         return towers[modality](model).eval()
 
 
@@ -109,13 +109,13 @@ def _widths(source: str, tower: Tower[Any]) -> tuple[int, int]:
     """Width of a token and of the vector, from a trial run: the configuration of a model is not always right about them."""
     from fusion.encoders.backbones.pretrained import one_sentence
 
-    with one_sentence(source, message("gives no tokens that an encoder could use")):
+    with one_sentence(source, message("returns no tokens that an encoder could use")):
         for medium in tower.trials():
             prepared = tower.prepare(medium)
             tokens, real, vector = tower.describe(*collate([prepared]))
             if tokens.ndim != 3 or vector.ndim != 2 or int(real.sum()) != len(prepared.layout.places):
                 raise FusionError(
-                    "{source} gives tokens of shape {shape} for {count} places.",
+                    "{source} returns tokens of shape {shape} for {count} positions.",
                     source=source,
                     shape=tuple(tokens.shape),
                     count=len(prepared.layout.places),

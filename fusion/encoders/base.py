@@ -24,7 +24,7 @@ class Prepared:
     layout  of the tokens that the network will return for it
     extent  which part of the medium `values` covers (see `fusion.types.EncoderView`)
     notes   one sentence for each part of the medium that is not read
-    axes    where the square lies on the picture, if it leaves out stretches within `extent`
+    axes    where the square lies on the image, if it leaves out stretches within `extent`
     """
 
     values: Tensor

@@ -18,7 +18,7 @@ WORTH = 0.85  # of the longer side of the picture: a square that is larger gains
 
 
 class Strips(NamedTuple):
-    """What is read of a picture: start and end in pixels of strips along x (N, 2) and along y (M, 2)."""
+    """What is read of an image: start and end in pixels of strips along x (N, 2) and along y (M, 2)."""
 
     x: np.ndarray
     y: np.ndarray

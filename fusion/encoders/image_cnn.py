@@ -74,7 +74,7 @@ def strongest_channels(maps: Tensor, count: int = 12) -> Tensor:
 
 
 class Block(nn.Module):
-    """Two 3x3 convolutions with a shortcut; `stride` 2 halves the picture."""
+    """Two 3x3 convolutions with a shortcut; `stride` 2 halves the image."""
 
     def __init__(self, inside: int, outside: int, stride: int) -> None:
         super().__init__()
@@ -90,13 +90,13 @@ class Block(nn.Module):
 
 
 class ImageCNN(Encoder[np.ndarray]):
-    """Learned 3x3 filters in several layers, one token for each cell of the picture.
+    """Learned 3x3 filters in several layers, one token for each cell of the image.
 
-    Picture (H, W, 3) uint8 of any size to one token per 8x8 pixels of the letterboxed canvas: 64 tokens where `size` is 64.
+    Image (H, W, 3) uint8 of any size to one token per 8x8 pixels of the letterboxed canvas: 64 tokens where `size` is 64.
 
     Args:
         finder: whether it has a network that finds small handwriting, so that this is read larger.
-        least: longer side of the largest piece of handwriting, as a share of the picture's, from which the whole picture is read.
+        least: longer side of the largest piece of handwriting, as a share of the image's, from which the whole image is read.
         share: longer side of that piece on the canvas where only the handwriting is read.
     """
 

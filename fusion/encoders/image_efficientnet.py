@@ -121,7 +121,7 @@ def build_concepts(embed_dim: int, groups: Groups) -> NamedConcepts:
 class ImageEfficientNet(TrunkEncoder[np.ndarray]):
     """A small network distilled from one trained on a million photographs: one token for each of 7x7 cells.
 
-    Picture (H, W, 3) uint8 of any size to 49 tokens.
+    Image (H, W, 3) uint8 of any size to 49 tokens.
     """
 
     trunk: nn.Sequential

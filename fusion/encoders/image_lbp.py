@@ -45,9 +45,9 @@ def plain_codes(codes: np.ndarray) -> np.ndarray:
 
 
 class ImageLBP(FixedEncoder[np.ndarray]):
-    """Counts of local bright-dark patterns: 64 cells of the picture, and 4x4 cells of the box around its strokes as the vector.
+    """Counts of local bright-dark patterns: 64 cells of the image, and 4x4 cells of the box around its strokes as the vector.
 
-    Picture (H, W, 3) uint8 of any size to raw tokens (64, 59) and a raw vector (944): square roots of shares in [0, 1].
+    Image (H, W, 3) uint8 of any size to raw tokens (64, 59) and a raw vector (944): square roots of shares in [0, 1].
     """
 
     modality = "image"

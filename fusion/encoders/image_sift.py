@@ -58,7 +58,7 @@ def find_keypoints(grey: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 class ImageSIFT(FixedEncoder[np.ndarray]):
     """Keypoints with their descriptors (SIFT) as tokens, and how often which visual word occurs as the vector.
 
-    Picture (H, W, 3) uint8 of any size to raw tokens (T, 133), 1 to 64 keypoints, and a raw vector (320): square roots of the shares of 64
+    Image (H, W, 3) uint8 of any size to raw tokens (T, 133), 1 to 64 keypoints, and a raw vector (320): square roots of the shares of 64
     words, in the whole box and in its quarters.
     """
 

@@ -36,9 +36,9 @@ def read_attention(context: nn.TransformerEncoder, x: Tensor, padding: Tensor | 
 
 
 class ImageViT(Encoder[np.ndarray]):
-    """64 patches of a picture, each of which attends to all others: one token per 8x8 pixels of the letterboxed 64x64 canvas.
+    """64 patches of an image, each of which attends to all others: one token per 8x8 pixels of the letterboxed 64x64 canvas.
 
-    Picture (H, W, 3) uint8 of any size to values (1, 64, 64), zero median and unit spread, and tokens (64, D).
+    Image (H, W, 3) uint8 of any size to values (1, 64, 64), zero median and unit spread, and tokens (64, D).
     """
 
     modality = "image"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fusion.messages import Message, message
 
-CLOSE_UP = (message("The writing is small: it was read enlarged, without the empty parts of the picture."),)
+CLOSE_UP = (message("The writing is small: it was read enlarged, without the empty parts of the image."),)
 LEAST_SHARE = 0.8  # of the width or height: smaller crops are not mentioned
 
 
@@ -19,7 +19,7 @@ def sound_note(start: float, end: float, seconds: float) -> tuple[Message, ...]:
         return ()
     return (
         message(
-            "Only the loudest part of the sound was read, from {start:.1f} to {end:.1f} s.", start=max(start, 0), end=min(end, seconds)
+            "Only the loudest part of the audio was read, from {start:.1f} to {end:.1f} s.", start=max(start, 0), end=min(end, seconds)
         ),
     )
 
@@ -31,14 +31,14 @@ def picture_note(extent: tuple[float, ...]) -> tuple[Message, ...]:
     if not percent:
         return ()
     if x0 <= 0 and x1 < LEAST_SHARE:
-        return (message("Only the left {percent} % of the picture was read.", percent=percent),)
+        return (message("Only the left {percent} % of the image was read.", percent=percent),)
     if x1 >= 1 and x0 > 1 - LEAST_SHARE:
-        return (message("Only the right {percent} % of the picture was read.", percent=percent),)
+        return (message("Only the right {percent} % of the image was read.", percent=percent),)
     if y0 <= 0 and y1 < LEAST_SHARE:
-        return (message("Only the upper {percent} % of the picture was read.", percent=percent),)
+        return (message("Only the upper {percent} % of the image was read.", percent=percent),)
     if y1 >= 1 and y0 > 1 - LEAST_SHARE:
-        return (message("Only the lower {percent} % of the picture was read.", percent=percent),)
-    return (message("Only the middle {percent} % of the picture was read.", percent=percent),)
+        return (message("Only the lower {percent} % of the image was read.", percent=percent),)
+    return (message("Only the middle {percent} % of the image was read.", percent=percent),)
 
 
 def frame_note(extent: tuple[float, ...]) -> tuple[Message, ...]:

@@ -72,7 +72,7 @@ def count_directions(flow: np.ndarray, weight: np.ndarray) -> np.ndarray:
 
 
 class VideoFlow(FixedEncoder[Clip]):
-    """Optical flow (DIS) between frames as histograms of directions: one token per pair of frames, five parts of the clip as the vector.
+    """Optical flow (DIS) between frames as histograms of directions: one token per pair of frames, five parts of the video as the vector.
 
     Clip of any length and size to raw tokens (T, 81), T at most 15, 8 directions and stillness in 3x3 cells, and a raw vector (405): square
     roots of shares in [0, 1].

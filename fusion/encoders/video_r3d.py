@@ -49,7 +49,7 @@ class Block(nn.Module):
 
 
 class VideoR3D(Encoder[Clip]):
-    """Convolutions over space and time at once: one token per 3x3 cells at 6 of the 12 frames sampled evenly over the clip's time.
+    """Convolutions over space and time at once: one token per 3x3 cells at 6 of the 12 frames sampled evenly over the video's time.
 
     Clip of any length and size to values (12, 40, 40), zero median and unit spread, and tokens (54, D).
     """

@@ -9,6 +9,8 @@
     conflict    redundant tasks: whom a strategy believes when modalities contradict one another (see `fusion.evaluation.conflict`)
     calibration  temperatures, and expected calibration error with and without them
     rejection   how many media of none of the labels are called so, by kind
+    cut         strategies on tokens with all paths between modalities closed except the readout (see `fusion.evaluation.cut`)
+    experts     how much each expert of a mixture takes part, for every subset of the modalities
     held_out    where samples are halves of two: pairs that training never saw
     places      where the task asks for a place: box, mask, "is it there", pointing game, for each way to ask
     explanations  deletion and insertion areas of every explainer against random orders
@@ -34,9 +36,11 @@ import torch
 
 from fusion.cards.write import Described, write_task
 from fusion.config import CHECKPOINTS
+from fusion.cut_paths import FILE as CUT
 from fusion.describe import describe_encoders, describe_strategies
 from fusion.evaluation import calibrate
 from fusion.evaluation.conflict import measure_conflict
+from fusion.evaluation.cut import measure_cut
 from fusion.evaluation.faithfulness import judge, make_inputs
 from fusion.evaluation.measure import answer, area, cost, metrics, place_metrics
 from fusion.evaluation.unimodal_test_sets import measure_single
@@ -183,7 +187,7 @@ def run(
         limit: samples per setting (default: the whole test sets of one modality, and what the task says for fused settings).
     """
     if not data and not os.environ.get("FUSION_DATA"):
-        raise FusionError("Measuring needs the data folder: --data DIR or the variable FUSION_DATA.")
+        raise FusionError("Evaluation needs the data folder: --data DIR or the variable FUSION_DATA.")
     folder = Path(data or os.environ["FUSION_DATA"])
     lab = Lab(task, "cpu")
     start = time.time()
@@ -204,6 +208,7 @@ def run(
         "samples": len(caches["all-0"]),
     }
     report |= measure_on_features(lab, caches, start)
+    report["cut"] = measure_cut(shipped_strategies(lab), lab.task, caches)
     report |= measure_on_media(lab, folder, limit, count, seed)
     say(f"media measured after {time.time() - start:.0f} s")
     report |= measure_by_task(lab, caches["all-0"], report["severity"], seed)
@@ -211,9 +216,24 @@ def run(
         report[extra] = kept(CHECKPOINTS / task / f"{extra}.json")
     home = Path(out) if out else CHECKPOINTS / task
     save_json(home / "report.json", report)
+    save_cut(home, report["cut"], report["command"])
     if out is None:
         write_task(task, Described(describe_strategies(), describe_encoders()))
     return report
+
+
+def save_cut(home: Path, found: dict[str, Any], command: str) -> None:
+    """The small file that a page reads, beside the report."""
+    save_json(home / CUT, {"command": command, "strategies": found}, indent=1)
+
+
+def run_cut(task: str, data: Path, seed: int = SEED) -> dict[str, Any]:
+    """Measures only what cutting the paths of each strategy costs, and writes it beside the report."""
+    lab = Lab(task, "cpu")
+    caches = make_test_caches(lab.task, data, CHECKPOINTS, lab.task.measuring.samples, seed)
+    found = measure_cut(shipped_strategies(lab), lab.task, caches)
+    save_cut(CHECKPOINTS / task, found, f"python -m fusion cut --task {task} --data DIR")
+    return found
 
 
 def shipped_strategies(lab: Lab) -> dict[str, FusionModel]:

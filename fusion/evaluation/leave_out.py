@@ -53,7 +53,7 @@ def run(task_name: str, data: Path, epochs: int = 12, samples: int | None = None
     task = find_task(task_name)
     found_groups = task.groups(data)
     if not found_groups:
-        raise FusionError(f"The task {task.name} names no groups to leave out.")
+        raise FusionError(f"The task {task.name} defines no groups to leave out.")
     modality, groups = next(iter(found_groups.items()))
     recipe = encoder_recipe(modality, task.encoders[modality], task)
     config = replace(recipe, epochs=epochs, samples=samples or recipe.samples, workers=0)

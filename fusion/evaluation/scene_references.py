@@ -38,7 +38,6 @@ def run(task: Task, data: Path, checkpoints: Path = CHECKPOINTS) -> dict[str, di
         vectors(cache, i, KEPT).save(references_file(checkpoints, task, m, task.encoders[m]))
         metrics = found[m] | {
             "samples": task.measuring.samples,
-            "trained_on": f"Trained on {task.card.data[m]}.",
             "command": f"python -m fusion references --task {task.name} --data DIR",
             "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         }

@@ -44,7 +44,7 @@ def pointing_hits(layout: Layout, box: tuple[float, float, float, float]) -> np.
     A cell hits when its centre lies in the box, or when the box is so small that its centre lies in the cell.
     """
     if layout.kind not in ("grid", "frames"):
-        raise FusionError("Only places on a picture can lie in a box, not those of the kind {kind!r}.", kind=layout.kind)
+        raise FusionError("Only the tokens of an image can lie in a box, not those of a layout of the kind {kind!r}.", kind=layout.kind)
     cells = np.asarray(layout.places, np.float64)[:, -4:]
     x0, y0, x1, y1 = box
 

@@ -49,11 +49,11 @@ def occlude(medium: Medium, layout: Layout, gone: np.ndarray) -> Medium:
     kind, hide = OCCLUDERS[layout.kind]
     if not isinstance(medium, kind):
         raise FusionError(
-            "A layout of the kind {kind!r} does not lie on a medium of the type {type}.", kind=layout.kind, type=type(medium).__name__
+            "A layout of the kind {kind!r} does not fit a medium of the type {type}.", kind=layout.kind, type=type(medium).__name__
         )
     places, gone = np.asarray(layout.places, np.float64), np.asarray(gone)
     if gone.shape != (len(places),) or gone.dtype != bool:
-        raise FusionError("What is hidden must be {count} times true or false, one for each token.", count=len(places))
+        raise FusionError("The mask of hidden tokens must have {count} booleans, one for each token.", count=len(places))
     return hide(medium, places, gone)
 
 

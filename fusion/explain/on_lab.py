@@ -168,7 +168,7 @@ def measure_faithfulness(
     nothing. For one medium itself instead of tokens: `deletion_insertion(without_function(medium_function(...), medium, layout), scores)`.
     """
     if not scores:
-        raise FusionError("There are no scores to judge.")
+        raise FusionError("There are no scores to evaluate.")
     predict = kept_function(lab, encoded, strategy, label, list(scores))
     return deletion_insertion(predict, np.concatenate(list(scores.values())), steps, orders, seed)
 
@@ -186,7 +186,7 @@ def _given(lab: Lab, encoded: Encoded, strategy: str) -> list[str]:
 def _check_given(lab: Lab, strategy: str, modality: str, given: list[str]) -> None:
     if modality not in given:
         raise FusionError(
-            "There is no {modality} among what {strategy} was given: {known}.",
+            "{strategy} was not given {modality}, only {known}.",
             modality=modality,
             strategy=lab.describe(strategy).title,
             known=list(given),
@@ -197,7 +197,7 @@ def _check_pools(lab: Lab, modalities: Sequence[str]) -> None:
     """Raises a FusionError for an encoder whose vector is no pool of its tokens, so that deleting tokens would not change it."""
     if own := [m for m in modalities if lab.encoders[m].pool is None]:
         raise FusionError(
-            "The {modality} encoder makes its vector in a way of its own and not of its tokens, so these cannot be judged.", modality=own[0]
+            "The {modality} encoder does not compute its vector from its tokens, so scores of tokens cannot be evaluated.", modality=own[0]
         )
 
 

@@ -48,7 +48,7 @@ def load_animation(file: BinaryIO, name: str, budget: Budget) -> Loaded[Clip]:
         except Image.DecompressionBombError as error:
             raise OverBudget from error
         except Exception as error:
-            raise MediaError("{name} is an animated picture that is damaged, cut short or of an unknown variant.", name=name) from error
+            raise MediaError("{name} is an animated image that is damaged, cut short or of an unsupported variant.", name=name) from error
         with image:
             return _frames(image, name, budget)
 

@@ -200,7 +200,7 @@ def _unpack(value: Any, buffers: Sequence[bytes | bytearray]) -> Any:
     if "array" in value:
         kind = np.dtype(value["dtype"])
         if kind.kind not in "buif":
-            raise MediaError("A process that decodes gave an answer of a wrong type.")
+            raise MediaError("The decoding process returned an invalid answer.")
         return np.frombuffer(buffers[value["array"]], kind).reshape(value["shape"])
     if value.get("file") is not None:
         return open(value["file"], "rb", closefd=False)

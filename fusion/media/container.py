@@ -50,7 +50,7 @@ def load_audio(source: object) -> Loaded[Audio]:
             return _finish_sound(_best(file, name, "audio", budget), name)
     if isinstance(source, Clip):
         if source.audio is None:
-            raise MediaError("The clip has no sound.")
+            raise MediaError("The video has no sound.")
         source = source.audio
     if isinstance(source, Audio):
         source = (source.rate, source.samples)
@@ -195,9 +195,9 @@ def _attempt(file: BinaryIO, name: str, modality: str, budget: Budget, passed: s
 def _require(container: InputContainer, name: str, modality: str, video: list[VideoStream], audio: list[AudioStream]) -> None:
     """Raises MediaError where there is no track of the modality."""
     if modality == "video" and not video:
-        raise _lacking(container.streams.video, name, message("moving picture"), message("sound") if audio else None)
+        raise _lacking(container.streams.video, name, message("video"), message("audio") if audio else None)
     if modality == "audio" and not audio:
-        raise _lacking(container.streams.audio, name, message("sound"), message("moving pictures") if video else None)
+        raise _lacking(container.streams.audio, name, message("audio"), message("video") if video else None)
 
 
 def _lacking(streams: Sequence[Stream], name: str, what: Message, instead: Message | None) -> MediaError:

@@ -103,7 +103,7 @@ class FrameKeeper:
     def finish(self) -> tuple[np.ndarray, np.ndarray, list[Message]]:
         """Frames (T, H, W, 3) uint8, their times (T,) float32, and the notes."""
         if self.frames is None:
-            raise MediaError("{name} holds no picture that can be decoded.", name=self.name)
+            raise MediaError("{name} holds no image that can be decoded.", name=self.name)
         frames = self.frames[: self.kept]
         notes: list[Message] = []
         if self.full:

@@ -161,7 +161,7 @@ def load_small(image: Image.Image, file: BinaryIO | None, name: str, here: bool)
         raise
     except Image.DecompressionBombError as error:  # of a picture inside an icon
         raise MediaError(
-            "{name} holds a picture of more than {count} megapixels, which is too large to decode.", name=name, count=PILLOW_MEGAPIXELS
+            "{name} holds an image of more than {count} megapixels, which is too large to decode.", name=name, count=PILLOW_MEGAPIXELS
         ) from error
     except Exception as error:
         raise MediaError("{name} is damaged or cut short.", name=name) from error
@@ -175,7 +175,7 @@ def load_small(image: Image.Image, file: BinaryIO | None, name: str, here: bool)
     gamma = info.get("gamma") if image.format == "PNG" and "srgb" not in info and not info.get("icc_profile") else None
     loaded = Small(small, stored, info.get("icc_profile"), _orientation(image), gamma, notes)
     if _has_more(image, own=file is not None):
-        loaded.notes.insert(0, message("{name} has several pictures, so the first was used.", name=name))
+        loaded.notes.insert(0, message("{name} has several images, so the first was used.", name=name))
     return loaded
 
 

@@ -120,7 +120,7 @@ def check_layout(name: str, layout: Layout) -> None:
 
 def unreadable(name: str, layout: Layout) -> MediaError:
     return MediaError(
-        "{name} is a TIFF picture that is damaged or of a kind that cannot be read here ({format}).", name=name, format=layout.words
+        "{name} is a TIFF image that is damaged or of a kind that cannot be read here ({format}).", name=name, format=layout.words
     )
 
 

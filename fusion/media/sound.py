@@ -19,7 +19,7 @@ RATES = (100, 1_000_000)  # Hz; what is believed
 MIN_SECONDS = 0.05  # the least that is used of a damaged file
 GAP = 0.04  # seconds; times that differ by less are rounded, not gaps
 RESTART = 1.0  # seconds; times that run back by more begin anew
-WITHIN = {"The clip": message("the clip"), "The video file": message("the video file")}  # as in "the sound of the clip"
+WITHIN = {"The video": message("the video"), "The video file": message("the video file")}  # as in "the sound of the video"
 
 
 class SoundTaker:

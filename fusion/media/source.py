@@ -19,14 +19,14 @@ from fusion.types import FusionError, Medium
 NOUNS = {
     "image": message("an image"),
     "text": message("text"),
-    "audio": message("sound"),
-    "video": message("a clip"),
+    "audio": message("audio"),
+    "video": message("a video"),
 }
 UNNAMED = {
     "image": message("The image"),
     "text": message("The text"),
-    "audio": message("The sound"),
-    "video": message("The clip"),
+    "audio": message("The audio"),
+    "video": message("The video"),
 }
 UNNAMED_FILES = {
     "image": message("The image file"),
@@ -40,26 +40,26 @@ OPEN_FLAGS = sum(getattr(os, flag, 0) for flag in ("O_NONBLOCK", "O_CLOEXEC", "O
 
 # Formats by their first bytes, for a helpful error on a wrong or renamed file: (offset, bytes, format).
 SIGNATURES = (
-    (0, b"\x89PNG", message("a PNG picture")),
-    (0, b"\xff\xd8\xff", message("a JPEG picture")),
-    (0, b"GIF8", message("a GIF picture")),
-    (8, b"WEBP", message("a WebP picture")),
-    (0, b"II*\0", message("a TIFF picture")),
-    (0, b"MM\0*", message("a TIFF picture")),
-    (4, b"ftypavif", message("an AVIF picture")),
-    (4, b"ftyphei", message("a HEIC picture")),
-    (4, b"ftyphev", message("a HEIC picture")),
-    (4, b"ftypmif1", message("a HEIC picture")),
-    (4, b"ftypmsf1", message("a HEIC picture")),
-    (4, b"ftypM4A", message("an M4A sound")),
-    (4, b"ftyp", message("an MP4 clip")),
-    (0, b"\x1aE\xdf\xa3", message("a WebM or Matroska clip")),
-    (8, b"AVI ", message("an AVI clip")),
-    (8, b"WAVE", message("a WAV sound")),
-    (0, b"OggS", message("an Ogg sound")),
-    (0, b"fLaC", message("a FLAC sound")),
-    (0, b"ID3", message("an MP3 sound")),
-    (0, b"\xff\xfb", message("an MP3 sound")),
+    (0, b"\x89PNG", message("a PNG image")),
+    (0, b"\xff\xd8\xff", message("a JPEG image")),
+    (0, b"GIF8", message("a GIF image")),
+    (8, b"WEBP", message("a WebP image")),
+    (0, b"II*\0", message("a TIFF image")),
+    (0, b"MM\0*", message("a TIFF image")),
+    (4, b"ftypavif", message("an AVIF image")),
+    (4, b"ftyphei", message("a HEIC image")),
+    (4, b"ftyphev", message("a HEIC image")),
+    (4, b"ftypmif1", message("a HEIC image")),
+    (4, b"ftypmsf1", message("a HEIC image")),
+    (4, b"ftypM4A", message("M4A audio")),
+    (4, b"ftyp", message("an MP4 video")),
+    (0, b"\x1aE\xdf\xa3", message("a WebM or Matroska video")),
+    (8, b"AVI ", message("an AVI video")),
+    (8, b"WAVE", message("WAV audio")),
+    (0, b"OggS", message("Ogg audio")),
+    (0, b"fLaC", message("FLAC audio")),
+    (0, b"ID3", message("MP3 audio")),
+    (0, b"\xff\xfb", message("MP3 audio")),
     (0, b"%PDF", message("a PDF document")),
     (0, b"PK\3\4", message("a ZIP archive")),
     (0, b"%!PS", message("a PostScript drawing")),
@@ -163,18 +163,18 @@ def refusal(file: BinaryIO, name: str, modality: str) -> MediaError:
     kind = describe(file.read(1024))
     file.seek(0)
     wanted = NOUNS[modality]
-    own = {"image": ("picture",), "audio": ("sound", "clip"), "video": ("clip",)}[modality]  # the sound of a clip is audio, too
-    if kind == "a HEIC picture" and modality == "image":
-        return MediaError("{name} is a HEIC picture, which cannot be read here; save it as JPEG or PNG.", name=name)
+    own = {"image": ("image",), "audio": ("audio", "video"), "video": ("video",)}[modality]  # the sound of a video is audio, too
+    if kind == "a HEIC image" and modality == "image":
+        return MediaError("{name} is a HEIC image, which cannot be read here; save it as JPEG or PNG.", name=name)
     if kind is None:
         return MediaError("{name} is not {wanted} in a known format.", name=name, wanted=wanted)
     if kind.endswith(own):
-        return MediaError("{name} is {kind} that is damaged, cut short or of an unknown variant.", name=name, kind=kind)
+        return MediaError("{name} is {kind} that is damaged, cut short or of an unsupported variant.", name=name, kind=kind)
     return MediaError("{name} is {kind}, not {wanted}.", name=name, kind=kind, wanted=wanted)
 
 
 def describe(head: bytes) -> Message | None:
-    """The format of a file by its first bytes, such as "a PNG picture", or None where it is unknown."""
+    """The format of a file by its first bytes, such as "a PNG image", or None where it is unknown."""
     for offset, magic, kind in SIGNATURES:
         if head[offset : offset + len(magic)] == magic:
             return kind

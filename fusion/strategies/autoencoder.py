@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from fusion.strategies.base import Strategy, mlp, mlp_per_modality
+from fusion.strategies.base import Strategy, Targets, mlp, mlp_per_modality
 from fusion.types import Features, FusionOutput
 
 
@@ -74,7 +74,7 @@ class Autoencoder(Strategy):
         return FusionOutput(self.mix(z), reconstructions=reconstructions, latent=(mean, log_variance))
 
     def objective(
-        self, losses: dict[str, Tensor], output: FusionOutput, features: dict[str, Features], present: Tensor, content: Tensor
+        self, losses: dict[str, Tensor], output: FusionOutput, features: dict[str, Features], present: Tensor, targets: Targets
     ) -> Tensor:
         assert output.reconstructions is not None and output.latent is not None
         # `present` hides a modality from the experts only: the embedding of a dropped one is known here, and a target
@@ -82,4 +82,4 @@ class Autoencoder(Strategy):
         errors = [F.mse_loss(output.reconstructions[m], features[m].pooled) for m in names]
         mean, log_variance = output.latent
         kl = kl_to_prior(mean, log_variance).mean()
-        return super().objective(losses, output, features, present, content) + self.beta * kl + torch.stack(errors).mean()
+        return super().objective(losses, output, features, present, targets) + self.beta * kl + torch.stack(errors).mean()

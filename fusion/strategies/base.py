@@ -2,12 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
+from fusion.messages import Message, message
 from fusion.types import Features, FusionOutput
+
+READS_PAST = message(
+    "These weights read all modalities with one MLP, which can combine them by itself; the paper averages an answer of each."
+)
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What a strategy with a loss of its own may compare its output with; -1 stands for "nothing".
+
+    label    (B,) class 0..K-1, -1 where what is present does not decide it
+    content  (B, M) class that each modality shows by itself, -1 where it shows none or is missing
+    own      (B, M) the label as far as each modality alone decides it
+    epoch    of the training, from 0
+    history  (B, M) mean loss of each modality's own classifier on these samples so far, NaN where there is none; None unless the
+             strategy `keeps_history`
+    """
+
+    label: Tensor
+    content: Tensor
+    own: Tensor
+    epoch: int = 0
+    history: Tensor | None = None
 
 
 class Strategy(nn.Module):
@@ -25,8 +50,12 @@ class Strategy(nn.Module):
     paper: ClassVar[str]
     fuses: ClassVar[Literal["tokens", "embeddings", "logits"]]
     unimodal: ClassVar[Literal["label", "content"]] = "label"  # the label as far as one modality decides it, or what it shows by itself
+    unimodal_weight: ClassVar[float] = 0.3  # of the loss of its own single-modality classifiers
+    keeps_history: ClassVar[bool] = False  # whether its loss needs `Targets.history`
     out_dim: int
     token_dim: int = 0
+    held_out: float = 0.0  # share of the training samples that is kept for `after_training`
+    cut: bool = False  # strategies on tokens: close every path between modalities except the readout, to measure what they are worth
 
     def __init__(self, modalities: tuple[str, ...], embed_dim: int, num_classes: int) -> None:
         super().__init__()
@@ -45,6 +74,11 @@ class Strategy(nn.Module):
         """
         raise NotImplementedError
 
+    @property
+    def differs(self) -> Message | None:
+        """How it is built otherwise than its paper says, in a sentence; None where it is not."""
+        return None
+
     @classmethod
     def options_for(cls, questions: dict[str, int], places: bool, kinds: dict[str, str]) -> dict[str, object]:
         """Further arguments for a task.
@@ -61,16 +95,20 @@ class Strategy(nn.Module):
         return nn.Linear(self.out_dim, self.num_classes)
 
     def objective(
-        self, losses: dict[str, Tensor], output: FusionOutput, features: dict[str, Features], present: Tensor, content: Tensor
+        self, losses: dict[str, Tensor], output: FusionOutput, features: dict[str, Features], present: Tensor, targets: Targets
     ) -> Tensor:
         """The loss to train on; strategies with a loss of their own (ELBO, contrastive, uncertainty weights) override it.
 
         Args:
             losses: {name: scalar}: "label" cross-entropy, with `unimodal_logits` also "unimodal", one per question in `auxiliary`,
                 and those of the task's further heads ("box", "mask", "found").
-            content: (B, M) long, the class 0..K-1 that each modality shows by itself, -1 where it shows none or is missing.
+            targets: labels in more detail.
         """
-        return torch.stack([*losses.values()]).sum()
+        own = [] if output.loss is None else [output.loss]
+        return torch.stack([*losses.values(), *own]).sum()
+
+    def after_training(self, features: dict[str, Features], present: Tensor, targets: Targets) -> None:
+        """Fits what is fitted to held-out samples, once and with all else as it is; only where `held_out` is not zero."""
 
     def embeddings(self, features: dict[str, Features], present: Tensor) -> Tensor:
         """Pooled vectors (B, M, D), zero where missing (by selection, so that not even a NaN gets through)."""

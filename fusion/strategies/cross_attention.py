@@ -1,14 +1,19 @@
-"""Cross-attention: the tokens of every modality query the tokens of every other one.
+"""Co-attention: the tokens of every modality query the tokens of every other one.
 
     y_(q<-k) = softmax(Q_q K_k^T / sqrt(d)) V_k                 for each ordered pair of modalities, per head
     z_q      = LayerNorm(t_q + mean over present k of W_q y_(q<-k));  z_q = LayerNorm(z_q + MLP(z_q))
-    fused    = MLP([pool(z_1), p_1, ..., pool(z_M), p_M])      p_m = 1 where modality m is present, else 0
+    fused    = mean over present m of V_m pool(z_m)            readout "average", (B, K)
+               MLP([pool(z_1), p_1, ..., pool(z_M), p_M])      readout "concatenate", p_m = 1 where modality m is present, else 0
 
-As in MulT every ordered pair (query, key) has attention of its own, but projections belong to a modality, not to a pair: M of them
-instead of M(M-1). Rows sum to 1 over the real tokens of one key modality. A modality that is alone attends to nothing and passes
-through. All queries to one key modality are one product, so a layer makes M of them; maps are kept only where asked for.
+A co-attentional layer as in ViLBERT, for any number of modalities: queries of one, keys and values of another. Projections belong to a
+modality, not to a pair, and there is no self-attention within a modality. Rows sum to 1 over the real tokens of one key modality. A
+modality that is alone attends to nothing and passes through. All queries to one key modality are one product, so a layer makes M of
+them; maps are kept only where asked for. For a transformer of its own for each ordered pair see `mult`.
 
-Reference: Tsai 2019, Multimodal Transformer for Unaligned Multimodal Language Sequences (arXiv 1906.00295).
+The MLP of "concatenate" can combine the modalities by itself, whatever attention does; "average" leaves that to attention. New
+trainings average; weights without this option were trained with "concatenate".
+
+Reference: Lu 2019, ViLBERT: Pretraining Task-Agnostic Visiolinguistic Representations (arXiv 1908.02265), section 3.1.
 """
 
 from __future__ import annotations
@@ -16,10 +21,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from fusion.strategies.base import Strategy, mlp
+from fusion.messages import Message
+from fusion.strategies.base import READS_PAST, Strategy, mlp
 from fusion.strategies.tokens import (
+    AverageReadout,
     Pair,
     Readout,
+    ReadoutKind,
     attend,
     join_heads,
     read_tokens,
@@ -37,7 +45,7 @@ class CrossAttention(Strategy):
 
     title = "Cross-attention"
     formula = "softmax(Q_q K_kᵀ / √d) V_k  for every pair of modalities"
-    paper = "Tsai et al. 2019 (MulT)"
+    paper = "Lu et al. 2019 (ViLBERT)"
     fuses = "tokens"
 
     def __init__(
@@ -49,29 +57,45 @@ class CrossAttention(Strategy):
         num_heads: int = 2,
         depth: int = 1,
         dropout: float = 0.1,
+        readout: ReadoutKind = "concatenate",
     ) -> None:
         super().__init__(modalities, embed_dim, num_classes)
-        self.out_dim = embed_dim
+        self.averages = readout == "average"
+        self.out_dim = num_classes if self.averages else embed_dim
         self.token_dim = dim
         self.num_heads = num_heads
         self.in_proj = nn.ModuleDict({m: nn.Sequential(nn.LayerNorm(embed_dim), nn.Linear(embed_dim, dim)) for m in modalities})
         self.layers = nn.ModuleList([CrossLayer(self.modalities, dim, num_heads, dropout) for _ in range(depth)])
-        self.score = Readout(self.modalities, dim)
-        self.mix = mlp(len(modalities) * (dim + 1), embed_dim, embed_dim, dropout)
+        if self.averages:
+            self.readout = AverageReadout(self.modalities, dim, num_classes)
+        else:
+            self.score = Readout(self.modalities, dim)
+            self.mix = mlp(len(modalities) * (dim + 1), embed_dim, embed_dim, dropout)
+
+    @classmethod
+    def options_for(cls, questions: dict[str, int], places: bool, kinds: dict[str, str]) -> dict[str, object]:
+        return {"readout": "average"}
+
+    @property
+    def differs(self) -> Message | None:
+        return None if self.averages else READS_PAST
+
+    def build_head(self) -> nn.Module:
+        return nn.Identity() if self.averages else super().build_head()
 
     def forward(self, features: dict[str, Features], present: Tensor, need_attention: bool = False) -> FusionOutput:
         tokens, masks, is_present = read_tokens(self.modalities, features, present)
         tokens = {m: self.in_proj[m](x) for m, x in tokens.items()}
         # a present modality takes the mean over the others that are present: each counts 1 / (their number), a missing one nothing
         others = (present.sum(1, keepdim=True) - 1).clamp_min(1)  # (B, 1)
-        key_weights = {m: (x / others)[..., None, None] for m, x in is_present.items()}  # (B, 1, 1, 1)
+        key_weights = {m: (x / others)[..., None, None] * (not self.cut) for m, x in is_present.items()}  # (B, 1, 1, 1)
         maps: list[dict[Pair, Tensor]] = []
         for i, layer in enumerate(self.layers):
             if i > 0:
                 tokens = {m: scatter_rows(x, is_present[m]) for m, x in tokens.items()}
             tokens, layer_maps = layer(tokens, masks, is_present, key_weights, need_attention)
             maps.append(layer_maps)
-        fused = self.mix(self.score(tokens, masks, is_present))
+        fused = self.readout(tokens, masks, is_present) if self.averages else self.mix(self.score(tokens, masks, is_present))
         return FusionOutput(fused, attention=stack_layers(maps) if need_attention else {}, tokens=tokens)
 
 

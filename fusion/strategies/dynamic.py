@@ -6,14 +6,15 @@
     g   = softmax_m( gate_m([x_m, q_m]) )   over the present modalities
     fused = [MLP(sum_m g_m h_m), sum_m min(1, N g_m) v_m]      N modalities are present
 
-The gated multimodal unit of Arevalo with a softmax over M > 2 modalities. Gates that see content alone can lose to static fusion
-where inputs are noisy, so the gate also sees how confident the classifier of the modality alone is (Zhang 2023) and how well it agrees
-with the others; in training its target is which modalities give the true class a high probability (Han 2022). tanh discards the
-confidence; the gated votes keep it, and with even gates they are late fusion, which is a special case. Limit: between confident
-modalities that contradict one another a gate can only guess.
+One number per modality as a gate, supervised: its target in training is which modalities give the true class a high probability, as the
+confidence in Han 2022. The gate sees the content, how confident the classifier of the modality alone is (as Zhang 2023 weights votes),
+and how well it agrees with the others. tanh discards the confidence; the gated votes keep it, and with even gates they are late
+fusion, which is a special case. The weight shown is the gate g: the factor of a modality's values in the sum, not that of its vote, which
+is min(1, N g). For the gated multimodal unit of Arevalo, with a gate per number and no supervision, see `gmu`; for the votes of Zhang
+alone, `quality_aware`. Limit: between confident modalities that contradict one another a gate can only guess.
 
-Reference: Arevalo 2017, Gated Multimodal Units (arXiv 1702.01992); Zhang 2023, Provable Dynamic Fusion (arXiv 2306.02050);
-Han 2022, Multimodal Dynamics (CVPR; true-class probability as the gate's teacher).
+Reference: Han 2022, Multimodal Dynamics: Dynamical Fusion for Trustworthy Multimodal Classification (CVPR); Zhang 2023, Provable Dynamic
+Fusion for Low-Quality Multimodal Data (arXiv 2306.02050).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from fusion.heads.classification import vote_head
-from fusion.strategies.base import PerModality, Strategy, mlp, mlp_per_modality
+from fusion.strategies.base import PerModality, Strategy, Targets, mlp, mlp_per_modality
 from fusion.types import Features, FusionOutput
 
 
@@ -31,7 +32,7 @@ class Dynamic(Strategy):
 
     title = "Dynamic fusion"
     formula = "fused = [MLP(Σ g_m tanh(W_m x_m)), Σ min(1, N g_m) log softmax(z_m)],  g = softmax(gate(x, quality))"
-    paper = "Arevalo et al. 2017 (GMU)"
+    paper = "Han et al. 2022 (Multimodal Dynamics); Zhang et al. 2023"
     fuses = "embeddings"
     unimodal = "content"  # where no modality decides the label alone, its classifier would have no target to measure quality by
 
@@ -60,18 +61,18 @@ class Dynamic(Strategy):
         return vote_head(self.out_dim, self.num_classes)
 
     def objective(
-        self, losses: dict[str, Tensor], output: FusionOutput, features: dict[str, Features], present: Tensor, content: Tensor
+        self, losses: dict[str, Tensor], output: FusionOutput, features: dict[str, Features], present: Tensor, targets: Targets
     ) -> Tensor:
         """Adds the cross-entropy of the gate; its target is a softmax over the modalities' log-probabilities of the true class."""
         assert output.unimodal_logits is not None and output.weights is not None
         logits = torch.stack([output.unimodal_logits[m] for m in self.modalities], 1).detach()  # (B, M, K)
-        truth = logits.log_softmax(-1).gather(-1, content.clamp_min(0)[..., None]).squeeze(-1)  # (B, M)
-        known = (content >= 0) & present
+        truth = logits.log_softmax(-1).gather(-1, targets.content.clamp_min(0)[..., None]).squeeze(-1)  # (B, M)
+        known = (targets.content >= 0) & present
         rows = known.any(-1)
         target = (truth / self.sharpness).masked_fill(~known, float("-inf"))[rows].softmax(-1)
         gate_losses = -(target * output.weights[rows].clamp_min(1e-6).log()).sum(-1)
         gate_loss = gate_losses.sum() / max(1, len(gate_losses))
-        return super().objective(losses, output, features, present, content) + self.guidance * gate_loss
+        return super().objective(losses, output, features, present, targets) + self.guidance * gate_loss
 
     def quality(self, logits: Tensor, present: Tensor) -> Tensor:
         """(B, M, 4): entropy in nats, log of the top probability, a quarter of log-sum-exp, log-probability that the others agree."""

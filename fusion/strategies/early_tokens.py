@@ -2,10 +2,13 @@
 
     t_mi  = A_m LayerNorm(x_mi) + e_m            token i of modality m, told apart by a learned embedding e_m
     z     = Transformer([t_1, ..., t_S])         every token attends to every other one, its own modality included
-    fused = MLP([pool(z_1), p_1, ..., pool(z_M), p_M])      p_m = 1 where modality m is present, else 0
+    fused = mean over present m of V_m pool(z_m)            readout "average", (B, K)
+            MLP([pool(z_1), p_1, ..., pool(z_M), p_M])      readout "concatenate", p_m = 1 where modality m is present, else 0
 
 The single-stream model of VisualBERT, read by pooling each modality's tokens. A [CLS] token, as used there, has to hold what
-all modalities say in one sum of values: in `digits-add` it learned the sum modulo five and never its parity. Tokens
+all modalities say in one sum of values: in `digits-add` it learned the sum modulo five and never its parity. The MLP of "concatenate" can
+combine the modalities by itself, whatever attention does; "average" leaves that to attention. New trainings average; weights without
+this option were trained with "concatenate". Tokens
 (B, S, dim) with S the sum over modalities; cost grows with S squared, and a modality with many tokens can drown one with few. One
 softmax spans all modalities, so a map of an ordered pair of different modalities is its block of the joint map, renormalised over the
 real tokens of the key modality: rows sum to 1, and how much weight a modality as a whole got is not in them.
@@ -19,8 +22,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fusion.strategies.base import Strategy, mlp
-from fusion.strategies.tokens import Block, Pair, join_heads, read_tokens, stack_layers
+from fusion.messages import Message
+from fusion.strategies.base import READS_PAST, Strategy, mlp
+from fusion.strategies.tokens import AverageReadout, Block, Pair, ReadoutKind, attend, join_heads, read_tokens, stack_layers
 from fusion.types import Features, FusionOutput
 
 
@@ -41,19 +45,35 @@ class EarlyTokens(Strategy):
         num_heads: int = 2,
         depth: int = 1,
         dropout: float = 0.1,
+        readout: ReadoutKind = "concatenate",
     ) -> None:
         super().__init__(modalities, embed_dim, num_classes)
-        self.out_dim = embed_dim
+        self.averages = readout == "average"
+        self.out_dim = num_classes if self.averages else embed_dim
         self.token_dim = dim
         self.in_proj = nn.ModuleDict({m: nn.Sequential(nn.LayerNorm(embed_dim), nn.Linear(embed_dim, dim, bias=False)) for m in modalities})
         self.modality_embedding = nn.ParameterDict({m: nn.Parameter(torch.randn(dim) * 0.02) for m in modalities})
         self.blocks = nn.ModuleList([Block(dim, num_heads, dropout) for _ in range(depth)])
         self.norm = nn.LayerNorm(dim)
-        self.score = nn.Linear(dim, len(modalities), bias=False)  # a row of weights per modality
-        self.mix = mlp(len(modalities) * (dim + 1), embed_dim, embed_dim, dropout)
+        if self.averages:
+            self.readout = AverageReadout(self.modalities, dim, num_classes)
+        else:
+            self.score = nn.Linear(dim, len(modalities), bias=False)  # a row of weights per modality
+            self.mix = mlp(len(modalities) * (dim + 1), embed_dim, embed_dim, dropout)
+
+    @classmethod
+    def options_for(cls, questions: dict[str, int], places: bool, kinds: dict[str, str]) -> dict[str, object]:
+        return {"readout": "average"}
+
+    @property
+    def differs(self) -> Message | None:
+        return None if self.averages else READS_PAST
+
+    def build_head(self) -> nn.Module:
+        return nn.Identity() if self.averages else super().build_head()
 
     def forward(self, features: dict[str, Features], present: Tensor, need_attention: bool = False) -> FusionOutput:
-        tokens, masks, _ = read_tokens(self.modalities, features, present)
+        tokens, masks, is_present = read_tokens(self.modalities, features, present)
         lengths = {m: x.shape[1] for m, x in tokens.items()}
         x = torch.cat([self.in_proj[m](x) + self.modality_embedding[m] for m, x in tokens.items()], 1)  # (b, S, dim), b being B or 1
         real = torch.cat([*masks.values()], 1)  # (b, S)
@@ -62,7 +82,9 @@ class EarlyTokens(Strategy):
         maps: list[dict[Pair, Tensor]] = []
         for block in self.blocks:
             assert isinstance(block, Block)
-            if need_attention or len(x) < len(present):
+            if self.cut:
+                x = block_within(block, x.expand(len(present), -1, -1), real, own)
+            elif need_attention or len(x) < len(present):
                 attended, layer_maps = attend_by_modality(block.heads(x), real, own, present, lengths, need_attention)
                 x = residual_of_present(block, x, attended, own, present)
                 maps.append(layer_maps)
@@ -70,8 +92,8 @@ class EarlyTokens(Strategy):
                 x = block(x, real & present[:, owner])
         x = self.norm(x)
         parts = dict(zip(lengths, torch.split(x, [*lengths.values()], 1), strict=True))
-        fused = self.mix(self.read(x, own & real[:, None], present))
-        return FusionOutput(fused, attention=stack_layers(maps) if need_attention else {}, tokens=parts)
+        fused = self.readout(parts, masks, is_present) if self.averages else self.mix(self.read(x, own & real[:, None], present))
+        return FusionOutput(fused, attention=stack_layers(maps) if need_attention and not self.cut else {}, tokens=parts)
 
     def read(self, x: Tensor, own: Tensor, present: Tensor) -> Tensor:
         """[pool(z_1), p_1, ..., pool(z_M), p_M] (B, M (dim + 1)), a learned average of each modality's tokens.
@@ -129,6 +151,21 @@ def attend_by_modality(
                 if query != key:
                     maps[query, key] = weights_of_pair
     return attended, maps
+
+
+def block_within(block: Block, x: Tensor, real: Tensor, own: Tensor) -> Tensor:
+    """The block (B, S, dim) with attention only within each modality.
+
+    Args:
+        x: (B, S, dim); real: (b, S) tokens that are no padding; own: (M, S) the modality that a token belongs to.
+    """
+    q, k, v = block.heads(x)
+    attended = torch.zeros_like(x)
+    for mine in own[own.any(1)]:
+        keys = (real & mine).expand(len(x), -1)
+        keys = keys | ~keys.any(1, keepdim=True)  # softmax has to be defined
+        attended = torch.where(mine[:, None], join_heads(attend(q, k, v, keys, need_map=False)[0]), attended)
+    return block.residual(x, attended)
 
 
 def residual_of_present(block: Block, x: Tensor, attended: Tensor, own: Tensor, present: Tensor) -> Tensor:

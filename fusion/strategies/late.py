@@ -1,21 +1,31 @@
-"""Late fusion: one classifier per modality, then a calibrated weighted vote.
+"""Late fusion: one classifier per modality, then a weighted vote of their probabilities, each with a temperature.
 
     log-odds = sum_m  w_m * log softmax(z_m / T_m)      z_m = A_m x_m + b_m, w_m = softplus, T_m > 0, missing modalities do not vote
 
-The product rule of Kittler with a learned reliability and temperature per modality. The vote is additive in log-odds, so it cannot
-express a question whose answer depends on a combination (a + b): no w makes it so.
+The product rule of Kittler with a learned reliability per modality. In new trainings T_m is 1 while everything else is learned, and is
+then fitted to samples that were held out, so that each modality's probabilities are as sure as they are right (Guo 2017). Weights without
+this option learned T_m together with the classifier that it divides, which can absorb it: these are not calibrated. The vote is
+additive in log-odds, so it cannot express a question whose answer depends on a combination (a + b): no w makes it so.
 
-Reference: Kittler 1998, On Combining Classifiers (IEEE PAMI 20(3)); Guo 2017 (temperature).
+Reference: Kittler 1998, On Combining Classifiers (IEEE PAMI 20(3)); Guo 2017, On Calibration of Modern Neural Networks
+(arXiv 1706.04599).
 """
 
 from __future__ import annotations
+
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fusion.strategies.base import PerModality, Strategy
+from fusion.messages import Message, message
+from fusion.strategies.base import PerModality, Strategy, Targets
 from fusion.types import Features, FusionOutput
+
+NOT_CALIBRATED = message(
+    "These weights learned their temperatures in training; they are not calibrated on held-out samples as in Guo 2017."
+)
 
 
 class Late(Strategy):
@@ -23,15 +33,35 @@ class Late(Strategy):
 
     title = "Late fusion"
     formula = "log p = Σ w_m · log softmax(z_m / T_m)"
-    paper = "Kittler et al. 1998"
+    paper = "Kittler et al. 1998; Guo et al. 2017"
     fuses = "logits"
+    log_temperature: Tensor  # (M,)
 
-    def __init__(self, modalities: tuple[str, ...], embed_dim: int, num_classes: int) -> None:
+    def __init__(
+        self,
+        modalities: tuple[str, ...],
+        embed_dim: int,
+        num_classes: int,
+        temperatures: Literal["learned", "calibrated"] = "learned",
+    ) -> None:
         super().__init__(modalities, embed_dim, num_classes)
         self.out_dim = num_classes
+        self.calibrated = temperatures == "calibrated"
+        self.held_out = 0.1 if self.calibrated else 0.0
         self.classifiers = PerModality(len(modalities), embed_dim, num_classes)
         self.weight = nn.Parameter(torch.full((len(modalities),), 0.5413))  # softplus(0.5413) = 1
-        self.log_temperature = nn.Parameter(torch.zeros(len(modalities)))
+        if self.calibrated:
+            self.register_buffer("log_temperature", torch.zeros(len(modalities)))
+        else:
+            self.log_temperature = nn.Parameter(torch.zeros(len(modalities)))
+
+    @classmethod
+    def options_for(cls, questions: dict[str, int], places: bool, kinds: dict[str, str]) -> dict[str, object]:
+        return {"temperatures": "calibrated"}
+
+    @property
+    def differs(self) -> Message | None:
+        return None if self.calibrated else NOT_CALIBRATED
 
     def build_head(self) -> nn.Module:
         return nn.Identity()
@@ -43,3 +73,26 @@ class Late(Strategy):
         fused = torch.einsum("bm,bmk->bk", weights.to(scaled.dtype), scaled.log_softmax(-1))
         unimodal = {m: scaled[:, i] for i, m in enumerate(self.modalities)}
         return FusionOutput(fused, weights / weights.sum(-1, keepdim=True), unimodal_logits=unimodal)
+
+    def after_training(self, features: dict[str, Features], present: Tensor, targets: Targets) -> None:
+        logits = self.classifiers(self.embeddings(features, present)).detach()  # (N, M, K)
+        for i in range(len(self.modalities)):
+            usable = present[:, i] & (targets.own[:, i] >= 0)
+            if usable.any():
+                self.log_temperature[i] = fit_temperature(logits[usable, i], targets.own[usable, i])
+
+
+def fit_temperature(logits: Tensor, labels: Tensor) -> Tensor:
+    """Logarithm of the temperature that makes labels (N,) most likely under softmax(logits / T), logits (N, K); between T = 1/20 and 20."""
+    log_temperature = torch.zeros((), requires_grad=True)
+    optimizer = torch.optim.LBFGS([log_temperature], max_iter=50, line_search_fn="strong_wolfe")
+
+    def loss() -> Tensor:
+        optimizer.zero_grad()
+        value = F.cross_entropy(logits / log_temperature.exp(), labels)
+        value.backward()  # type: ignore[no-untyped-call]
+        return value
+
+    with torch.enable_grad():
+        optimizer.step(loss)  # type: ignore[no-untyped-call]
+    return log_temperature.detach().clamp(-3.0, 3.0)

@@ -18,7 +18,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from fusion.strategies.base import Strategy, mlp
+from fusion.strategies.base import Strategy, Targets, mlp
 from fusion.types import Features, FusionOutput
 
 PLACES = ("box", "mask", "found")
@@ -65,7 +65,7 @@ class Multitask(Strategy):
         return FusionOutput(fused, auxiliary=answers or None)
 
     def objective(
-        self, losses: dict[str, Tensor], output: FusionOutput, features: dict[str, Features], present: Tensor, content: Tensor
+        self, losses: dict[str, Tensor], output: FusionOutput, features: dict[str, Features], present: Tensor, targets: Targets
     ) -> Tensor:
         log_variance = dict(zip(self.weighted, self.log_variance, strict=True))
         terms = []

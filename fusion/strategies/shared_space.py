@@ -6,13 +6,15 @@
     loss  = the task's + mean over ordered pairs (m, n) and samples i of
             -mean_{j: content_jn = content_im} log softmax_j( t u_im . u_jn )
 
-As in CLIP a sample's vector in one modality has to find its positive in another one among all of the batch, in both directions. All
-samples that show the same class are positives (so there are no false negatives), and modalities that show none take no part. The
+Supervised contrastive learning across modalities, at half weight beside the cross-entropy to class vectors that are trained as well;
+CLIP has neither. As there, a sample's vector in one modality has to find its positive in another one among all of the batch, in both
+directions, but all samples that show the same class are positives (so there are no false negatives), and modalities that show none take
+no part. The
 class that a modality shows by itself counts, not the task's label: where image and sound show different digits, each is pulled to
 those of other samples that show the same. Limit: a mean of vectors adds what the modalities show; it cannot compute with it (a + b).
 
-Reference: Radford 2021, Learning Transferable Visual Models From Natural Language Supervision (CLIP, arXiv 2103.00020); Khosla 2020,
-Supervised Contrastive Learning (arXiv 2004.11362).
+Reference: Khosla 2020, Supervised Contrastive Learning (arXiv 2004.11362), across modalities as in Radford 2021, Learning Transferable
+Visual Models From Natural Language Supervision (CLIP, arXiv 2103.00020).
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fusion.heads.classification import CosineHead, Temperature
-from fusion.strategies.base import PerModality, Strategy
+from fusion.strategies.base import PerModality, Strategy, Targets
 from fusion.types import Features, FusionOutput
 
 
@@ -54,7 +56,7 @@ class SharedSpace(Strategy):
 
     title = "Shared space"
     formula = "z_k = t · cos(Σ_m u_m, c_k),  u_m = W_m x_m / |W_m x_m|"
-    paper = "Radford et al. 2021 (CLIP)"
+    paper = "Khosla et al. 2020 (SupCon); Radford et al. 2021"
     fuses = "embeddings"
 
     def __init__(self, modalities: tuple[str, ...], embed_dim: int, num_classes: int, contrastive_weight: float = 0.5) -> None:
@@ -76,10 +78,10 @@ class SharedSpace(Strategy):
         return FusionOutput(fused, space={m: space[:, i] for i, m in enumerate(self.modalities)})
 
     def objective(
-        self, losses: dict[str, Tensor], output: FusionOutput, features: dict[str, Features], present: Tensor, content: Tensor
+        self, losses: dict[str, Tensor], output: FusionOutput, features: dict[str, Features], present: Tensor, targets: Targets
     ) -> Tensor:
         assert output.space is not None
         space = torch.stack([output.space[m] for m in self.modalities])
-        shown = torch.where(present, content, torch.full_like(content, -1)).T
+        shown = torch.where(present, targets.content, torch.full_like(targets.content, -1)).T
         extra = contrastive(space, shown, self.temperature)
-        return super().objective(losses, output, features, present, content) + self.contrastive_weight * extra
+        return super().objective(losses, output, features, present, targets) + self.contrastive_weight * extra

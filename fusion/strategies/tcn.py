@@ -7,7 +7,8 @@
 
 Steps (B, N, dim). Streams differ in rate and padding; each is stretched so that its first real token falls on the first step and its
 last on the last: right for streams that start and end together, a guess for text. If causal, a step holds the latest token so
-far instead of interpolating towards the next one, and norms act on one step; only the length of a stream is known ahead.
+far instead of interpolating towards the next one, and norms act on one step; only the length of a stream is known ahead. Bai's
+convolutions are causal, and so are those of new trainings; weights without this option are centred.
 
 Reference: Bai 2018, An Empirical Evaluation of Generic Convolutional and Recurrent Networks for Sequence Modeling (arXiv 1803.01271).
 """
@@ -20,6 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from fusion.messages import Message, message
 from fusion.strategies.base import Strategy, mlp
 from fusion.strategies.tokens import ChannelDropout, read_tokens
 from fusion.types import Features, FusionOutput
@@ -43,8 +45,11 @@ def align(tokens: Tensor, mask: Tensor, num_steps: int, hold: bool) -> Tensor:
     return weights.to(tokens.dtype) @ tokens
 
 
+CENTRED = message("These weights use centred convolutions, which also look ahead; those of the paper are causal.")
+
+
 class TCN(Strategy):
-    """Aligns sound, video and text on one time axis and reads them with dilated temporal convolutions."""
+    """Aligns audio, video and text on one time axis and reads them with dilated temporal convolutions."""
 
     title = "Temporal convolution"
     formula = "h′[s] = h[s] + GELU(Σ_j C_j h[s + j·2ˡ])"
@@ -83,7 +88,11 @@ class TCN(Strategy):
     @classmethod
     def options_for(cls, questions: dict[str, int], places: bool, kinds: dict[str, str]) -> dict[str, object]:
         still = tuple(m for m, kind in kinds.items() if kind in STILL)
-        return {} if still == STILL else {"still": still}
+        return {"causal": True} if still == STILL else {"causal": True, "still": still}
+
+    @property
+    def differs(self) -> Message | None:
+        return None if self.causal else CENTRED
 
     def steps(self, features: dict[str, Features], present: Tensor) -> Tensor:
         """The state at each step (B, N, dim), before pooling over time."""
@@ -115,4 +124,11 @@ class TCN(Strategy):
         return torch.cat(parts, -1)
 
     def forward(self, features: dict[str, Features], present: Tensor, need_attention: bool = False) -> FusionOutput:
-        return FusionOutput(self.mix(self.steps(features, present).mean(1)))
+        if not self.cut:
+            return FusionOutput(self.mix(self.steps(features, present).mean(1)))
+        means = []  # of each modality as if it were alone; they meet in their mean
+        for i in range(len(self.modalities)):
+            alone = torch.zeros_like(present)
+            alone[:, i] = True
+            means.append(self.steps(features, alone).mean(1) * present[:, i, None])
+        return FusionOutput(self.mix(torch.stack(means).sum(0) / present.sum(1, keepdim=True)))

@@ -13,6 +13,7 @@ Reference: Vaswani 2017, Attention Is All You Need (arXiv 1706.03762); Xiong 202
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +24,7 @@ from fusion.types import Features
 FEW_KEYS = 32  # on a CPU, at batch 64, below about this many keys two plain products beat the fused kernel
 
 Pair = tuple[str, str]  # (query modality, key modality)
+ReadoutKind = Literal["concatenate", "average"]  # one MLP over all modalities' vectors, or the mean of each one's own logits
 
 
 def read_tokens(
@@ -124,6 +126,16 @@ def stack_layers(maps: Sequence[Mapping[Pair, Tensor]]) -> dict[Pair, Tensor]:
     return {pair: torch.stack([layer[pair].expand(B, -1, -1, -1) for layer in maps], 1) for pair, B in batch.items()}
 
 
+def pool(score: nn.Module, tokens: Tensor, mask: Tensor) -> Tensor:
+    """Tokens (b, T, dim) to one vector (b, dim), their average weighted by the softmax of a learned score of each.
+
+    Args:
+        mask: (b or 1, T), at least one True per row.
+    """
+    weights = score(tokens).squeeze(-1).masked_fill(~mask, float("-inf")).softmax(-1)  # (b, T)
+    return torch.bmm(weights[:, None], tokens).squeeze(1)
+
+
 class Readout(nn.ModuleDict):
     """[pool(z_1), p_1, ..., pool(z_M), p_M]: tokens to one vector (B, M (dim + 1)), a learned average per modality.
 
@@ -144,14 +156,44 @@ class Readout(nn.ModuleDict):
         parts = []
         for m, score in self.items():
             if m in tokens:
-                scores = score(tokens[m]).squeeze(-1)
-                weights = scores.masked_fill(~masks[m], float("-inf")).softmax(-1)  # (b, T)
-                pooled = torch.bmm(weights[:, None], tokens[m]).squeeze(1)  # (b, dim)
-                parts.append(scatter_rows(pooled, is_present[m]))
+                parts.append(scatter_rows(pool(score, tokens[m], masks[m]), is_present[m]))
                 parts.append(is_present[m].to(like.dtype))
             else:
                 parts.append(like.new_zeros(B, self.dim + 1))
         return torch.cat(parts, -1)
+
+
+class AverageReadout(nn.Module):
+    """Mean over the present modalities of W_m pool(z_m): tokens to logits (B, K), with a learned average per modality.
+
+    Each modality answers for itself and the answers are added up, so nothing here computes with what several modalities say: where an
+    answer needs more than one of them, their tokens must have met before.
+    """
+
+    def __init__(self, modalities: tuple[str, ...], dim: int, num_classes: int) -> None:
+        super().__init__()
+        self.score = nn.ModuleDict({m: nn.Linear(dim, 1, bias=False) for m in modalities})
+        self.classify = Classifiers(modalities, dim, num_classes)
+
+    def forward(self, tokens: dict[str, Tensor], masks: dict[str, Tensor], is_present: dict[str, Tensor]) -> Tensor:
+        """Arguments as for `Readout`."""
+        pooled = {m: pool(self.score[m], x, masks[m]) for m, x in tokens.items()}
+        answer: Tensor = self.classify(pooled, is_present)
+        return answer
+
+
+class Classifiers(nn.ModuleDict):
+    """Mean over the present modalities of W_m v_m: a vector of each to logits (B, K)."""
+
+    def __init__(self, modalities: tuple[str, ...], dim: int, num_classes: int) -> None:
+        super().__init__({m: nn.Linear(dim, num_classes) for m in modalities})
+
+    def forward(self, vectors: dict[str, Tensor], is_present: dict[str, Tensor]) -> Tensor:
+        """Vectors (b, dim), b as for `scatter_rows`; is_present (B, 1)."""
+        answers = [scatter_rows(self[m](v), is_present[m]) for m, v in vectors.items()]
+        count = sum(is_present[m].float() for m in vectors)
+        total: Tensor = torch.stack(answers).sum(0) / count
+        return total
 
 
 class ChannelDropout(nn.Dropout):

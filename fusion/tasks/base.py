@@ -188,6 +188,7 @@ class Task(Protocol):
     anchors                modalities that training keeps in nine samples of ten, because little can be predicted without them
     pairing                how two samples are combined into one, for tasks that do so
     drawn                  whether what is asked for can be drawn with a pen; else visitors of the page bring photos
+    lends_encoders         whether its encoders serve for data of one's own, see `fusion.own_data`
     encoder_choice         whether other encoders than `encoders` can be chosen
     close_up               {option of `image_cnn`: value} for reading small handwriting larger; empty where pictures are read whole
     recipes                {strategy or encoder: training configuration}; "strategies" and "token strategies" are the defaults of all others
@@ -209,6 +210,7 @@ class Task(Protocol):
     pairing: Pairing | None = None
     drawn: bool = False
     encoder_choice: bool = False
+    lends_encoders: bool = False
     close_up: Mapping[str, float] = {}
     recipes: Mapping[str, TrainConfig] = {}
     measuring: Measuring = Measuring()
@@ -322,7 +324,7 @@ class Task(Protocol):
 
     def make_voices(self, data: Path) -> None:
         """Synthesises speech for training into the data folder, with the installed speech synthesisers."""
-        raise FusionError("The task {name} trains on no synthetic voices.", name=self.name)
+        raise FusionError("The task {name} does not train on synthetic voices.", name=self.name)
 
     def speak_examples(self) -> None:
         """Synthesises the sounds of the page's worked examples."""

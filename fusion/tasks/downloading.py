@@ -18,6 +18,7 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
+from fusion.system_errors import reason_of
 from fusion.tasks import TASKS
 from fusion.tasks.base import Progress
 from fusion.types import FusionError
@@ -48,7 +49,7 @@ def run(task: str, data: str | Path, progress: Progress | None = None) -> Iterat
         for get in TASKS[task].downloads:
             yield get(Path(data), progress)
     except OSError as error:  # network errors are handled in `fetch`
-        raise FusionError("Cannot write {file}: {reason}.", file=error.filename or data, reason=error.strerror or error) from error
+        raise FusionError("Cannot write {file}: {reason}.", file=error.filename or data, reason=reason_of(error)) from error
 
 
 def fetch(urls: Iterable[str], target: Path, is_complete: Callable[[Path], bool], progress: Progress) -> Path:
@@ -77,7 +78,7 @@ def fetch(urls: Iterable[str], target: Path, is_complete: Callable[[Path], bool]
             return target
         failures.append(failure)
     raise FusionError(
-        "{name} could not be downloaded ({failures}): check the network and run the same command again, it goes on where it stopped.",
+        "{name} could not be downloaded ({failures}): check the network and run the same command again, it continues where it stopped.",
         name=target.name,
         failures="; ".join(failures),
     )

@@ -53,7 +53,7 @@ def read_text(path: Path) -> dict[str, str]:
     try:
         found = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise FusionError("{file} cannot be read: it is no JSON.", file=path.name) from error
+        raise FusionError("{file} cannot be read: it is not JSON.", file=path.name) from error
     if not isinstance(found, dict) or not all(isinstance(text, str) for text in found.values()):
         raise FusionError("{file} must be a JSON object of texts.", file=path.name)
     return found

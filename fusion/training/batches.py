@@ -36,6 +36,7 @@ class StrategyBatch(TypedDict):
     own        (B, M) the label as far as each modality alone decides it, else -1
     label      (B,), -1 where what is present does not decide it
     auxiliary  {further question: (B,)}
+    index      (B,) rows of the cache, and `epoch`: while training
     box (B, 4) in [0, 1], mask (B, S, S) uint8 of 255, found (B,) bool, asked (B,) bool     in tasks that ask where
     """
 
@@ -45,6 +46,8 @@ class StrategyBatch(TypedDict):
     own: Tensor
     label: Tensor
     auxiliary: dict[str, Tensor]
+    index: NotRequired[Tensor]
+    epoch: NotRequired[int]
     box: NotRequired[Tensor]
     mask: NotRequired[Tensor]
     found: NotRequired[Tensor]
@@ -92,7 +95,11 @@ class EncoderData(Dataset[tuple[Prepared, int]]):
 class StrategyData(Dataset[int]):
     """Batches of a task from a cache, with modality dropout; where samples are halves of two, each gets a new partner in each epoch."""
 
-    def __init__(self, task: Task, cache: FeatureCache, seed: int, modalities: tuple[str, ...], with_tokens: bool = True) -> None:
+    def __init__(
+        self, task: Task, cache: FeatureCache, seed: int, modalities: tuple[str, ...], with_tokens: bool = True, held_out: float = 0.0
+    ) -> None:
+        """`held_out` is the share of the samples, the last ones, that no batch but `held_out_batch` has."""
+        self.count = len(cache) - int(held_out * len(cache))
         self.task = task
         self.cache = cache
         self.seed = seed
@@ -101,7 +108,14 @@ class StrategyData(Dataset[int]):
         self.epoch = 0
 
     def __len__(self) -> int:
-        return len(self.cache)
+        return self.count
+
+    def held_out_batch(self) -> StrategyBatch:
+        """All samples that were held out, with all their modalities."""
+        index = torch.arange(self.count, len(self.cache))
+        present = torch.ones(len(index), len(self.modalities), dtype=torch.bool)
+        rng = np.random.default_rng([self.seed, self.count])
+        return make_batch(self.task, self.cache, index, self.modalities, present, rng, False, self.with_tokens)
 
     def __getitem__(self, index: int) -> int:
         return index
@@ -109,7 +123,11 @@ class StrategyData(Dataset[int]):
     def collate(self, indices: list[int]) -> StrategyBatch:
         rng = np.random.default_rng([self.seed, self.epoch, indices[0]])
         present = torch.from_numpy(drop_modalities(len(indices), self.modalities, rng, self.task.anchors))
-        return make_batch(self.task, self.cache, torch.tensor(indices), self.modalities, present, rng, False, self.with_tokens)
+        index = torch.tensor(indices)
+        batch = make_batch(self.task, self.cache, index, self.modalities, present, rng, False, self.with_tokens)
+        batch["index"] = index
+        batch["epoch"] = self.epoch
+        return batch
 
 
 def make_batch(

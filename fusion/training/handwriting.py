@@ -45,7 +45,7 @@ class Handwriting:
     def pages(self, config: TrainConfig, device: str = "auto", resume: bool = True) -> Iterator[StepResult]:
         """Trains the encoder further on photographs of pages; its linear head stays as it is."""
         if self.shared is not None:
-            raise FusionError("The task {name} reads pages with the encoder of another one.", name=self.task.name)
+            raise FusionError("The task {name} reads pages with the encoder of another task.", name=self.task.name)
         encoder, options = self.load()
         photograph = self.task.pages(self.data).photograph
         head = load_weights(self.out / "image_only")

@@ -94,9 +94,9 @@ def train_heads(
         FusionError: an encoder cannot be had, or a strategy reads tokens.
     """
     if strays := [n for n in names if n not in WITHOUT_TOKENS]:
-        raise FusionError(f"{strays[0]} reads tokens, of which none are kept; it can be trained on the compact encoders only.")
+        raise FusionError(f"{strays[0]} needs tokens, which these encoders do not store; it can be trained on the compact encoders only.")
     if is_compact(task, choice):
-        raise FusionError("The compact encoders come with all strategies; `python -m fusion train --data DIR` trains those anew.")
+        raise FusionError("All strategies for the compact encoders are included; `python -m fusion train --data DIR` trains them again.")
     missing = encoders_to_read(task, choice, checkpoints)
     references = load_references(task, choice, missing, checkpoints, data, on_progress)
     cache = join(references, config.samples, config.seed, len(task.labels))

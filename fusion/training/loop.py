@@ -24,6 +24,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from fusion.config import TrainConfig
 from fusion.files import STALE, load_json, load_tensors, require_folder, save_json, save_tensors
+from fusion.system_errors import reason_of
 from fusion.types import FusionError
 
 MAX_GRADIENT_NORM = 2.0
@@ -123,7 +124,7 @@ def train(
             with torch.autocast(accelerator.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
                 value, accuracy = loss(model, batch)
             if not torch.isfinite(value):
-                raise FusionError(f"The loss is not a number any more (epoch {epoch + 1}, step {i + 1}); a smaller --lr helps.")
+                raise FusionError(f"The loss is no longer finite (epoch {epoch + 1}, step {i + 1}); a smaller --lr helps.")
             accelerator.backward(value)
             accelerator.clip_grad_norm_(trainable, MAX_GRADIENT_NORM)
             optimizer.step()
@@ -170,7 +171,7 @@ def save_state(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer,
         shutil.rmtree(home, ignore_errors=True)
         os.replace(part, home)
     except OSError as error:
-        raise FusionError(f"{folder.name}/.training cannot be written: {error.strerror or type(error).__name__}.") from error
+        raise FusionError("{folder}/.training cannot be written: {reason}.", folder=folder.name, reason=reason_of(error)) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
 

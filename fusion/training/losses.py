@@ -9,20 +9,23 @@ from torch.nn import functional as F
 from fusion.heads.localization import localization_losses, question_attention
 from fusion.model import Fused, FusionModel
 from fusion.strategies import Strategy
+from fusion.strategies.base import Targets
 from fusion.training.batches import EncoderBatch, StrategyBatch
+from fusion.training.history import LossHistory
 from fusion.training.loop import unwrap
 from fusion.types import Features
 
 SMOOTHING = 0.02  # of labels
-UNIMODAL_WEIGHT = 0.3  # of the loss of a strategy's own single-modality classifiers
 
 
 class Fuser(nn.Module):
     """Strategy and heads without the encoders, so that nothing of these is trained, saved or moved."""
 
-    def __init__(self, model: FusionModel) -> None:
+    def __init__(self, model: FusionModel, samples: int = 0) -> None:
+        """`samples` is the size of the training set, for strategies that keep a history of each sample."""
         super().__init__()
         self.model = model
+        self.history = LossHistory(samples, len(model.strategy.modalities)) if model.strategy.keeps_history else None
 
     @property
     def strategy(self) -> Strategy:
@@ -79,7 +82,8 @@ def strategy_loss(model: Fuser, batch: StrategyBatch) -> tuple[Tensor, Tensor]:
         losses[question] = masked_cross_entropy(answer, batch["auxiliary"][question], torch.ones_like(label, dtype=torch.bool))
     if fused.place is not None:
         losses |= location_losses(unwrap(model).model, fused, features, batch)
-    total = strategy.objective(losses, fused.output, features, batch["present"], batch["content"])
+    targets = Targets(label, batch["content"], batch["own"], batch.get("epoch", 0), past_losses(unwrap(model), fused, batch))
+    total = strategy.objective(losses, fused.output, features, batch["present"], targets)
     return total, accuracy_of_named(logits, label)
 
 
@@ -87,7 +91,17 @@ def unimodal_loss(strategy: Strategy, unimodal_logits: dict[str, Tensor], batch:
     """Of the strategy's own single-modality classifiers, each over the samples that have its modality."""
     target = batch["own"] if strategy.unimodal == "label" else batch["content"]  # (B, M)
     losses = [masked_cross_entropy(logits, target[:, i], batch["present"][:, i]) for i, logits in enumerate(unimodal_logits.values())]
-    return UNIMODAL_WEIGHT * torch.stack(losses).sum()
+    return strategy.unimodal_weight * torch.stack(losses).sum()
+
+
+def past_losses(model: Fuser, fused: Fused, batch: StrategyBatch) -> Tensor | None:
+    """`Targets.history`, with the losses of this batch counted in; None for strategies that keep none, and outside training."""
+    if model.history is None or "index" not in batch or not fused.output.unimodal_logits:
+        return None
+    logits = torch.stack([*fused.output.unimodal_logits.values()], 1).detach().float()  # (B, M, K)
+    known = (batch["own"] >= 0) & batch["present"]
+    losses = F.cross_entropy(logits.transpose(1, 2), batch["own"].clamp_min(0), reduction="none")  # (B, M)
+    return model.history.update(batch["index"], losses, known)
 
 
 def location_losses(model: FusionModel, fused: Fused, features: dict[str, Features], batch: StrategyBatch) -> dict[str, Tensor]:

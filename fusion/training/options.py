@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from fusion.config import TrainConfig
 
@@ -35,6 +36,7 @@ class TrainOptions:
     resume      go on from an interrupted run
     warm_start  encoders begin with the weights that `out` holds
     consistent  encoders begin with them and learn new kinds of samples, see `fusion.training.consistency`
+    missing     what stands in the place of a missing modality, see `fusion.strategies.missing`
     leave_out   a part of these new samples that is kept for the test, see `Task.pairs`
     """
 
@@ -46,3 +48,4 @@ class TrainOptions:
     warm_start: bool = False
     consistent: bool = False
     leave_out: str | None = None
+    missing: Literal["zero", "learned", "reconstruct"] = "zero"

@@ -144,7 +144,6 @@ def measure(task: Task, modality: str, name: str, checkpoints: Path, data: Path)
         "probe": accuracy["probe"],
         "probe_severity_3": accuracy["probe_severity_3"],
         "samples": PROBED,
-        "trained_on": cards.trained_on(task, modality, learned=not is_fitted(name)),
         "command": "python -m fusion references --data DIR",
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
     }

@@ -99,7 +99,7 @@ class Trainer:
     def _strategy(self, name: str) -> Iterator[StepResult]:
         config = self.options.changes.of(strategy_recipe(name, self.task))
         cache = self._features(config)
-        return train_strategy(self.task, name, cache, self.out, config, self.options.device, self.options.resume)
+        return train_strategy(self.task, name, cache, self.out, config, self.options.device, self.options.resume, self.options.missing)
 
     def _features(self, config: TrainConfig) -> FeatureCache:
         """Features of the encoders beside `out`, or else of the shipped ones."""

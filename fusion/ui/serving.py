@@ -7,6 +7,7 @@ import socket
 from pathlib import Path
 
 from fusion.files import require_folder
+from fusion.system_errors import reason_of
 from fusion.types import FusionError
 
 HOST = "127.0.0.1"
@@ -16,7 +17,7 @@ def check_address(host: str | None, port: int | None) -> None:
     """Raises `FusionError` where the page could not be served there; of a port that is not named the server looks for a free one itself."""
     host = host or os.environ.get("GRADIO_SERVER_NAME") or HOST
     if not (named := os.environ.get("GRADIO_SERVER_PORT", "0")).isdecimal():  # Gradio reads it when it is imported
-        raise FusionError("The variable GRADIO_SERVER_PORT is {named!r}, which is no port.", named=named)
+        raise FusionError("The variable GRADIO_SERVER_PORT is {named!r}, which is not a port number.", named=named)
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port or 0, type=socket.SOCK_STREAM)[0]
     except (OSError, UnicodeError) as error:
@@ -27,8 +28,8 @@ def check_address(host: str | None, port: int | None) -> None:
             probe.bind(address)
             probe.listen()  # with addresses that may be used again, only this notices who listens already
         except OSError as error:
-            where, why = f"{host}, port {port}" if port else host, (error.strerror or "refused").lower()
-            raise FusionError("The page cannot be served at {where}: {reason}.", where=where, reason=why) from error
+            where = f"{host}, port {port}" if port else host
+            raise FusionError("The page cannot be served at {where}: {reason}.", where=where, reason=reason_of(error)) from error
 
 
 def check_uploads(folder: Path) -> None:
@@ -36,7 +37,7 @@ def check_uploads(folder: Path) -> None:
     try:
         require_folder(folder)
     except FusionError as error:
-        raise FusionError("There is no place for uploads, which the variable GRADIO_TEMP_DIR names: {reason}", reason=error) from error
+        raise FusionError("The folder for uploads (variable GRADIO_TEMP_DIR) cannot be used: {reason}", reason=error) from error
 
 
 def upload_folder() -> Path:
@@ -46,4 +47,4 @@ def upload_folder() -> Path:
     try:
         return Path(get_upload_folder())
     except OSError as error:  # no folder for temporary files at all
-        raise FusionError("There is no folder for uploads; the variable GRADIO_TEMP_DIR names one.") from error
+        raise FusionError("There is no folder for uploads; set the variable GRADIO_TEMP_DIR to one.") from error

@@ -201,7 +201,7 @@ class PageState:
             film = first_of("video", kinds)
             clip = self._medium(film, kinds, make_example, uploads, pen) if film else None
             if clip is None or isinstance(clip, Clip) and clip.audio is None:
-                raise FusionError("There is no clip with a sound of its own to take the audio from.")
+                raise FusionError("There is no video with sound to take the audio from.")
             return clip
         return None
 

@@ -162,8 +162,8 @@ def test_seeds_pass_what_was_given(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     ("error", "said", "code"),
     [
         (FusionError("There is no strategy."), "There is no strategy.", 2),
-        (PermissionError(13, "Permission denied", "data/mnist"), "data/mnist cannot be used: Permission denied.", 2),
-        (OSError(errno.ENOSPC, "No space left on device"), "A file cannot be used: No space left on device.", 2),
+        (PermissionError(13, "Permission denied", "data/mnist"), "data/mnist cannot be used: permission denied.", 2),
+        (OSError(errno.ENOSPC, "No space left on device"), "A file cannot be used: no space left on device.", 2),
         (ModuleNotFoundError("no", name="teacher"), "teacher is not installed; the requirements files name what each command needs.", 2),
         (KeyboardInterrupt(), "Interrupted; what was finished before is kept.", 130),
     ],

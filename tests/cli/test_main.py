@@ -148,7 +148,7 @@ def test_a_folder_that_cannot_be_read_is_one_sentence(
 
     monkeypatch.setattr(lab, "encode", encode)
     assert main(["predict", "--text", "seven"]) == 2
-    assert capsys.readouterr().err.splitlines()[-1] == "data/mnist cannot be used: Permission denied."
+    assert capsys.readouterr().err.splitlines()[-1] == "data/mnist cannot be used: permission denied."
 
 
 def test_training_on_chosen_encoders_needs_no_data(stand_in: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,7 +173,23 @@ def test_json(lab: FakeLab, capsys: pytest.CaptureFixture[str]) -> None:
     assert list(report["predictions"]) == ["cross_attention", "late", "image_only"]
     assert report["notes"] == ["The clip was cut to its first 30 s."]
     late = report["predictions"]["late"]
-    fields = ["label", "confidence", "probs", "weights", "contributions", "votes", "auxiliary", "found", "box", "mask", "seconds"]
+    fields = [
+        "label",
+        "confidence",
+        "value",
+        "interval",
+        "labels",
+        "probs",
+        "weights",
+        "contributions",
+        "votes",
+        "auxiliary",
+        "opinion",
+        "found",
+        "box",
+        "mask",
+        "seconds",
+    ]
     assert list(late) == fields
     assert late["auxiliary"] is late["found"] is late["box"] is late["mask"] is None
     assert late["probs"] == SIX
@@ -234,7 +250,7 @@ def test_one_strategy(lab: FakeLab, capsys: pytest.CaptureFixture[str]) -> None:
     [
         ([], "at least one of --image, --text, --audio, --video"),
         (["--text", "a", "--strategy", "psychic"], 'no strategy "psychic"; it has: all, cross_attention, late, image_only'),
-        (["--text", "a", "--severity", "image=3"], "--severity names image"),
+        (["--text", "a", "--severity", "image=3"], "--severity is set for image"),
         (["--text", "a", "--attention", "full"], "--json"),
     ],
 )

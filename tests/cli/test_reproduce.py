@@ -100,7 +100,7 @@ def test_a_failing_step_says_how_to_go_on(tmp_path: Path) -> None:
     with pytest.raises(FusionError) as caught:
         steps.run(task, tmp_path, program=PYTHON)
     again = f"python -m fusion reproduce digits --data {tmp_path}"
-    assert str(caught.value) == f"The step second a ended with exit code 3; `{again}` goes on with it."
+    assert str(caught.value) == f"The step second a ended with exit code 3; `{again}` continues with it."
     assert steps.states(task, tmp_path) == {"first": "done", "second": "open", "third": "open"}
     (tmp_path / "mended").write_text("")
     steps.run(task, tmp_path, program=PYTHON)

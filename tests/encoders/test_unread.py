@@ -51,7 +51,7 @@ def test_the_window_of_a_long_sound_is_said(name: str) -> None:
     encoder = ENCODERS[name]()
     assert encoder.prepare(sound(2.5)).notes == () and encoder.prepare(sound(0.1)).notes == ()
     (note,) = encoder.prepare(sound(6.0)).notes
-    assert note == "Only the loudest part of the sound was read, from 3.4 to 6.0 s."
+    assert note == "Only the loudest part of the audio was read, from 3.4 to 6.0 s."
 
 
 def test_long_sounds_of_scenes_are_read_whole() -> None:
@@ -62,7 +62,7 @@ def test_long_sounds_of_scenes_are_read_whole() -> None:
 def test_audio_backbones_say_their_window(tmp_path: Path) -> None:
     encoder = load_backbone(str(tiny.wav2vec2(tmp_path)), "audio")
     assert encoder.prepare(sound(2.0)).notes == ()
-    assert encoder.prepare(sound(14.0)).notes == ("Only the loudest part of the sound was read, from 4.0 to 14.0 s.",)
+    assert encoder.prepare(sound(14.0)).notes == ("Only the loudest part of the audio was read, from 4.0 to 14.0 s.",)
 
 
 def photo_encoder(name: str) -> Encoder:
@@ -74,7 +74,7 @@ def test_the_middle_of_long_photos_and_frames_is_said() -> None:
     for shape, share in (((300, 400, 3), 0), ((300, 530, 3), 0), ((100, 400, 3), 40), ((600, 100, 3), 27)):
         picture = np.zeros(shape, np.uint8)
         notes = image.prepare(picture).notes
-        assert notes == ((f"Only the middle {share} % of the picture was read.",) if share else ())
+        assert notes == ((f"Only the middle {share} % of the image was read.",) if share else ())
         frames = video.prepare(Clip(picture[None].repeat(2, 0), np.arange(2, dtype=np.float32))).notes
         assert frames == ((f"Only the middle {share} % of each frame was read.",) if share else ())
 
@@ -98,8 +98,8 @@ def test_the_part_of_a_long_photo_that_shows_most_is_read(
     picture[bright] = 255
     prepared = encoder.prepare(picture)
     np.testing.assert_allclose(prepared.extent, extent, atol=1e-6)
-    assert prepared.notes == (f"Only the {part} 40 % of the picture was read.",)
-    assert encoder.train().prepare(picture).notes == ("Only the middle 40 % of the picture was read.",)
+    assert prepared.notes == (f"Only the {part} 40 % of the image was read.",)
+    assert encoder.train().prepare(picture).notes == ("Only the middle 40 % of the image was read.",)
 
 
 def test_ordinary_photos_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,7 +112,7 @@ def test_ordinary_photos_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_image_backbones_say_their_crop(tmp_path: Path) -> None:
     encoder = load_backbone(str(tiny.dinov2(tmp_path)), "image")  # 40 pixels of the shorter side, of which 32
     assert encoder.prepare(np.zeros((80, 80, 3), np.uint8)).notes == ()
-    assert encoder.prepare(np.zeros((80, 160, 3), np.uint8)).notes == ("Only the middle 32 % of the picture was read.",)
+    assert encoder.prepare(np.zeros((80, 160, 3), np.uint8)).notes == ("Only the middle 32 % of the image was read.",)
 
 
 def test_padding_and_narrow_borders_are_no_loss() -> None:

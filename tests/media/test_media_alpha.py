@@ -131,7 +131,7 @@ def test_animated_pictures_are_clips(tmp_path, kind):
 
 @pytest.mark.parametrize("kind", ["WEBP", "AVIF"])
 def test_still_pictures_are_no_clips(kind):
-    with pytest.raises(media.MediaError, match="picture"):
+    with pytest.raises(media.MediaError, match="image, not a video"):
         media.load("video", picture_file(ramp(1)[0], kind))
 
 

@@ -11,7 +11,7 @@ import torch
 from fusion.config import StrategyConfig
 from fusion.model import FusionModel, build_strategy, fuser_state, load_model, save_weights
 from fusion.strategies import STRATEGIES
-from fusion.strategies.base import PerModality
+from fusion.strategies.base import PerModality, Targets
 from fusion.types import Features
 
 MODALITIES, D, K = ("image", "text", "audio", "video"), 8, 5
@@ -30,16 +30,37 @@ def make_features(batch: int = 3, seed: int = 0) -> dict[str, Features]:
     return features
 
 
-OPTIONS = {"multitask": {"auxiliary": {"parity": 2}}}
+OPTIONS = {"multitask": {"auxiliary": {"parity": 2}}, "gated_cross_attention": {"gate": 0.5}}
+FORMS = {  # forms of a strategy that an option chooses; the first word is its name
+    "early_tokens average": {"readout": "average"},
+    "cross_attention average": {"readout": "average"},
+    "bottleneck average": {"readout": "average"},
+    "late calibrated": {"temperatures": "calibrated"},
+    "low_rank bias": {"missing": "bias"},
+    "tcn causal": {"causal": True},
+    "early learned": {"missing": "learned"},
+    "early reconstruct": {"missing": "reconstruct"},
+}
 
 
 def make_config(name: str, modalities: tuple[str, ...] = MODALITIES) -> StrategyConfig:
-    return StrategyConfig(name, "digits", K, modalities, D, OPTIONS.get(name, {}))
+    return StrategyConfig(name.split()[0], "digits", K, modalities, D, FORMS.get(name, OPTIONS.get(name, {})))
 
 
 def make_model(name: str, modalities: tuple[str, ...] = MODALITIES) -> FusionModel:
     torch.manual_seed(1)
     return FusionModel({}, build_strategy(make_config(name, modalities))).eval()
+
+
+def history_of(batch: int) -> torch.Tensor:
+    """Some loss of every sample in every modality so far."""
+    return torch.rand(batch, len(MODALITIES), generator=torch.Generator().manual_seed(3))
+
+
+def no_targets(batch: int) -> Targets:
+    """For losses that do not look at them."""
+    nothing = torch.zeros(batch, len(MODALITIES), dtype=torch.long)
+    return Targets(nothing[:, 0], nothing, nothing)
 
 
 def loss_of(model: FusionModel, features: dict[str, Features], present: torch.Tensor) -> torch.Tensor:
@@ -52,7 +73,8 @@ def loss_of(model: FusionModel, features: dict[str, Features], present: torch.Te
         losses["unimodal"] = torch.stack([entropy(z, label) for z in output.unimodal_logits.values()]).sum()
     for question, answer in (output.auxiliary or {}).items():
         losses[question] = entropy(answer, label % answer.shape[1])
-    return model.strategy.objective(losses, output, features, present, label[:, None].expand(-1, len(MODALITIES)))
+    shown = label[:, None].expand(-1, len(MODALITIES))
+    return model.strategy.objective(losses, output, features, present, Targets(label, shown, shown, 5, history_of(len(present))))
 
 
 def for_one(layer: torch.nn.Module, modality: str) -> Callable[[torch.Tensor], torch.Tensor]:
@@ -72,7 +94,7 @@ def everyone(batch: int = 3) -> torch.Tensor:
     return torch.ones(batch, 4, dtype=torch.bool)
 
 
-@pytest.fixture(params=[*STRATEGIES])
+@pytest.fixture(params=[*STRATEGIES, *FORMS])
 def name(request: pytest.FixtureRequest) -> str:
     return request.param
 
@@ -143,7 +165,7 @@ def test_batch_of_one_equals_row_of_batch(name: str) -> None:
 def test_one_sample_in_many_subsets_equals_as_many_samples(name: str) -> None:
     """What is shared between subsets is computed once; nothing of that can be seen, at any depth."""
     config = make_config(name)
-    if "depth" in inspect.signature(STRATEGIES[name]).parameters:
+    if "depth" in inspect.signature(STRATEGIES[config.name]).parameters:
         config = replace(config, options=config.options | {"depth": 3})
     torch.manual_seed(1)
     model = FusionModel({}, build_strategy(config)).eval()
@@ -181,7 +203,9 @@ def test_maps_do_not_change_the_answer(name: str) -> None:
 
 def test_every_parameter_gets_a_gradient(name: str) -> None:
     model = make_model(name).train()
-    loss_of(model, make_features(8), everyone(8)).backward()
+    present = everyone(8)
+    present[:4] = ~torch.eye(4, dtype=torch.bool)  # each modality is missing once
+    loss_of(model, make_features(8), present).backward()
     for path, parameter in model.named_parameters():
         assert parameter.grad is not None and torch.isfinite(parameter.grad).all(), path
         assert parameter.grad.abs().max() > 0, path
@@ -203,7 +227,7 @@ def test_save_and_load(name: str, tmp_path) -> None:
 
 
 def test_description_is_for_visitors(name: str) -> None:
-    kind = STRATEGIES[name]
+    kind = STRATEGIES[name.split()[0]]
     first = kind.__doc__.strip().splitlines()[0]
     assert first.endswith(".") and 40 < len(first) < 160
     assert kind.title and kind.formula and kind.paper and kind.fuses in ("tokens", "embeddings", "logits")

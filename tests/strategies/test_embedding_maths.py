@@ -14,7 +14,7 @@ from fusion.strategies.multitask import Multitask
 from fusion.strategies.shared_space import SharedSpace, contrastive
 from fusion.strategies.tensor import TensorFusion
 from fusion.types import Features
-from tests.strategies.test_contract import MODALITIES, D, K, everyone, for_one, make_features
+from tests.strategies.test_contract import MODALITIES, D, K, everyone, for_one, make_features, no_targets
 
 
 def normed(features: dict[str, Features], modality: str) -> torch.Tensor:
@@ -100,7 +100,7 @@ def test_multitask_objective_by_hand() -> None:
     features = make_features()
     output = strategy(features, everyone())
     assert {q: a.shape[1] for q, a in output.auxiliary.items()} == {"half": 2, "seen": 10}
-    got = strategy.objective(losses, output, features, everyone(), torch.zeros(3, 4, dtype=torch.long))
+    got = strategy.objective(losses, output, features, everyone(), no_targets(3))
     factors = [1, 1, 1, 0.5, 1, 1]
     wanted = sum(f * (1 + i) * torch.tensor(-i / 10).exp() + i / 20 for i, f in enumerate(factors)) + 7
     torch.testing.assert_close(got, wanted)
@@ -152,7 +152,7 @@ def test_autoencoder_objective_is_the_elbo_over_all_that_is_known() -> None:
     output = strategy(features, present)
     errors = [(output.reconstructions[m] - features[m].pooled).square().mean() for m in ("image", "text", "audio")]
     wanted = 2.0 + 0.5 * kl_to_prior(*output.latent).mean() + torch.stack(errors).mean()
-    got = strategy.objective({"label": torch.tensor(2.0)}, output, features, present, torch.zeros(3, 4, dtype=torch.long))
+    got = strategy.objective({"label": torch.tensor(2.0)}, output, features, present, no_targets(3))
     torch.testing.assert_close(got, wanted)
 
 

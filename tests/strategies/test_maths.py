@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from fusion.strategies.base import Targets
 from fusion.strategies.cross_attention import CrossAttention, attend
 from fusion.strategies.dynamic import Dynamic
 from fusion.strategies.early import Early
@@ -81,7 +82,7 @@ def test_dynamic_gate_is_taught_who_believed_the_truth() -> None:
 
     def loss(gate: list[float]) -> float:
         output = FusionOutput(torch.zeros(1, 1), torch.tensor([gate]), unimodal_logits=votes)
-        return float(strategy.objective({"label": torch.zeros(())}, output, {}, everyone(1), content))
+        return float(strategy.objective({"label": torch.zeros(())}, output, {}, everyone(1), Targets(content[:, 0], content, content)))
 
     best = loss([0.5, 0.0, 0.5, 0.0])
     assert best == pytest.approx(math.log(2), abs=1e-3)

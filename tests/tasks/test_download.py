@@ -137,7 +137,7 @@ def test_second_command_goes_on(server: Server, tmp_path: Path, ranges: bool) ->
 
 def test_server_that_always_drops_leaves_a_part(server: Server, tmp_path: Path) -> None:
     server.cuts = [1000] * download.TRIES
-    with pytest.raises(FusionError, match=r"closed the connection after 5000 of 300000 bytes.*goes on where it stopped"):
+    with pytest.raises(FusionError, match=r"closed the connection after 5000 of 300000 bytes.*continues where it stopped"):
         fetch([server.url("a.bin")], tmp_path / "a.bin")
     assert [path.name for path in tmp_path.iterdir()] == ["a.bin.part"]
     assert (tmp_path / "a.bin.part").read_bytes() == PAYLOAD[:5000]

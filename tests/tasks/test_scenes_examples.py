@@ -64,7 +64,7 @@ def test_an_example_is_the_same_each_time() -> None:
 def test_unknown_names_and_missing_packages_are_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(FusionError, match="no example named 'dragon'"):
         make_example("dragon")
-    with pytest.raises(FusionError, match="no made sound of 'dragon'"):
+    with pytest.raises(FusionError, match="no synthesised sound of 'dragon'"):
         make_sound("dragon")
     monkeypatch.setitem(examples.PACKAGED, "cat", ("no_such_package", "data/chelsea.png"))
     assert not examples.can_make(WRITTEN["conflict"]) and examples.can_make(WRITTEN["listen"])

@@ -118,9 +118,9 @@ def test_without_heads_a_lab_says_how_to_get_them(home: Path) -> None:
 
 
 def test_what_cannot_be_trained_is_one_sentence(home: Path) -> None:
-    with pytest.raises(FusionError, match="cross_attention reads tokens"):
+    with pytest.raises(FusionError, match="cross_attention needs tokens"):
         train_heads(TASKS["digits"], choose(TASKS["digits"], OWN), home, names=("cross_attention",))
-    with pytest.raises(FusionError, match="come with all strategies"):
+    with pytest.raises(FusionError, match="All strategies for the compact encoders are included"):
         train_heads(TASKS["digits"], choose(TASKS["digits"]), home)
     assert "cross_attention" not in WITHOUT_TOKENS and "late" in WITHOUT_TOKENS
 

@@ -84,7 +84,7 @@ def test_broken_state_starts_anew(tmp_path) -> None:
 
 
 def test_diverging_run_is_one_sentence(tmp_path) -> None:
-    with pytest.raises(FusionError, match="not a number"):
+    with pytest.raises(FusionError, match="no longer finite"):
         list(train(make_model(), Line(), lambda m, b: (loss(m, b)[0] * float("nan"), torch.tensor(0.0)), config(), tmp_path, "cpu"))
 
 

@@ -12,7 +12,7 @@ from fusion.model import FusionModel, build_strategy, forget_temperatures, save_
 from fusion.strategies import STRATEGIES
 from fusion.tasks import TASKS
 from fusion.training.batches import make_batch
-from fusion.training.losses import UNIMODAL_WEIGHT, Fuser, strategy_loss
+from fusion.training.losses import Fuser, strategy_loss
 from fusion.types import MODALITIES
 from tests.training.test_data import D, make_cache
 
@@ -22,7 +22,7 @@ ALL = torch.ones(60, 4, dtype=torch.bool)
 def make_model(name: str, task: str) -> Fuser:
     torch.manual_seed(0)
     config = StrategyConfig(name, task, 10, embed_dim=D, options=strategy_options(TASKS[task], name))
-    return Fuser(FusionModel({}, build_strategy(config))).eval()
+    return Fuser(FusionModel({}, build_strategy(config)), 60).eval()
 
 
 def batch_of(task: str) -> dict:
@@ -56,7 +56,7 @@ def test_what_the_classifiers_of_one_modality_are_taught_in_a_sum(name: str, tau
         digit = F.one_hot(said.clamp_min(0), 10) * 0.98 + 0.002 if taught == "digit" else torch.full((60, 10), 0.1)
         target = torch.where(said[:, None] >= 0, digit, torch.full((60, 10), 0.1))
         total += F.cross_entropy(logits, target).item()
-    assert seen["losses"]["unimodal"].item() == pytest.approx(UNIMODAL_WEIGHT * total, rel=1e-4)
+    assert seen["losses"]["unimodal"].item() == pytest.approx(model.strategy.unimodal_weight * total, rel=1e-4)
 
 
 def test_temperatures_of_former_weights_are_forgotten(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ class FakeLab:
 
     def describe(self, name: str) -> Any:
         return SimpleNamespace(name=name, title=name.replace("_", " ").capitalize(), idea=f"The idea of {name}.", formula=f"y = {name}(x)",
-                               paper="Somebody 2020", fuses=FUSES.get(name, "embeddings"))  # fmt: skip
+                               paper="Somebody 2020", fuses=FUSES.get(name, "embeddings"), notes=())  # fmt: skip
 
     def encode(self, inputs: dict[str, Any], severity: dict[str, int] | None = None, cache: Any = None) -> FakeEncoding:
         self.encoded += 1

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from fusion.messages import message
 from fusion.types import Activations, Audio, Clip, EncoderView, FusionError, Layout, Medium, Panel, Scatter
 
 NAMES = {
@@ -59,7 +60,7 @@ class FakeRegistry:
         weights = np.arange(1, count + 1) / (count * (count + 1) / 2)
         vector = np.cos(np.arange(DIM) * (1 + len(name) / 7)) * np.linspace(2, 0.2, DIM)
         view = EncoderView(array, extent, layout, weights, np.linspace(1, 2, count), vector, 0.004, 250_000 if learned else 9_312)
-        sentence = "Trained on 60,000 handwritten digits." if learned else ""
+        sentence = message("Trained on {data}.", data="60,000 handwritten digits") if learned else None
         return Activations(
             name, modality, medium, view, tuple(panels), 0.0012, 0.0034, scatter(name), 0.973 if learned else 0.861, sentence
         )

@@ -191,7 +191,7 @@ def test_an_upload_without_room_is_one_sentence(reason: int) -> None:
 
     page = Starlette(routes=[Route("/upload", full)], exception_handlers=dict(EXCEPTION_HANDLERS))
     said = TestClient(page).get("/upload")
-    assert said.status_code == 507 and said.json()["detail"] == "The server has no room for the file."
+    assert said.status_code == 507 and said.json()["detail"] == "The server has no space left for the file."
 
 
 def test_calls_that_reach_no_endpoint_are_one_sentence(server: httpx.Client) -> None:

@@ -16,7 +16,6 @@ from tests.browser import ROOT
 TEXT, LABELS = load_text(), TASKS["scenes"].labels
 KEYS = {k for k in TEXT["en"] if k.startswith("explanation.")}
 SCENES = "task.scenes."
-THE = "explanation.the."  # keys of "the picture" and the like
 
 
 def row(name: str, label: str, sure: float, known: bool | None = True, weights: dict[str, float] | None = None, **worth: float) -> dict:
@@ -48,7 +47,7 @@ def spoken(explanation: list[dict[str, Any]], language: str = "en") -> str:
             "points": lambda x: f"{100 * x:+.1f}",
             "size": lambda x: f"{100 * x:.1f}",
             "spelled": lambda x: texts[f"number.{x}"],
-            "modalities": lambda x: "+".join(texts.get(f"{SCENES}{THE}{m}") or texts[f"{THE}{m}"] for m in x),
+            "modalities": lambda x: "+".join(texts["explanation.the"].format(modality=texts[f"modality.{m}"]) for m in x),
         }
         return known[kind](x)
 
@@ -66,12 +65,12 @@ CONFLICT = [row("late", "cow", 0.8, image=-0.05, text=0.61, audio=0.1), row("ear
 
 def test_a_conflict_is_told_from_the_rows_alone() -> None:
     assert told(CONFLICT) == (
-        "Alone, the photo says dog (97%)+the words say cow (99%)+the sound says cat (88%). Late says cow (80%), following the words. "
-        "The words add most to the probability of cow (Shapley value +61.0 points); leaving them out changes that probability by -30.5. "
+        "Alone, the image says dog (97%)+the text says cow (99%)+the audio says cat (88%). Late says cow (80%), following the text. "
+        "The text adds most to the probability of cow (Shapley value +61.0 points); leaving it out changes that probability by -30.5. "
         "2 strategies say cow+1 dog."
     )
     assert told(CONFLICT, language="zh") == (
-        "单独来看，照片说是狗（97%）+文字说是牛（99%）+声音说是猫（88%）。 Late跟随文字，说是牛（80%）。 "
+        "单独来看，图像说是狗（97%）+文字说是牛（99%）+声音说是猫（88%）。 Late跟随文字，说是牛（80%）。 "
         "文字对牛的概率贡献最大（沙普利值 +61.0 个百分点）；去掉它，概率变化 -30.5。 2 种策略说是牛+1 种说是狗。"
     )
 
@@ -90,8 +89,8 @@ def test_agreement_is_one_sentence_and_says_what_can_be_spared() -> None:
 def test_what_is_not_recognised_is_said() -> None:
     stranger, cat = row("image_only", "dog", 0.3, False), row("audio_only", "cat", 0.9)
     assert told([row("late", "cat", 0.8, image=0.05, audio=0.6), stranger, cat]) == (
-        "Alone, the photo is not recognised as any of the eleven+the sound says cat (90%). Late says cat (80%), following the sound. "
-        "The sound adds most to the probability of cat (Shapley value +60.0 points); leaving it out changes that probability by -30.0."
+        "Alone, the image is not recognised as any of the eleven+the audio says cat (90%). Late says cat (80%), following the audio. "
+        "The audio adds most to the probability of cat (Shapley value +60.0 points); leaving it out changes that probability by -30.0."
     )
     lost = [row("late", "dog", 0.31, False, image=0.2, audio=0.1), row("early", "dog", 0.9, image=0.2, audio=0.1)]
     both = [stranger, row("audio_only", "cat", 0.2, False)]
@@ -101,7 +100,7 @@ def test_what_is_not_recognised_is_said() -> None:
     )
     assert "Early still says dog (90%)." in told([*lost, *both], "early")
     assert told([*lost, *both], "image_only").startswith(
-        "This baseline reads one input only: the photo. Image_only recognises none of the eleven"
+        "This baseline reads one input only: the image. Image_only recognises none of the eleven"
     )
 
 
@@ -109,19 +108,19 @@ def test_a_learned_weight_that_names_another_modality_is_one_clause() -> None:
     def gated(**weights: float) -> str:
         return told([row("late", "cow", 0.8, weights=weights, image=0.05, text=0.6), DOG, COW])
 
-    other = "Its largest learned weight, 62%, went to the photo, but the largest effect on the answer came from the words."
+    other = "Its largest learned weight, 62%, went to the image, but the largest effect on the answer came from the text."
     assert other in gated(image=0.62, text=0.38)
-    assert "The learned weight agrees: 62% for the words." in gated(image=0.38, text=0.62)
+    assert "The learned weight agrees: 62% for the text." in gated(image=0.38, text=0.62)
     assert "weight" not in gated(image=0.505, text=0.495)  # nobody is clearly first
 
 
 def test_one_input_needs_few_words_and_nobody_follows_by_chance() -> None:
-    assert told([row("late", "dog", 0.9, image=0.8), DOG]) == "Only one input is given: the photo."
+    assert told([row("late", "dog", 0.9, image=0.8), DOG]) == "Only one input is given: the image."
     assert told([row("late", "cat", 0.9, image=0.8), DOG]) == (
-        "Only one input is given: the photo. Alone, the photo says dog (97%). Late says cat (90%), which no input says on its own."
+        "Only one input is given: the image. Alone, the image says dog (97%). Late says cat (90%), which no input says on its own."
     )
-    # the words say the same, but the photo is worth more: the answer is the words', and no more is claimed
-    assert "Late says cow (80%), which is also the answer of the words alone. The photo adds most" in told(
+    # the text says the same, but the image is worth more: the answer is the text', and no more is claimed
+    assert "Late says cow (80%), which is also the answer of the text alone. The image adds most" in told(
         [row("late", "cow", 0.8, image=0.5, text=0.2), DOG, COW]
     )
 
@@ -129,7 +128,7 @@ def test_one_input_needs_few_words_and_nobody_follows_by_chance() -> None:
 def test_without_a_threshold_only_chance_is_unsure() -> None:
     alone = [row("image_only", "dog", 0.12, None), row("text_only", "cow", 0.9, None)]
     assert told([row("late", "cow", 0.8, None, image=0.01, text=0.5), *alone]).startswith(
-        "Alone, the photo cannot tell which of the eleven it is+the words say cow (90%)."
+        "Alone, the image cannot tell which of the eleven it is+the text says cow (90%)."
     )
 
 
@@ -144,9 +143,11 @@ def test_every_text_of_an_explanation_exists_and_is_used() -> None:
     assert asked <= KEYS
     counted = [f"{k}.{n}" for k in ("says", "unknown", "guesses", "contribution") for n in ("one", "many")]
     counted += [f"votes.{n}" for n in ("one", "many", "next")] + [f"doubts.{n}" for n in ("all", "one", "many")]
-    rest = KEYS - asked - {f"explanation.{k}" for k in counted} - {k for k in KEYS if k.startswith((THE.rstrip("."), "explanation.inputs"))}
+    rest = (
+        KEYS - asked - {f"explanation.{k}" for k in counted} - {k for k in KEYS if k.startswith(("explanation.the", "explanation.inputs"))}
+    )
     assert rest <= {f"explanation.{k}" for k in re.findall(r'"(\w+)"', source)}
-    assert module.PLURAL == ("text",) and {f"explanation.inputs.{n}" for n in module.COUNTED} <= KEYS
+    assert {f"explanation.inputs.{n}" for n in module.COUNTED} <= KEYS
 
 
 @pytest.mark.parametrize("number", [2, 3, 4, 10, 11])

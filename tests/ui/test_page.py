@@ -130,11 +130,11 @@ def test_what_is_not_there_is_said_and_has_no_box(visit) -> None:
     open_task(visit, "digits-find")
     visit.evaluate("FusionLab.choose('shared_space')")
     visit.wait_for_selector("#fl-outcome .fl-absent")
-    assert visit.locator("#fl-outcome .fl-said").inner_text() == "Looking for 3: not in the picture, present with probability 13 %."
+    assert visit.locator("#fl-outcome .fl-said").inner_text() == "Looking for 3: not in the image, present with probability 13 %."
     assert visit.locator("#fl-outcome .fl-box").count() == visit.locator("#fl-outcome .fl-veil").count() == 0
     assert visit.locator("#fl-table [data-name=shared_space] .fl-there[data-there=false]").count() == 1
     visit.locator("#fl-slot-image input[role=switch]").uncheck()
-    visit.wait_for_function("document.querySelector('#fl-outcome .fl-said').textContent.includes('needs the picture')")
+    visit.wait_for_function("document.querySelector('#fl-outcome .fl-said').textContent.includes('needs the image')")
 
 
 def give_all(page) -> None:
@@ -151,8 +151,8 @@ def test_a_conflict_is_told_in_both_languages(visit) -> None:
     give_all(visit)
     visit.evaluate("FusionLab.choose('late')")
     explanation = visit.locator("#fl-outcome .fl-explanations [data-now]")
-    alone = "Alone, the photo says dog (70 %), the words say cow (70 %), the sound says cat (70 %), and "
-    alone += "the clip is not recognised as any of the eleven."
+    alone = "Alone, the image says dog (70 %), the text says cow (70 %), the audio says cat (70 %), and "
+    alone += "the video is not recognised as any of the eleven."
     assert explanation.inner_text().replace("\u00a0", " ").startswith(alone + " Late says cow (90 %)")
     assert explanation.inner_text().endswith("10 strategies say dog and 3 cow.")
     assert visit.locator("#fl-slot-video .fl-alone").inner_text() == "on its own: none of these?"
@@ -160,7 +160,7 @@ def test_a_conflict_is_told_in_both_languages(visit) -> None:
     assert "shared only their label" in visit.locator("#fl-table .fl-pairs").inner_text()
     visit.get_by_role("button", name="简体中文").click()
     visit.wait_for_function("document.querySelector('#fl-outcome [data-testid=label]').innerText === '牛'")
-    assert "照片说是狗（70 %），文字说是牛（70 %），声音说是猫（70 %），短片不像这十一类中的任何一类。" in explanation.inner_text().replace(
+    assert "图像说是狗（70 %），文字说是牛（70 %），声音说是猫（70 %），短片不像这十一类中的任何一类。" in explanation.inner_text().replace(
         "\u00a0", " "
     )
     assert visit.locator("#fl-table [data-name=early] .fl-answer").inner_text().startswith("牛")
@@ -274,7 +274,7 @@ def test_sentences_about_files_are_told_in_the_language_of_the_page(visit) -> No
     visit.get_by_role("button", name="简体中文").click()
     visit.wait_for_function("FusionLab.get('lang') === 'zh'")
     assert visit.evaluate(says, trimmed.to_json()) == "a (1).mp3 的声音已截取前 30 秒。"
-    assert visit.evaluate(says, wrong.to_json()) == "{kind}.png是 ZIP 压缩包，不是图片。"
+    assert visit.evaluate(says, wrong.to_json()) == "{kind}.png是 ZIP 压缩包，不是图像。"
     assert visit.evaluate(says, known.to_json()) == "还没有输入：请至少给出一种：图像、文字。"
     assert visit.evaluate(says, unknown.to_json()) == unknown
 
@@ -286,4 +286,4 @@ def test_one_is_told_from_many_and_no_time_is_below_zero(visit) -> None:
     seen = {"kind": "seconds", "extent": [-0.16, 1], "places": [[-0.16, -0.1], [-0.05, 0.3], [0.9, 1.4]], "array": None}
     seen["array"] = {"width": 1, "height": 1, "data": "AA=="}
     spans = visit.evaluate("seen => FusionLab.medium('audio', seen).says", seen)
-    assert spans == ["silence added around the sound", "0.00–0.30 s", "0.90–1.00 s"]
+    assert spans == ["silence added around the audio", "0.00–0.30 s", "0.90–1.00 s"]

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from fusion.describe import trained_on
 from fusion.messages import bare
+from fusion.tasks import TASKS
 from fusion.ui.i18n import DEFAULT_LANGUAGE, page_text
 from fusion.ui.settings import settings
 from fusion.ui.theme import as_script, assets, build_head
@@ -98,8 +100,8 @@ def test_no_message_is_made_of_a_finished_sentence() -> None:
 
 
 def test_every_sentence_of_the_server_has_a_chinese_one() -> None:
-    facts = [json.loads(path.read_text("utf-8")) for path in (ROOT / "checkpoints").rglob("metrics.json")]
-    shown = templates() | set(WORDS) | {fact["trained_on"] for fact in facts}
+    data = {str(sentence.values["data"]) for task in TASKS.values() for m in task.card.data if (sentence := trained_on(task, m, True))}
+    shown = templates() | set(WORDS) | data
     assert len(shown) > 150 and not {sentence for sentence in shown if "said." + sentence not in TEXT["zh"]}
 
 

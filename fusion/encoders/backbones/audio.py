@@ -68,7 +68,7 @@ class AudioTower(Tower[Audio]):
         self.clock, self.before, self.lengths = _clock(model, self.rate, self.room, hidden.shape)
         if _flat(hidden).shape[1] != self.before + self.clock.rows * self.lengths(len(features)):
             raise FusionError(
-                "{source} gives {count} tokens, and where they lie in time is not known.", source=model.source, count=hidden.shape[1]
+                "{source} returns {count} tokens whose positions in time are unknown.", source=model.source, count=hidden.shape[1]
             )
 
     def trials(self) -> list[Audio]:

@@ -31,7 +31,7 @@ def find_folder(source: str) -> Path:
         )
     folder = local or _fetch(source)
     if not (folder / "config.json").is_file():
-        raise FusionError("{source} has no config.json, so it is no model that transformers can load.", source=source)
+        raise FusionError("{source} has no config.json, so transformers cannot load it.", source=source)
     sizes = {file.name: file.stat().st_size for file in folder.iterdir() if file.is_file()}
     _check_weights(source, sizes)
     return folder
@@ -73,7 +73,7 @@ def _fetch(source: str) -> Path:
         return Path(snapshot_download(source, allow_patterns=FILES, local_files_only=True))
     except (LocalEntryNotFoundError, OSError) as error:
         offline = isinstance(reason, OfflineModeIsEnabled)
-        why = message("the hub must not be asked (HF_HUB_OFFLINE)") if offline else message("huggingface.co does not answer")
+        why = message("the hub is switched off (HF_HUB_OFFLINE)") if offline else message("huggingface.co does not answer")
         raise FusionError("{source} is not on this machine and {reason}.", source=source, reason=why) from error
 
 
@@ -82,11 +82,11 @@ def _check_weights(source: str, sizes: dict[str, int]) -> None:
     weights = [size for name, size in sizes.items() if WEIGHTS.fullmatch(name)]
     if not weights:
         raise FusionError(
-            "{source} has no weights in the safetensors format (model.safetensors), the only one that is read here.", source=source
+            "{source} has no weights in the safetensors format (model.safetensors), the only format that is loaded here.", source=source
         )
     if sum(weights) > LARGEST:
         raise FusionError(
-            "{source} has {size:.1f} GB of weights, more than the {limit:.0f} GB that are read here.",
+            "{source} has {size:.1f} GB of weights; the limit is {limit:.0f} GB.",
             source=source,
             size=sum(weights) / 1e9,
             limit=LARGEST / 1e9,

@@ -57,14 +57,14 @@ class Pretrained:
 
 @contextlib.contextmanager
 def one_sentence(source: str, what: Message) -> Iterator[None]:
-    """Anything that goes wrong inside becomes "<source> <what> (<first line of the reason>)."."""
+    """Anything that goes wrong inside becomes "<source> <what>; the library reports: “<first line of the reason>”."."""
     try:
         yield
     except FusionError:
         raise
     except Exception as error:  # an unknown model in a large library can raise nearly anything
         reason = (str(error).strip().splitlines() or [""])[0][:160].rstrip(" .:") or type(error).__name__
-        raise FusionError("{source} {what} ({reason}).", source=source, what=what, reason=reason) from error
+        raise FusionError("{source} {what}; the library reports: “{reason}”.", source=source, what=what, reason=reason) from error
 
 
 def load_pretrained(source: str, folder: Path, modality: str) -> Pretrained:
@@ -78,7 +78,7 @@ def load_pretrained(source: str, folder: Path, modality: str) -> Pretrained:
 
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # errors become one sentence; its reports are for programmers
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers types only a part of its functions
-    unknown = message("is of a kind that this version of transformers does not know, or needs code of its own, which is not run")
+    unknown = message("has an architecture that this version of transformers does not know, or needs its own code, which is never run")
     with one_sentence(source, unknown):
         config = transformers.AutoConfig.from_pretrained(folder, **SAFE)
         kind: Any = transformers.AutoModel._model_mapping[type(config)]
@@ -94,7 +94,7 @@ def load_pretrained(source: str, folder: Path, modality: str) -> Pretrained:
     sizes = {name: tensor.numel() for name, tensor in network.state_dict().items()}
     if sum(sizes.get(name, 0) for name in missing if "pooler" not in name) > MOST_MISSING * sum(sizes.values()):
         raise FusionError(
-            "{source} has weights that do not belong to its config.json ({missing} of {count} are missing).",
+            "{source} has weights that do not match its config.json ({missing} of {count} are missing).",
             source=source,
             missing=len(missing),
             count=len(sizes),
@@ -141,7 +141,9 @@ def _load_preparer(source: str, folder: Path, modality: str) -> Any:
 
     name, files = PREPARER[modality]
     if not any(True for pattern in files for _ in folder.glob(pattern)):
-        raise FusionError("{source} has no {name} ({file}), which says how its input is prepared.", source=source, name=name, file=files[0])
+        raise FusionError(
+            "{source} has no {name} ({file}), which defines how its input is prepared.", source=source, name=name, file=files[0]
+        )
     with one_sentence(source, message("has no {name} that can be loaded", name=name)):
         if modality == "image":
             return transformers.AutoImageProcessor.from_pretrained(folder, **SAFE)  # type: ignore[no-untyped-call]  # as above

@@ -91,7 +91,7 @@ def find_weights(source: str) -> Path:
     if repository := MODELS[name].repository:
         return find_folder(repository) / "model.safetensors"
     raise FusionError(
-        "The weights of {source} are published as a pickle only, which is not read here; the README says how to save them as safetensors.",
+        "The weights of {source} are published only as a pickle, which is not loaded; checkpoints/README.md says how to convert them.",
         source=source,
     )
 

@@ -69,7 +69,9 @@ class VideoTower(Tower[Clip]):
         self.before = found.shape[1] - int(np.prod(self.shape)) if found.ndim == 3 else -1
         if not 0 <= self.before <= 1:
             raise FusionError(
-                "{source} gives tokens {shape}, which are no grid over the frames.", source=model.source, shape=tuple(found.shape[1:])
+                "{source} returns tokens of shape {shape}, which form no grid over the frames.",
+                source=model.source,
+                shape=tuple(found.shape[1:]),
             )
 
     def trials(self) -> list[Clip]:

@@ -41,7 +41,7 @@ class VisionTower(Tower[np.ndarray]):
         self.window = Window(self._process, getattr(model.preparer, "backend", "") == "torchvision")
         sizes = {tuple(self.window(np.zeros((1, *shape), np.uint8))[0].shape[1:]) for shape in TRIED}
         if len(sizes) > 1 or len(next(iter(sizes))) != 3:
-            raise FusionError("{source} gives every picture another size, so pictures cannot be put in one batch.", source=model.source)
+            raise FusionError("{source} resizes each image to a different size, so images cannot form one batch.", source=model.source)
         size = sizes.pop()
         shape = self.run(pixel_values=torch.zeros(1, *size)).last_hidden_state.shape
         self.grid, self.before = _grid(model, shape, *size[1:])
@@ -111,4 +111,4 @@ def _grid(model: Pretrained, hidden: torch.Size, height: int, width: int) -> tup
         rows = round(math.sqrt((hidden[1] - before) * height / width))
         if rows and rows * round(rows * width / height) == hidden[1] - before:
             return (rows, round(rows * width / height)), before
-    raise FusionError("{source} gives {count} tokens, which are no grid over the picture.", source=model.source, count=hidden[1])
+    raise FusionError("{source} returns {count} tokens, which form no grid over the image.", source=model.source, count=hidden[1])

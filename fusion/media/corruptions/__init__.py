@@ -81,7 +81,7 @@ def read_choice(kind: str, value: Any) -> tuple[str, int]:
     """
     name, severity = value if isinstance(value, tuple | list) and len(value) == 2 else (MIX, value)
     if isinstance(severity, bool) or not isinstance(severity, int | np.integer) or severity not in SEVERITIES:
-        raise FusionError("Severity is a whole number from 0 to 5, not {severity!r}.", severity=severity)
+        raise FusionError("Severity must be a whole number from 0 to 5, not {severity!r}.", severity=severity)
     if not isinstance(name, str) or name not in CORRUPTIONS[kind]:
         raise FusionError(
             "There is no {kind} corruption named {name!r}; there are {known}.", kind=message(kind), name=name, known=list(CORRUPTIONS[kind])

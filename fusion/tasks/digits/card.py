@@ -13,25 +13,25 @@ DATA = {
     "video": "Pen-Based Recognition of Handwritten Digits, original trajectories (Alpaydin, Alimoglu; UCI, CC BY 4.0), drawn in time",
 }
 LIMITS = {
-    "image": "One digit per picture. Small writing on a picture of more than 64 pixels is found and read enlarged, down to a twelfth of its longer side; two digits, or smaller ones, are not what it learned. Digits as written in Europe, Turkey and the USA.",
-    "text": 'English, French, German, Spanish, Italian, Portuguese, Chinese (characters and pinyin). A text that names several digits without a contrast ("not 3 but 5") has no right answer.',
-    "audio": "English words zero to nine. Six real speakers, most of them not native: strong accents, children and whispering were not in training. Frequencies above 4 kHz are not used.",
-    "video": "The pen or its ink must be seen from about the start to the end; a hand that covers the ink was not in training.",
+    "image": "One digit per image. In images larger than 64 pixels, small handwriting is found and read enlarged, down to a twelfth of the longer side; it was not trained on two digits or on smaller ones. Digits are as written in Europe, Turkey and the USA.",
+    "text": 'English, French, German, Spanish, Italian, Portuguese, Chinese (characters and pinyin). A text that names several digits has no right answer, unless it contrasts them ("not 3 but 5").',
+    "audio": "English words zero to nine. Training had six real speakers, most of them not native, and no strong accents, children or whispering. Frequencies above 4 kHz are not used.",
+    "video": "The pen or its ink must be visible from about the start to the end; training had no hand that covers the ink.",
 }
-COMMANDS: dict[str, tuple[str, ...]] = {  # further commands that the shipped weights have been through
+COMMANDS: dict[str, tuple[str, ...]] = {  # further commands that trained the shipped weights
     "image": (
         "    python -m fusion train --task digits --strategy finder --data DIR",
         "    python -m fusion train --task digits --strategy pages --data DIR",
     ),
     "audio": ("    python -m fusion train --task digits --strategy audio_only --data DIR --epochs 8 --lr 8e-4 --seed 1 --warm-start",),
 }
-MILDER = "These weights were trained when the corruptions of this modality were milder than `fusion/media/corruptions` has them now ({}); every figure here is measured on the present ones."
+MILDER = "These weights were trained with milder corruptions of this modality than those in `fusion/media/corruptions` today ({}); every figure here is measured with the current ones."
 PAGES = " The figures above were measured before the training on pages. After it: plain MNIST 99.64 (before 99.66; 5,000 digits); on photographs of other papers, pens and light than it saw (400 each), digits of .08 / .12 / .16 / .20 of the longer side 92.2 / 95.2 / 97.2 / 97.2 (before, 300 each: 8.3 / 11.7 / 18.3 / 36.7)."
-NOTES = {  # where the command would not give the very same weights today
+NOTES = {  # where the command would give other weights today
     "image": MILDER.format("noise of 9 grey levels per step instead of 18, smaller blocks") + PAGES,
     "video": MILDER.format("noise of 9 grey levels per step instead of 18, smaller blocks"),
-    "text": "Not a blind figure: errors on the test phrases were read once, and filler words and characters (some of them from test phrases, none naming a digit) were then added to training. The templates themselves are still unseen.",
-    "audio": "Not a blind figure: the quiet margin at both ends was chosen with FSDD's validation and official test recordings in view. The first run's noise was 2 dB stronger than `fusion/media/corruptions` has it now and none of its sounds was studio-clean; the second run saw the present ones.",
+    "text": "Not a blind test: errors on the test phrases were read once, and filler words and characters (some of them from test phrases, none naming a digit) were then added to training. The templates themselves are still unseen.",
+    "audio": "Not a blind test: the length of the silence at both ends was chosen with FSDD's validation and official test recordings in view. In the first run the noise was 2 dB stronger than in `fusion/media/corruptions` today, and no sound was without noise; the second run used today's corruptions.",
 }
 TEST_SETS = {
     "image_mnist": "plain MNIST, 28x28 as uploaded (shared half of the official test file, or all of it)",
@@ -50,10 +50,10 @@ OUTSIDE_SETS = {
     "audio_connected_new_speakers": "digits of the same held-out speakers, joined to strings and cut in the same way",
 }
 LICENCE = "The weights are derived from CC BY-SA data and are shared under CC BY-SA 4.0; the code is Apache-2.0."
-ABOUT = "The parts of one sample come from different people and share the label alone: an accuracy gain from fusion is expected and no evidence of synergy."
+ABOUT = "The modalities of a sample come from different people and share only the label: a gain in accuracy from fusion is expected and is no evidence of synergy."
 SEVERITIES = (
-    "The steps of the corruptions were set after looking at the single encoders on the test split, so that severity 3 costs each modality a like amount. "
-    "How far fusion leads there depends on that choice."
+    "The levels of the corruptions were chosen with the test accuracy of the single encoders in view, so that severity 3 lowers each modality by a similar amount. "
+    "The lead of fusion at that severity depends on this choice."
 )
 SHARED = CardText(data=DATA, licence=LICENCE, severities=SEVERITIES)  # by all tasks on the media of `digits`
 CARD = replace(

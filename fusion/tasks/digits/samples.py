@@ -42,7 +42,7 @@ class Digits:
         self.data = Path(self.data)
         if not self.data.is_dir():
             raise FusionError(
-                "The data folder {folder} does not exist; name it with --data or FUSION_DATA.", folder=self.data.name or self.data
+                "The data folder {folder} does not exist; set it with --data or FUSION_DATA.", folder=self.data.name or self.data
             )
         if {"image", "video"} & set(self.modalities):
             self.drawings = sources.load_pendigits(self.data, self.split)

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 from fusion.tasks.digits.card import SHARED
 
-ABOUT = "What is seen (picture, clip) is a, what is said (words, sound) is b, the answer is (a + b) mod 10. With one side missing it cannot be known: chance is 10 %. Ten of the hundred pairs were kept from training."
-CHOSEN = "Its default size was chosen with the rule of the held-out pairs in view, on made-up features: its figure on held-out pairs is not a blind one."
+ABOUT = "Image and video show a, text and audio say b, and the answer is (a + b) mod 10. With one side missing it cannot be known: chance is 10 %. Ten of the hundred pairs were held out from training."
+CHOSEN = "Its default size was chosen on synthetic features that follow the rule of the held-out pairs, so its accuracy on held-out pairs is not a blind test."
 REMARKS = {
-    "late": "It cannot do this, whatever it is fed: its log-odds are f_k(a) + g_k(b), a sum without mixed terms; the loss is convex in f and g and the task is unchanged under (a + s, b - s), so the best such model is the same for every a and b. It stays near chance (10 %), on held-out pairs below it, as training taught it that just this pair's answer does not occur with this a.",
-    "shared_space": "It averages what is seen and what is said in one space; an average has no mixed terms either, but for its length.",
+    "late": "It cannot solve this task with any features: its log-odds are f_k(a) + g_k(b), a sum without mixed terms. The loss is convex in f and g, and the task is invariant under (a + s, b - s), so the best such model gives the same answer for every a and b. It stays near chance (10 %). On held-out pairs it is below chance, because in training this answer never occurred with this a.",
+    "shared_space": "It averages the embeddings of both sides in one space; apart from its length, an average has no mixed terms either.",
     "low_rank": CHOSEN,
     "multitask": CHOSEN,
-    "dynamic": "No modality decides a sum alone, so its classifiers name the digit each one shows or says. It takes 30 epochs for the weights and what they weigh to find one another; ten left it at 94 % of the pairs it was taught.",
+    "dynamic": "No modality determines the sum alone, so its classifiers predict the digit that each modality shows or says. Weights and classifiers need 30 epochs to fit each other; after ten it reached 94 % on the training pairs.",
 }
 CARD = replace(
     SHARED,

@@ -5,47 +5,47 @@ from __future__ import annotations
 from fusion.tasks.base import CardText
 
 DATA = {
-    "image": "54 classes of Tiny-ImageNet (64x64 pixels; ImageNet's terms: research), CIFAR-10 (32x32; mostly its birds; research), Dogs-vs-Cats (research) and boxes of 159 photos of COCO (by photo, mostly non-commercial)",
-    "text": "Flickr8k (research), AudioCaps (MIT) and Clotho (non-commercial) captions that tell of exactly one class, captions recast for rare animals (`fusion/tasks/scenes/captions.py`), and templates of the project's own (`fusion/tasks/scenes/phrases.py`); then on words and templates in English, Chinese, Spanish, French and German written for this project (`fusion/tasks/scenes/sentences`), with names of emoji (CLDR, Unicode-3.0) as further words for other things",
+    "image": "54 classes of Tiny-ImageNet (64x64 pixels; ImageNet's terms: research), CIFAR-10 (32x32; mostly its birds; research), Dogs-vs-Cats (research) and boxes of 159 photos of COCO (licence per photo, mostly non-commercial)",
+    "text": "Flickr8k (research), AudioCaps (MIT) and Clotho (non-commercial) captions that mention exactly one class, captions rewritten for rare animals (`fusion/tasks/scenes/captions.py`), and templates written for this project (`fusion/tasks/scenes/phrases.py`); then words and templates in English, Chinese, Spanish, French and German written for this project (`fusion/tasks/scenes/sentences`), and names of emoji (CLDR, Unicode-3.0) as words for other things",
     "audio": "800 of 809 animal sounds (YashNita/Animal-Sound-Dataset, no licence stated) and ESC-10 (CC BY 3.0)",
-    "video": "the pictures of the image encoder under a moving camera: pan, zoom, shake, tilt and flicker are synthetic, no real clip was trained on",
+    "video": "the images of the image encoder under a moving camera: pan, zoom, shake, tilt and flicker are synthetic; no real clip was used in training",
 }
 TEACHERS = {
-    "image": "EfficientNet-Lite0 (ImageNet, Apache-2.0): the student starts with its blocks, those of the last two stages made a sixth narrower (`fusion/distill/pruning.py`), keeps its first three stages as they are, and learns its last maps and its ImageNet answers again, after which it is averaged with its start (`python -m fusion distill image --data DIR`). The 1000 ImageNet classes are predicted by the teacher's classifier",
-    "text": "all-MiniLM-L6-v2 (Apache-2.0): word pieces start as the teacher's in fewer dimensions, sentence vectors are learned again while the classes are learned (`python -m fusion distill text --data DIR`). Four more languages and sentences about other things are learned after that, through the trained strategies, while the tokens of the captions are held (`python -m fusion distill languages --data DIR`)",
-    "audio": "YAMNet (AudioSet, Apache-2.0): the student starts with its layers, the last but one a quarter narrower (`fusion/distill/pruning.py`), and learns its embedding and its AudioSet answers again, after which it is averaged with its start (`python -m fusion distill audio --data DIR --yamnet FILE`). The 521 AudioSet classes are predicted by the teacher's classifier",
-    "video": "the trunk is the image encoder's",
+    "image": "EfficientNet-Lite0 (ImageNet, Apache-2.0): the student starts from its blocks, with those of the last two stages a sixth narrower (`fusion/distill/pruning.py`). Its first three stages are frozen; the others learn the teacher's last feature maps and ImageNet logits again. The result is averaged with the start (`python -m fusion distill image --data DIR`). The teacher's classifier predicts the 1000 ImageNet classes",
+    "text": "all-MiniLM-L6-v2 (Apache-2.0): word pieces start from the teacher's, in fewer dimensions; sentence vectors are learned again together with the classes (`python -m fusion distill text --data DIR`). Four more languages and sentences about other things are learned afterwards, through the trained strategies, while the tokens of the captions stay fixed (`python -m fusion distill languages --data DIR`)",
+    "audio": "YAMNet (AudioSet, Apache-2.0): the student starts from its layers, with the last but one a quarter narrower (`fusion/distill/pruning.py`), and learns the teacher's embedding and AudioSet logits again. The result is averaged with the start (`python -m fusion distill audio --data DIR --yamnet FILE`). The teacher's classifier predicts the 521 AudioSet classes",
+    "video": "its trunk is the image encoder's",
 }
 LIMITS = {
-    "image": "One thing in the picture, of some size: a dog far away in a street is often missed. The classes are as narrow as the training pictures: sheep are bighorns, cows are oxen and bison, birds are geese, storks, albatrosses and the small birds of CIFAR-10, fire is candles and torches, clock is a stopwatch or watch, rain is an umbrella (many of them dry): a rainy street without one is rarely recognised. In photos from other sources, deer, goats and antelopes are taken for sheep, horses and rhinos for cows, sunsets for fire, deserts for the sea.",
-    "text": 'English, Chinese, Spanish, French and German; other languages and alphabets are none of the classes. A sentence that mentions two classes has no right answer. Other senses of a class word are rejected only if they were in training (a hot dog, a fire truck); "the dog is hot" is then often rejected, too.',
+    "image": "One subject of some size per image: a dog far away in a street is often missed. The classes are as narrow as the training images: sheep are bighorns, cows are oxen and bison, birds are geese, storks, albatrosses and the small birds of CIFAR-10, fire is candles and torches, clock is a stopwatch or watch, rain is an umbrella (many of them dry): a rainy street without one is rarely recognised. In photos from other sources, deer, goats and antelopes are taken for sheep, horses and rhinos for cows, sunsets for fire, deserts for the sea.",
+    "text": 'English, Chinese, Spanish, French and German; other languages and alphabets are none of the classes. A sentence that mentions two classes has no right answer. Other meanings of a class word are rejected only if they were in training (a hot dog, a fire truck); "the dog is hot" is then often rejected, too.',
     "audio": "One sound source. Goats count as sheep; of frogs, lions and sheep there were about thirty recordings each.",
-    "video": "Not evaluated on real clips. Motion in front of a still camera was not in training.",
+    "video": "Not evaluated on real clips. Training had no motion in front of a still camera.",
 }
 CAUTIONS = {
     "image": (
-        "Half of the torches show no flame: pictures without flame-coloured light are not used, in training and in the test (`photos.shows_flame`).",
+        "Half of the torches show no flame: images without flame-coloured light are left out of training and test (`photos.shows_flame`).",
         "The birds are geese, storks and albatrosses: 3,000 small birds of CIFAR-10 widen the class; the ImageNet classes of the teacher's classifier include song birds.",
-        "Training pictures have 64 pixels: random crops, down- and upscaling, JPEG, blur and noise; mosaics of small pictures keep sharp detail in training.",
+        "Training images have 64 pixels. Augmentation: random crops, down- and upscaling, JPEG, blur and noise, and mosaics of small images, which keep sharp detail in training.",
         "King penguins and lake shores are neither a class nor an outlier and are left out; CIFAR's ships stand on the sea and are left out.",
     ),
     "audio": (
-        "The bandwidth reveals the species in the animal collection: in training seven of ten sounds are low-passed at a random 2.5 to 7.9 kHz, and all are normalised to one loudness.",
+        "The bandwidth reveals the species in the animal collection: in training, seven of ten sounds are low-passed at a random frequency from 2.5 to 7.9 kHz, and all are normalised to one loudness.",
         "The collection reveals the group (animals from one, nature from the other): dog is in both and is evaluated across them, below.",
         "ESC-10 is split by fold (1-3 training, 4 validation, 5 test), as clips of one recording share a fold.",
         "Files with adjacent numbers in the animal collection are often parts of one recording: in a random split, 27 of 38 test birds and 25 of 36 test dogs had a near duplicate in training (cosine over .95 by the teacher). Each class is split into contiguous ranges instead: 1 of 38 and 12 of 37.",
         "Nine files do not contain the animal (music, a crowd, crackles, noise) and are left out by name (`sources.NOT_THE_ANIMAL`). They were found by the teacher's low confidence and checked on spectrograms, not by listening.",
-        "Chickens and roosters are birds of another voice: neither a class nor an outlier.",
+        "Chickens and roosters sound unlike the other birds: they are neither a class nor an outlier.",
     ),
     "text": (
-        "A caption belongs to a class if it mentions exactly one, does not deny it, and does not use the word in another sense; denials and other senses come from templates, as the sets have few.",
-        "Photo, caption, sound and clip of one sample are of different events.",
-        "The sentences about other things and those of the five languages are a development set: none was trained on, but their errors were read once, and everyday words, among them some of these sentences, were then added to the templates. The first stage of the training was made before these words were added.",
+        "A caption belongs to a class if it mentions exactly one, does not negate it, and does not use the word in another meaning. Negations and other meanings come from templates, because the caption sets have few.",
+        "Photo, caption, sound and clip of one sample come from different events.",
+        "The sentences about other things and those of the five languages are a development set: none was used in training, but their errors were read once, and everyday words, some of them from these sentences, were then added to the templates. The first stage of the training ran before these words were added.",
     ),
     "video": (),
 }
-LICENCE = "The pictures and some captions may be used for research only and the animal sounds state no licence, so these weights are for non-commercial research (CC BY-NC-SA 4.0); the code is Apache-2.0."
-ABOUT = "Photo, caption, sound and clip of one sample come from different events and share the label alone: an accuracy gain from fusion is expected and no evidence of synergy. A fifth of the training media show none of the eleven classes, with a uniform target. Fused settings were measured on features computed in bfloat16; thresholds and sizes were chosen with test figures in view."
+LICENCE = "The images and some captions may be used for research only, and the animal sounds state no licence, so these weights are for non-commercial research (CC BY-NC-SA 4.0); the code is Apache-2.0."
+ABOUT = "Photo, caption, sound and clip of one sample come from different events and share only the label: a gain in accuracy from fusion is expected and is no evidence of synergy. A fifth of the training inputs show none of the eleven classes and have a uniform target. Strategies were evaluated on features computed in bfloat16; thresholds and sizes were chosen with test results in view."
 TEST_SETS = {
     "image_64": "test photos, 64 pixels along the longer side",
     "image_128": "128 pixels",

@@ -53,7 +53,7 @@ class Scenes:
         self.data = Path(self.data)
         if not self.data.is_dir():
             raise FusionError(
-                "The data folder {folder} does not exist; name it with --data or FUSION_DATA.", folder=self.data.name or self.data
+                "The data folder {folder} does not exist; set it with --data or FUSION_DATA.", folder=self.data.name or self.data
             )
         outside = self.split == "test"
         if {"image", "video"} & set(self.modalities):

@@ -211,6 +211,6 @@ SOUNDS = {name: partial(calls, name) for name in CALLS} | {f.__name__: f for f i
 def make_sound(name: str) -> Audio:
     """A sound of `SOUNDS`, always the same: 4 or 5 seconds, mono, 16 kHz, peak 0.8."""
     if name not in SOUNDS:
-        raise FusionError("There is no made sound of {name!r}; there are {known}.", name=name, known=list(SOUNDS))
+        raise FusionError("There is no synthesised sound of {name!r}; there are {known}.", name=name, known=list(SOUNDS))
     sound = signal.detrend(SOUNDS[name](np.random.default_rng(7)), type="constant")
     return Audio(RATE, (0.8 * sound / np.abs(sound).max()).astype(np.float32))

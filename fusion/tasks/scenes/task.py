@@ -36,6 +36,7 @@ class ScenesTask(Task):
     labels = LABELS
     modalities = MODALITIES
     encoders = ENCODERS
+    lends_encoders = True
     heads = Heads({"kind": ("animal", "no animal")})
     recipes = RECIPES
     measuring = Measuring(samples=400, explained=20, half_precision=True, open_set=400, calibration=400)  # photos and clips take longer

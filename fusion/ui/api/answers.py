@@ -38,6 +38,7 @@ class StrategyInfo(BaseModel):
     formula: str
     paper: str
     fuses: str = Field(description="What it combines: embeddings, tokens or logits.")
+    notes: list[str] = Field(description="How its weights differ from the paper, and whether its score falls when its paths are cut.")
     baseline: bool = Field(description="Whether it reads one modality only.")
     parameters: int = Field(description="Count of trained numbers, without the encoders.", ge=0)
 
@@ -48,6 +49,16 @@ class TaskDescription(TaskInfo):
     encoders: dict[str, str] = Field(description="Name of the encoder of each modality.")
     strategies: list[StrategyInfo] = Field(description="The strategy that was asked for, or all of them.")
     faults: dict[str, str] = Field(description="Strategies and modalities that cannot be used, with the reason.")
+
+
+class Opinion(BaseModel):
+    """What a strategy believes, and how much it leaves open."""
+
+    belief: dict[str, Share] = Field(description="Belief in each label; with the doubt they sum to 1.")
+    doubt: Share = Field(description="The share that no label gets.")
+    conflict: Share = Field(description="The share in which the modalities contradict one another.")
+    doubts: dict[str, Share] = Field(description="Doubt of each modality alone.")
+    refuses: bool = Field(description="Whether the doubt is too large for an answer.")
 
 
 class Answer(BaseModel):
@@ -66,6 +77,7 @@ class Answer(BaseModel):
     auxiliary: dict[str, dict[str, Share]] | None = Field(description="Probabilities of the answers to further questions, or null.")
     found: Share | None = Field(description="Probability that what is asked for is in the picture; null where the task does not ask.")
     box: tuple[float, float, float, float] | None = Field(description="Where it is: x0, y0, x1, y1 in [0, 1] of the picture, or null.")
+    opinion: Opinion | None = Field(description="Belief, doubt and conflict; null where the strategy has none.")
     seconds: float = Field(description="Time that the strategy took, without the encoders.", ge=0)
 
 
@@ -134,5 +146,5 @@ class EncodersAnswer(BaseModel):
 
 def answer_of(strategy: str, prediction: Prediction) -> Answer:
     """A prediction as it goes over the wire."""
-    same = ("label", "confidence", "known", "probs", "weights", "contributions", "votes", "auxiliary", "found", "box", "seconds")
+    same = ("label", "confidence", "known", "probs", "weights", "contributions", "votes", "auxiliary", "found", "box", "opinion", "seconds")
     return Answer(strategy=strategy, **{name: getattr(prediction, name) for name in same})

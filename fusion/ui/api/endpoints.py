@@ -21,7 +21,7 @@ from fusion.ui.i18n import say
 from fusion.ui.service import TaskServices
 
 logger = logging.getLogger(__name__)
-UNEXPECTED = message("Something unexpected happened on the server; its log says what.")
+UNEXPECTED = message("An unexpected error happened on the server; its log has the details.")
 # An explanation can take seconds: one at a time, so that it never takes the places of those who want an answer.
 QUEUES: dict[str, dict[str, Any]] = {
     "tasks": {"concurrency_id": "format", "concurrency_limit": None},

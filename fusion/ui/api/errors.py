@@ -15,9 +15,9 @@ from fusion.ui.i18n import say
 
 Handler = Callable[[Request, Exception], Awaitable[Response]]
 INFO = f"{API_PREFIX}/info"
-NO_PARAMETER = message("The endpoint has no such parameter; {address} lists them.", address=INFO)
-NO_ENDPOINT = message("There is no endpoint of this name; {address} lists them.", address=INFO)
-FULL = message("The server has no room for the file.")
+NO_PARAMETER = message("The endpoint has no such parameter; {address} lists its parameters.", address=INFO)
+NO_ENDPOINT = message("There is no endpoint with this name; {address} lists all of them.", address=INFO)
+FULL = message("The server has no space left for the file.")
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # a full disk, a used-up quota, a disk that is read only
 
 

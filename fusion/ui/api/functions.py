@@ -150,7 +150,8 @@ class Functions:
         about = lab.describe(name)
         only = name.removesuffix("_only") if name in lab.baselines else None
         texts = {key: strategy_text(lab.task, about, key, language, only) for key in ("title", "idea", "formula", "paper")}
-        return StrategyInfo(name=name, baseline=only is not None, parameters=lab.parameters[name], fuses=about.fuses, **texts)
+        notes = [say(note, language) for note in about.notes]
+        return StrategyInfo(name=name, baseline=only is not None, parameters=lab.parameters[name], fuses=about.fuses, notes=notes, **texts)
 
     def _encoder(self, service: TaskService, modality: str, name: str, language: str) -> EncoderInfo:
         about = service.registry.describe(name)
@@ -179,7 +180,7 @@ class Functions:
         scores = TOKENS[method](service, encoded, strategy, prediction, label)
         if not scores:
             title = service.lab.describe(strategy).title
-            raise FusionError("{strategy} has no attention here; relevance, occlusion and shapley explain it.", strategy=title)
+            raise FusionError("{strategy} has no attention here; use relevance, occlusion or shapley.", strategy=title)
         layouts = prediction.layouts
         places = {m: np.asarray(layouts[m].places, np.float64).round(4).tolist() for m in scores}
         return {m: TokenScores(kind=layouts[m].kind, places=places[m], scores=np.asarray(s).tolist()) for m, s in scores.items()}

@@ -84,11 +84,8 @@ window.FusionLab = (() => {
     reply = named("reply."),
     label = named("label."),
     modality = (name) => named("modality.")(name).replaceAll("_", " ");
-  // A modality within a sentence: "the words".
-  const the = (name) =>
-    has(own("explanation.the." + name))
-      ? fit("explanation.the." + name)
-      : t("explanation.the", { modality: modality(name) });
+  // A modality within a sentence: "the text".
+  const the = (name) => t("explanation.the", { modality: modality(name) });
   // What a modality holds: "image", "text", "audio" or "video"; its colour and its views follow.
   const kind = (name) => store.lab?.kinds[name] ?? name;
   // The first modality of a kind that the open task has, if any.

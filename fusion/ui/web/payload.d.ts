@@ -110,6 +110,17 @@ export interface Offer {
   title: string;
 }
 
+/** Belief, doubt and conflict of a strategy, shares in [0, 1]. */
+export interface Opinion {
+  /** By label; with the doubt they sum to 1. */
+  belief: Record<string, number>;
+  doubt: number;
+  conflict: number;
+  /** Doubt of each modality alone. */
+  doubts: Record<string, number>;
+  refuses: boolean;
+}
+
 /** The input of an encoder with its tokens. */
 export interface Panel {
   kind: "grid" | "seconds" | "characters" | "frames";
@@ -230,6 +241,7 @@ export interface StrategyRow {
   votes: Record<string, Vote> | null;
   /** Probabilities of the answers to further questions. */
   auxiliary: Record<string, Record<string, number>> | null;
+  opinion: Opinion | null;
   place: Place | null;
   seconds: number;
   parameters: number;
@@ -250,6 +262,8 @@ export interface StrategyShape {
   formula: string;
   paper: string;
   fuses: string;
+  /** Messages: how its weights differ from the paper, what cutting its paths costs. */
+  notes: Sentence[];
 }
 
 /** The open task. */

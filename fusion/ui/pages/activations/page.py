@@ -107,6 +107,6 @@ def read(question: Mapping[str, Any]) -> tuple[str, list[str]]:
 def beginning(choices: list[dict[str, Any]]) -> tuple[str, str]:
     """The two encoders that are compared first: the compact network and the first textbook feature, else the second network."""
     if not choices:
-        raise FusionError("There is no encoder that could be shown here.")
+        raise FusionError("No encoder can be shown here.")
     others = [c for c in choices[1:] if not c["learned"]] or choices[1:] or choices
     return choices[0]["name"], others[0]["name"]

@@ -31,7 +31,7 @@ def side(found: Activations) -> dict[str, Any]:
         "prepare": found.prepare_seconds,
         "forward": found.forward_seconds,
         "probe": found.probe,
-        "trained_on": message(found.trained_on).to_json() if found.trained_on else None,
+        "trained_on": found.trained_on.to_json() if found.trained_on else None,
         "notes": [message(note).to_json() for note in found.notes],
         "panels": [panel(p) | {"grey": p.kind == "maps"} for p in entered(found)] + [panel(p) for p in found.panels if np.size(p.values)],
         "scatter": None if found.scatter is None else scatter(found.scatter),

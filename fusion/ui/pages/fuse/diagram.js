@@ -257,6 +257,20 @@
     );
   };
 
+  // What a strategy that gives evidence leaves open.
+  const opinion = (row) => {
+    const found = row.opinion;
+    if (!found) return null;
+    const share = (p) => FL.percent(p, 0);
+    return el(
+      "p",
+      { class: "fl-opinion" },
+      t("opinion.shares", { doubt: share(found.doubt), conflict: share(found.conflict) }),
+      " ",
+      found.refuses ? t("opinion.refuses") : "",
+    );
+  };
+
   FL.view("diagram", (root) =>
     FL.on("result lang strategy lab", () => {
       const result = FL.get("result"),
@@ -274,6 +288,7 @@
           { class: "fl-muted" },
           t(chosen.weights ? "diagram.by_weight" : "diagram.by_effect"),
         ),
+        opinion(chosen),
         el("p", { class: "fl-formula" }, told(chosen.name, "formula")),
       );
     }),

@@ -18,7 +18,6 @@ GUESS = 1.5  # times 1/K; an answer with less confidence counts as a guess
 CLEAR_CONTRIBUTION, CLEAR_WEIGHT = 0.01, 0.02  # smaller differences are not mentioned
 NO_LOSS = 0.02  # of probability; inputs whose removal costs less are dispensable
 COUNTED = (2, 3, 4)  # "both inputs", "all three inputs", "all four inputs"
-PLURAL = ("text",)  # "the words"
 
 
 def sentence(key: str, **values: Any) -> Sentence:
@@ -161,7 +160,7 @@ def modalities_of(modalities: Iterable[str]) -> Sentence:
 
 def with_form(key: str, modalities: list[str]) -> str:
     """Which form of the verb follows."""
-    return f"{key}.{'many' if len(modalities) > 1 or modalities[0] in PLURAL else 'one'}"
+    return f"{key}.{'many' if len(modalities) > 1 else 'one'}"
 
 
 def label_count(row: Row) -> Sentence:

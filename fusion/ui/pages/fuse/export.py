@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def as_json(lab: Lab, predictions: dict[str, Prediction]) -> str:
     """One line per strategy; a mask is a list of rows, in hundredths."""
-    fields = ("label", "known", "probs", "weights", "contributions", "votes", "auxiliary", "found", "box", "seconds")
+    fields = ("label", "known", "probs", "weights", "contributions", "votes", "auxiliary", "opinion", "found", "box", "seconds")
     lines = []
     for name, p in predictions.items():
         known = {f: getattr(p, f) for f in fields} | {"shapley": shapley(p)["values"], "parameters": lab.parameters[name]}
@@ -48,6 +48,8 @@ def as_line(lab: Lab, name: str, p: Prediction) -> dict[str, Any]:
     line |= {"parameters": lab.parameters[name]} | {f"p_{label}": value for label, value in p.probs.items()}
     for kind, values in (("weight", p.weights or {}), ("shapley", shapley(p)["values"]), ("effect", p.contributions)):
         line |= {f"{kind}_{m}": values.get(m, "") for m in lab.modalities}
+    if p.opinion:
+        line |= {"doubt": p.opinion["doubt"], "conflict": p.opinion["conflict"], "refuses": p.opinion["refuses"]}
     line |= {f"answer_{question}": vote(answers)["label"] for question, answers in (p.auxiliary or {}).items()}
     return line | {"found": "" if p.found is None else p.found} | dict(zip(SIDES, p.box or ("",) * 4, strict=True))
 

@@ -85,6 +85,16 @@ class Place(Shape):
     asked: Asked | None = Field(None, description="Only of the chosen strategy.")
 
 
+class Opinion(Shape):
+    """Belief, doubt and conflict of a strategy, shares in [0, 1]."""
+
+    belief: dict[str, float] = Field(description="By label; with the doubt they sum to 1.")
+    doubt: float
+    conflict: float
+    doubts: dict[str, float] = Field(description="Doubt of each modality alone.")
+    refuses: bool
+
+
 class StrategyRow(Shape):
     """The answer of one strategy."""
 
@@ -99,6 +109,7 @@ class StrategyRow(Shape):
     shapley: Shapley
     votes: dict[str, Vote] | None
     auxiliary: dict[str, dict[str, float]] | None = Field(description="Probabilities of the answers to further questions.")
+    opinion: Opinion | None
     place: Place | None
     seconds: float
     parameters: int
@@ -201,6 +212,7 @@ class StrategyShape(Shape):
     formula: str
     paper: str
     fuses: str
+    notes: list[Sentence] = Field(description="Messages: how its weights differ from the paper, what cutting its paths costs.")
 
 
 class ExampleShape(Shape):

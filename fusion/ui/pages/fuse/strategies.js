@@ -78,6 +78,7 @@
                 told(about.name, "idea"),
                 " ",
                 el("span", { class: "fl-muted" }, told(about.name, "paper")),
+                about.notes.map((note) => el("span", { class: "fl-muted" }, " ", FL.said(note))),
               ]
             : null,
         ),

@@ -49,6 +49,7 @@ def row(lab: Lab, name: str, prediction: Prediction, favourite: str) -> dict[str
         "shapley": shapley(prediction),
         "votes": votes,
         "auxiliary": prediction.auxiliary,
+        "opinion": prediction.opinion,
         "place": found(prediction),
         "seconds": prediction.seconds,
         "parameters": lab.parameters[name],
@@ -108,7 +109,10 @@ def describe_lab(lab: Lab, examples: Mapping[str, Any], pen: float) -> dict[str,
         about = lab.describe(name)
         texts = {key: getattr(about, key) for key in ("title", "idea", "formula", "paper", "fuses")}
         only = name.removesuffix("_only") if name in lab.baselines else None
-        strategies.append({"name": name, "baseline": only is not None, "only": only, "parameters": lab.parameters[name], **texts})
+        notes = [message(note).to_json() for note in about.notes]
+        strategies.append(
+            {"name": name, "baseline": only is not None, "only": only, "parameters": lab.parameters[name], "notes": notes, **texts}
+        )
     words, where = lab.task.texts, lab.task.heads.localization
     return {
         "task": {
