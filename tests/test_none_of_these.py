@@ -72,11 +72,13 @@ def test_every_subset_of_them_is(task: str) -> None:
 
 @pytest.mark.parametrize("task", ["digits", "digits-add", "digits-find", "scenes"])
 def test_the_examples_are_known(task: str) -> None:
+    """All but the one that shows none of the labels."""
     ships(task)
     lab = lab_of(task)
     clean = {name: example for name, example in TASKS[task].examples.items() if not any(example.severity.values())}
     found = {name: lab.predict(lab.encode(TASKS[task].make_example(name)), "late").known for name in clean}
-    assert list(found.values()).count(False) <= len(found) // 10, found
+    wrong = [name for name, known in found.items() if known is (name == "nothing")]
+    assert len(wrong) <= len(found) // 10, wrong
 
 
 def test_a_letter_is_no_digit() -> None:

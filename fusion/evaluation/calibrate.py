@@ -19,7 +19,7 @@ from fusion.describe import describe_encoders, describe_strategies
 from fusion.evaluation import rejection, temperatures
 from fusion.files import load_json, save_json
 from fusion.lab import Lab
-from fusion.model import save_open_set, save_temperatures
+from fusion.model import forget_temperatures, save_open_set, save_temperatures
 from fusion.paths import open_set_folder
 from fusion.tasks import TASKS, Task, find_task
 
@@ -34,6 +34,8 @@ def calibrate(task: Task, data: Path, checkpoints: Path = CHECKPOINTS) -> dict[s
     if open_set is not None:
         save_open_set(open_set_folder(checkpoints, task), open_set)
         say(f"{task.name}: open set trained")
+    for path in (checkpoints / task.name).glob("*/model.safetensors"):
+        forget_temperatures(path.parent)
     lab = Lab(task, "cpu", checkpoints)
     cache = temperatures.features(task, "val", data, task.measuring.calibration, checkpoints)
     for name, model in lab.models.items():

@@ -1,5 +1,8 @@
 """Fits the temperatures of strategies (`fusion.heads.temperature`) on validation data, and measures what they change on test data.
 
+Validation media are corrupted as in training, half of them not at all: where every clean sample is right, a temperature fitted to these
+alone would be as low as allowed and make every answer certain. The test samples are clean.
+
 Reference: Guo 2017, On Calibration of Modern Neural Networks (arXiv 1706.04599).
 """
 
@@ -22,14 +25,15 @@ SEED = 77
 
 
 def features(task: Task, split: str, data: Path, count: int, checkpoints: Path = CHECKPOINTS) -> FeatureCache:
-    """Clean samples of a split, each modality encoded and kept by itself: with a new encoder only its own is encoded again."""
+    """Samples of a split, each modality encoded and kept by itself: with a new encoder only its own is encoded again."""
+    severity = "train" if split == "val" else "none"
     parts = {}
     for m in task.modalities:
-        path = cache_path(task, data, checkpoints, ("calibration", split, count, SEED), (m,))
+        path = cache_path(task, data, checkpoints, ("calibration", split, severity, count, SEED), (m,))
         part = FeatureCache.find(path)
         if part is None:
             encoder = load_encoder(checkpoints / task.encoder_tasks[m] / "encoders" / m)
-            samples = PreparedSamples(task.samples(split, data, (m,)), {m: encoder}, count, SEED)
+            samples = PreparedSamples(task.samples(split, data, (m,)), {m: encoder}, count, SEED, severity)
             part = fill(samples, {m: encoder}, 0, torch.float32)
             part.keep(path)
         parts[m] = part
@@ -38,8 +42,9 @@ def features(task: Task, split: str, data: Path, count: int, checkpoints: Path =
 
 def logits_of(model: FusionModel, task: Task, cache: FeatureCache, subset: tuple[str, ...]) -> tuple[Tensor, Tensor]:
     """Logits (N, K) before the temperature, up to a constant in each row, and labels (N,)."""
-    found = answer(model, task, cache, subset)
-    return found.probs.clamp_min(1e-30).log() * model.temperatures.get(subset), found.label
+    with model.temperatures.left_out():
+        found = answer(model, task, cache, subset)
+    return found.probs.clamp_min(1e-30).log(), found.label
 
 
 def fit(model: FusionModel, task: Task, cache: FeatureCache) -> dict[str, float]:

@@ -70,8 +70,9 @@ class OutlierHead(nn.Module):
     def confidence(self, statistics: Tensor) -> Tensor:
         """Log-odds (B,) of the likeliest label against all others."""
         logits = statistics[:, : self.weight.shape[1]] @ self.weight.T + self.bias
-        best, rest = logits.sort(-1, descending=True).values.split([1, logits.shape[1] - 1], 1)
-        return (best - rest.logsumexp(1, keepdim=True)).squeeze(1)
+        ordered = logits.sort(-1, descending=True).values
+        odds: Tensor = ordered[:, 0] - ordered[:, 1:].logsumexp(1)
+        return odds
 
     def forward(self, statistics: Tensor) -> Tensor:
         return self.shares[0] * self.network(statistics) + self.shares[1] * self.confidence(statistics)

@@ -11,7 +11,8 @@ Reference: Guo 2017, On Calibration of Modern Neural Networks (arXiv 1706.04599)
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from itertools import combinations
 
 import torch
@@ -19,7 +20,7 @@ from torch import Tensor, nn
 
 from fusion.types import FusionError
 
-LOWEST, HIGHEST = 0.05, 20.0  # a temperature outside was not measured
+LOWEST, HIGHEST = 0.25, 20.0  # where all of a few hundred samples are right, the likeliest temperature would be zero
 
 
 class Temperatures(nn.Module):
@@ -35,7 +36,7 @@ class Temperatures(nn.Module):
         """Takes {"image+text": temperature}.
 
         Raises:
-            FusionError: a subset has no temperature, or one that is no number between 0.05 and 20.
+            FusionError: a subset has no temperature, or one that is no number between 0.25 and 20.
         """
         for row in range(1, len(self.table)):
             name = "+".join(m for i, m in enumerate(self.modalities) if row >> i & 1)
@@ -48,6 +49,16 @@ class Temperatures(nn.Module):
         """The temperature when only `given` are there."""
         return float(self.table[sum(1 << self.modalities.index(m) for m in given)])
 
+    @contextmanager
+    def left_out(self) -> Iterator[None]:
+        """Within it all temperatures are 1."""
+        kept = self.table.clone()
+        self.table.fill_(1.0)
+        try:
+            yield
+        finally:
+            self.table.copy_(kept)
+
     def forward(self, logits: Tensor, present: Tensor) -> Tensor:
         """Logits (B, K) of samples with the modalities `present` (B, M) bool."""
         found: Tensor = self.table[(present * self.digits).sum(1)]  # (B,)
@@ -57,7 +68,7 @@ class Temperatures(nn.Module):
 def fit_temperature(logits: Tensor, labels: Tensor) -> float:
     """The temperature of highest likelihood of labels (N,) given logits (N, K), by bisection on its logarithm.
 
-    The likelihood is concave in 1 / T, so the search finds its maximum within [0.05, 20].
+    The likelihood is concave in 1 / T, so the search finds its maximum within [0.25, 20].
     """
     z = logits.double()
     low, high = math.log(LOWEST), math.log(HIGHEST)

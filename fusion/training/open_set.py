@@ -22,12 +22,13 @@ from fusion.encoders import Encoder, collate
 from fusion.files import load_tensors, save_tensors
 from fusion.heads.open_set import OutlierHead, statistics_of
 from fusion.model import FusionModel, load_encoder
-from fusion.tasks import Task
+from fusion.tasks import Task, find_task
 from fusion.tasks.base import Maker
 from fusion.training.behaviour import PACKAGE, digest_of
 from fusion.types import FusionError
 
 BATCH = 50  # media encoded at once
+TEXTS = 5  # times as many texts as other media: they cost little, and come in more kinds
 STEPS, BATCH_SIZE, RATE, DECAY, BLUR, HIDDEN = 300, 256, 3e-3, 0.05, 0.1, 32
 SHARES = ((1.0, 0.0), (1.0, 0.5), (1.0, 1.0), (0.5, 1.0), (0.2, 1.0), (0.0, 1.0))  # of the network and of the confidence
 FOLDS = 4  # groups of kinds that are left out in turn
@@ -56,7 +57,7 @@ def encode(encoder: Encoder, maker: Maker, count: int, seed: int) -> Tensor:
 
 def statistics(task: Task, modality: str, split: str, data: Path, checkpoints: Path = CHECKPOINTS) -> Statistics:
     """Those of one modality and split, kept beside the data."""
-    count = task.measuring.open_set
+    count = task.measuring.open_set * (TEXTS if task.kinds[modality] == "text" else 1)
     folder = checkpoints / task.encoder_tasks[modality] / "encoders" / modality
     known, other = task.known_media(modality, split, data), task.other_media(modality, split, data)
     path = file_of(task, modality, folder, data, (split, count, sorted(known), sorted(other)))
@@ -64,11 +65,10 @@ def statistics(task: Task, modality: str, split: str, data: Path, checkpoints: P
         kept = load_tensors(path)
     except FusionError:
         encoder = load_encoder(folder)
-        shares = {"known": (known, count), "other": (other, count)}
         kept = {}
-        for name, (kinds, total) in shares.items():
-            for number, (kind, maker) in enumerate(kinds.items()):
-                kept[f"{name}.{kind}"] = encode(encoder, maker, -(-total // len(kinds)), seed_of(split) + number).half()
+        for name, makers in {"known": known, "other": other}.items():
+            for number, (kind, maker) in enumerate(makers.items()):
+                kept[f"{name}.{kind}"] = encode(encoder, maker, -(-count // len(makers)), seed_of(split) + number).half()
         save_tensors(path, kept, checksum=False)
 
     def kinds(name: str) -> Kinds:
@@ -83,11 +83,12 @@ def seed_of(split: str) -> int:
 
 def file_of(task: Task, modality: str, encoder: Path, data: Path, key: object) -> Path:
     """The file of statistics, named by the encoder, and by what is encoded and the code that makes it."""
-    digest = hashlib.sha256(repr((task.name, modality, key)).encode())
+    lender = find_task(task.encoder_tasks[modality])  # tasks that share an encoder share what it found
+    digest = hashlib.sha256(repr((lender.name, modality, key)).encode())
     digest.update((encoder / "model.safetensors").read_bytes())
-    folders = [PACKAGE / "tasks" / name for name in ("outliers", *task.sample_code)]
+    folders = [PACKAGE / "tasks" / name for name in ("outliers", *lender.sample_code)]
     digest.update(digest_of([path for folder in folders for path in sorted(folder.glob("*.py"))]).encode())
-    return data / ".features" / f"{task.name}-open-set-{modality}-{digest.hexdigest()[:16]}.safetensors"
+    return data / ".features" / f"{lender.name}-open-set-{modality}-{digest.hexdigest()[:16]}.safetensors"
 
 
 def together(kinds: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:

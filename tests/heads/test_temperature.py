@@ -12,7 +12,7 @@ from fusion.model import FusionModel, build_strategy, load_temperatures, save_te
 from fusion.types import MODALITIES, Features, FusionError
 
 
-@pytest.mark.parametrize("temperature", [0.25, 1.0, 3.0])
+@pytest.mark.parametrize("temperature", [0.4, 1.0, 3.0])
 def test_scaled_logits_recover_their_temperature(temperature: float) -> None:
     """Labels as often as the softmax of z says: the likeliest temperature of z T is T, and the calibration error becomes that of chance."""
     torch.manual_seed(0)
@@ -34,7 +34,7 @@ def test_the_likelihood_is_highest_there() -> None:
     assert losses[0] == min(losses)
 
 
-@pytest.mark.parametrize(("right", "limit"), [(True, 0.05), (False, 20.0)])
+@pytest.mark.parametrize(("right", "limit"), [(True, 0.25), (False, 20.0)])
 def test_a_temperature_stays_in_its_range(right: bool, limit: float) -> None:
     """Always right: the surer the better; always wrong: the less sure the better."""
     logits = torch.tensor([[2.0, 0.0]]).repeat(50, 1)

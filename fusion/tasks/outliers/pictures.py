@@ -33,7 +33,8 @@ def blank(rng: np.random.Generator) -> np.ndarray:
     y, x = np.mgrid[:height, :width]
     angle = rng.uniform(0, 2 * np.pi)
     share = (np.cos(angle) * x / width + np.sin(angle) * y / height + 1.5) / 3
-    return (first + (last - first) * share[..., None]).clip(0, 255).astype(np.uint8)
+    picture: np.ndarray = (first + (last - first) * share[..., None]).clip(0, 255).astype(np.uint8)
+    return picture
 
 
 def noise(rng: np.random.Generator) -> np.ndarray:
@@ -63,7 +64,8 @@ def pattern(rng: np.random.Generator) -> np.ndarray:
     if rng.random() < 0.5:
         wave = np.sign(wave)
     share = (wave[..., None] + 1) / 2
-    return (np.array(colour(rng)) * share + np.array(colour(rng)) * (1 - share)).astype(np.uint8)
+    picture: np.ndarray = (np.array(colour(rng)) * share + np.array(colour(rng)) * (1 - share)).astype(np.uint8)
+    return picture
 
 
 def shapes(rng: np.random.Generator) -> np.ndarray:

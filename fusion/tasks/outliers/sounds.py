@@ -62,7 +62,8 @@ def note(pitch: float, seconds: float, rng: np.random.Generator) -> np.ndarray:
     tilt = rng.uniform(0.6, 2.0)
     parts = [np.sin(2 * np.pi * pitch * k * t) / k**tilt for k in range(1, partials + 1) if pitch * k < RATE / 2]
     fade = np.exp(-t * rng.uniform(0.5, 6)) * np.minimum(1, t / rng.uniform(0.003, 0.05)) * np.minimum(1, (t[-1] - t) / 0.01)
-    return np.sum(parts, 0) * fade
+    sound: np.ndarray = np.sum(parts, 0) * fade
+    return sound
 
 
 def music(rng: np.random.Generator) -> Audio:
