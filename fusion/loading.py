@@ -9,13 +9,17 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from torch import Tensor
+
 from fusion.config import CHECKPOINTS, StrategyConfig, load_config
 from fusion.encoder_choice import Choice, heads_folder, is_compact
 from fusion.encoder_registry import EncoderRegistry
 from fusion.encoders import CLASSICAL, Encoder
 from fusion.heads.open_set import OpenSet
+from fusion.label_space import TABLES, NameTables
 from fusion.messages import Message, message
 from fusion.model import FusionModel, grid_of, load_model, load_open_set
+from fusion.open_labels import build_strategies, load_open_encoders
 from fusion.paths import encoder_folder, open_set_folder
 from fusion.strategies import STRATEGIES
 from fusion.tasks import Task
@@ -43,6 +47,9 @@ class Parts:
     open_set: OpenSet | None = None
     unavailable: dict[str, Message] = field(default_factory=dict)
     untrained: tuple[str, ...] = ()
+    tables: NameTables | None = None  # of a task whose labels are typed
+    known: dict[str, Tensor] = field(default_factory=dict)  # {wording: its vector in the sentence space}
+    notes: list[Message] = field(default_factory=list)  # about these labels
 
 
 def load_parts(registry: EncoderRegistry, choice: Choice) -> Parts:
@@ -52,6 +59,8 @@ def load_parts(registry: EncoderRegistry, choice: Choice) -> Parts:
         FusionError: nothing is left to answer with, or an encoder that was asked for by name cannot be had, in one sentence.
     """
     task = registry.task
+    if task.open_labels:
+        return load_open_parts(registry, choice)
     parts = Parts()
     compact = is_compact(task, choice)
     load_encoders(registry, choice, parts)
@@ -89,6 +98,22 @@ def load_open_set_of(registry: EncoderRegistry, parts: Parts) -> None:
         parts.open_set = load_open_set(folder, registry.task).to(registry.device)
     except FusionError as error:
         parts.unavailable[folder.name] = message('Whether an input is "none of these" cannot be told: {reason}', reason=error)
+
+
+def load_open_parts(registry: EncoderRegistry, choice: Choice) -> Parts:
+    """The encoders of a task whose labels are typed, and strategies for its labels, which need no weights."""
+    parts = Parts()
+    load_open_encoders(registry, choice, parts)
+    parts.tables = NameTables.load(registry.checkpoints / registry.task.name)
+    fill_open_strategies(registry.task, parts, registry.device)
+    return parts
+
+
+def fill_open_strategies(task: Task, parts: Parts, device: str) -> None:
+    """Makes the strategies anew for the labels of a task; the encoders stay."""
+    assert parts.tables is not None
+    models, parts.notes = build_strategies(task, parts.encoders, parts.tables, parts.known, device)
+    parts.strategies = {name: LoadedStrategy(model, 0) for name, model in models.items()}
 
 
 def is_expected(name: str, home: Path, compact: bool) -> bool:
@@ -138,6 +163,8 @@ def load_strategy(name: str, folder: Path, task: Task, parts: Parts, fitted: boo
 def lacks_weights(task: Task, checkpoints: Path = CHECKPOINTS) -> Message | None:
     """One sentence where a task has no strategy or no encoder at all, which is seen without loading anything; else None."""
     encoders = [encoder_folder(checkpoints, task, m, task.encoders[m]) for m in task.modalities]
+    if task.open_labels and os.path.exists(checkpoints / task.name / TABLES):
+        return None
     strategies = [checkpoints / task.name / name for name in (*STRATEGIES, *(f"{m}_only" for m in task.modalities))]
     if all(any(os.path.exists(f / "model.safetensors") for f in several) for several in (encoders, strategies)):
         return None

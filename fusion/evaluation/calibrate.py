@@ -48,6 +48,8 @@ def calibrate(task: Task, data: Path, checkpoints: Path = CHECKPOINTS) -> dict[s
 
 def measure(lab: Lab, data: Path, checkpoints: Path = CHECKPOINTS) -> dict[str, Any]:
     """The sections `calibration` and `rejection` of the report, on test data."""
+    if lab.task.open_labels:
+        return {}  # these are calibrated by `fusion.evaluation.label_calibration`
     cache = temperatures.features(lab.task, "test", data, lab.task.measuring.calibration, checkpoints)
     found: dict[str, Any] = {"calibration": {name: temperatures.measure(model, lab.task, cache) for name, model in lab.models.items()}}
     if lab.open_set is not None:
@@ -68,7 +70,7 @@ def update_report(task: Task, found: dict[str, Any], checkpoints: Path = CHECKPO
 def run(data: Path, task: str | None = None) -> dict[str, Any]:
     """{task: the sections of its report} of one task, or of all."""
     found = {}
-    for each in [find_task(task)] if task else TASKS.values():
+    for each in [find_task(task)] if task else [t for t in TASKS.values() if not t.open_labels]:
         found[each.name] = calibrate(each, data)
         update_report(each, found[each.name])
     return found
