@@ -26,11 +26,12 @@ from fusion.inputs import Encoded, EncodedMedium, Given, Inputs, MediaOnDemand, 
 from fusion.loading import fill_open_strategies, lacks_weights, load_parts
 from fusion.messages import Message, either, message, words
 from fusion.model import Fused, FusionModel, present_mask
+from fusion.open_labels import names_behind
 from fusion.strategies import STRATEGIES, Unimodal
 from fusion.strategies.evidential import REFUSES
 from fusion.strategies.zero_shot import REACHED
 from fusion.tasks import Task, find_task
-from fusion.types import Belief, EncoderView, Features, FusionError, Medium, Opinion, Prediction
+from fusion.types import Audio, Belief, Clip, EncoderView, Features, FusionError, Medium, Opinion, Prediction
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,12 @@ class Lab:
         other._take_strategies()
         return other
 
+    def names_behind(self, encoded: Encoded, label: str, count: int = 3) -> dict[str, list[tuple[str, float]]]:
+        """Which names spoke for a typed label: {modality: [(name, its probability), ...]}, of photos, sounds and clips."""
+        if not self.task.open_labels or label not in self.labels:
+            raise FusionError("There is no label named {label!r}; there are {known}.", label=label, known=list(self.labels))
+        return names_behind(self.models, encoded.features, self.labels.index(label), count)
+
     @property
     def label_notes(self) -> tuple[Message, ...]:
         """What is to be said about typed labels: which mean the same, and which a modality cannot know."""
@@ -187,7 +194,22 @@ class Lab:
                 found.prepared[m], found.features[m], found.seconds[m] = encoded.prepared, encoded.features, encoded.seconds
                 found.views[m] = encoded.view
             notes += found.prepared[m].notes
+        for m, sound in self._soundtrack(found.media).items():
+            found.prepared[m], found.features[m], found.seconds[m] = self._encode(m, sound)
+            found = replace(found, media={**found.media, m: sound})
+            notes.append(message("The sound of the clip was read as {modality}.", modality=message(m)))
         return replace(found, notes=tuple(dict.fromkeys(notes)))
+
+    def _soundtrack(self, media: Mapping[str, Medium]) -> dict[str, Audio]:
+        """{modality: the sound of the clip} where the task reads it and no other sound is given; else empty."""
+        of_kind = {kind: m for m, kind in self.task.kinds.items()}
+        sound, film = of_kind.get("audio"), of_kind.get("video")
+        if not self.task.reads_soundtrack or sound is None or film is None:
+            return {}
+        if sound not in self.encoders or sound in media or film not in media:
+            return {}
+        clip = media[film]
+        return {sound: clip.audio} if isinstance(clip, Clip) and clip.audio is not None else {}
 
     def _encode_to_remember(self, modality: str, loaded: Encoded) -> EncodedMedium:
         prepared, features, seconds = self._encode(modality, loaded.media[modality])
@@ -268,7 +290,8 @@ class Lab:
 
     def _load_all(self, inputs: Inputs) -> dict[str, Medium]:
         """All media of one input, without corruption."""
-        return {one.modality: one.load()[0] for one in self._readable(inputs) if one.modality not in self.unavailable}
+        media = {one.modality: one.load()[0] for one in self._readable(inputs) if one.modality not in self.unavailable}
+        return media | self._soundtrack(media)
 
     def _encode(self, modality: str, medium: Medium) -> tuple[Prepared, Features, float]:
         """Prepared values and features (batch of one) of a medium, and the seconds that both took."""

@@ -21,7 +21,7 @@ from torch.nn import functional as F
 
 from fusion.encoders.text_minilm import TextMiniLM
 from fusion.files import load_json, load_tensors
-from fusion.heads.label_readers import Calibration, LabelReader, NamedLabels, SentenceLabels
+from fusion.heads.label_readers import Calibration, LabelReader, NamedLabels, SentenceLabels, crowding
 from fusion.messages import Message, message, words
 from fusion.tasks import Task
 from fusion.types import FusionError
@@ -34,9 +34,10 @@ SAME = 0.85  # cosine from which on two labels mean the same
 
 @dataclass(frozen=True)
 class NameTables:
-    """vectors {table: (N, D)} of length one, calibration {modality: its numbers}."""
+    """vectors {table: (N, D)} of length one, crowd {table: (N,)} how near names lie around each, calibration {modality: its numbers}."""
 
     vectors: dict[str, Tensor]
+    crowd: dict[str, Tensor]
     calibration: dict[str, Calibration]
 
     @classmethod
@@ -53,7 +54,7 @@ class NameTables:
             calibration = {modality: Calibration(**found) for modality, found in numbers["modalities"].items()}
         except (KeyError, TypeError, AttributeError) as error:
             raise FusionError("The weights in {folder} do not fit their configuration.", folder=folder.name) from error
-        return cls(vectors, calibration)
+        return cls(vectors, {kind: crowding(found) for kind, found in vectors.items()}, calibration)
 
 
 @dataclass(frozen=True)
@@ -97,9 +98,12 @@ class LabelSpace:
             together.setdefault(meaning, []).append(label)
         return [tuple(several) for several in together.values() if len(several) > 1]
 
-    def notes(self, readers: dict[str, LabelReader]) -> list[Message]:
-        """A sentence for labels that mean the same, and for those that photos or sounds cannot know, by their distance to all names."""
-        said = [message("{labels} mean the same and share their probability.", labels=list(several)) for several in self.synonyms]
+    def notes(self, task: Task, readers: dict[str, LabelReader]) -> list[Message]:
+        """A sentence for labels that were translated, for those that mean the same, and for those that lie far from all names."""
+        if not task.typed_labels:
+            return []
+        said = [message("{label} was read as {words}.", label=k, words=list(v)) for k, v in task.translations.items()]
+        said += [message("{labels} mean the same and share their probability.", labels=list(several)) for several in self.synonyms]
         named = {m: reader for m, reader in readers.items() if isinstance(reader, NamedLabels)}
         for label, meaning in zip(self.labels, self.meanings, strict=True):
             unable = [m for m, reader in named.items() if not bool(reader.known[meaning])]
@@ -132,5 +136,6 @@ def make_readers(space: LabelSpace, tables: NameTables, kinds: dict[str, str]) -
         if kind == "text":
             readers[modality] = SentenceLabels(space.points, calibration)
         else:
-            readers[modality] = NamedLabels(space.points, tables.vectors[TABLE_OF[kind]].to(space.points.device), calibration)
+            table, device = TABLE_OF[kind], space.points.device
+            readers[modality] = NamedLabels(space.points, tables.vectors[table].to(device), calibration, tables.crowd[table].to(device))
     return readers

@@ -20,6 +20,7 @@ from fusion.heads.open_set import OpenSetThresholds
 from fusion.label_space import TABLES, NameTables
 from fusion.messages import Message, message
 from fusion.model import FusionModel, grid_of, load_model
+from fusion.open_labels import build_strategies, load_open_encoders
 from fusion.paths import encoder_folder
 from fusion.strategies import STRATEGIES
 from fusion.tasks import Task
@@ -90,22 +91,17 @@ def load_parts(registry: EncoderRegistry, choice: Choice) -> Parts:
 
 def load_open_parts(registry: EncoderRegistry, choice: Choice) -> Parts:
     """The encoders of a task whose labels are typed, and strategies for its labels, which need no weights."""
-    from fusion import open_labels
-
     parts = Parts()
-    open_labels.load_open_encoders(registry, choice, parts)
+    load_open_encoders(registry, choice, parts)
     parts.tables = NameTables.load(registry.checkpoints / registry.task.name)
-    parts.known = open_labels.vectors_of_names(parts.encoders, parts.tables, registry.device)
     fill_open_strategies(registry.task, parts, registry.device)
     return parts
 
 
 def fill_open_strategies(task: Task, parts: Parts, device: str) -> None:
     """Makes the strategies anew for the labels of a task; the encoders stay."""
-    from fusion import open_labels
-
     assert parts.tables is not None
-    models, parts.notes = open_labels.build_strategies(task, parts.encoders, parts.tables, parts.known, device)
+    models, parts.notes = build_strategies(task, parts.encoders, parts.tables, parts.known, device)
     parts.strategies = {name: LoadedStrategy(model, None, 0) for name, model in models.items()}
 
 

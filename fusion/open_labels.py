@@ -11,19 +11,20 @@ from fusion.encoder_registry import EncoderRegistry
 from fusion.encoders import Encoder
 from fusion.encoders.named import NamedReading, Source
 from fusion.encoders.text_minilm import TextMiniLM
-from fusion.label_space import TABLE_OF, LabelSpace, NameTables, make_readers
+from fusion.heads.label_readers import NamedLabels
+from fusion.label_space import LabelSpace, NameTables, make_readers
 from fusion.messages import Message, message
 from fusion.model import FusionModel
 from fusion.strategies.zero_shot import ZERO_SHOT, ZeroShot, ZeroShotUnimodal
 from fusion.tasks import Task
-from fusion.types import FusionError
+from fusion.types import Features, FusionError
 
 if TYPE_CHECKING:
     from fusion.loading import Parts
 
 
-def load_open_encoders(registry: EncoderRegistry, choice: Choice, parts: Parts) -> TextMiniLM:
-    """Fills `parts.encoders`; returns the one for words, which the labels are read with, too.
+def load_open_encoders(registry: EncoderRegistry, choice: Choice, parts: Parts) -> None:
+    """Fills `parts.encoders`; the one for words reads the labels, too.
 
     Raises:
         FusionError: the encoder for words cannot be used.
@@ -41,16 +42,20 @@ def load_open_encoders(registry: EncoderRegistry, choice: Choice, parts: Parts) 
             )
             continue
         parts.encoders[modality] = encoder if modality == words else NamedReading(cast("Source", encoder)).eval()
-    return cast("TextMiniLM", parts.encoders[words])
 
 
-def vectors_of_names(encoders: dict[str, Encoder], tables: NameTables, device: str) -> dict[str, Tensor]:
-    """{name in small letters: its vector} of all names that the encoders know."""
-    found: dict[str, Tensor] = {}
-    for encoder in encoders.values():
-        if isinstance(encoder, NamedReading):
-            rows = tables.vectors[TABLE_OF[encoder.modality]].to(device)
-            found.update((name.lower(), row) for name, row in zip(encoder.names, rows, strict=True))
+def names_behind(
+    models: dict[str, FusionModel], features: dict[str, Features], label: int, count: int
+) -> dict[str, list[tuple[str, float]]]:
+    """{modality: the names that spoke most for a label, with their probabilities}, of modalities that are known by names."""
+    found = {}
+    for modality, given in features.items():
+        model = models[f"{modality}_only"]
+        encoder, strategy = model.encoders[modality], cast("ZeroShot", model.strategy)
+        reader = strategy.reader(modality)
+        if isinstance(encoder, NamedReading) and isinstance(reader, NamedLabels):
+            spoken = reader.speakers(given.pooled[0], int(strategy.meanings[label]), count)
+            found[modality] = [(encoder.names[index], probability) for index, probability in spoken]
     return found
 
 
@@ -70,4 +75,4 @@ def build_strategies(
     for name, strategy in strategies.items():
         own = {m: encoders[m] for m in strategy.modalities}
         models[name] = FusionModel(own, strategy.to(device)).eval()
-    return models, space.notes(readers)
+    return models, space.notes(task, readers)

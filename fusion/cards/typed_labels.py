@@ -55,7 +55,7 @@ and from which evidence on a medium shows one of the labels at all.
 
 {floors}
 
-{lost}
+{lost} How names are spread and read was chosen with these sets in view: they are development figures, no blind test.
 
 ## Fusion without training
 

@@ -18,7 +18,7 @@ from fusion.cli.errors import command
 from fusion.cli.options import Device, Encoders, Json, Labels, Task, given
 from fusion.cli.output import answer_only, print_json
 from fusion.tables import aligned
-from fusion.tasks import DEFAULT, find_task
+from fusion.tasks import DEFAULT, TASKS, find_task
 from fusion.types import MODALITIES, FusionError, Prediction
 
 HELP = {
@@ -62,6 +62,7 @@ With --json one object goes to stdout, and whatever else there is to say to stde
     }
   }
 }
+Where labels are typed there is also "names": {"image": [["acoustic guitar", 0.61], ...]}: the names that spoke for the first answer.
 A number that is not finite is written as null. Exit codes: 0 done, 2 wrong arguments or input (one sentence on stderr), 130 interrupted.
 """
 
@@ -194,11 +195,27 @@ def predict(
             )
         encoded = lab.encode(inputs, severity=severity)
         found = lab.compare(encoded) if strategy == "all" else {strategy: lab.predict(encoded, strategy=strategy)}
+    typed = task in TASKS and TASKS[task].open_labels
     if as_json:
         predictions = {name: describe_prediction(prediction, attention) for name, prediction in found.items()}
-        print_json({"task": task, "device": str(lab.device), "notes": list(encoded.notes), "predictions": predictions})
+        behind = {"names": lab.names_behind(encoded, answer_of(found))} if typed else {}
+        print_json({"task": task, "device": str(lab.device), "notes": list(encoded.notes), "predictions": predictions} | behind)
     else:
-        print("\n".join([*table(found), *encoded.notes]))
+        spoken = names_behind(lab, encoded, answer_of(found)) if typed else []
+        print("\n".join([*table(found), *spoken, *encoded.notes]))
+
+
+def answer_of(found: dict[str, Prediction]) -> str:
+    """The label of the first strategy."""
+    return next(iter(found.values())).label
+
+
+def names_behind(lab: Any, encoded: Any, label: str) -> list[str]:
+    """A line for each modality that is known by names: which of them spoke for a typed label."""
+    return [
+        f"{modality}: {', '.join(f'{name} {probability:.2f}' for name, probability in names)} -> {label}"
+        for modality, names in lab.names_behind(encoded, label).items()
+    ]
 
 
 def open_lab(task: str, strategy: str, encoders: str | dict[str, str], device: str, **labels: str) -> Any:

@@ -115,7 +115,7 @@ def check_steps(task: Task, start: str | None = None) -> None:
 
 
 def states(task: Task, data: Path) -> dict[str, str]:
-    """{step: "done", "to do", or how many of its runs are done, "2 of 4"}."""
+    """{step: "done", "open", or how many of its runs are done, "2 of 4"}."""
     data = data.resolve()
     folder, done = stamp_folder(data, task), inputs_of(task)
     counts = {step.name: [0, 0] for step in task.steps}
@@ -125,7 +125,7 @@ def states(task: Task, data: Path) -> dict[str, str]:
         counts[command.step.name][1] += 1
         if stamp is not None:
             done = digest([done, stamp])
-    return {name: "done" if n == total else f"{n} of {total}" if n else "to do" for name, (n, total) in counts.items()}
+    return {name: "done" if n == total else f"{n} of {total}" if n else "open" for name, (n, total) in counts.items()}
 
 
 def stamp_folder(data: Path, task: Task) -> Path:

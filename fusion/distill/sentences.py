@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fusion.config import CHECKPOINTS, EncoderConfig, TrainConfig
+from fusion.distill.name_senses import read_senses, vectors_with_senses
 from fusion.distill.sentence_texts import PHRASINGS, Texts, read_texts
 from fusion.distill.teachers import TextTeacher, load_text_teacher, sentence_vectors
 from fusion.encoders import Prepared, collate
@@ -196,17 +197,19 @@ def run(data: Path, wordnet: Path, home: Path = CHECKPOINTS / OpenTask.name, con
     folder = home / "encoders" / "text"
     model = Taught(student, teacher)
     report(train(model, Sentences(student, texts, config.samples, config.seed), loss, config, folder, "cpu"), "sentences")
-    save(student.eval(), home)
+    save(student.eval(), wordnet, home)
     forget_state(folder)
     found = measure(student, teacher, texts, read_captions(data, "test"))
     save_json(folder / "distilled.json", found)
     return found
 
 
-def save(student: TextMiniLM, home: Path) -> None:
-    """Writes the encoder with 8 bits for each weight, and the vectors of all names as it gives them then."""
+def save(student: TextMiniLM, wordnet: Path, home: Path) -> None:
+    """Writes the encoder with 8 bits for each weight, and the vectors of all names as it gives them then: ImageNet's with their senses."""
     folder = home / "encoders" / "text"
     save_compact_encoder(folder, student, EncoderConfig("text_minilm", student.options()))
     rounded = load_encoder(folder)
     assert isinstance(rounded, TextMiniLM)
-    save_tensors(home / TABLES, {kind: rounded.vectors(list(found)).half() for kind, found in names().items()})
+    photos, sounds = (list(names()[kind]) for kind in ("image", "audio"))
+    vectors = {"image": vectors_with_senses(photos, read_senses(wordnet), rounded.vectors), "audio": rounded.vectors(sounds)}
+    save_tensors(home / TABLES, {kind: found.half() for kind, found in vectors.items()})

@@ -1,7 +1,8 @@
 """The numbers with which the evidence of a modality becomes probabilities of typed labels: `python -m fusion calibrate --task open`.
 
 Label sets are drawn at random: the name of what a medium shows among others that it does not show, and sets without its name. Photos come
-from outside/photos_other with ImageNet's names, sounds from ESC-10 with its categories, words are captions of COCO that mention one object.
+from outside/photos_other with ImageNet's names and from COCO where they show one kind of thing, sounds from ESC-10 with its names,
+words are captions of COCO that mention one object.
 
     temperature     least cross-entropy on sets with the name (Guo 2017)
     threshold       from which on a medium more likely shows one of the labels than none, with its slope, by logistic regression
@@ -32,7 +33,7 @@ from fusion.tasks.open import sets
 from fusion.tasks.open.task import OpenTask, names
 
 START = {
-    "image": Calibration(wide=1.0, softness=1.5),
+    "image": Calibration(narrow=0.06, wide=1.0, softness=1.5),
     "audio": Calibration(),
     "text": Calibration(),
 }
@@ -52,8 +53,15 @@ class Shown:
 
 
 def photos_shown(lab: Lab, words: TextMiniLM, data: Path) -> Shown:
-    files = sorted(sets.need(data / "outside" / "photos_other").iterdir())
-    return Shown(Encoded(lab, "image", files).vectors, words.vectors([path.stem.split("_", 1)[1].replace("_", " ") for path in files]))
+    """Photos with a name of ImageNet, and photos of COCO with the one thing in them besides people."""
+    named = [
+        (path, path.stem.split("_", 1)[1].replace("_", " ")) for path in sorted(sets.need(data / "outside" / "photos_other").iterdir())
+    ]
+    for scene in sets.list_scenes(data):
+        things = scene.objects - {"person"}
+        if len(things) == 1:
+            named.append((scene.path, min(things)))
+    return Shown(Encoded(lab, "image", [path for path, _ in named]).vectors, words.vectors([name for _, name in named]))
 
 
 def sounds_shown(lab: Lab, words: TextMiniLM, data: Path) -> Shown:

@@ -2,14 +2,15 @@
 
 A picture or a sound is known by the log-probabilities of N names, and a label by the cosines between its sentence vector and theirs:
 
-    reach_k = log Σ_n W_kn p_n                  W_k = softmax over the names of cos(k, n) / t: the names that a label is spread over
+    reach_k = log Σ_n W_kn p_n                  W_k = softmax over the names of (cos(k, n) - r_n / 2) / t: those that a label is spread over
     z_k     = reach_k + w log Σ_n A_nk p_n      A_n = softmax over the labels of cos(k, n) / s: the labels that a name goes to
 
-p are the names' probabilities, softened by a temperature. `reach` does not depend on the other labels: where it is small for all of
+p are the names' probabilities, softened by a temperature; r_n is the mean cosine of a name to the names around it, as names in a crowd and
+general ones ("animal", "music") are near to everything. `reach` does not depend on the other labels: where it is small for all of
 them, the medium shows none of them. Words are compared directly: z_k = reach_k = cosine.
 
 Reference: Norouzi 2014 (ConSE, arXiv 1312.5650): the vector of a medium is the mean of its names' vectors; spreading the labels instead
-keeps what several unlikely names say together. Guo 2017 (temperature).
+keeps what several unlikely names say together. Lample 2018 (cosines less those around, arXiv 1710.04087); Guo 2017 (temperature).
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-NARROW = 0.05  # t: a label is spread over names that mean nearly the same
 WIDE = 0.12  # s: a name goes to the labels that are nearest, however far
 LEAST = 1e-8
+CROWD = 10  # nearest names
 SPOKEN = 10  # names that make the vector of a medium
 
 
@@ -38,6 +39,7 @@ class Evidence(NamedTuple):
 class Calibration:
     """How the evidence of one modality becomes probabilities.
 
+    narrow       t: a label is spread over names that mean nearly the same
     wide         weight w of the labels that a name goes to, beside the names that a label is spread over
     softness     temperature of the probabilities of names that exclude each other; else 1
     temperature  of z
@@ -46,6 +48,7 @@ class Calibration:
     coverage     cosine to the nearest name from which on a label can be known; -1 for words
     """
 
+    narrow: float = 0.05
     wide: float = 0.0
     softness: float = 1.0
     temperature: float = 1.0
@@ -97,12 +100,13 @@ class NamedLabels(LabelReader):
     spread: Tensor
     assigned: Tensor
 
-    def __init__(self, labels: Tensor, names: Tensor, calibration: Calibration) -> None:
-        """`names` (N, D) are unit vectors."""
+    def __init__(self, labels: Tensor, names: Tensor, calibration: Calibration, crowd: Tensor | None = None) -> None:
+        """`names` (N, D) are unit vectors; `crowd` is what `crowding` gives for them, where it is known."""
         cosine = labels @ names.T  # (K, N)
         super().__init__(labels, cosine.amax(1) >= calibration.coverage, calibration)
+        crowd = crowding(names) if crowd is None else crowd
         self.names = nn.Buffer(names, persistent=False)
-        self.spread = nn.Buffer((cosine / NARROW).softmax(1), persistent=False)
+        self.spread = nn.Buffer(((cosine - crowd / 2) / calibration.narrow).softmax(1), persistent=False)
         self.assigned = nn.Buffer((cosine / WIDE).softmax(0), persistent=False)
 
     def softened(self, log_probs: Tensor) -> Tensor:
@@ -123,6 +127,12 @@ class NamedLabels(LabelReader):
         """(index, probability) of the names that spoke most for a label, from the vector (N,) of one medium."""
         share = self.softened(vector[None])[0] * self.spread[label]
         return [(int(i), float(vector[i].exp())) for i in share.topk(min(count, len(share))).indices]
+
+
+def crowding(names: Tensor) -> Tensor:
+    """How near the names around each name lie (N,): the mean cosine to its `CROWD` nearest ones."""
+    near = (names @ names.T).topk(min(CROWD + 1, len(names))).values[:, 1:]  # the first is the name itself
+    return near.mean(1) if near.shape[1] else names.new_zeros(len(names))
 
 
 class SentenceLabels(LabelReader):

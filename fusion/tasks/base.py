@@ -181,10 +181,12 @@ class Task(Protocol):
     anchors                modalities that training keeps in nine samples of ten, because little can be predicted without them
     pairing                how two samples are combined into one, for tasks that do so
     drawn                  whether what is asked for can be drawn with a pen; else visitors of the page bring photos
-    lends_encoders         whether its encoders serve for data of one's own, see `fusion.own_data`
+    lends                  modalities whose encoders serve for data of one's own, see `fusion.own_data`
     encoder_choice         whether other encoders than `encoders` can be chosen
     on_page                whether the page offers it
     open_labels            whether the labels are given by the user, see `with_labels`; nothing is then trained on labels
+    reads_soundtrack       whether the sound of a clip counts as audio where no audio is given
+    typed_labels           of such a task: the labels that were given; none where they are the task's own
     close_up               {option of `image_cnn`: value} for reading small handwriting larger; empty where pictures are read whole
     recipes                {strategy or encoder: training configuration}; "strategies" and "token strategies" are the defaults of all others
     measuring              the size of an evaluation
@@ -207,7 +209,9 @@ class Task(Protocol):
     encoder_choice: bool = False
     on_page: bool = True
     open_labels: bool = False
-    lends_encoders: bool = False
+    reads_soundtrack: bool = False
+    typed_labels: tuple[str, ...] = ()
+    lends: tuple[str, ...] = ()
     close_up: Mapping[str, float] = {}
     recipes: Mapping[str, TrainConfig] = {}
     measuring: Measuring = Measuring()
@@ -229,6 +233,11 @@ class Task(Protocol):
     def wordings(self, label: str) -> tuple[str, ...]:
         """The wordings of a label, each of which means the same."""
         return (label,)
+
+    @property
+    def translations(self) -> Mapping[str, tuple[str, ...]]:
+        """{label: its wordings in English}, of labels in another language."""
+        return {}
 
     def samples(
         self, split: str, data: Path | None, modalities: tuple[str, ...] | None = None, leave_out: str | None = None

@@ -19,6 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from fusion.config import CHECKPOINTS, TrainConfig
+from fusion.encoders import ENCODERS, TrunkEncoder
 from fusion.strategies import STRATEGIES
 from fusion.tasks import Task, find_task
 from fusion.training.consistency import RECIPE as CONSISTENT_RECIPE
@@ -26,6 +27,7 @@ from fusion.training.detection_pretraining import RECIPE as DETECTION_RECIPE
 from fusion.training.detection_pretraining import train_detection_encoder
 from fusion.training.encoder import EncoderRun, encoder_recipe, train_encoder, trained_encoder
 from fusion.training.features import FeatureCache, fill_cache
+from fusion.training.frozen_trunk import RECIPE as READING_RECIPE
 from fusion.training.handwriting import Handwriting
 from fusion.training.ink_finder import RECIPE as FINDER_RECIPE
 from fusion.training.joint import RECIPE as JOINT_RECIPE
@@ -93,7 +95,8 @@ class Trainer:
 
     def _encoder(self, modality: str, encoder: str) -> Iterator[StepResult]:
         options = self.options
-        recipe = CONSISTENT_RECIPE if options.consistent else encoder_recipe(modality, encoder, self.task)
+        consistent = READING_RECIPE if issubclass(ENCODERS[encoder], TrunkEncoder) else CONSISTENT_RECIPE
+        recipe = consistent if options.consistent else encoder_recipe(modality, encoder, self.task)
         config = options.changes.of(recipe)
         run = EncoderRun(encoder, options.leave_out, warm_start=options.warm_start, consistent=options.consistent)
         return train_encoder(self.task, modality, self.options.data, self.out, config, run, self.options.device, self.options.resume)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from fusion.heads.label_readers import Calibration, NamedLabels, SentenceLabels
+from fusion.heads.label_readers import Calibration, NamedLabels, SentenceLabels, crowding
 
 
 def unit(*rows: list[float]) -> torch.Tensor:
@@ -59,3 +59,12 @@ def test_a_temperature_changes_no_order():
     probs = seen(0.2, 0.3, 0.4, 0.1)
     cold, warm = (NamedLabels(LABELS, NAMES, Calibration(temperature=t))(probs)[0] for t in (0.5, 5.0))
     assert cold.argmax() == warm.argmax() and cold.max() > warm.max()
+
+
+def test_a_name_in_a_crowd_gets_less_of_a_label():
+    crowd = crowding(torch.cat([NAMES, NAMES[:1] + 0.01 * NAMES[1:2]]))
+    assert crowd[0] > crowd[2] and crowd.shape == (5,)
+    free = NamedLabels(LABELS[:1], NAMES, Calibration(), crowd=torch.zeros(4)).spread[0]
+    crowded = NamedLabels(LABELS[:1], NAMES, Calibration(), crowd=torch.tensor([0.5, 0.0, 0.0, 0.0])).spread[0]
+    assert crowded[0] < free[0] and crowded.sum().item() == pytest.approx(1)
+    assert crowding(NAMES[:1]).tolist() == [0.0]

@@ -73,6 +73,17 @@ def test_labels_may_come_as_one_text_and_have_several_wordings():
     assert len(read_labels([f"thing {i}" for i in range(100)])) == 100
 
 
+def test_names_in_other_languages_are_translated_where_all_of_a_set_are_known(lab):
+    for typed in (["狗", "吉他"], ["perro", "guitarra"], ["chien", "guitare"], ["Hund", "Gitarre"]):
+        other = lab.with_labels(typed)
+        assert other.task.wordings(typed[0]) == ("dog",) and other.labels == tuple(typed)
+        assert any("was read as dog" in str(note) for note in other.label_notes)
+        assert other.predict({"text": "a puppy"}, "late").label == typed[0]
+    assert lab.with_labels(["chat", "guitar"]).task.wordings("chat") == ("chat",)  # French for a cat, but not here
+    with pytest.raises(FusionError, match="script"):
+        read_labels(["狗", "violin"])
+
+
 def test_other_tasks_take_no_labels():
     with pytest.raises(FusionError, match="fixed"):
         fusion.load("digits", device="cpu", labels=["seven", "eight"])
@@ -94,9 +105,24 @@ def test_any_subset_answers_as_if_the_rest_had_never_been(lab, encoded, media):
         np.testing.assert_allclose(whole.subsets["text", "audio"], list(alone.probs.values()), atol=1e-5)
 
 
+def test_a_clip_is_read_with_its_sound(lab, media):
+    clip, sound = media["video"], media["audio"]
+    with_sound = Clip(clip.frames, clip.times, sound)
+    encoded = lab.encode({"video": with_sound})
+    assert set(encoded.features) == {"audio", "video"} and any("sound of the clip" in note for note in encoded.notes)
+    apart = lab.predict({"video": clip, "audio": sound}, "late")
+    assert lab.predict(encoded, "late").probs == pytest.approx(apart.probs, abs=1e-5)
+    assert lab.predict_batch([{"video": with_sound}], "late")[0].probs == pytest.approx(apart.probs, abs=1e-5)
+    assert set(lab.encode({"video": clip}).features) == {"video"}
+    other = Audio(16000, np.zeros(16000, np.float32))
+    chosen = lab.encode({"video": with_sound, "audio": other})  # a sound that is given counts
+    assert chosen.media["audio"] is not sound
+
+
 def test_other_labels_need_no_other_encoding(lab, encoded, media):
     other = lab.with_labels("piano, violin")
-    assert other.predict(encoded, "late").probs == fusion.load("open", "cpu", labels="piano, violin").predict(media, "late").probs
+    afresh = fusion.load("open", "cpu", labels="piano, violin").predict(media, "late")
+    assert other.predict(encoded, "late").probs == pytest.approx(afresh.probs, abs=1e-5)
     assert list(lab.predict(encoded, "late").probs) == LABELS  # the first lab keeps its own
     assert other.encoders is lab.encoders
 
@@ -138,6 +164,15 @@ def test_a_medium_has_the_same_names_alone_and_in_a_batch(lab, media):
         assert alone.tokens.shape[1] == len(prepared[0].layout.places)
         if isinstance(encoder, NamedReading):
             assert alone.pooled.shape[1] == len(encoder.names) and (alone.pooled <= 0).all()
+
+
+def test_the_names_that_spoke_for_a_label_are_told(lab, encoded):
+    found = lab.names_behind(encoded, "dog", count=4)
+    assert set(found) == {"image", "audio", "video"} and all(len(names) == 4 for names in found.values())
+    assert any("terrier" in name or "dog" in name or "hound" in name for name, _ in found["image"])
+    assert all(0 <= probability <= 1 for names in found.values() for _, probability in names)
+    with pytest.raises(FusionError, match="no label named"):
+        lab.names_behind(encoded, "zeppelin")
 
 
 def test_names_are_those_of_the_encoders(lab):

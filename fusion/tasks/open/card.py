@@ -16,7 +16,7 @@ CARD = CardText(
         "image": "A thousand names of things: no people, colours or moods.",
         "text": "English.",
         "audio": "521 names of sounds.",
-        "video": "Eight frames, as photos; the sound of a clip is given as audio.",
+        "video": "Eight frames, as photos, and its sound.",
     },
     teachers={},
     licence="CC BY-NC-SA 4.0 (non-commercial research), like those of `scenes`; the code is Apache-2.0.",

@@ -3,7 +3,8 @@
     read_labels(["guitar", "violin | fiddle"])      ("guitar", "violin | fiddle")
     wordings("violin | fiddle")                     ("violin", "fiddle")
 
-A label is a word or a phrase in English; several wordings of one label stand with "|" between them.
+A label is a word or a phrase in English; several wordings of one label stand with "|" between them. Names in Chinese, Spanish, French and
+German are translated where a small dictionary has all of them.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from fusion.tasks.open.translation import translate
 from fusion.types import FusionError
 
 FEWEST, MOST = 2, 100  # labels
 LONGEST = 80  # characters of a label
 BETWEEN = "|"  # wordings of one label
 ALLOWED = re.compile(r"[\w\s'’.,&()/|+-]+")
-WORD = re.compile(r"[^\W\d_]{2,}|\d")
+WORD = re.compile(r"[^\W\d_]{2,}|\d|[\u3400-\u9fff]")
 
 
 def wordings(label: str) -> tuple[str, ...]:
@@ -45,8 +47,11 @@ def read_labels(labels: Iterable[str] | str) -> tuple[str, ...]:
     if len(found) > MOST:
         raise FusionError("Give at most {most} labels; these are {count}.", most=MOST, count=len(found))
     seen = set()
+    known = translate(wording for label in found for wording in wordings(label))
     for label in found:
         check_label(label)
+        if not known and not is_latin(label):
+            raise FusionError("The label {label} is in a script that is not read; labels are English words.", label=label)
         plain = label.casefold()
         if plain in seen:
             raise FusionError("The label {label} is given twice.", label=label)
@@ -62,10 +67,8 @@ def check_label(label: str) -> None:
         raise FusionError("The label {label} holds characters that are no part of a word.", label=label)
     if not all(WORD.search(wording) for wording in wordings(label)) or not wordings(label):
         raise FusionError("The label {label} holds no word.", label=label)
-    if not label.replace("’", "'").isascii() and not label_is_latin(label):
-        raise FusionError("The label {label} is in a script that is not read; labels are English words.", label=label)
 
 
-def label_is_latin(label: str) -> bool:
+def is_latin(label: str) -> bool:
     """Whether all its letters are Latin, with accents perhaps ("café")."""
     return all(ord(c) < 0x250 or not c.isalpha() for c in label)

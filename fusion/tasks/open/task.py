@@ -14,6 +14,7 @@ from fusion.tasks.base import Heads, SampleSource, Task
 from fusion.tasks.open.card import CARD
 from fusion.tasks.open.labels import read_labels, wordings
 from fusion.tasks.open.steps import STEPS
+from fusion.tasks.open.translation import translate
 from fusion.types import MODALITIES, FusionError
 
 NAMES = Path(__file__).with_name("names.json")
@@ -41,23 +42,30 @@ class OpenTask(Task):
     encoders = ENCODERS
     heads = Heads({"named": ("one of these", "none of these")})
     open_labels = True
+    reads_soundtrack = True
+    lends = ("text",)
     names_file = NAMES
     card = CARD
     steps = STEPS
     on_page = False  # the page cannot take labels yet
 
     def __init__(self, labels: tuple[str, ...] = ()) -> None:
-        self.typed = labels
+        self.typed_labels = labels
+        self.translated = translate(wording for label in labels for wording in wordings(label))
 
     @property
     def labels(self) -> tuple[str, ...]:  # type: ignore[override]  # the labels of the other tasks are fixed
-        return self.typed or every_name()
+        return self.typed_labels or every_name()
 
     def with_labels(self, labels: Iterable[str] | str) -> Self:
         return type(self)(read_labels(labels))
 
     def wordings(self, label: str) -> tuple[str, ...]:
-        return wordings(label) if self.typed else (label,)
+        return tuple(self.translated.get(word, word) for word in wordings(label)) if self.typed_labels else (label,)
+
+    @property
+    def translations(self) -> Mapping[str, tuple[str, ...]]:
+        return {label: self.wordings(label) for label in self.typed_labels} if self.translated else {}
 
     @property
     def encoder_tasks(self) -> Mapping[str, str]:
