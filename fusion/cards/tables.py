@@ -38,7 +38,7 @@ def results_table(reports: Mapping[str, Report], strategies: Mapping[str, About]
         figures = [strategy_figure(reports.get(task), name, figure) for task, figure, _ in columns]
         rows.append([f"`{name}`", *figures, *cost_cells(cost.get(name))])
     for name in reports[DEFAULT]["severity"]["all-0"]:
-        if name not in strategies:
+        if name.endswith("_only"):
             figures = [baseline_figure(reports.get(task), name, figure) for task, figure, _ in columns]
             rows.append([f"`{name}`", *figures, *cost_cells(cost[name])])
     return "\n".join(table(["strategy", *(title for _, _, title in columns), "parameters", "ms"], rows))
