@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
 
 
 def inspect(data: DataArgument, label: Label = None, group: Group = None, columns: Columns = None, as_json: Json = False) -> None:
-    """Say what is understood of your own data, and check it.
+    """Show how your own data is understood, and check it.
 
     Nothing is trained or written.
     """
@@ -57,7 +57,7 @@ def fit(
     yes: Annotated[bool, typer.Option("--yes", help="do not ask before training")] = False,
     as_json: Json = False,
 ) -> None:
-    """Compare all strategies on your own data, and write a lab.
+    """Compare all strategies on your own data; write a lab.
 
     Says whether fusion helps, with intervals, and which strategy to take.
     """

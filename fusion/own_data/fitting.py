@@ -34,6 +34,7 @@ from fusion.own_data.verdict import Verdict, judge
 from fusion.strategies import STRATEGIES
 from fusion.types import FusionError
 
+FAR_APART = 0.15  # shares of right answers on validation and test samples
 Confirm = Callable[[Inspection, float], bool]  # what was understood and the minutes that it takes; whether to go on
 
 
@@ -103,7 +104,10 @@ def run(
         data=describe_data(samples, encoded, inspection, plan.kind),
         training=describe_training(options, comparison, results),
         folder=folder,
-        notes=tuple(str(n) for n in (*samples.notes, *plan.notes, *comparison.notes, *broken_notes(encoded))),
+        notes=tuple(
+            str(n)
+            for n in (*samples.notes, *plan.notes, *comparison.notes, *broken_notes(encoded), *gap_note(comparison, results, verdict))
+        ),
         seconds=time.monotonic() - start,
         inspection=inspection,
     )
@@ -122,6 +126,23 @@ def decide(samples: Samples, comparison: Comparison, results: Results, names: li
     cost = {n: cost_of(comparison, n) for n in done}
     verdict = judge(results.scores, chosen, singles, cost, draws, points=comparison.target.answer != "value")
     return verdict, table(results, done, singles, draws, verdict.single), draws
+
+
+def gap_note(comparison: Comparison, results: Results, verdict: Verdict) -> list[Message]:
+    """Says so where validation samples from the training split are answered far better than the test split."""
+    name = verdict.strategy or verdict.single
+    val = float(np.nanmean(results.val[name]))
+    test = float(results.scores[name][results.tested].mean())
+    if comparison.plan.kind != "given" or comparison.target.answer == "value" or val - test < FAR_APART:
+        return []
+    return [
+        message(
+            "{val:.0%} of the validation samples are answered right, and {test:.0%} of the test: "
+            "the training features may have been made with the labels, or the test comes from elsewhere.",
+            val=val,
+            test=test,
+        )
+    ]
 
 
 def cost_of(comparison: Comparison, name: str) -> float:

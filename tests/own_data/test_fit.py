@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import fusion
+from app import own_tasks
 from fusion.cli.app import main
 from fusion.own_data import compare
 from fusion.own_data.own_lab import OwnLab
@@ -96,6 +97,13 @@ def test_the_shell_predicts_by_column(fitted: FitReport, home: Path, capsys: pyt
     assert json.loads(capsys.readouterr().out)["predictions"]["a_only"]["label"] in "0123"
     assert main(["predict", "--task", str(home / "nowhere"), "--a", "x"]) == 2
     assert "is no lab" in capsys.readouterr().err
+
+
+def test_the_page_takes_media_only(fitted: FitReport, home: Path) -> None:
+    with pytest.raises(FusionError, match="cannot take a of the lab"):
+        own_tasks([str(home / "lab")])
+    with pytest.raises(FusionError, match="is no lab"):
+        own_tasks([str(home)])
 
 
 def test_the_shell_inspects_and_fits(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
