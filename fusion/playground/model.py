@@ -15,6 +15,7 @@ from fusion.playground.encoding import WIDTH
 from fusion.playground.setup import Setup
 from fusion.strategies import STRATEGIES
 from fusion.strategies.base import Targets
+from fusion.training.batches import StrategyBatch
 from fusion.training.losses import Fuser, past_losses, unimodal_loss
 from fusion.types import Features
 
@@ -64,7 +65,7 @@ class Learner:
         """The strategy's own objective, as in the trainings of the tasks, with the chosen loss of the label."""
         fused = self.fuser(features, present)
         own = torch.where(present, labels[:, None], -1)  # (B, M)
-        batch: dict[str, Any] = {"own": own, "content": own, "present": present, "index": index}
+        batch: StrategyBatch = {"features": {}, "label": labels, "own": own, "content": own, "present": present, "index": index}
         losses = {"label": label_loss(fused.logits, labels, self.setup.loss)}
         if fused.output.unimodal_logits:
             losses["unimodal"] = unimodal_loss(self.fuser.strategy, fused.output.unimodal_logits, batch)

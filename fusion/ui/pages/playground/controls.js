@@ -84,7 +84,7 @@
     const strategies = chips(
       t("playground.strategies"),
       order,
-      (name) => FL.told(name, "title"),
+      FL.playground.title,
       chosen,
       (name) => {
         const next = order.filter((n) => (n === name) !== chosen(n));

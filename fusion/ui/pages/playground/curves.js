@@ -63,14 +63,14 @@
 
   const rows = (history) =>
     (history.at(-1)?.strategies ?? []).map(({ name, scores: { train, test } }) => [
-      FL.told(name, "title"),
+      FL.playground.title(name),
       ...[train.loss, test.loss].map((loss) => loss?.toFixed(3) ?? "–"),
       FL.percent(train.accuracy),
       FL.percent(test.accuracy),
     ]);
   const curves = (history) => {
     const losses = history.flatMap((m) => m.strategies.map((s) => s.scores.test.loss ?? 0)),
-      top = nice(Math.max(0.1, Math.min(2, ...[Math.max(0, ...losses)])));
+      top = nice(Math.max(0.1, Math.min(2, Math.max(...losses))));
     return [
       chart(
         t("playground.loss_curve"),

@@ -121,4 +121,4 @@ def problem(setup: Setup) -> dict[str, Any]:
 
 def probabilities(values: np.ndarray) -> str:
     """Numbers in [0, 1] as bytes in base64."""
-    return base64.b64encode((values.clip(0, 1) * 255).round().astype(np.uint8).tobytes()).decode()
+    return base64.b64encode((np.nan_to_num(values).clip(0, 1) * 255).round().astype(np.uint8).tobytes()).decode()

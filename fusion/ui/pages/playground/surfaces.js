@@ -76,8 +76,8 @@
   // The surfaces that a strategy has beside the decision: [caption, values, whether it is signed].
   const others = (row, cells) => {
     const found = [
-      [t("playground.only_b"), spread(bytes(row.only.b), "b", cells), true],
       [t("playground.only_a"), spread(bytes(row.only.a), "a", cells), true],
+      [t("playground.only_b"), spread(bytes(row.only.b), "b", cells), true],
     ];
     if (row.weight) found.push([t("playground.weight"), bytes(row.weight), false]);
     Object.entries(row.focus).forEach(([name, packed]) => {
@@ -89,10 +89,10 @@
 
   // A card with `update(row)` for each answer; `place` is the strategy's place among the lines.
   const card = (first, place, problem, cells) => {
-    const title = FL.told(first.name, "title"),
+    const title = FL.playground.title(first.name),
       decision = figure(t("playground.decision"), LARGE),
       small = others(first, cells).map(([caption]) => figure(caption, SMALL)),
-      numbers = el("p", { class: "fl-muted fl-number" });
+      numbers = el("p", { class: "fl-muted" });
     const root = el(
       "section",
       { class: "fl-learner fl-card-box", "aria-label": title },

@@ -9,6 +9,11 @@
   FL.view("playground", (root, tools) => {
     const ask = FL.asking(tools),
       known = JSON.parse(tools.props.known);
+    const titles = Object.fromEntries(known.strategies.map((s) => [s.name, s.title]));
+    FL.playground.title = (name) => {
+      const key = `strategy.${name}.title`;
+      return FL.has(key) ? t(key) : titles[name];
+    };
     let setup = { ...known.setup },
       playing = false,
       asking = false,
@@ -98,7 +103,7 @@
     const pause = (why) => {
       if (!playing) return;
       playing = false;
-      say(t(why, { n: step() }));
+      say(t(why));
       draw();
     };
     const run = async () => {
@@ -168,7 +173,7 @@
             el("div", { class: "fl-card-box" }, controls),
             el(
               "section",
-              { class: "fl-card-box" },
+              { class: "fl-card-box fl-playground-bits" },
               el("h3", {}, t("playground.information")),
               parts.bits,
               el("p", { class: "fl-muted" }, t("playground.information_note")),
