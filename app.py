@@ -1,6 +1,6 @@
 """Fusion Lab's page: `python app.py`, then open the address it prints.
 
-python app.py [--device auto|cpu|cuda|mps] [--host 127.0.0.1] [--port 7860] [--share] [--backbones none] [--mcp]
+python app.py [--device auto|cpu|cuda|mps] [--host 127.0.0.1] [--port 7860] [--share] [--backbones none] [--mcp] [--lab LAB]
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,9 +18,10 @@ if TYPE_CHECKING:
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio is imported: nothing is sent anywhere
 
 
-def build_app(lab: Any = None, device: str = "auto", backbones: str = "none") -> gr.Blocks:
+def build_app(lab: Any = None, device: str = "auto", backbones: str = "none", folders: Sequence[str] = ()) -> gr.Blocks:
     """The page around a lab; without one, around every task, each loaded when it is first chosen.
 
+    `folders` are labs of your own data, offered beside the tasks.
     `backbones` says which pretrained encoders visitors may load: "all", "none", or hub ids and folders with commas.
 
     Raises:
@@ -35,10 +38,33 @@ def build_app(lab: Any = None, device: str = "auto", backbones: str = "none") ->
     policy = BackbonePolicy(backbones)
     if lab is not None:
         return build_page({lab.task.name: lambda: lab}, backbones=policy)
-    labs = {name: partial(fusion.load, name, device=device) for name in TASKS}
-    lacking = {name: lacks_weights(task) for name, task in TASKS.items()}
+    own = own_tasks(folders)
+    labs = {name: partial(fusion.load, own.get(name, name), device=device) for name, task in TASKS.items() if task.on_page}
+    lacking = {name: lacks_weights(TASKS[name]) for name in labs if name not in own}
     unavailable = {name: sentence for name, sentence in lacking.items() if sentence}
     return build_page(labs, unavailable=unavailable, backbones=policy)
+
+
+def own_tasks(folders: Sequence[str]) -> dict[str, str]:
+    """{name: folder} of labs of one's own data, which become tasks of the page.
+
+    Raises:
+        FusionError: a folder is no lab, is called like a task, or has inputs that the page cannot take, in one sentence.
+    """
+    from fusion.own_data.own_task import OwnTask
+    from fusion.tasks import TASKS
+    from fusion.types import MODALITIES, FusionError
+
+    found = {}
+    for folder in folders:
+        task = OwnTask.read(Path(folder))
+        if task.name in TASKS and task.name not in found:
+            raise FusionError("The lab {folder} is called like another task, {name}.", folder=folder, name=task.name)
+        if strange := [m for m, kind in task.kinds.items() if kind not in MODALITIES]:
+            raise FusionError("The page cannot take {modality} of the lab {folder} yet; `predict` can.", modality=strange[0], folder=folder)
+        TASKS[task.name] = task
+        found[task.name] = os.path.join(os.path.abspath(folder), "")
+    return found
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -54,6 +80,7 @@ def main(arguments: list[str] | None = None) -> None:
         "by default all where only this machine reaches the page, else none",
     )
     parser.add_argument("--mcp", action="store_true", help="also offer the endpoints as tools of an MCP server; needs requirements-mcp.txt")
+    parser.add_argument("--lab", action="append", default=[], metavar="FOLDER", help="also offer a lab that `python -m fusion fit` wrote")
     options = parser.parse_args(arguments)
 
     from fusion.types import FusionError
@@ -89,7 +116,7 @@ def serve(options: argparse.Namespace) -> None:
 
     leave_one_core()
     local = is_local(options.host or os.environ.get("GRADIO_SERVER_NAME"), options.share or "GRADIO_SHARE" in os.environ)
-    app = build_app(device=options.device, backbones=options.backbones or ("all" if local else "none"))
+    app = build_app(device=options.device, backbones=options.backbones or ("all" if local else "none"), folders=options.lab)
     try:
         app.launch(**launch_options(options.host, options.port, options.share, options.mcp))
     except OSError as error:  # somebody else was faster, or no port is free

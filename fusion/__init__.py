@@ -11,8 +11,10 @@ lab = fusion.load("LAB")
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
+
+from fusion.types import FusionError
 
 if TYPE_CHECKING:
     from fusion.lab import Lab
@@ -22,21 +24,29 @@ if TYPE_CHECKING:
 __all__ = ["fit", "inspect", "load"]
 
 
-def load(task: str | None = None, device: str = "auto", encoders: str | Mapping[str, str] = "compact") -> Lab:
+def load(
+    task: str | None = None,
+    device: str = "auto",
+    encoders: str | Mapping[str, str] = "compact",
+    labels: Iterable[str] | str | None = None,
+) -> Lab:
     """A task with all its shipped strategies, ready to predict; see `fusion.lab.Lab`.
 
     Args:
         task: a name of `fusion.tasks.TASKS`, the first of them if not given; or the folder of a lab that `fit` wrote.
         device: "auto" (cuda, mps, cpu in this order), or one of them.
         encoders: "compact", "classical", or {modality: name of an encoder or "backbone:<hub id or path>"}; see `fusion.encoder_choice`.
+        labels: of a task whose labels are typed, such as `open`: 2 to 100 words or phrases in English, or one text with commas.
     """
     if is_folder(task):
+        if labels is not None:
+            raise FusionError("The labels of the task {name} are fixed.", name=os.path.basename(os.fspath(str(task))))
         from fusion.own_data.own_lab import OwnLab
 
         return OwnLab(str(task), device)
     from fusion.lab import Lab  # torch is imported when somebody needs it, not by `import fusion`
 
-    return Lab(task, device, encoders=encoders)
+    return Lab(task, device, encoders=encoders, labels=labels)
 
 
 def is_folder(task: object) -> bool:

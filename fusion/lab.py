@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import time
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from itertools import combinations
@@ -16,19 +17,21 @@ from torch import Tensor
 from fusion.config import CHECKPOINTS
 from fusion.cut_paths import cut_notes
 from fusion.encoded_cache import EncodedCache
-from fusion.encoder_choice import choose
+from fusion.encoder_choice import choose, is_compact
 from fusion.encoder_registry import EncoderRegistry, count_parameters, encode, encoder_view
 from fusion.encoders import Prepared
 from fusion.heads.classification import contributions
 from fusion.heads.open_set import OpenSetThresholds
 from fusion.inputs import Encoded, EncodedMedium, Given, Inputs, MediaOnDemand, Notes, Severity, read_given
-from fusion.loading import lacks_weights, load_parts
-from fusion.messages import either, message, words
+from fusion.loading import fill_open_strategies, lacks_weights, load_parts
+from fusion.messages import Message, either, message, words
 from fusion.model import Fused, FusionModel, present_mask
+from fusion.open_labels import names_behind
 from fusion.strategies import STRATEGIES, Unimodal
 from fusion.strategies.evidential import REFUSES
+from fusion.strategies.zero_shot import REACHED
 from fusion.tasks import Task, find_task
-from fusion.types import Belief, EncoderView, Features, FusionError, Medium, Opinion, Prediction
+from fusion.types import Audio, Belief, Clip, EncoderView, Features, FusionError, Medium, Opinion, Prediction
 
 
 @dataclass(frozen=True)
@@ -65,9 +68,15 @@ class Lab:
         device: str = "auto",
         checkpoints: Path = CHECKPOINTS,
         encoders: str | Mapping[str, str] = "compact",
+        labels: Iterable[str] | str | None = None,
     ) -> None:
-        """`encoders` is a set's name or {modality: encoder} (`fusion.encoder_choice`); the strategies are those trained on it, if any."""
-        self.task = find_task(task)
+        """Loads it.
+
+        Args:
+            encoders: a set's name or {modality: encoder} (`fusion.encoder_choice`); the strategies are those trained on it, if any.
+            labels: of a task whose labels are typed.
+        """
+        self.task = find_task(task) if labels is None else find_task(task).with_labels(labels)
         self.checkpoints = checkpoints
         self.device = pick_device(device)
         self.modalities = self.task.modalities
@@ -76,15 +85,43 @@ class Lab:
         if sentence := lacks_weights(self.task, checkpoints):
             raise FusionError(sentence)
         self.registry = EncoderRegistry(self.task, self.device, checkpoints)
-        parts = load_parts(self.registry, self.choice)
-        self.loaded = parts.strategies
+        self._parts = load_parts(self.registry, self.choice)
+        self.encoders = self._parts.encoders
+        self.unavailable = self._parts.unavailable
+        self.untrained = self._parts.untrained
+        self._take_strategies()
+        self.encoder_parameters = {m: count_parameters(e) for m, e in self.encoders.items()}
+
+    def _take_strategies(self) -> None:
+        self.loaded = self._parts.strategies
         self.models = {name: strategy.model for name, strategy in self.loaded.items()}
-        self.encoders = parts.encoders
-        self.unavailable = parts.unavailable
-        self.untrained = parts.untrained
         self.strategies = tuple(n for n in self.loaded if n in STRATEGIES)
         self.baselines = tuple(n for n in self.loaded if n not in STRATEGIES)
-        self.encoder_parameters = {m: count_parameters(e) for m, e in self.encoders.items()}
+
+    def with_labels(self, labels: Iterable[str] | str) -> Lab:
+        """The same lab for other labels, in a task whose labels are typed; what it has encoded stays valid.
+
+        Raises:
+            FusionError: the labels of this task are fixed, or these cannot be read.
+        """
+        other = copy.copy(self)
+        other.task = self.task.with_labels(labels)
+        other.labels = other.task.labels
+        other._parts = copy.copy(self._parts)
+        fill_open_strategies(other.task, other._parts, self.device)
+        other._take_strategies()
+        return other
+
+    def names_behind(self, encoded: Encoded, label: str, count: int = 3) -> dict[str, list[tuple[str, float]]]:
+        """Which names spoke for a typed label: {modality: [(name, its probability), ...]}, of photos, sounds and clips."""
+        if not self.task.open_labels or label not in self.labels:
+            raise FusionError("There is no label named {label!r}; there are {known}.", label=label, known=list(self.labels))
+        return names_behind(self.models, encoded.features, self.labels.index(label), count)
+
+    @property
+    def label_notes(self) -> tuple[Message, ...]:
+        """What is to be said about typed labels: which mean the same, and which a modality cannot know."""
+        return tuple(self._parts.notes)
 
     @property
     def parameters(self) -> dict[str, int]:
@@ -147,7 +184,7 @@ class Lab:
     def encode_media(self, loaded: Encoded, cache: EncodedCache | None = None) -> Encoded:
         """The second half of `encode`: what `load` gave, with features."""
         found = replace(loaded, prepared={}, features={}, seconds={}, views={})
-        notes = list(loaded.notes)
+        notes = [*loaded.notes, *self.label_notes]
         for m in loaded.media:
             key = loaded.keys.get(m)
             if cache is None or key is None:
@@ -157,7 +194,22 @@ class Lab:
                 found.prepared[m], found.features[m], found.seconds[m] = encoded.prepared, encoded.features, encoded.seconds
                 found.views[m] = encoded.view
             notes += found.prepared[m].notes
+        for m, sound in self._soundtrack(found.media).items():
+            found.prepared[m], found.features[m], found.seconds[m] = self._encode(m, sound)
+            found = replace(found, media={**found.media, m: sound})
+            notes.append(message("The sound of the clip was read as {modality}.", modality=message(m)))
         return replace(found, notes=tuple(dict.fromkeys(notes)))
+
+    def _soundtrack(self, media: Mapping[str, Medium]) -> dict[str, Audio]:
+        """{modality: the sound of the clip} where the task reads it and no other sound is given; else empty."""
+        of_kind = {kind: m for m, kind in self.task.kinds.items()}
+        sound, film = of_kind.get("audio"), of_kind.get("video")
+        if not self.task.reads_soundtrack or sound is None or film is None:
+            return {}
+        if sound not in self.encoders or sound in media or film not in media:
+            return {}
+        clip = media[film]
+        return {sound: clip.audio} if isinstance(clip, Clip) and clip.audio is not None else {}
 
     def _encode_to_remember(self, modality: str, loaded: Encoded) -> EncodedMedium:
         prepared, features, seconds = self._encode(modality, loaded.media[modality])
@@ -238,7 +290,8 @@ class Lab:
 
     def _load_all(self, inputs: Inputs) -> dict[str, Medium]:
         """All media of one input, without corruption."""
-        return {one.modality: one.load()[0] for one in self._readable(inputs) if one.modality not in self.unavailable}
+        media = {one.modality: one.load()[0] for one in self._readable(inputs) if one.modality not in self.unavailable}
+        return media | self._soundtrack(media)
 
     def _encode(self, modality: str, medium: Medium) -> tuple[Prepared, Features, float]:
         """Prepared values and features (batch of one) of a medium, and the seconds that both took."""
@@ -301,6 +354,8 @@ class Lab:
         if thresholds is not None:
             confidences = {s: torch.tensor([p.max()]) for s, p in subsets.items() if len(s) in (1, len(given))}
             known = bool(thresholds.known(confidences, tuple(given)))
+        if self.task.open_labels and output.auxiliary is not None:
+            known = bool(output.auxiliary[REACHED][0].argmax() == 0)
         layouts = {m: p.layout for m, p in prepared.items()}
         return Prediction(
             label=self.labels[best],
@@ -337,6 +392,12 @@ class Lab:
     def _check(self, name: str) -> None:
         if name in self.unavailable and name not in self.modalities:
             raise FusionError(self.unavailable[name])
+        if name in self.untrained and is_compact(self.task, self.choice):
+            raise FusionError(
+                "The strategy {name} has no trained weights for the task {task}; `python -m fusion train --data DIR` makes them.",
+                name=name,
+                task=self.task.name,
+            )
         if name in self.untrained or not self.models:
             which = message("The strategy {name} has not", name=name) if self.models else message("No strategy has")
             raise FusionError(

@@ -10,13 +10,17 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
 
+from torch import Tensor
+
 from fusion.config import CHECKPOINTS, StrategyConfig, load_config
 from fusion.encoder_choice import Choice, heads_folder, is_compact
 from fusion.encoder_registry import EncoderRegistry
 from fusion.encoders import CLASSICAL, Encoder
 from fusion.heads.open_set import OpenSetThresholds
+from fusion.label_space import TABLES, NameTables
 from fusion.messages import Message, message
 from fusion.model import FusionModel, grid_of, load_model
+from fusion.open_labels import build_strategies, load_open_encoders
 from fusion.paths import encoder_folder
 from fusion.strategies import STRATEGIES
 from fusion.tasks import Task
@@ -45,6 +49,9 @@ class Parts:
     strategies: dict[str, LoadedStrategy] = field(default_factory=dict)
     unavailable: dict[str, Message] = field(default_factory=dict)
     untrained: tuple[str, ...] = ()
+    tables: NameTables | None = None  # of a task whose labels are typed
+    known: dict[str, Tensor] = field(default_factory=dict)  # {wording: its vector in the sentence space}
+    notes: list[Message] = field(default_factory=list)  # about these labels
 
 
 def load_parts(registry: EncoderRegistry, choice: Choice) -> Parts:
@@ -54,6 +61,8 @@ def load_parts(registry: EncoderRegistry, choice: Choice) -> Parts:
         FusionError: nothing is left to answer with, or an encoder that was asked for by name cannot be had, in one sentence.
     """
     task = registry.task
+    if task.open_labels:
+        return load_open_parts(registry, choice)
     parts = Parts()
     compact = is_compact(task, choice)
     load_encoders(registry, choice, parts)
@@ -78,6 +87,22 @@ def load_parts(registry: EncoderRegistry, choice: Choice) -> Parts:
     if compact and not parts.strategies and parts.unavailable:
         raise FusionError("The task {task} cannot be used: {reason}", task=task.name, reason=next(iter(parts.unavailable.values())))
     return parts
+
+
+def load_open_parts(registry: EncoderRegistry, choice: Choice) -> Parts:
+    """The encoders of a task whose labels are typed, and strategies for its labels, which need no weights."""
+    parts = Parts()
+    load_open_encoders(registry, choice, parts)
+    parts.tables = NameTables.load(registry.checkpoints / registry.task.name)
+    fill_open_strategies(registry.task, parts, registry.device)
+    return parts
+
+
+def fill_open_strategies(task: Task, parts: Parts, device: str) -> None:
+    """Makes the strategies anew for the labels of a task; the encoders stay."""
+    assert parts.tables is not None
+    models, parts.notes = build_strategies(task, parts.encoders, parts.tables, parts.known, device)
+    parts.strategies = {name: LoadedStrategy(model, None, 0) for name, model in models.items()}
 
 
 def is_expected(name: str, home: Path, compact: bool) -> bool:
@@ -130,6 +155,8 @@ def load_strategy(name: str, folder: Path, task: Task, parts: Parts, fitted: boo
 def lacks_weights(task: Task, checkpoints: Path = CHECKPOINTS) -> Message | None:
     """One sentence where a task has no strategy or no encoder at all, which is seen without loading anything; else None."""
     encoders = [encoder_folder(checkpoints, task, m, task.encoders[m]) for m in task.modalities]
+    if task.open_labels and os.path.exists(checkpoints / task.name / TABLES):
+        return None
     strategies = [checkpoints / task.name / name for name in (*STRATEGIES, *(f"{m}_only" for m in task.modalities))]
     if all(any(os.path.exists(f / "model.safetensors") for f in several) for several in (encoders, strategies)):
         return None

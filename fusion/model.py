@@ -18,10 +18,11 @@ from typing import Any, NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
+from fusion.compact_weights import compress, expand, load_from_files, save_in_files
 from fusion.config import EncoderConfig, StrategyConfig, load_config, save_config
 from fusion.encoders import ENCODERS, Encoder
 from fusion.encoders.centring import measure_shift
-from fusion.files import load_tensors, save_tensors
+from fusion.files import save_tensors
 from fusion.heads.localization import LocalizationHead, Location
 from fusion.strategies import STRATEGIES, Strategy, Unimodal
 from fusion.tasks import Task
@@ -117,7 +118,13 @@ def save_weights(folder: Path, state: dict[str, Tensor], config: EncoderConfig |
 
 def load_weights(folder: Path) -> dict[str, Tensor]:
     """The weights in a folder; a missing or damaged file is one sentence."""
-    return load_tensors(folder / "model.safetensors")
+    return expand(load_from_files(folder))
+
+
+def save_compact_encoder(folder: Path, encoder: Encoder, config: EncoderConfig) -> None:
+    """Writes the weights of an encoder with 8 bits for each number, in files of limited size."""
+    save_in_files(folder, compress(encoder.state_dict()))
+    save_config(folder / "config.json", config)
 
 
 def load_encoder(folder: Path) -> Encoder:

@@ -11,7 +11,7 @@ from fusion.config import CHECKPOINTS
 from fusion.lab import Lab
 from fusion.media.corruptions import corrupt
 from fusion.strategies import STRATEGIES
-from fusion.tasks.digits import clips, examples, images, sounds, words
+from fusion.tasks.digits import clips, examples, images, outside_sets, sounds, words
 from fusion.tasks.digits_add.pairs import SAID, held_out
 from fusion.tasks.digits_find.scenes import make_scene
 from fusion.types import Audio, Medium
@@ -61,6 +61,13 @@ def accuracy(lab: Lab, strategy: str, samples: list, severity: int = 0) -> float
 @pytest.mark.parametrize(("baseline", "floor"), [("image_only", 0.95), ("text_only", 0.95), ("audio_only", 0.95), ("video_only", 0.95)])
 def test_each_modality_alone(lab: Lab, samples: list, baseline: str, floor: float) -> None:
     assert accuracy(lab, baseline, samples) >= floor
+
+
+def test_digits_in_connected_and_fast_speech(lab: Lab) -> None:
+    """Single words joined as if said in one breath, up to 1.8 times as fast, and cut with a piece of their neighbours."""
+    words = [(examples.spoken(digit), digit) for digit in range(10)]
+    made = [({"audio": sound}, digit) for sound, digit in outside_sets.joined(words, 30, seed=3, speeds=(1.0, 1.8))]
+    assert accuracy(lab, "audio_only", made) >= 0.95
 
 
 @pytest.mark.parametrize("strategy", shipped("digits"))

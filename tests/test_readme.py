@@ -113,6 +113,14 @@ def test_reports_keep_the_floors() -> None:
     assert places["cross_attention"]["text+audio+video"]["pointing"] >= 0.95
 
 
+def test_reports_keep_the_floors_of_speech() -> None:
+    """Connected speech of synthesisers, and speakers, that training did not hear; and the recordings of the data set as they are."""
+    outside = REPORTS["digits"]["outside"]
+    assert min(outside[f"audio_connected_{name}"]["accuracy"] for name in ("flite", "festival")) >= 0.85
+    assert outside["audio_new_speakers"]["accuracy"] >= 0.96
+    assert REPORTS["digits"]["single"]["audio_fsdd_official"]["accuracy"] >= 0.99
+
+
 def test_front_matter_fits_the_pins() -> None:
     front = dict(re.findall(r"^(\w+): (.+)$", README.split("---")[1], re.M))
     pinned = re.search(r"^gradio==(\S+)", (ROOT / "requirements.txt").read_text(), re.M)[1]

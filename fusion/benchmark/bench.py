@@ -56,6 +56,7 @@ AIMS: dict[str, tuple[float, str]] = {
     "early_tokens": (20.0, "a tenth of MultiBench's early-fusion transformer (201)"),
     "additive_attention": (0.44, "torchmultimodal's attention gate"),
     "cross_attention": (15.9, "a tenth of MultiBench's MulT (159)"),
+    "mult": (79.5, "half of MultiBench's MulT (159)"),
     "tensor": (10.0, "MultiBench's tensor fusion: 7.0 with two inputs, 2,216 with three, impossible with four"),
     "low_rank": (1.5, "MultiBench's low-rank fusion of rank 4 (1.6)"),
     "autoencoder": (6.5, "MVTCAE, the fastest of multivae"),

@@ -59,6 +59,7 @@ def strategy_card(name: str, about: About, report: Report) -> str:
         *seeds_lines(name, report),
         "",
         *cut_lines(name, report),
+        *expert_lines(name, report),
         *held_out_lines(name, report),
         *conflict_lines(name, report),
         *place_lines(name, report),
@@ -157,6 +158,21 @@ def cut_lines(name: str, report: Report) -> list[str]:
     each = ", ".join(f"{column.replace('_', ' ')} {percent(f['open'])} to {percent(f['cut'])}" for column, f in figures.items())
     verdict = "" if falls(figures) else " **It does not fall:** the readout fuses, and attention between modalities decides little here."
     return [f"With all paths between modalities cut except the readout: {each}.{verdict}", ""]
+
+
+def expert_lines(name: str, report: Report) -> list[str]:
+    """The map of subsets to experts, where the strategy has experts."""
+    rows = report.get("experts", {}).get(name)
+    if not rows:
+        return []
+    count = len(next(iter(rows.values())))
+    cells = [[subset.replace("+", ", "), *(f"{100 * share:.0f}" for share in shares)] for subset, shares in rows.items()]
+    return [
+        *table(["given", *(str(e + 1) for e in range(count))], cells),
+        "",
+        "Share of each expert in the answer, in %, on clean test samples.",
+        "",
+    ]
 
 
 def conflict_lines(name: str, report: Report) -> list[str]:

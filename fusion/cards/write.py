@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from fusion.cards import distilled, encoders, steps
+from fusion.cards import distilled, encoders, steps, typed_labels
 from fusion.cards.markdown import fill
 from fusion.cards.strategies import Report, baseline_card, strategy_card
 from fusion.cards.tables import (
@@ -41,8 +41,8 @@ class Described:
 
 
 def load_reports(checkpoints: Path = CHECKPOINTS) -> dict[str, Report]:
-    """{task: its report} of every task that has one."""
-    paths = {task: checkpoints / task / "report.json" for task in TASKS}
+    """{task: its report} of every task that has one; where labels are typed it is of another form and fills no table."""
+    paths = {name: checkpoints / name / "report.json" for name, task in TASKS.items() if not task.open_labels}
     return {task: load_json(path) for task, path in paths.items() if path.exists()}
 
 
@@ -74,7 +74,10 @@ def write_task(task: str, described: Described, checkpoints: Path = CHECKPOINTS,
 
 def write_all(described: Described) -> None:
     """All cards and tables."""
-    for task in load_reports():
-        write_task(task, described)
+    for name in load_reports():
+        write_task(name, described)
+    for name, task in TASKS.items():
+        if task.open_labels and (CHECKPOINTS / name / "report.json").exists():
+            typed_labels.write(CHECKPOINTS / name)
     encoders.write(described.encoders)
     fill(CHECKPOINTS / "README.md", {(steps.START, steps.END): steps.tables(TASKS)})

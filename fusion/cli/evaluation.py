@@ -61,13 +61,16 @@ def evaluate(
 def calibrate(task: OneTask = None, data: Data = None) -> None:
     """Choose when an answer is "none of these".
 
-    By a threshold on the confidence, in tasks with an open set of labels. Writes it into checkpoints/TASK/STRATEGY/config.json.
+    By a threshold on the confidence, in tasks with an open set of labels. Writes it into checkpoints/TASK/STRATEGY/config.json;
+    where the labels are typed, temperatures and thresholds of each modality into checkpoints/TASK/calibration.json.
     """
     folder = data_folder(data)
     with answer_only():
-        from fusion.evaluation import rejection
+        from fusion.evaluation import label_calibration, rejection
+        from fusion.tasks import find_task
 
-        found: dict[str, Any] = rejection.run(folder, task)
+        typed = task is not None and find_task(task).open_labels
+        found: dict[str, Any] = label_calibration.run(folder) if typed else rejection.run(folder, task)
     print_json(found)
 
 

@@ -55,6 +55,10 @@ Encoders = Annotated[
         help="compact (the default), classical, or MODALITY=NAME,... with names such as image_lbp or backbone:microsoft/resnet-18",
     ),
 ]
+Labels = Annotated[
+    str | None,
+    typer.Option(metavar="A,B,...", help='of a task whose labels are typed: 2 to 100 words or phrases, "violin|fiddle" for two wordings'),
+]
 Yamnet = Annotated[
     Path, typer.Option(metavar="FILE", exists=True, help="the file yamnet.tflite, the teacher; see fusion/distill/teachers.py")
 ]

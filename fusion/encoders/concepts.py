@@ -90,10 +90,15 @@ class LearnedReading(nn.Module):
 
     Args:
         drop: probability that a channel is dropped; silent: that all channels of a sample are.
+        adapter: rectified units of a second way, which adds nothing at first: further training can add to embeddings of new kinds of
+            media there and leave those of others as they are (Houlsby 2019). None if 0.
     """
 
-    def __init__(self, width: int, embed_dim: int, drop: float = 0.8, silent: float = 0.5) -> None:
+    def __init__(self, width: int, embed_dim: int, drop: float = 0.8, silent: float = 0.5, adapter: int = 0) -> None:
         super().__init__()
+        self.adapter = nn.Sequential(nn.Linear(width, adapter), nn.ReLU(), nn.Linear(adapter, embed_dim, bias=False)) if adapter else None
+        if adapter:
+            nn.init.zeros_(self.adapter[2].weight)
         self.norm = nn.LayerNorm(width)
         self.linear = nn.Linear(width, embed_dim)
         self.drop = drop
@@ -109,4 +114,4 @@ class LearnedReading(nn.Module):
 
     def project(self, x: Tensor) -> Tensor:
         projected: Tensor = self.linear(x)
-        return projected
+        return projected if self.adapter is None else projected + self.adapter(x)

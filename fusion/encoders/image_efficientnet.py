@@ -6,6 +6,7 @@ Reference: Tan & Le 2019 (EfficientNet); Sandler 2018 (inverted bottlenecks); Hi
 from __future__ import annotations
 
 import functools
+import math
 
 import cv2
 import numpy as np
@@ -25,7 +26,8 @@ from fusion.types import Layout, Panel
 SIZE = 224  # pixels along one side of the input
 STRIDE = 32  # pixels along one side of a cell
 LONGEST_SIDE = 1.6  # in shorter sides: longer pictures are cropped
-LONG = 2.0  # in shorter sides: the two ends of longer pictures are considered, too
+LONG = 2.0  # in shorter sides: of longer pictures several crops are considered, from end to end
+MOST_CROPS = 9
 # expansion, kernel, stride, channels in and out, blocks: EfficientNet-Lite0, whose last two stages are six times as wide inside as outside
 STAGES = (
     (1, 3, 1, 32, 16, 1),
@@ -101,6 +103,16 @@ def square(picture: np.ndarray, size: int, at: float = 0.5) -> tuple[np.ndarray,
     return small, (left / w, top / h, (left + cw) / w, (top + ch) / h)
 
 
+def crop_places(shape: tuple[int, ...]) -> list[float]:
+    """Where crops of a long picture (H, W, ...) lie, 0 to 1 for `square`: side by side or overlapping, an odd number from three to nine.
+
+    The middle is the first: it is taken if all are equal.
+    """
+    short, long = sorted(shape[:2])
+    count = min(MOST_CROPS, max(3, math.ceil(long / short / LONGEST_SIDE) | 1))
+    return sorted(np.linspace(0, 1, count).tolist(), key=lambda at: abs(at - 0.5))
+
+
 def standardised(frames: np.ndarray) -> Tensor:
     """Pictures (..., H, W, 3) uint8 to (..., 3, H, W) in [-1, 1]."""
     values = torch.from_numpy(np.ascontiguousarray(frames)).float()
@@ -130,19 +142,27 @@ class ImageEfficientNet(TrunkEncoder[np.ndarray]):
     paper = "Tan & Le 2019; Hinton et al. 2015"
     shifts = True
 
-    def __init__(self, embed_dim: int = 96, size: int = SIZE, groups: Groups = ()) -> None:
-        """`groups` of ImageNet's classes, one per label, as (first, last) indices."""
+    def __init__(self, embed_dim: int = 96, size: int = SIZE, groups: Groups = (), adapter: int = 0) -> None:
+        """Builds it without weights.
+
+        Args:
+            size: pixels along one side of the input.
+            groups: of ImageNet's classes, one per label, as (first, last) indices.
+            adapter: units for further training, see `LearnedReading`.
+        """
         super().__init__(embed_dim)
         self.groups = groups
         self.size = size
+        self.adapter = adapter
         self.grid = size // STRIDE
         self.trunk = build_trunk()
         self.concepts = build_concepts(embed_dim, groups)
-        self.project = LearnedReading(WIDTH, embed_dim)
+        self.project = LearnedReading(WIDTH, embed_dim, adapter=adapter)
 
     def options(self) -> dict[str, object]:
         size = {} if self.size == SIZE else {"size": self.size}
-        return size | {"groups": as_lists(self.groups)}
+        adapter = {"adapter": self.adapter} if self.adapter else {}
+        return size | {"groups": as_lists(self.groups)} | adapter
 
     def prepare(self, medium: np.ndarray) -> Prepared:
         small, extent = self.best_crop(medium) if self._is_long(medium) else square(medium, self.size)
@@ -150,8 +170,8 @@ class ImageEfficientNet(TrunkEncoder[np.ndarray]):
 
     @torch.no_grad()
     def best_crop(self, picture: np.ndarray) -> tuple[np.ndarray, tuple[float, float, float, float]]:
-        """The crop of a long picture, its middle or an end, with the highest probability of any group, as returned by `square`."""
-        crops = [square(picture, self.size, at) for at in (0.5, 0.0, 1.0)]  # the middle first: it is taken if all are equal
+        """The crop of a long picture, among crops from end to end, with the highest probability of any group, as returned by `square`."""
+        crops = [square(picture, self.size, at) for at in crop_places(picture.shape)]
         values = torch.stack([standardised(small) for small, _ in crops]).to(self.device)
         best = self.concepts.groups(self.hidden(values).mean(1))[:, :-1].amax(1)
         return crops[int(best.argmax())]
@@ -167,10 +187,10 @@ class ImageEfficientNet(TrunkEncoder[np.ndarray]):
         maps: Tensor = self.trunk(values)
         return maps.flatten(2).transpose(1, 2)
 
-    def tokenize(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        return self.read(self.hidden(values)), mask[:, :1].expand(-1, self.grid**2)
+    def run_trunk(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        return self.hidden(values), mask[:, :1].expand(-1, self.grid**2)
 
-    def read(self, hidden: Tensor) -> Tensor:
+    def read(self, hidden: Tensor, mask: Tensor) -> Tensor:
         """Cells (B, T, 1280) to tokens (B, T, D): the learned features of the cell, and the concepts of the whole picture."""
         tokens: Tensor = self.concepts(hidden.mean(1, keepdim=True), self.project(hidden))
         return tokens

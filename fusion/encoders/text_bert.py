@@ -83,9 +83,12 @@ class TextBERT(TrunkEncoder[str]):
         real = mask[..., None].to(hidden.dtype)
         return (hidden * real).sum(1) / real.sum(1)
 
-    def tokenize(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        hidden = self.hidden(values, mask)
-        return self.concepts(self.sentence(hidden, mask)[:, None], self.project(hidden)), mask
+    def run_trunk(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        return self.hidden(values, mask), mask
+
+    def read(self, hidden: Tensor, mask: Tensor) -> Tensor:
+        tokens: Tensor = self.concepts(self.sentence(hidden, mask)[:, None], self.project(hidden))
+        return tokens
 
     def options(self) -> dict[str, Any]:
         return {"vocabulary": self.vocabulary, "width": self.width, "depth": self.depth, "phrases": self.phrases}

@@ -38,6 +38,8 @@ def picture_note(extent: tuple[float, ...]) -> tuple[Message, ...]:
         return (message("Only the upper {percent} % of the image was read.", percent=percent),)
     if y1 >= 1 and y0 > 1 - LEAST_SHARE:
         return (message("Only the lower {percent} % of the image was read.", percent=percent),)
+    if max(abs(x0 + x1 - 1), abs(y0 + y1 - 1)) > 0.1:
+        return (message("Only {percent} % of the image was read, between its middle and one end.", percent=percent),)
     return (message("Only the middle {percent} % of the image was read.", percent=percent),)
 
 

@@ -32,17 +32,23 @@ class VideoFrames(TrunkEncoder[Clip]):
     title = "Small EfficientNet on frames + TCN"
     paper = "Karpathy et al. 2014; Bai et al. 2018"
 
-    def __init__(self, embed_dim: int = 96, groups: Groups = ()) -> None:
-        """`groups` of ImageNet's classes, one per label, as (first, last) indices."""
+    def __init__(self, embed_dim: int = 96, groups: Groups = (), adapter: int = 0) -> None:
+        """Builds it without weights.
+
+        Args:
+            groups: of ImageNet's classes, one per label, as (first, last) indices.
+            adapter: units for further training, see `LearnedReading`.
+        """
         super().__init__(embed_dim)
+        self.adapter = adapter
         self.groups = groups
         self.trunk = build_trunk()
         self.concepts = build_concepts(embed_dim, groups)
-        self.project = LearnedReading(WIDTH, embed_dim)
+        self.project = LearnedReading(WIDTH, embed_dim, adapter=adapter)
         self.temporal = nn.ModuleList([TemporalBlock(embed_dim, 3, 1), TemporalBlock(embed_dim, 3, 2)])
 
     def options(self) -> dict[str, Any]:
-        return {"groups": as_lists(self.groups)}
+        return {"groups": as_lists(self.groups)} | ({"adapter": self.adapter} if self.adapter else {})
 
     def prepare(self, medium: Clip) -> Prepared:
         index = sample_times(medium.times, FRAMES)
@@ -58,8 +64,8 @@ class VideoFrames(TrunkEncoder[Clip]):
         maps: Tensor = self.trunk(frames)
         return maps.mean((2, 3)).view(B, T, -1)
 
-    def tokenize(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        return self.read(self.hidden(values), mask), mask
+    def run_trunk(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        return self.hidden(values), mask
 
     def read(self, hidden: Tensor, mask: Tensor) -> Tensor:
         """Frames (B, T, 1280) to tokens (B, T, D), each with the context of its neighbours."""

@@ -24,7 +24,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import combinations
 from pathlib import Path
@@ -36,9 +36,10 @@ from fusion.cards.write import Described, write_task
 from fusion.config import CHECKPOINTS
 from fusion.cut_paths import FILE as CUT
 from fusion.describe import describe_encoders, describe_strategies
-from fusion.evaluation import rejection
+from fusion.evaluation import rejection, typed_labels
 from fusion.evaluation.conflict import measure_conflict
 from fusion.evaluation.cut import measure_cut
+from fusion.evaluation.experts import measure_experts
 from fusion.evaluation.faithfulness import judge, make_inputs
 from fusion.evaluation.measure import answer, area, cost, metrics, place_metrics
 from fusion.evaluation.unimodal_test_sets import measure_single
@@ -48,7 +49,7 @@ from fusion.lab import Lab
 from fusion.media.corruptions import SEVERITIES
 from fusion.model import FusionModel
 from fusion.strategies import STRATEGIES
-from fusion.tasks import Task
+from fusion.tasks import Task, find_task
 from fusion.training.features import FeatureCache, PreparedSamples, cache_path, fill, load_encoders
 from fusion.types import FusionError
 
@@ -59,11 +60,17 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def make_test_caches(task: Task, data: Path, checkpoints: Path, count: int, seed: int) -> dict[str, FeatureCache]:
-    """{setting: features of the same test samples}: "all-0" to "all-5", and one modality at 1-5 with the others clean."""
+def make_test_caches(
+    task: Task, data: Path, checkpoints: Path, count: int, seed: int, levels: Sequence[int] = SEVERITIES
+) -> dict[str, FeatureCache]:
+    """{setting: features of the same test samples}: "all-0" to "all-5", and one modality at 1-5 with the others clean.
+
+    Args:
+        levels: severities to measure, the clean one included.
+    """
     encoders = load_encoders(task, checkpoints)
     caches: dict[str, FeatureCache] = {}
-    for level in SEVERITIES:
+    for level in levels:
         path = cache_path(task, data, checkpoints, ("test", count, seed, level))
         cache = FeatureCache.find(path)
         if cache is None:
@@ -73,7 +80,7 @@ def make_test_caches(task: Task, data: Path, checkpoints: Path, count: int, seed
             say(f"severity {level} on all: {count} samples encoded")
         caches[f"all-{level}"] = cache
     for m in task.modalities:
-        for level in SEVERITIES[1:]:
+        for level in (k for k in levels if k):
             caches[f"{m}-{level}"] = caches["all-0"].mixed(caches[f"all-{level}"], m)
     return caches
 
@@ -187,6 +194,8 @@ def run(
     if not data and not os.environ.get("FUSION_DATA"):
         raise FusionError("Evaluation needs the data folder: --data DIR or the variable FUSION_DATA.")
     folder = Path(data or os.environ["FUSION_DATA"])
+    if find_task(task).open_labels:
+        return typed_labels.run(folder, Path(out) if out else None)
     lab = Lab(task, "cpu")
     start = time.time()
     for sentence in lab.unavailable.values():
@@ -228,7 +237,7 @@ def save_cut(home: Path, found: dict[str, Any], command: str) -> None:
 def run_cut(task: str, data: Path, seed: int = SEED) -> dict[str, Any]:
     """Measures only what cutting the paths of each strategy costs, and writes it beside the report."""
     lab = Lab(task, "cpu")
-    caches = make_test_caches(lab.task, data, CHECKPOINTS, lab.task.measuring.samples, seed)
+    caches = make_test_caches(lab.task, data, CHECKPOINTS, lab.task.measuring.samples, seed, (0, 3))
     found = measure_cut(shipped_strategies(lab), lab.task, caches)
     save_cut(CHECKPOINTS / task, found, f"python -m fusion cut --task {task} --data DIR")
     return found
@@ -251,6 +260,7 @@ def measure_on_features(lab: Lab, caches: dict[str, FeatureCache], start: float)
         "robustness": robustness(severity, list(lab.models)),
         "shapley": measure_shapley(subsets, lab.task),
         "gain_at_severity_3": fusion_gain(severity, lab, "all-3"),
+        "experts": measure_experts(shipped_strategies(lab), caches["all-0"], every_subset(lab.task.modalities)),
         "cost": {n: cost(m, one) for n, m in lab.models.items()},
         "parameters": lab.parameters,
         "encoder_parameters": lab.encoder_parameters,

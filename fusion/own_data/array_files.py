@@ -26,8 +26,12 @@ def load_arrays(path: Path) -> Arrays:
         FusionError: it is damaged or holds objects, in one sentence.
     """
     try:
-        found = np.load(path, allow_pickle=False, mmap_mode="r" if path.suffix == ".npy" else None)
-        arrays = {path.stem: found} if isinstance(found, np.ndarray) else {name: found[name] for name in found.files}
+        if path.suffix.lower() == ".npy":
+            return {path.stem: np.load(path, allow_pickle=False, mmap_mode="r")}
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
+            if isinstance(found, np.ndarray):
+                raise ValueError
+            arrays = {name: found[name] for name in found.files}
     except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, MemoryError) as error:
         raise FusionError("{file} is not a whole file of arrays of numbers or text.", file=path.name) from error
     return arrays

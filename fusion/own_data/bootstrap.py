@@ -98,14 +98,11 @@ def _draw_samples(count: int, groups: np.ndarray | None, draws: int, rng: np.ran
     if groups is None or len(np.unique(groups)) == count:
         return rng.multinomial(count, np.full(count, 1 / count), draws).astype(np.float32)
     index = np.unique(groups, return_inverse=True)[1]
-    G = int(index.max()) + 1
-    times = rng.multinomial(G, np.full(G, 1 / G), draws)  # (R, G)
+    sizes = np.bincount(index)
+    times = rng.multinomial(len(sizes), np.full(len(sizes), 1 / len(sizes)), draws)  # (R, G)
     weights = np.zeros((draws, count), np.float32)
-    for g in range(G):
-        own = np.flatnonzero(index == g)
-        drawn = np.flatnonzero(times[:, g])
-        for r in drawn:
-            weights[r, own] = rng.multinomial(times[r, g] * len(own), np.full(len(own), 1 / len(own)))
+    for g, size in enumerate(sizes):
+        weights[:, index == g] = rng.multinomial(times[:, g] * size, np.full(size, 1 / size))
     return weights
 
 

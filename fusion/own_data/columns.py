@@ -21,6 +21,7 @@ GROUP_NAMES = {
     "movie", "song", "album", "fold",
 }  # fmt: skip
 ID_NAMES = {"id", "row", "index", "idx", "uuid", "key", "no", "number", "nr", "name", "filename", "file"}
+ALWAYS_IDS = {"id", "uuid", "row", "index", "idx"}
 DATE = re.compile(r"\d{4}[-/.]\d{1,2}([-/.]\d{1,2})?([T ]\d{1,2}:\d{2}.*)?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}( .*)?|\d{1,2}:\d{2}(:\d{2})?")
 MOSTLY = 0.95
 MOST_LEVELS = 100  # of a category
@@ -97,7 +98,7 @@ def _column(table: Table, name: str, wanted: str | None, has_group: bool) -> Col
         kind, why = detect(name, there, table)
         if kind == "group" and has_group:
             kind, why = "ignore", message("another column is the group")
-        if name in table.beside and kind not in ("group", "split", "id", "date"):
+        if name in table.beside and kind not in ("group", "split", "id", "date", "ignore"):
             kind, why = "ignore", message("it accompanies arrays; ask for it with --columns to use it")
     return Column(name, kind, why, example_of(there[0]) if there else "", missing)
 
@@ -178,6 +179,8 @@ def of_words(name: str, values: list[str]) -> tuple[str, Message]:
         return "ignore", message("the same in all rows")
     if sum(DATE.fullmatch(v) is not None for v in values) >= MOSTLY * N:
         return "date", message("dates and times are left out")
+    if lowered in ALWAYS_IDS:
+        return "id", message("its name")
     if distinct >= MOSTLY * N and N > 5 and (lowered in ID_NAMES or lowered.endswith("_id") or _counts_up(numbers)):
         return "id", message("{share:.0%} of its values are different, and it counts or names rows", share=distinct / N)
     if numeric:

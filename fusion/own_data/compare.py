@@ -24,6 +24,7 @@ from fusion.strategies import STRATEGIES
 from fusion.types import FusionError
 
 FEWEST_SEEDS = 3  # of a strategy that is compared
+ONE_LABEL = ("evidential",)  # strategies whose loss knows one class per sample only
 TRIAL_EPOCHS = 1  # after which the time is estimated
 SUBSETS_UP_TO = 4  # modalities
 
@@ -52,7 +53,8 @@ def names_for(samples: Samples, wanted: str = "all") -> list[str]:
     singles = [f"{m}_only" for m in samples.kinds]
     if len(samples.kinds) < 2:
         return singles
-    every = sorted(STRATEGIES, key=lambda n: STRATEGIES[n].fuses == "tokens")
+    several = samples.answer == "labels"
+    every = sorted((n for n in STRATEGIES if not (several and n in ONE_LABEL)), key=lambda n: STRATEGIES[n].fuses == "tokens")
     names = every if wanted == "all" else [n for n in wanted.split(",") if n not in singles]
     if strays := [n for n in names if n not in STRATEGIES]:
         raise FusionError("There is no strategy named {name!r}; there are {known}.", name=strays[0], known=every)
@@ -74,7 +76,7 @@ class Comparison:
     ) -> None:
         self.samples, self.encoders, self.encoded, self.plan, self.target = samples, encoders, encoded, plan, target
         self.labels = target.encode(samples.labels)
-        self.deadline = time.monotonic() + 60 * minutes
+        self.seconds = 60 * minutes
         tested = np.zeros((len(plan.folds), len(samples)), bool)
         for seed, fold in enumerate(plan.folds):
             tested[seed, fold.test] = True
@@ -112,30 +114,25 @@ class Comparison:
     def run(self, names: list[str], on_progress: OnProgress = ignore) -> Results:
         """Trains by seed: all strategies with the first seed, then all with the next, until the time is over.
 
-        A strategy is compared where it has as many seeds as the others; single modalities are always done.
+        With the first seed it shows which strategies there is no time for, three seeds and the final training counted: they are left out,
+        those that read tokens first, as they come last. Single modalities and late fusion are always compared.
         """
         needed = min(FEWEST_SEEDS, len(self.folds))
-        slow: dict[str, float] = {}
-        total = len(names) * len(self.folds)
+        left_out: list[str] = []
+        begun = time.monotonic()
         for seed in range(len(self.folds)):
+            spent = time.monotonic() - begun
+            if seed >= needed and spent * (seed + 2) / seed > self.seconds:
+                break
             features = self.features(seed)
             for i, name in enumerate(names):
-                left = self.deadline - time.monotonic()
-                if name in slow or (seed >= needed and left < 0):
-                    continue
-                before = time.monotonic()
-                self._one(name, features, seed)
-                used = time.monotonic() - before
-                on_progress(Progress(name, (seed * len(names) + i + 1) / total))
-                if seed == 0 and name in STRATEGIES and used * (needed - 1) > max(0.0, left - used) / 2:
-                    slow[name] = used
-            if seed >= needed - 1 and self.deadline < time.monotonic():
-                break
-        if slow:
-            self.notes.append(message("Left out, as the time was too short: {names}.", names=list(slow)))
-            for name in slow:
-                for each in (self.results.scores, self.results.probs, self.results.val, self.results.epochs, self.results.subsets):
-                    each.pop(name, None)
+                if seed == 0 and name in STRATEGIES and name != "late" and (time.monotonic() - begun) * (needed + 1) > self.seconds:
+                    left_out.append(name)
+                if name not in left_out:
+                    self._one(name, features, seed)
+                    on_progress(Progress(name, (seed * len(names) + i + 1) / (len(names) * len(self.folds))))
+        if left_out:
+            self.notes.append(message("Left out, as the time was too short: {names}.", names=left_out))
         return self.trimmed()
 
     def trimmed(self) -> Results:

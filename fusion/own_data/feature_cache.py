@@ -48,7 +48,7 @@ def content_key(value: Any) -> str:
     elif isinstance(value, dict):
         digest.update(json.dumps(value, sort_keys=True, default=str).encode())
     else:
-        digest.update(str(value).encode("utf-8", "surrogatepass"))
+        digest.update(b"text\0" + str(value).encode("utf-8", "surrogatepass"))
     return digest.hexdigest()[:32]
 
 

@@ -47,7 +47,9 @@ def find_tables(root: Path) -> list[tuple[Path, str | None]]:
         if root.suffix.lower() not in TABLES:
             raise FusionError("{file} is no table, archive or folder.", file=root.name)
         return [(root, None)]
-    here = sorted(p for p in root.iterdir() if p.is_file() and p.suffix.lower() in TABLES and not p.name.startswith("."))
+    files = sorted(p for p in root.iterdir() if p.is_file() and not p.name.startswith("."))
+    media = {p.stem for p in files if kind_of_file(p.name)}
+    here = [p for p in files if p.suffix.lower() in TABLES and not (p.suffix.lower() == ".json" and p.stem in media)]
     by_split = [(p, split_of(p.stem)) for p in here if split_of(p.stem)]
     if by_split and not any(p.stem.lower() in NAMES for p in here):
         return sorted(by_split, key=lambda found: list(SPLITS.values()).index(found[1] or ""))

@@ -19,8 +19,8 @@ from fusion.encoder_registry import EncoderAbout, EncoderRegistry, count_paramet
 from fusion.encoders import Encoder
 from fusion.inputs import Encoded, Given, Inputs, Notes, Severity, fingerprint_of, read_given
 from fusion.lab import Lab, pick_device
-from fusion.loading import LoadedStrategy
-from fusion.messages import Message, message, words
+from fusion.loading import LoadedStrategy, Parts
+from fusion.messages import message, words
 from fusion.model import Fused, FusionModel, load_model
 from fusion.own_data.encoders.build import load_own_encoder
 from fusion.own_data.kinds import TABLE
@@ -80,43 +80,44 @@ class OwnLab(Lab):
         self.folder = Path(folder)
         self.task = OwnTask.read(self.folder)
         self.target = self.task.target
+        self.checkpoints = self.folder
         self.device = pick_device(device)
         self.modalities, self.labels = self.task.modalities, self.task.labels
         self.choice = dict(self.task.encoders)
         self.registry = OwnRegistry(self.task, self.device, self.folder)
-        self.unavailable: dict[str, Message] = {}
-        self.encoders = {}
-        for m, name in self.choice.items():
-            try:
-                self.encoders[m] = self.registry.load(m, name)
-            except FusionError as error:
-                self.unavailable[m] = message("The {modality} encoder cannot be used: {reason}", modality=m, reason=error)
-        self.loaded = {}
+        self._parts = Parts()
+        self._load_encoders()
         for name in (*STRATEGIES, *(f"{m}_only" for m in self.modalities)):
             if (self.folder / name).is_dir():
                 self._load(name)
+        self.encoders, self.unavailable = self._parts.encoders, self._parts.unavailable
+        self.untrained = self._parts.untrained  # none: what was left out is trained by fitting anew
+        self._take_strategies()
         if not self.loaded or not self.encoders:
             reason = next(iter(self.unavailable.values()), message("no strategy is there"))
             raise FusionError("The lab {name} cannot be used: {reason}", name=self.folder.name, reason=reason)
-        self.models = {name: strategy.model for name, strategy in self.loaded.items()}
-        self.untrained = ()  # what was left out is trained by fitting anew
-        self.strategies = tuple(n for n in self.loaded if n in STRATEGIES)
-        self.baselines = tuple(n for n in self.loaded if n not in STRATEGIES)
         self.encoder_parameters = {m: count_parameters(e) for m, e in self.encoders.items()}
         named = str(self.task.report.get("recommended", ""))
         self.recommended = named if named in self.loaded else next(iter(self.loaded))
 
+    def _load_encoders(self) -> None:
+        for m, name in self.choice.items():
+            try:
+                self._parts.encoders[m] = self.registry.load(m, name)
+            except FusionError as error:
+                self._parts.unavailable[m] = message("The {modality} encoder cannot be used: {reason}", modality=m, reason=error)
+
     def _load(self, name: str) -> None:
         try:
-            model = load_model(self.folder / name, self.encoders)
+            model = load_model(self.folder / name, self._parts.encoders)
             if model.strategy.num_classes != self.target.num_logits or not set(model.strategy.modalities) <= set(self.modalities):
                 raise FusionError("{name}/config.json is of another strategy or task.", name=name)
         except FusionError as error:
             kind = message("strategy") if name in STRATEGIES else message("baseline")
-            self.unavailable[name] = message("The {kind} {name} cannot be used: {reason}", kind=kind, name=name, reason=error)
+            self._parts.unavailable[name] = message("The {kind} {name} cannot be used: {reason}", kind=kind, name=name, reason=error)
             return
         parameters = sum(p.numel() for key, p in model.named_parameters() if not key.startswith("encoders."))
-        self.loaded[name] = LoadedStrategy(model.to(self.device), None, parameters)
+        self._parts.strategies[name] = LoadedStrategy(model.to(self.device), None, parameters)
 
     def predict(self, inputs: Inputs | Encoded, strategy: str = RECOMMENDED) -> Prediction:
         """The answer of one strategy, by default the recommended one.

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fusion.files import load_json
+from fusion.messages import DEFAULT_LANGUAGE
 from fusion.own_data.targets import Target
 from fusion.tasks.base import CardText, SampleSource, Task
 from fusion.tasks.texts import Texts
@@ -70,7 +71,8 @@ class OwnTask(Task):
 
     @property
     def texts(self) -> Texts:
-        return {}
+        names = {f"modality.{m}": m for m in self.modalities}
+        return {DEFAULT_LANGUAGE: {"title": self.title, "question": self.question} | names}
 
     def samples(
         self, split: str, data: Path | None, modalities: tuple[str, ...] | None = None, leave_out: str | None = None

@@ -17,15 +17,15 @@ class Recipe:
 
     epochs: int = 30
     batch_size: int = 64
-    lr: float = 2e-3
-    weight_decay: float = 0.05
-    dropout: float = 0.4
+    lr: float = 3e-3
+    weight_decay: float = 1.0
+    dropout: float = 0.3
     keep_all: float = 0.5
     patience: int = 8
     optimizer: str = "adamw"
 
 
-STEPS = 900  # of a training at full length
+STEPS = 800  # of a training at full length
 LEAST_EPOCHS, MOST_EPOCHS = 6, 60
 
 

@@ -5,6 +5,7 @@ Without given splits every sample is tested once: fold k of as many folds as the
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
@@ -109,17 +110,14 @@ def folds_of(rows: np.ndarray, strata: np.ndarray, groups: np.ndarray | None, co
     smallest = np.bincount(own[own >= 0]).clip(0)
     stratified = smallest[smallest > 0].min() >= 2
     count = min(count, len(rows))
-    found: Any
+    kind: Any
     if groups is not None:
-        found = (StratifiedGroupKFold if stratified else GroupKFold)(count, shuffle=True, random_state=seed).split(rows, own, groups[rows])
-    elif stratified and np.bincount(own).max() >= count:
-        import warnings
-
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # a class with fewer members than folds, which the data check says
-            found = list(StratifiedKFold(count, shuffle=True, random_state=seed).split(rows, own))
+        kind = StratifiedGroupKFold if stratified else GroupKFold
     else:
-        found = KFold(count, shuffle=True, random_state=seed).split(rows)
+        kind = StratifiedKFold if stratified and np.bincount(own).max() >= count else KFold
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a class with fewer members than folds, which the data check says
+        found = list(kind(count, shuffle=True, random_state=seed).split(rows, own, None if groups is None else groups[rows]))
     return [(rows[rest], rows[part]) for rest, part in found if len(part)]
 
 

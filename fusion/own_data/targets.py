@@ -160,7 +160,7 @@ def read_labels(values: list[Any], asked: str | None = None) -> tuple[list[Any],
         kinds = {label for label in labels if label is not None}
     if len(kinds) < 2 and answer != "labels" or not kinds:
         raise FusionError("All samples have the same label ({label}); at least two are needed.", label=str(next(iter(kinds), "")))
-    if answer == "class" and len(kinds) > min(MOST_CLASSES, len(there) / 2):
+    if answer == "class" and (len(kinds) > MOST_CLASSES or len(kinds) > max(8, len(there) / 2)):
         raise FusionError(
             "The label has {count:,} different values in {rows:,} rows, which is too many to tell apart; name another column with --label.",
             count=len(kinds), rows=len(there),

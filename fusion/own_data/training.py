@@ -18,6 +18,7 @@ from fusion.own_data.recipes import Recipe
 from fusion.own_data.targets import Target
 from fusion.strategies import STRATEGIES
 from fusion.strategies.base import Targets
+from fusion.training.history import LossHistory
 from fusion.training.loop import MAX_GRADIENT_NORM, OPTIMIZERS, rate_at
 from fusion.types import Features, FusionError
 
@@ -52,6 +53,8 @@ def strategy_config(name: str, task: str, kinds: dict[str, str], target: Target,
     alone = name.removesuffix("_only")
     modalities = (alone,) if name.endswith("_only") and alone in kinds else tuple(kinds)
     options = {} if name not in STRATEGIES else STRATEGIES[name].options_for({}, False, still_kinds(kinds))
+    if target.answer != "class":
+        options.pop("temperatures", None)  # those that are fitted after training are of one class per sample
     return StrategyConfig(name, task, target.num_logits, modalities, embed_dim, options)
 
 
@@ -87,7 +90,13 @@ def train_model(
     if not len(train):
         raise FusionError("No training sample has {modalities}.", modalities=list(config.modalities))
     trainable = list(model.parameters())
+    history = LossHistory(len(labels), len(config.modalities)) if model.strategy.keeps_history else None
     optimizer = OPTIMIZERS[recipe.optimizer](trainable, TrainConfig(lr=recipe.lr, weight_decay=recipe.weight_decay))
+    kept = val
+    if model.strategy.held_out and val is None:
+        count = max(1, int(model.strategy.held_out * len(train)))
+        train = rng.permutation(train)
+        train, kept = train[count:], train[:count]
     steps = max(1, len(train) // recipe.batch_size)
     best, best_loss, best_epoch, since = None, float("inf"), recipe.epochs, 0
     for epoch in range(recipe.epochs):
@@ -97,7 +106,7 @@ def train_model(
         for i, index in enumerate(order.tensor_split(steps)):
             for group in optimizer.param_groups:
                 group["lr"] = rate_at(epoch * steps + i, recipe.epochs * steps, recipe.lr)
-            loss = batch_loss(model, features, target, labels, index, recipe, rng)
+            loss = batch_loss(model, data, index, recipe, rng, epoch, history)
             optimizer.zero_grad()
             torch.autograd.backward(loss)
             nn.utils.clip_grad_norm_(trainable, MAX_GRADIENT_NORM)
@@ -116,30 +125,50 @@ def train_model(
                 break
     if best is not None:
         model.load_state_dict(best)
-    return model.eval(), best_epoch
+    model.eval()
+    if model.strategy.held_out and kept is not None:
+        calibrate(model, data, kept)
+    return model, best_epoch
+
+
+@torch.no_grad()
+def calibrate(model: FusionModel, data: TrainingData, rows: np.ndarray) -> None:
+    """Fits what a strategy fits after its training, to samples that it was not trained on."""
+    index = torch.from_numpy(rows)
+    modalities = model.strategy.modalities
+    present = data.features.present[index][:, data.features.columns(modalities)]
+    label = data.labels[index]
+    own = torch.where(present, label[:, None].expand(-1, len(modalities)), -1)
+    features = data.features.batch(index, modalities, model.strategy.fuses == "tokens")
+    model.strategy.after_training(features, present, Targets(label, own, own))
 
 
 def batch_loss(
-    model: FusionModel, features: FoldFeatures, target: Target, labels: Tensor, index: Tensor, recipe: Recipe, rng: np.random.Generator
+    model: FusionModel,
+    data: TrainingData,
+    index: Tensor,
+    recipe: Recipe,
+    rng: np.random.Generator,
+    epoch: int,
+    history: LossHistory | None,
 ) -> Tensor:
-    """The strategy's objective on a batch with modality dropout."""
-    strategy = model.strategy
+    """The strategy's objective on a batch (B,) with modality dropout."""
+    strategy, features, target = model.strategy, data.features, data.target
     modalities = strategy.modalities
     present = features.present[index][:, features.columns(modalities)]
     present = dropped(present, recipe.keep_all, rng)
     batch = {m: noisy(f, recipe.dropout) for m, f in features.batch(index, modalities, strategy.fuses == "tokens").items()}
-    own = labels[index]
+    own = data.labels[index]
     fused = model.fuse(batch, present)
     losses = {"label": target.loss(fused.logits, own).mean()}
+    past = None
     if fused.output.unimodal_logits:
-        parts = []
-        for i, logits in enumerate(fused.output.unimodal_logits.values()):
-            there = present[:, i]
-            parts.append((target.loss(logits, own) * there).sum() / there.sum().clamp_min(1))
-        losses["unimodal"] = strategy.unimodal_weight * torch.stack(parts).sum()
+        each = torch.stack([target.loss(logits, own) for logits in fused.output.unimodal_logits.values()], 1)  # (B, M)
+        losses["unimodal"] = strategy.unimodal_weight * ((each * present).sum(0) / present.sum(0).clamp_min(1)).sum()
+        past = None if history is None else history.update(index, each.detach(), present)
     rough = target.rough(own)
     content = torch.where(present, rough[:, None].expand(-1, len(modalities)), -1)
-    return strategy.objective(losses, fused.output, batch, present, Targets(rough, content, content))
+    return strategy.objective(losses, fused.output, batch, present, Targets(rough, content, content, epoch, past))
 
 
 def dropped(present: Tensor, keep_all: float, rng: np.random.Generator) -> Tensor:

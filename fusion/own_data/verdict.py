@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fusion.messages import Message, message
-from fusion.own_data.bootstrap import LEVEL, Bootstrap, Difference, holm
+from fusion.own_data.bootstrap import LEVEL, Bootstrap, Difference
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Verdict:
     strategy     the best strategy on the validation samples; single: the best modality alone on the same
     sentence     for people
     difference   of the two on the test samples, the least of all single modalities where it helps
-    recommended  the cheapest of all strategies and modalities that is not shown to be worse than the best
+    recommended  the cheapest strategy that is not shown to be worse than the best
     """
 
     helps: bool
@@ -75,7 +75,9 @@ def judge(
         single = min(against, key=lambda name: against[name].mean)
     found = against[single]
     hurts = found.p < LEVEL and found.mean < 0
-    return Verdict(helps, strategy, single, sentence(helps, hurts, found, single, points), found, recommend(scores, cost, draws))
+    return Verdict(
+        helps, strategy, single, sentence(helps, hurts, found, single, points), found, recommend({n: scores[n] for n in fused}, cost, draws)
+    )
 
 
 def sentence(helps: bool, hurts: bool, found: Difference, single: str, points: bool) -> Message:
@@ -90,8 +92,8 @@ def sentence(helps: bool, hurts: bool, found: Difference, single: str, points: b
 
 
 def recommend(scores: Mapping[str, np.ndarray], cost: Mapping[str, float], draws: Bootstrap) -> str:
-    """The cheapest that is not shown to be worse than the best, corrected for the number of comparisons."""
+    """The cheapest that is not shown to be worse than the best, each at the level of 5 %."""
     best = max(scores, key=lambda name: draws.mean(scores[name]))
-    others = holm({name: draws.difference(scores[name], scores[best]) for name in scores if name != best})
-    candidates = [best, *(name for name, difference in others.items() if not difference.worse)]
+    others = {name: draws.difference(scores[name], scores[best]) for name in scores if name != best}
+    candidates = [best, *(name for name, found in others.items() if found.p >= LEVEL)]
     return min(candidates, key=lambda name: cost[name])

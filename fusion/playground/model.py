@@ -65,7 +65,15 @@ class Learner:
         """The strategy's own objective, as in the trainings of the tasks, with the chosen loss of the label."""
         fused = self.fuser(features, present)
         own = torch.where(present, labels[:, None], -1)  # (B, M)
-        batch: StrategyBatch = {"features": {}, "label": labels, "own": own, "content": own, "present": present, "index": index}
+        batch: StrategyBatch = {
+            "features": {},
+            "label": labels,
+            "own": own,
+            "content": own,
+            "present": present,
+            "index": index,
+            "auxiliary": {},
+        }
         losses = {"label": label_loss(fused.logits, labels, self.setup.loss)}
         if fused.output.unimodal_logits:
             losses["unimodal"] = unimodal_loss(self.fuser.strategy, fused.output.unimodal_logits, batch)

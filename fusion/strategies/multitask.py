@@ -25,6 +25,11 @@ PLACES = ("box", "mask", "found")
 REGRESSION = ("box",)
 
 
+def key(name: str) -> str:
+    """The name of a question's head; a ModuleDict refuses names that a module has a method of, such as "half"."""
+    return f"to_{name}"
+
+
 class Multitask(Strategy):
     """Answers several questions from one shared trunk; how much each loss counts is learned."""
 
@@ -48,10 +53,25 @@ class Multitask(Strategy):
         self.out_dim = embed_dim
         self.questions = tuple(auxiliary or ())
         self.trunk = mlp(len(modalities) * (embed_dim + 1), hidden, embed_dim, dropout)
-        # a list, because a ModuleDict refuses questions named like a method of a module ("half")
-        self.heads = nn.ModuleList([nn.Linear(embed_dim, classes) for classes in (auxiliary or {}).values()])
+        self.heads = nn.ModuleDict({key(q): nn.Linear(embed_dim, classes) for q, classes in (auxiliary or {}).items()})
         self.weighted = ("label", *self.questions, *(PLACES if places else ()))
-        self.log_variance = nn.ParameterList([torch.zeros(()) for _ in self.weighted])
+        self.log_variance = nn.ParameterDict()
+        for name in self.weighted:  # one by one: a ParameterDict sorts what it is given at once
+            self.log_variance[key(name)] = nn.Parameter(torch.zeros(()))
+        self.register_load_state_dict_pre_hook(self.rename)  # type: ignore[no-untyped-call]
+
+    @staticmethod
+    def rename(module: nn.Module, state: dict[str, Tensor], prefix: str, *rest: object) -> None:
+        """Weights from before the heads had names: these are numbered, in the same order."""
+        assert isinstance(module, Multitask)
+        numbered = {f"{prefix}heads.{i}.": f"{prefix}heads.{key(q)}." for i, q in enumerate(module.questions)}
+        for old, new in numbered.items():
+            for part in ("weight", "bias"):
+                if old + part in state:
+                    state[new + part] = state.pop(old + part)
+        for i, name in enumerate(module.weighted):
+            if f"{prefix}log_variance.{i}" in state:
+                state[f"{prefix}log_variance.{key(name)}"] = state.pop(f"{prefix}log_variance.{i}")
 
     @classmethod
     def options_for(cls, questions: dict[str, int], places: bool, kinds: dict[str, str]) -> dict[str, object]:
@@ -61,17 +81,16 @@ class Multitask(Strategy):
         x = self.embeddings(features, present)  # (B, M, D)
         x = torch.cat([x, present[..., None].to(x.dtype)], -1)  # (B, M, D + 1)
         fused = self.trunk(x.flatten(1))
-        answers = {question: head(fused) for question, head in zip(self.questions, self.heads, strict=True)}
+        answers = {question: self.heads[key(question)](fused) for question in self.questions}
         return FusionOutput(fused, auxiliary=answers or None)
 
     def objective(
         self, losses: dict[str, Tensor], output: FusionOutput, features: dict[str, Features], present: Tensor, targets: Targets
     ) -> Tensor:
-        log_variance = dict(zip(self.weighted, self.log_variance, strict=True))
         terms = []
         for name, loss in losses.items():
-            if name in log_variance:
-                loss = self.weigh(loss, log_variance[name], name in REGRESSION)
+            if name in self.weighted:
+                loss = self.weigh(loss, self.log_variance[key(name)], name in REGRESSION)
             terms.append(loss)
         return torch.stack(terms).sum()
 

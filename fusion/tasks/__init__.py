@@ -8,6 +8,7 @@ from fusion.tasks.digits.task import LABELS as DIGITS
 from fusion.tasks.digits.task import DigitsTask
 from fusion.tasks.digits_add.task import DigitsAddTask
 from fusion.tasks.digits_find.task import DigitsFindTask
+from fusion.tasks.open.task import OpenTask
 from fusion.tasks.scenes.task import LABELS as SCENES
 from fusion.tasks.scenes.task import ScenesTask
 from fusion.types import FusionError
@@ -17,6 +18,7 @@ ALL: tuple[Task, ...] = (
     DigitsAddTask(),
     DigitsFindTask(),
     ScenesTask(),
+    OpenTask(),
 )
 TASKS: dict[str, Task] = {task.name: task for task in ALL}
 DEFAULT = next(iter(TASKS))

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, Self
 
 import numpy as np
 
@@ -181,8 +181,12 @@ class Task(Protocol):
     anchors                modalities that training keeps in nine samples of ten, because little can be predicted without them
     pairing                how two samples are combined into one, for tasks that do so
     drawn                  whether what is asked for can be drawn with a pen; else visitors of the page bring photos
-    lends_encoders         whether its encoders serve for data of one's own, see `fusion.own_data`
+    lends                  modalities whose encoders serve for data of one's own, see `fusion.own_data`
     encoder_choice         whether other encoders than `encoders` can be chosen
+    on_page                whether the page offers it
+    open_labels            whether the labels are given by the user, see `with_labels`; nothing is then trained on labels
+    reads_soundtrack       whether the sound of a clip counts as audio where no audio is given
+    typed_labels           of such a task: the labels that were given; none where they are the task's own
     close_up               {option of `image_cnn`: value} for reading small handwriting larger; empty where pictures are read whole
     recipes                {strategy or encoder: training configuration}; "strategies" and "token strategies" are the defaults of all others
     measuring              the size of an evaluation
@@ -203,7 +207,11 @@ class Task(Protocol):
     pairing: Pairing | None = None
     drawn: bool = False
     encoder_choice: bool = False
-    lends_encoders: bool = False
+    on_page: bool = True
+    open_labels: bool = False
+    reads_soundtrack: bool = False
+    typed_labels: tuple[str, ...] = ()
+    lends: tuple[str, ...] = ()
     close_up: Mapping[str, float] = {}
     recipes: Mapping[str, TrainConfig] = {}
     measuring: Measuring = Measuring()
@@ -213,6 +221,23 @@ class Task(Protocol):
 
     def __str__(self) -> str:
         return self.name
+
+    def with_labels(self, labels: Iterable[str] | str) -> Self:
+        """The task with these labels, in a task with `open_labels`; a text is cut at its commas.
+
+        Raises:
+            FusionError: the labels of this task are fixed, or these cannot be read.
+        """
+        raise FusionError("The labels of the task {name} are fixed.", name=self.name)
+
+    def wordings(self, label: str) -> tuple[str, ...]:
+        """The wordings of a label, each of which means the same."""
+        return (label,)
+
+    @property
+    def translations(self) -> Mapping[str, tuple[str, ...]]:
+        """{label: its wordings in English}, of labels in another language."""
+        return {}
 
     def samples(
         self, split: str, data: Path | None, modalities: tuple[str, ...] | None = None, leave_out: str | None = None

@@ -61,7 +61,7 @@ class GradientModulation:
         for i, group in enumerate(parameters.values()):
             for parameter in group:
                 if parameter.requires_grad:
-                    parameter.register_hook(lambda gradient, i=i: self.modulate(gradient, i))  # type: ignore[no-untyped-call]  # torch does not type it
+                    parameter.register_hook(lambda gradient, i=i: self.modulate(gradient, i))  # type: ignore[no-untyped-call]
 
     def modulate(self, gradient: Tensor, i: int) -> Tensor:
         """A gradient as the optimiser gets it; that of an encoder that is not ahead stays as it is."""

@@ -13,8 +13,10 @@ from fusion.encoders import ENCODERS, Encoder, FixedEncoder, TrunkEncoder
 from fusion.model import FusionModel, build_encoder, build_strategy, fuser_state, load_model, load_weights, save_encoder, save_weights
 from fusion.strategies import STRATEGIES
 from fusion.tasks import Task
+from fusion.training.averaging import average, kept
 from fusion.training.batches import EncoderData
-from fusion.training.consistency import ConsistencyData, ConsistencyLoss
+from fusion.training.consistency import LEARNED, ConsistencyData, ConsistencyLoss
+from fusion.training.frozen_trunk import train_reading, with_adapter
 from fusion.training.loop import StepResult, forget_state, train
 from fusion.training.losses import encoder_loss
 from fusion.training.strategy import with_thresholds
@@ -81,7 +83,13 @@ def train_encoder(
         pairs = task.pairs(modality, data, run.leave_out)
         both = ConsistencyData(source, pairs, modality, encoder, config.samples, config.seed + 1)
         readers = strategies_of(task, modality, out)
-        yield from train(model, both, ConsistencyLoss(model, readers), config, folder, device, resume)
+        if isinstance(encoder, TrunkEncoder):
+            encoder, encoder_config = with_adapter(encoder, encoder_config)
+            yield from train_reading(encoder, encoder, model, both, readers, config, folder, device)
+        else:
+            start = kept(model)
+            yield from train(model, both, ConsistencyLoss(model, readers), config, folder, device, resume)
+            average(model, start, LEARNED)
     else:
         yield from train(model, samples, encoder_loss, config, folder, device, resume)
     save_encoder(folder, encoder, encoder_config, half=isinstance(encoder, TrunkEncoder))

@@ -37,6 +37,7 @@ class TrainOptions:
     warm_start  encoders begin with the weights that `out` holds
     consistent  encoders begin with them and learn new kinds of samples, see `fusion.training.consistency`
     missing     what stands in the place of a missing modality, see `fusion.strategies.missing`
+    balance     train the encoders with the strategy, from scratch, and keep the modalities in balance so, see `fusion.training.balance`
     leave_out   a part of these new samples that is kept for the test, see `Task.pairs`
     """
 
@@ -49,3 +50,4 @@ class TrainOptions:
     consistent: bool = False
     leave_out: str | None = None
     missing: Literal["zero", "learned", "reconstruct"] = "zero"
+    balance: Literal["none", "unimodal", "blending", "ogm_ge"] | None = None

@@ -59,7 +59,7 @@ def policy_option(name: str, missing: Policy) -> dict[str, object]:
         return {}
     if name not in STRATEGIES or not takes_policy(name):
         can = [known for known in STRATEGIES if takes_policy(known)]
-        raise FusionError("{name} leaves missing modalities out by itself; a policy can be chosen for {known}.", name=name, known=can)
+        raise FusionError("No policy for missing modalities can be chosen for {name}; one can for {known}.", name=name, known=can)
     return {"missing": missing}
 
 

@@ -19,6 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from fusion.config import CHECKPOINTS, TrainConfig
+from fusion.encoders import ENCODERS, TrunkEncoder
 from fusion.strategies import STRATEGIES
 from fusion.tasks import Task, find_task
 from fusion.training.consistency import RECIPE as CONSISTENT_RECIPE
@@ -26,8 +27,11 @@ from fusion.training.detection_pretraining import RECIPE as DETECTION_RECIPE
 from fusion.training.detection_pretraining import train_detection_encoder
 from fusion.training.encoder import EncoderRun, encoder_recipe, train_encoder, trained_encoder
 from fusion.training.features import FeatureCache, fill_cache
+from fusion.training.frozen_trunk import RECIPE as READING_RECIPE
 from fusion.training.handwriting import Handwriting
 from fusion.training.ink_finder import RECIPE as FINDER_RECIPE
+from fusion.training.joint import RECIPE as JOINT_RECIPE
+from fusion.training.joint import train_jointly
 from fusion.training.loop import StepResult
 from fusion.training.options import TrainOptions
 from fusion.training.progress import report
@@ -91,15 +95,26 @@ class Trainer:
 
     def _encoder(self, modality: str, encoder: str) -> Iterator[StepResult]:
         options = self.options
-        recipe = CONSISTENT_RECIPE if options.consistent else encoder_recipe(modality, encoder, self.task)
+        consistent = READING_RECIPE if issubclass(ENCODERS[encoder], TrunkEncoder) else CONSISTENT_RECIPE
+        recipe = consistent if options.consistent else encoder_recipe(modality, encoder, self.task)
         config = options.changes.of(recipe)
         run = EncoderRun(encoder, options.leave_out, warm_start=options.warm_start, consistent=options.consistent)
         return train_encoder(self.task, modality, self.options.data, self.out, config, run, self.options.device, self.options.resume)
 
     def _strategy(self, name: str) -> Iterator[StepResult]:
+        if self.options.balance is not None:
+            return self._jointly(name)
         config = self.options.changes.of(strategy_recipe(name, self.task))
         cache = self._features(config)
         return train_strategy(self.task, name, cache, self.out, config, self.options.device, self.options.resume, self.options.missing)
+
+    def _jointly(self, name: str) -> Iterator[StepResult]:
+        options = self.options
+        if options.out is None:
+            raise FusionError("A training from scratch replaces the encoders, too; --out DIR says where they go.")
+        config = options.changes.of(JOINT_RECIPE)
+        balance = options.balance or "none"
+        return train_jointly(self.task, name, options.data, options.out, config, balance, options.device, options.resume)
 
     def _features(self, config: TrainConfig) -> FeatureCache:
         """Features of the encoders beside `out`, or else of the shipped ones."""

@@ -120,7 +120,7 @@ class Recorder:
 
 def test_an_unknown_task_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["predict", "--task", "letters", "--left", "a.png"]) == 2
-    assert capsys.readouterr() == ("", "Unknown task 'letters'. Available: digits, digits-add, digits-find, scenes.\n")
+    assert capsys.readouterr() == ("", "Unknown task 'letters'. Available: digits, digits-add, digits-find, scenes, open.\n")
 
 
 def test_the_last_task_counts() -> None:

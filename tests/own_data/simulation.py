@@ -1,6 +1,6 @@
 """Data whose answer is known, and how often the sentence about it is right.
 
-    OMP_NUM_THREADS=1 python -m tests.own_data.simulation 100
+    OMP_NUM_THREADS=1 python -m tests.own_data.simulation 100          all four; names after the number pick some
 
 redundant   both modalities show the same noisy measurement of the label: fusion cannot help
 unique      each modality shows another half of the label: fusion helps
@@ -64,11 +64,11 @@ def verdict_of(samples: Samples, strategies: str = "early,late", seeds: int = SE
     return judge(results.scores, chosen, names[:2], {n: float(i) for i, n in enumerate(names)}, Bootstrap(results.tested))
 
 
-def main(runs: int) -> None:
-    for kind, helps in HELPS.items():
-        right = [verdict_of(make(kind, seed)).helps == helps for seed in range(runs)]
+def main(runs: int, kinds: list[str]) -> None:
+    for kind in kinds or HELPS:
+        right = [verdict_of(make(kind, seed)).helps == HELPS[kind] for seed in range(runs)]
         print(f"{kind:<10} right in {sum(right)} of {runs}", flush=True)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 100)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 100, sys.argv[2:])

@@ -94,7 +94,7 @@ def test_multitask_objective_by_hand() -> None:
     strategy = Multitask(MODALITIES, D, K, auxiliary={"half": 2, "seen": 10}, places=True)
     assert strategy.weighted == ("label", "half", "seen", "box", "mask", "found")
     with torch.no_grad():
-        for i, s in enumerate(strategy.log_variance):
+        for i, s in enumerate(strategy.log_variance.values()):
             s.fill_(i / 10)
     losses = {name: torch.tensor(1.0 + i) for i, name in enumerate((*strategy.weighted, "other"))}
     features = make_features()
@@ -105,7 +105,23 @@ def test_multitask_objective_by_hand() -> None:
     wanted = sum(f * (1 + i) * torch.tensor(-i / 10).exp() + i / 20 for i, f in enumerate(factors)) + 7
     torch.testing.assert_close(got, wanted)
     got.backward()
-    assert all(s.grad is not None and s.grad != 0 for s in strategy.log_variance)
+    assert all(s.grad is not None and s.grad != 0 for s in strategy.log_variance.values())
+
+
+def test_multitask_loads_weights_whose_heads_are_numbered() -> None:
+    torch.manual_seed(0)
+    questions = {"half": 2, "seen": 10}
+    old, new = (Multitask(MODALITIES, D, K, auxiliary=questions, places=True).eval() for _ in range(2))
+    state = old.state_dict()
+    for i, name in enumerate(questions):
+        for part in ("weight", "bias"):
+            state[f"heads.{i}.{part}"] = state.pop(f"heads.to_{name}.{part}")
+    for i, name in enumerate(old.weighted):
+        state[f"log_variance.{i}"] = state.pop(f"log_variance.to_{name}") + i
+    new.load_state_dict(state)
+    for question, answer in old(make_features(), everyone()).auxiliary.items():
+        torch.testing.assert_close(new(make_features(), everyone()).auxiliary[question], answer)
+    assert [s.item() for s in new.log_variance.values()] == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
 
 
 def test_multitask_without_further_questions_is_one_question() -> None:

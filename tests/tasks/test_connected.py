@@ -112,6 +112,27 @@ def test_speakers_of_the_fold_are_left_out(data: Path) -> None:
     assert len(kept.single) == 10 * (10 - len(left_out))
 
 
+def test_a_part_that_does_not_exist_is_one_sentence(data: Path) -> None:
+    with pytest.raises(FusionError, match="no part fold-7 to leave out; there are fold-0, "):
+        TASKS["digits"].pairs("audio", data, "fold-7")
+
+
+def test_half_of_the_new_sounds_are_corrupted(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As often and as severely as the sounds that the encoder learned before: half of them clean, the others evenly at 1 to 5."""
+    levels: list[int] = []
+
+    def corrupt(_: str, medium: object, level: int, __: object) -> object:
+        levels.append(level)
+        return medium
+
+    monkeypatch.setattr(speech, "corrupt", corrupt)
+    pairs = speech.SpokenPairs(data)
+    for index in range(300):
+        pairs.pair(index, 1)
+    counts = np.bincount(levels, minlength=6)
+    assert counts[0] == pytest.approx(150, abs=30) and (counts[1:] > 10).all()
+
+
 def test_no_new_kinds_of_other_media(data: Path) -> None:
     with pytest.raises(FusionError, match="no new kinds of samples for video"):
         TASKS["digits"].pairs("video", data)

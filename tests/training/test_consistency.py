@@ -11,9 +11,9 @@ from fusion.model import FusionModel, build_encoder, build_strategy, load_encode
 from fusion.tasks import TASKS
 from fusion.tasks.base import Sample
 from fusion.tasks.digits.task import DigitsTask
-from fusion.training.consistency import ConsistencyData, ConsistencyLoss, Weights, read, token_error
+from fusion.training.consistency import ConsistencyData, ConsistencyLoss, Weights, alone, read, token_error
 from fusion.training.encoder import EncoderRun, train_encoder
-from fusion.training.losses import relative_error
+from fusion.training.losses import SMOOTHING, relative_error
 from fusion.types import Features
 
 OLD = ("zero", "one")
@@ -71,6 +71,22 @@ def test_nothing_is_lost_at_the_start() -> None:
     assert batch["new"].tolist() == [False] * 4
     assert loss(whole.train(), batch)[0].item() == pytest.approx(0, abs=1e-6)
     assert [data[i].new for i in range(8)] == [True] * 4 + [False] * 4
+
+
+def test_strategies_read_old_and_new_samples() -> None:
+    """Each sample costs the cross-entropy of the head and that of the strategies, in the mean over those drawn."""
+    whole = model()
+    torch.manual_seed(1)
+    reader = FusionModel({"text": None}, build_strategy(StrategyConfig("text_only", "digits", 10, ("text",))))
+    data = ConsistencyData(Words(), Words(), "text", whole.encoders["text"], 8, 0)
+    batch = data.collate([data[i] for i in range(8)])
+    with torch.no_grad():
+        features, logits = read(whole.eval(), batch["values"], batch["mask"])
+        head, one, three = (ConsistencyLoss(whole, [reader] * count).cross_entropy(features, logits, batch["label"]) for count in (0, 1, 3))
+        answers = alone(reader.eval(), "text", features)
+    expected = torch.nn.functional.cross_entropy(answers, batch["label"], reduction="none", label_smoothing=SMOOTHING)
+    torch.testing.assert_close(one - head, expected)
+    torch.testing.assert_close(three, one)
 
 
 def test_the_teacher_is_followed_only_where_it_is_right() -> None:

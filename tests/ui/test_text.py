@@ -68,6 +68,7 @@ SHELL = (  # sentences of these are for programmers and the command line
         "training/encoder.py",
         "training/features.py",
         "training/heads.py",
+        "training/joint.py",
         "training/loop.py",
         "training/references.py",
         "training/train.py",

@@ -20,7 +20,8 @@ from fusion.types import FusionError
 LONG_TEXT = 20  # characters: shorter texts may well be equal by chance
 SIDE = 16  # of a thumbnail
 CELLS = 24  # of a coarse spectrogram, along time and along frequency
-ALIKE = 0.985  # correlation of two thumbnails or spectrograms
+ALIKE = 0.985  # correlation of two thumbnails
+ALIKE_SOUNDS = 0.99  # of two spectrograms
 CLOSE = 6.0  # mean difference of two thumbnails, of 255
 MOST_PICTURES, MOST_SOUNDS = 20_000, 2_000
 MOST_PIXELS = 60_000_000
@@ -150,7 +151,7 @@ def pairs(marks: np.ndarray, test: list[int], train: list[int]) -> Iterator[tupl
     for start in range(0, len(test), 256):
         part = test[start : start + 256]
         alike = unit[part] @ unit[train].T
-        for a, b in zip(*np.nonzero(alike > ALIKE), strict=True):
+        for a, b in zip(*np.nonzero(alike > (ALIKE if pictures else ALIKE_SOUNDS)), strict=True):
             i, j = part[int(a)], train[int(b)]
             if not pictures or np.abs(marks[i] - marks[j]).mean() < CLOSE:
                 yield i, j

@@ -19,7 +19,7 @@ from fusion.own_data.splits import Plan, strata_of
 
 TREES = 60
 MOST = 4000  # training samples
-FAR = 4.0  # standard errors above chance
+FAR = 2.5  # standard errors above chance
 CLEARLY = 0.1  # of the way from chance to 1
 Numbers = dict[str, float]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ from fusion.own_data.kinds import TABLE
 from fusion.own_data.media import load_medium
 from fusion.own_data.samples import Samples
 from fusion.paths import BACKBONE, encoder_folder
-from fusion.tasks import TASKS, Task
+from fusion.tasks import TASKS
 from fusion.types import MODALITIES, FusionError
 
 EMBED_DIM = 192
@@ -40,9 +41,10 @@ class Saved:
     inner: dict[str, Any] | None
 
 
-def lending_task() -> Task:
-    """The task whose encoders were trained on the widest data, and serve for data of one's own."""
-    return next(task for task in TASKS.values() if task.lends_encoders)
+def shipped_encoder(kind: str) -> Encoder[Any]:
+    """The encoder that the project ships for a kind of medium, of the task that lends it."""
+    task, modality = next((task, m) for task in TASKS.values() for m in task.lends if task.kinds[m] == kind)
+    return load_encoder(encoder_folder(CHECKPOINTS, task, modality, task.encoders[modality]))
 
 
 def build_encoders(samples: Samples, choice: str | Mapping[str, str] = SHIPPED, embed_dim: int = EMBED_DIM) -> dict[str, OwnEncoder[Any]]:
@@ -108,9 +110,7 @@ def most_common(numbers: list[int]) -> int:
 def inner_encoder(kind: str, name: str) -> Encoder[Any]:
     """A frozen encoder for a kind of medium."""
     if name == SHIPPED:
-        task = lending_task()
-        modality = next(m for m, own in task.kinds.items() if own == kind)
-        return load_encoder(encoder_folder(CHECKPOINTS, task, modality, task.encoders[modality]))
+        return shipped_encoder(kind)
     if name.startswith(BACKBONE):
         from fusion.encoders.backbone import load_backbone
 
@@ -176,4 +176,6 @@ def load_own_encoder(folder: Path) -> OwnEncoder[Any]:
 def _inner_of(about: dict[str, Any]) -> Encoder[Any]:
     if about["source"].startswith(BACKBONE):
         return inner_encoder(about["modality"], about["source"])
-    return build_encoder(EncoderConfig(about["name"], {"embed_dim": about["embed_dim"], **about["options"]})).eval()
+    takes_width = "embed_dim" in inspect.signature(ENCODERS[about["name"]]).parameters
+    width = {"embed_dim": about["embed_dim"]} if takes_width else {}
+    return build_encoder(EncoderConfig(about["name"], width | about["options"])).eval()

@@ -16,6 +16,7 @@ from fusion.encoders import Encoder, FixedEncoder, Prepared, collate
 from fusion.encoders.audio_mobilenet import STRIDE, AudioMobileNet
 from fusion.encoders.image_efficientnet import ImageEfficientNet
 from fusion.encoders.text_bert import TextBERT
+from fusion.encoders.text_minilm import TextMiniLM
 from fusion.encoders.video_frames import VideoFrames
 from fusion.own_data.encoders.base import OwnEncoder, Raw, digest_of, merged, merged_layout
 from fusion.types import Audio, Clip, FusionError, Medium, Panel
@@ -72,6 +73,9 @@ def raw_features(inner: nn.Module, values: Tensor, mask: Tensor) -> tuple[Tensor
     if isinstance(inner, TextBERT):
         hidden = inner.hidden(values, mask)
         return hidden, mask, inner.sentence(hidden, mask)
+    if isinstance(inner, TextMiniLM):
+        hidden, real = inner.hidden(values, mask)
+        return hidden[:, 1:-1], mask, inner.sentence(hidden, real)
     if isinstance(inner, VideoFrames):
         hidden = inner.hidden(values)
         spread = hidden.std(1)  # what moves

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
+from fusion.media.corruptions import corrupt
 from fusion.tasks.base import Sample
 from fusion.tasks.digits import connected, sounds, sources
 from fusion.tasks.digits.connected import String
+from fusion.tasks.digits.samples import draw_level
 from fusion.tasks.digits.voices import trim
-from fusion.types import Audio
+from fusion.types import Audio, Medium
 
 SINGLE, REAL = 0.25, 0.45  # shares of single words and of words cut from joined recordings; the others are cut from synthetic strings
 MOST_WORDS = 6  # of a joined string
@@ -62,7 +64,8 @@ class SpokenPairs:
             digit = string.digits[place]
             new = recorded(connected.cut(string, place, rng), rng)
             easy = sounds.tempo(string.samples[string.borders[place] : string.borders[place + 1]], SLOWER, rng)
-        return spoken(new, digit), spoken(Audio(sounds.RATE, easy.astype(np.float32)), digit)
+        corrupted = corrupt("audio", new, draw_level("train", "audio", rng), rng)
+        return spoken(corrupted, digit), spoken(Audio(sounds.RATE, easy.astype(np.float32)), digit)
 
     def joined(self, rng: np.random.Generator) -> tuple[String, int, np.ndarray]:
         """Recordings of one speaker in one string, the number of one of its words, and this word by itself."""
@@ -74,7 +77,7 @@ class SpokenPairs:
         return string, place, chosen[place][0]
 
 
-def spoken(sound: Audio, digit: int) -> Sample:
+def spoken(sound: Medium, digit: int) -> Sample:
     return Sample({"audio": sound}, digit, ("audio",))
 
 

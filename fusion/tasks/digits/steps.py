@@ -21,6 +21,11 @@ STEPS = (
     Step("finder", f"{TRAIN} --strategy finder", f"checkpoints/{NAME}/encoders/image/model.safetensors"),
     Step("pages", f"{TRAIN} --strategy pages", f"checkpoints/{NAME}/encoders/image/model.safetensors"),
     strategies(NAME),
+    Step(
+        "encoders-connected",
+        f"{TRAIN} --strategy audio_only --seed 1 --consistent --leave-out fold-2",
+        f"checkpoints/{NAME}/audio_only/model.safetensors",
+    ),
     seeds(NAME),
     Step(
         "leave-out",

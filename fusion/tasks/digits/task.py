@@ -11,7 +11,7 @@ from fusion.config import TrainConfig
 from fusion.tasks.base import Download, Heads, PageSource, PairSource, SampleSource, Task, TestSet
 from fusion.tasks.digits.card import CARD
 from fusion.tasks.digits.steps import STEPS
-from fusion.types import MODALITIES, Medium
+from fusion.types import MODALITIES, FusionError, Medium
 
 LABELS = tuple("0123456789")
 ENCODERS = {"image": "image_cnn", "text": "text_transformer", "audio": "audio_cnn", "video": "video_tcn"}
@@ -100,9 +100,13 @@ class DigitsTask(Task):
         """Digits of many speakers and out of connected speech; `leave_out`: "fold-0" to "fold-4", a fifth of the speakers."""
         if modality != "audio":
             return super().pairs(modality, data, leave_out)
+        from fusion.tasks.digits.sources import FOLDS
         from fusion.tasks.digits.speech import SpokenPairs
 
-        return SpokenPairs(data, int(leave_out.removeprefix("fold-")) if leave_out else None)
+        folds = {f"fold-{fold}": fold for fold in range(FOLDS)}
+        if leave_out is not None and leave_out not in folds:
+            raise FusionError("There is no part {part} to leave out; there are {known}.", part=leave_out, known=list(folds))
+        return SpokenPairs(data, None if leave_out is None else folds[leave_out])
 
     def pages(self, data: Path) -> PageSource:
         from fusion.tasks.digits.pages import DigitPages

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from fusion.config import TrainConfig
-from fusion.tasks.base import Heads, Measuring, SampleSource, Task, TestSet
+from fusion.tasks.base import Heads, Measuring, PairSource, SampleSource, Task, TestSet
 from fusion.tasks.recipes import STRATEGIES
 from fusion.tasks.scenes.card import CARD
 from fusion.tasks.scenes.steps import STEPS
@@ -35,7 +35,7 @@ class ScenesTask(Task):
     labels = LABELS
     modalities = MODALITIES
     encoders = ENCODERS
-    lends_encoders = True
+    lends = ("image", "audio", "video")
     heads = Heads({"kind": ("animal", "no animal")}, open_set=True)
     recipes = RECIPES
     measuring = Measuring(samples=400, explained=20, half_precision=True)  # photos and clips take longer
@@ -56,6 +56,18 @@ class ScenesTask(Task):
             raise FusionError("The task {name} has no samples without a data folder.", name=self.name)
         return Scenes(data, split, modalities or self.modalities)
 
+    def pairs(self, modality: str, data: Path, leave_out: str | None = None) -> PairSource:
+        """Drawn fire and rain, frames as phones and web sites make them, what only looks like fire or rain; poor recordings, made rain."""
+        if modality == "audio":
+            from fusion.tasks.scenes.sound_pairs import SoundPairs
+
+            return SoundPairs(data)
+        if modality not in ("image", "video"):
+            return super().pairs(modality, data, leave_out)
+        from fusion.tasks.scenes.pairs import ScenePairs
+
+        return ScenePairs(data, modality)
+
     def unknown_samples(self, split: str, data: Path, unknown: bool) -> SampleSource:
         """Clean samples without the small photos of CIFAR-10."""
         from fusion.tasks.scenes.samples import Scenes, without_small
@@ -68,6 +80,11 @@ class ScenesTask(Task):
         from fusion.tasks.scenes.test_sets import single_sets
 
         return single_sets(data, limit, seed)
+
+    def outside_sets(self, data: Path, seed: int = 0) -> dict[str, TestSet]:
+        from fusion.tasks.scenes.outside_sets import outside_sets
+
+        return outside_sets(data)
 
     def data_hash(self, data: Path) -> dict[str, str]:
         from fusion.tasks.scenes.sources import data_hash

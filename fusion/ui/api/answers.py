@@ -48,6 +48,7 @@ class TaskDescription(TaskInfo):
 
     encoders: dict[str, str] = Field(description="Name of the encoder of each modality.")
     strategies: list[StrategyInfo] = Field(description="The strategy that was asked for, or all of them.")
+    untrained: list[str] = Field(description="Names of strategies without weights here; `python -m fusion train` makes them.")
     faults: dict[str, str] = Field(description="Strategies and modalities that cannot be used, with the reason.")
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from fusion.explain import attention_scores, medium_function, occlusion, relevance, shapley_values, token_function, value_of
 from fusion.explain.occlusion import PredictMedia
 from fusion.messages import Message, message, words
+from fusion.strategies import STRATEGIES
 from fusion.tasks import TASKS, Task
 from fusion.types import MODALITIES, FusionError, Medium, Prediction
 from fusion.ui.api.answers import (
@@ -70,6 +71,7 @@ class Functions:
             **self._task_fields(lab.task, request.language),
             encoders=dict(lab.task.encoders),
             strategies=[self._strategy(service, name, request.language) for name in names],
+            untrained=[name for name in lab.untrained if name in STRATEGIES],
             faults={name: say(reason, request.language) for name, reason in lab.unavailable.items()},
         )
 

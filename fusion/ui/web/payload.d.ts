@@ -82,6 +82,8 @@ export interface LabShape {
   kinds: Record<string, string>;
   labels: string[];
   strategies: StrategyShape[];
+  /** Titles of strategies without weights here. */
+  untrained: Sentence[];
   unavailable: Record<string, string>;
   examples: ExampleShape[];
   /** The default strategy. */

@@ -250,6 +250,7 @@ class LabShape(Shape):
     kinds: dict[str, str] = Field(description="What each modality holds: image, text, audio or video.")
     labels: list[str]
     strategies: list[StrategyShape]
+    untrained: list[Sentence] = Field(description="Titles of strategies without weights here.")
     unavailable: dict[str, str]
     examples: list[ExampleShape]
     first: str = Field(description="The default strategy.")

@@ -82,6 +82,13 @@
               ]
             : null,
         ),
+        lab.untrained.length
+          ? el(
+              "p",
+              { class: "fl-muted fl-untrained" },
+              t("strategies.untrained", { names: lab.untrained.map(FL.said).join(", ") }),
+            )
+          : null,
       );
     });
   });

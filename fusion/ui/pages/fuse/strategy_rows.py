@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fusion.explain import interaction_share, shapley_values, value_of
 from fusion.messages import message
+from fusion.strategies import STRATEGIES
 from fusion.tasks import TASKS
 from fusion.tasks.texts import text_of
 from fusion.types import EncoderView, Prediction
@@ -130,6 +131,7 @@ def describe_lab(lab: Lab, examples: Mapping[str, Any], pen: float) -> dict[str,
         "kinds": dict(lab.task.kinds),
         "labels": list(lab.labels),
         "strategies": strategies,
+        "untrained": [message(STRATEGIES[name].title).to_json() for name in lab.untrained if name in STRATEGIES],
         "unavailable": {name: message(reason).to_json() for name, reason in lab.unavailable.items()},
         "examples": [
             {"name": name, "title": text_of(words, f"example.{name}", default=name), "hint": text_of(words, f"example.{name}.hint")}

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from fusion.distill.averaging import average, kept
+from fusion.training.averaging import average, kept
 
 
 def test_a_share_of_the_way_from_the_start() -> None:

@@ -1,0 +1,1 @@
+"""The task `open`: labels are typed by the visitor, and every modality answers without training."""
