@@ -50,9 +50,24 @@ class StrategyConfig:
     options: dict[str, Any] = field(default_factory=dict)
     picture: str = "image"  # the modality in which a localization task finds its box
     grid: int = 0  # image tokens along one side, for localization tasks; 0 for the others
-    # {modalities given, "image+text": least confidence}: answers below it are "none of these"; None in tasks without open-set rejection
-    thresholds: dict[str, float] | None = None
-    unimodal_thresholds: dict[str, float] | None = None  # {modality: unimodal confidence that hardly any out-of-distribution input reaches}
+
+
+@dataclass(frozen=True)
+class OpenSetConfig:
+    """The networks that tell "none of these" (`fusion.heads.open_set`), of `modalities` and of encoders of width `embed_dim`.
+
+    parts       groups of modalities, "image+video", of each of which something has to be known
+    thresholds  {modalities given of one part: lowest score that is known}
+    hidden      units of each network
+    """
+
+    task: str
+    modalities: tuple[str, ...]
+    parts: tuple[str, ...]
+    thresholds: dict[str, float]
+    num_classes: int
+    embed_dim: int = 96
+    hidden: int = 32
 
 
 @dataclass(frozen=True)
@@ -71,13 +86,18 @@ class TrainConfig:
     workers: int = 1
 
 
-Config = TypeVar("Config", EncoderConfig, StrategyConfig, TrainConfig)
+Config = TypeVar("Config", EncoderConfig, StrategyConfig, OpenSetConfig, TrainConfig)
 
 
-LIMITS = {"num_classes": (1, 10_000), "embed_dim": (1, 4096), "grid": (0, 256)}  # a damaged number must not ask for all memory
+LIMITS = {  # a damaged number must not ask for all memory
+    "num_classes": (1, 10_000),
+    "embed_dim": (1, 4096),
+    "grid": (0, 256),
+    "hidden": (1, 4096),
+}
 
 
-def save_config(path: Path, config: EncoderConfig | StrategyConfig | TrainConfig) -> None:
+def save_config(path: Path, config: EncoderConfig | StrategyConfig | OpenSetConfig | TrainConfig) -> None:
     save_json(Path(path), asdict(config), indent=2)
 
 

@@ -21,7 +21,6 @@ from fusion.encoder_choice import choose, is_compact
 from fusion.encoder_registry import EncoderRegistry, count_parameters, encode, encoder_view
 from fusion.encoders import Prepared
 from fusion.heads.classification import contributions
-from fusion.heads.open_set import OpenSetThresholds
 from fusion.inputs import Encoded, EncodedMedium, Given, Inputs, MediaOnDemand, Notes, Severity, read_given
 from fusion.loading import fill_open_strategies, lacks_weights, load_parts
 from fusion.messages import Message, either, message, words
@@ -53,7 +52,8 @@ class Lab:
     Attributes:
         strategies, baselines: names in screen order; untrained: strategies without weights here; `modalities`, `labels` of the task.
         device, precision: where and how it computes.
-        loaded: {strategy or baseline: its model, thresholds and size}; models: the models alone.
+        loaded: {strategy or baseline: its model and size}; models: the models alone.
+        open_set: what tells whether an input is "none of these"; None where nothing was trained for it.
         choice: {modality: name of its encoder}; registry: all encoders that could be chosen.
         encoder_parameters: {modality: trained parameters of its encoder}.
         label_notes: of typed labels, which mean the same, and which a modality cannot know.
@@ -98,6 +98,7 @@ class Lab:
         self.loaded = self._parts.strategies
         self.label_notes = tuple(self._parts.notes)
         self.models = {name: strategy.model for name, strategy in self.loaded.items()}
+        self.open_set = self._parts.open_set
         self.strategies = tuple(n for n in self.loaded if n in STRATEGIES)
         self.baselines = tuple(n for n in self.loaded if n not in STRATEGIES)
 
@@ -125,11 +126,6 @@ class Lab:
     def parameters(self) -> dict[str, int]:
         """{strategy or baseline: trained parameters of itself and its heads}."""
         return {name: strategy.parameters for name, strategy in self.loaded.items()}
-
-    @property
-    def thresholds(self) -> dict[str, OpenSetThresholds | None]:
-        """{strategy or baseline: when its answer is "none of these"}; None in tasks that do not ask."""
-        return {name: strategy.thresholds for name, strategy in self.loaded.items()}
 
     def describe(self, name: str) -> Description:
         """Title, idea in a sentence, formula and paper of a strategy or baseline."""
@@ -258,7 +254,8 @@ class Lab:
             start = time.perf_counter()
             row = {m: _rows(features[m], torch.tensor([i], device=self.device)) for m in names}
             fused, subsets = self._fuse(model, row, names)
-            found.append(self._prediction(strategy, fused, names, subsets, ready, time.perf_counter() - start))
+            prediction = self._prediction(strategy, fused, names, subsets, ready, time.perf_counter() - start)
+            found.append(self._judged(prediction, row))
         return found
 
     def encoder_views(self, inputs: Inputs | Encoded, cache: EncodedCache | None = None) -> dict[str, EncoderView]:
@@ -310,9 +307,17 @@ class Lab:
 
     def _predict(self, encoded: Encoded, strategy: str, given: list[str]) -> Prediction:
         model, ready = self.models[strategy], {m: encoded.prepared[m] for m in given}
+        features = {m: encoded.features[m] for m in given}
         start = time.perf_counter()
-        fused, subsets = self._fuse(model, {m: encoded.features[m] for m in given}, given, need_attention=True)
-        return self._prediction(strategy, fused, given, subsets, ready, time.perf_counter() - start)
+        fused, subsets = self._fuse(model, features, given, need_attention=True)
+        prediction = self._prediction(strategy, fused, given, subsets, ready, time.perf_counter() - start)
+        return self._judged(prediction, features)
+
+    def _judged(self, prediction: Prediction, features: dict[str, Features]) -> Prediction:
+        """The prediction with whether the sample shows one of the labels at all, where something tells."""
+        if self.open_set is None:
+            return prediction
+        return replace(prediction, known=bool(self.open_set.known(self.open_set.scores(features))))
 
     def _fuse(
         self, model: FusionModel, features: dict[str, Features], given: list[str], need_attention: bool = False
@@ -347,11 +352,7 @@ class Lab:
                 read = prepared[where.image]
                 box = _clipped(read.on_picture(fused.place.box[0].cpu().numpy()))
                 mask = read.on_extent(fused.place.mask[0].sigmoid().cpu().numpy())
-        thresholds = self.loaded[name].thresholds
         known = None
-        if thresholds is not None:
-            confidences = {s: torch.tensor([p.max()]) for s, p in subsets.items() if len(s) in (1, len(given))}
-            known = bool(thresholds.known(confidences, tuple(given)))
         if self.task.open_labels and output.auxiliary is not None:
             known = bool(output.auxiliary[REACHED][0].argmax() == 0)
         layouts = {m: p.layout for m, p in prepared.items()}

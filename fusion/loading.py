@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from itertools import combinations
 from pathlib import Path
 
 from torch import Tensor
@@ -16,12 +15,12 @@ from fusion.config import CHECKPOINTS, StrategyConfig, load_config
 from fusion.encoder_choice import Choice, heads_folder, is_compact
 from fusion.encoder_registry import EncoderRegistry
 from fusion.encoders import CLASSICAL, Encoder
-from fusion.heads.open_set import OpenSetThresholds
+from fusion.heads.open_set import OpenSet
 from fusion.label_space import TABLES, NameTables
 from fusion.messages import Message, message
-from fusion.model import FusionModel, grid_of, load_model
+from fusion.model import FusionModel, grid_of, load_model, load_open_set
 from fusion.open_labels import build_strategies, load_open_encoders
-from fusion.paths import encoder_folder
+from fusion.paths import encoder_folder, open_set_folder
 from fusion.strategies import STRATEGIES
 from fusion.tasks import Task
 from fusion.types import FusionError
@@ -32,12 +31,10 @@ class LoadedStrategy:
     """A strategy or baseline with its weights.
 
     model       its encoders are shared with the other strategies
-    thresholds  when its answer is "none of these"; None in tasks that do not ask
     parameters  trained parameters of strategy and heads, without the encoders
     """
 
     model: FusionModel
-    thresholds: OpenSetThresholds | None
     parameters: int
 
 
@@ -47,6 +44,7 @@ class Parts:
 
     encoders: dict[str, Encoder] = field(default_factory=dict)
     strategies: dict[str, LoadedStrategy] = field(default_factory=dict)
+    open_set: OpenSet | None = None
     unavailable: dict[str, Message] = field(default_factory=dict)
     untrained: tuple[str, ...] = ()
     tables: NameTables | None = None  # of a task whose labels are typed
@@ -75,18 +73,31 @@ def load_parts(registry: EncoderRegistry, choice: Choice) -> Parts:
             parts.untrained = (*parts.untrained, name)
             continue
         try:
-            model, config = load_strategy(name, home / name, task, parts, fitted)
+            model = load_strategy(name, home / name, task, parts, fitted)
             parameters = sum(p.numel() for key, p in model.named_parameters() if not key.startswith("encoders."))
-            parts.strategies[name] = LoadedStrategy(model.to(registry.device), OpenSetThresholds.of(config), parameters)
+            parts.strategies[name] = LoadedStrategy(model.to(registry.device), parameters)
         except FusionError as error:
             if not compact and name.removesuffix("_only") not in parts.unavailable:
                 parts.untrained = (*parts.untrained, name)  # what is damaged is made anew
                 continue
             kind = message("strategy") if name in STRATEGIES else message("baseline")
             parts.unavailable[name] = message("The {kind} {name} cannot be used: {reason}", kind=kind, name=name, reason=error)
+    if compact:
+        load_open_set_of(registry, parts)
     if compact and not parts.strategies and parts.unavailable:
         raise FusionError("The task {task} cannot be used: {reason}", task=task.name, reason=next(iter(parts.unavailable.values())))
     return parts
+
+
+def load_open_set_of(registry: EncoderRegistry, parts: Parts) -> None:
+    """What tells "none of these" on the compact encoders; a task may come without it, and damaged it is out like a strategy."""
+    folder = open_set_folder(registry.checkpoints, registry.task)
+    if not os.path.exists(folder):
+        return
+    try:
+        parts.open_set = load_open_set(folder, registry.task).to(registry.device)
+    except FusionError as error:
+        parts.unavailable[folder.name] = message('Whether an input is "none of these" cannot be told: {reason}', reason=error)
 
 
 def load_open_parts(registry: EncoderRegistry, choice: Choice) -> Parts:
@@ -102,7 +113,7 @@ def fill_open_strategies(task: Task, parts: Parts, device: str) -> None:
     """Makes the strategies anew for the labels of a task; the encoders stay."""
     assert parts.tables is not None
     models, parts.notes = build_strategies(task, parts.encoders, parts.tables, parts.known, device)
-    parts.strategies = {name: LoadedStrategy(model, None, 0) for name, model in models.items()}
+    parts.strategies = {name: LoadedStrategy(model, 0) for name, model in models.items()}
 
 
 def is_expected(name: str, home: Path, compact: bool) -> bool:
@@ -133,7 +144,7 @@ def load_encoders(registry: EncoderRegistry, choice: Choice, parts: Parts) -> No
         )
 
 
-def load_strategy(name: str, folder: Path, task: Task, parts: Parts, fitted: bool) -> tuple[FusionModel, StrategyConfig]:
+def load_strategy(name: str, folder: Path, task: Task, parts: Parts, fitted: bool) -> FusionModel:
     """One strategy or baseline around the encoders that are there; `fitted`: whether they are what it was trained on."""
     alone = name.removesuffix("_only")
     if alone in parts.unavailable:
@@ -146,10 +157,7 @@ def load_strategy(name: str, folder: Path, task: Task, parts: Parts, fitted: boo
         raise FusionError("{name}/config.json belongs to another strategy or task.", name=name)
     if not order or list(order) != [m for m in task.modalities if m in order] or config.grid not in (0, grid_of(task, tuple(order))):
         raise FusionError("{name}/config.json does not fit the task {task}.", name=name, task=task.name)
-    subsets = {"+".join(subset) for size in range(1, len(order) + 1) for subset in combinations(order, size)}
-    if config.thresholds is not None and not subsets <= set(config.thresholds):
-        raise FusionError("{name}/config.json lacks the threshold of some modalities.", name=name)
-    return load_model(folder, parts.encoders), config
+    return load_model(folder, parts.encoders)
 
 
 def lacks_weights(task: Task, checkpoints: Path = CHECKPOINTS) -> Message | None:

@@ -4,6 +4,8 @@ A checkpoint folder of a task:
 
     checkpoints/<task>/encoders/<modality>/{model.safetensors, config.json, README.md}     shared by all strategies, and by other tasks
     checkpoints/<task>/<strategy>/{model.safetensors, config.json, README.md}              the strategy and its head
+    checkpoints/<task>/<strategy>/calibration.json     its temperatures (`fusion.heads.temperature`); without the file all are 1
+    checkpoints/<task>/open_set/{model.safetensors, config.json}     what tells "none of these" (`fusion.heads.open_set`), if anything does
 
 Beside them lies SHA256SUMS (see `fusion.files`), with which weights and configurations are compared when they are loaded.
 """
@@ -19,11 +21,13 @@ import torch
 from torch import Tensor, nn
 
 from fusion.compact_weights import compress, expand, load_from_files, save_in_files
-from fusion.config import EncoderConfig, StrategyConfig, load_config, save_config
+from fusion.config import EncoderConfig, OpenSetConfig, StrategyConfig, load_config, save_config
 from fusion.encoders import ENCODERS, Encoder
 from fusion.encoders.centring import measure_shift
-from fusion.files import save_tensors
+from fusion.files import forget_checksum, load_json, save_json, save_tensors
 from fusion.heads.localization import LocalizationHead, Location
+from fusion.heads.open_set import OpenSet
+from fusion.heads.temperature import Temperatures, every_subset
 from fusion.strategies import STRATEGIES, Strategy, Unimodal
 from fusion.tasks import Task
 from fusion.types import Features, FusionError, FusionOutput
@@ -46,6 +50,7 @@ class FusionModel(nn.Module):
         self.encoders = nn.ModuleDict(cast("dict[str, nn.Module]", dict(encoders)))  # torch takes None as well
         self.strategy = strategy
         self.head = strategy.build_head()
+        self.temperatures = Temperatures(strategy.modalities)
         self.place = LocalizationHead(strategy.out_dim, strategy.token_dim, grid, picture) if grid else None
         self.picture = picture
 
@@ -53,13 +58,14 @@ class FusionModel(nn.Module):
         return {m: self.encoders[m](*batch[m]) for m in self.strategy.modalities if m in batch}
 
     def fuse(self, features: dict[str, Features], present: Tensor, need_attention: bool = False) -> Fused:
+        """Logits are calibrated: their softmax is what is shown as probabilities."""
         output = self.strategy(features, present, need_attention)
-        return Fused(output, self.head(output.fused), self.locate(output, features))
+        return Fused(output, self.temperatures(self.head(output.fused), present), self.locate(output, features))
 
     def fuse_subsets(self, features: dict[str, Features], present: Tensor, need_attention: bool = False) -> Fused:
         """One sample (features of batch one) in B subsets of its modalities, and where it is in the first of them, row 0."""
         output = self.strategy(features, present, need_attention)
-        return Fused(output, self.head(output.fused), self.locate(output.first(), features))
+        return Fused(output, self.temperatures(self.head(output.fused), present), self.locate(output.first(), features))
 
     def locate(self, output: FusionOutput, features: dict[str, Features]) -> Location | None:
         """Where the answer is, in tasks that ask for it; None without a picture."""
@@ -175,6 +181,7 @@ def load_model(folder: Path, encoders: Mapping[str, Encoder | None]) -> FusionMo
     try:
         model = FusionModel(own, build_strategy(config), config.grid, config.picture)
         missing, unexpected = model.load_state_dict(state, strict=False)
+        load_temperatures(folder, model)
     except FusionError:
         raise
     except Exception as error:  # options of a wrong kind fail wherever they are first used
@@ -183,6 +190,63 @@ def load_model(folder: Path, encoders: Mapping[str, Encoder | None]) -> FusionMo
     if strange:
         raise FusionError("The weights in {folder} do not fit their configuration ({name}).", folder=folder.name, name=strange[0])
     return model.eval()
+
+
+TEMPERATURES = "calibration.json"
+
+
+def save_temperatures(folder: Path, temperatures: Mapping[str, float]) -> None:
+    """{modalities given: temperature} beside the weights of a strategy."""
+    save_json(folder / TEMPERATURES, {"temperatures": {given: round(value, 4) for given, value in temperatures.items()}})
+
+
+def load_temperatures(folder: Path, model: FusionModel) -> None:
+    """Sets those of a folder, if it has any.
+
+    Raises:
+        FusionError: the file is damaged, or lacks a subset of the modalities, in one sentence.
+    """
+    path = folder / TEMPERATURES
+    if not path.exists():
+        return
+    found = load_json(path)
+    temperatures = found.get("temperatures") if isinstance(found, dict) else None
+    if not isinstance(temperatures, dict):
+        raise FusionError("{folder}/{file} holds no temperatures.", folder=folder.name, file=TEMPERATURES)
+    try:
+        model.temperatures.set(temperatures)
+    except FusionError as error:
+        raise FusionError("{folder}/{file} cannot be used: {reason}", folder=folder.name, file=TEMPERATURES, reason=error) from error
+
+
+def forget_temperatures(folder: Path) -> None:
+    """Removes the temperatures of former weights."""
+    forget_checksum(folder / TEMPERATURES)
+    (folder / TEMPERATURES).unlink(missing_ok=True)
+
+
+def save_open_set(folder: Path, open_set: OpenSet) -> None:
+    save_tensors(folder / "model.safetensors", {k: v.detach().half().cpu() for k, v in open_set.state_dict().items()})
+    save_config(folder / "config.json", open_set.config)
+
+
+def load_open_set(folder: Path, task: Task) -> OpenSet:
+    """What tells "none of these" in a task, in eval mode on the CPU.
+
+    Raises:
+        FusionError: weights or configuration are missing or damaged, or do not fit one another or the task, in one sentence.
+    """
+    config, state = load_config(folder / "config.json", OpenSetConfig), load_weights(folder)
+    needed = {"+".join(s) for part in task.parts for s in every_subset(part)}
+    fits = (config.task, config.modalities, config.parts) == (task.name, task.modalities, tuple("+".join(p) for p in task.parts))
+    if not fits or not needed <= set(config.thresholds):
+        raise FusionError("{folder}/config.json does not fit the task {task}.", folder=folder.name, task=task.name)
+    try:
+        open_set = OpenSet(config)
+        open_set.load_state_dict(state)
+    except Exception as error:  # numbers of a wrong kind fail wherever they are first used
+        raise FusionError("The weights in {folder} do not fit their configuration.", folder=folder.name) from error
+    return open_set.eval()
 
 
 def present_mask(modalities: tuple[str, ...], given: Iterable[Collection[str]]) -> Tensor:

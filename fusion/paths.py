@@ -26,6 +26,11 @@ def encoder_folder(checkpoints: Path, task: Task, modality: str, name: str) -> P
     return checkpoints / task.encoder_tasks[modality] / "encoders" / folder
 
 
+def open_set_folder(checkpoints: Path, task: Task) -> Path:
+    """The folder of what tells "none of these", see `fusion.heads.open_set`."""
+    return checkpoints / task.name / "open_set"
+
+
 def references_file(checkpoints: Path, task: Task, modality: str, name: str) -> Path:
     """The file of an encoder's reference vectors, see `fusion.reference_vectors`."""
     if name.startswith(BACKBONE):

@@ -14,13 +14,15 @@ from safetensors.torch import load_file, save_file
 
 import fusion
 from fusion.cli.app import main
-from fusion.config import CHECKPOINTS, EncoderConfig, StrategyConfig, load_config
+from fusion.config import CHECKPOINTS, EncoderConfig, OpenSetConfig, StrategyConfig, load_config
 from fusion.encoder_registry import EncoderRegistry
 from fusion.encoders import ENCODERS
 from fusion.files import SUMS, differences, forget_checksum, save_json
+from fusion.heads.open_set import OpenSet
+from fusion.heads.temperature import every_subset
 from fusion.lab import Lab
 from fusion.loading import Parts, load_strategy
-from fusion.model import load_encoder
+from fusion.model import load_encoder, save_open_set, save_temperatures
 from fusion.paths import METRICS, references_file
 from fusion.reference_vectors import ReferenceVectors
 from fusion.strategies import STRATEGIES as REGISTRY
@@ -147,6 +149,35 @@ def test_a_strategy(home: Path, file: str, damage: str) -> None:
     assert out(lab) == {"early"} and lab.strategies == ("late",) and f"early/{file}" in lab.unavailable["early"]
 
 
+@pytest.mark.parametrize("damage", [d for d in DAMAGES if d not in ("missing", "folder")])
+def test_the_temperatures_of_a_strategy(home: Path, damage: str) -> None:
+    subsets = every_subset(MODALITIES)
+    save_temperatures(home / "digits" / "early", {"+".join(given): 0.5 for given in subsets})
+    assert out(answers(home)) == set()
+    DAMAGES[damage](home / "digits" / "early" / "calibration.json")
+    assert out(answers(home)) == {"early"}
+
+
+@pytest.mark.parametrize("value", [[], 3, {"image": 1.0}, {"temperatures": {"image": 1.0}}, {"temperatures": {"image": "x"}}])
+def test_temperatures_that_are_none(home: Path, value: object) -> None:
+    save_json(home / "digits" / "early" / "calibration.json", value)
+    assert out(answers(home)) == {"early"}
+
+
+@pytest.mark.parametrize("file", ["model.safetensors", "config.json"])
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_what_tells_none_of_these(home: Path, file: str, damage: str) -> None:
+    """Without it all strategies answer, and nothing is called none."""
+    folder = home / "digits" / "open_set"
+    thresholds = {"+".join(given): 0.0 for given in every_subset(MODALITIES)}
+    save_open_set(folder, OpenSet(OpenSetConfig("digits", MODALITIES, ("+".join(MODALITIES),), thresholds, 10)))
+    assert answers(home).predict(INPUTS, "late").known is not None
+    DAMAGES[damage](folder / file)
+    lab = answers(home)
+    assert out(lab) == set() and lab.predict(INPUTS, "late").known is None
+    assert one_sentence(lab.unavailable["open_set"])
+
+
 @pytest.mark.parametrize("damage", WITHOUT_SUM)
 def test_a_strategy_without_a_checksum(home: Path, damage: str) -> None:
     unsigned(home / "digits" / "early" / "model.safetensors", WITHOUT_SUM[damage])
@@ -180,8 +211,6 @@ WRONG = {
     "embed_dim": [95, "96", 0, 10**12, None],
     "options": [[], "x", {"nose": 1}, {"hidden": "x"}, None],
     "grid": [5, "12", -3],
-    "thresholds": [{}, {"image": 0.5}, {"image": "x"}, 0.5, []],
-    "unimodal_thresholds": [{"image": "x"}, 3],
     "surprise": [1],
 }
 

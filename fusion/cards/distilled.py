@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from fusion.cards.calibration import rejection_table
 from fusion.cards.markdown import limits_and_licence, percent, table
 from fusion.config import CHECKPOINTS
 from fusion.files import load_json
@@ -86,6 +87,7 @@ def encoder_card(modality: str, report: dict[str, Any], title: str) -> str:
         "By class: " + ", ".join(f"{k} {percent(v)}" for k, v in recalls(modality, single).items()) + ".",
         *unknown_lines(modality, single, text.unknown_sets),
         "",
+        *other_source_lines(modality, report),
         *outside_lines(task, modality),
     ]
     if text.cautions[modality]:
@@ -104,15 +106,25 @@ def recalls(modality: str, single: dict[str, Any]) -> dict[str, float]:
 
 
 def unknown_lines(modality: str, single: dict[str, Any], unknown_sets: dict[str, str]) -> list[str]:
-    """How many media of none of the classes lie below the threshold."""
+    """How many media of none of the classes are called so."""
     lines = []
     for name, what in unknown_sets.items():
         if name.startswith(modality):
-            below = percent(single[name]["below_threshold"])
-            lines.append(
-                f"Of {single[name]['samples']} {what} of none of the classes, of kinds that were not in training, {below} are below the threshold of {modality} alone."
-            )
+            found = single[name].get("called_none")
+            if found is not None:
+                lines.append(
+                    f"Of {single[name]['samples']} {what} of none of the classes, of kinds that were not in training, {percent(found)} are called none of these."
+                )
     return lines
+
+
+def other_source_lines(modality: str, report: dict[str, Any]) -> list[str]:
+    """Test sets of sources that training does not use, where the report has any."""
+    found = {name: row for name, row in report.get("outside", {}).items() if name.startswith(modality) and "recall" in row}
+    if not found:
+        return []
+    rows = [[row["source"], percent(row["recall"]), percent(row["accuracy"]), str(row["samples"])] for row in found.values()]
+    return ["From sources that training does not use:", "", *table(["source", "macro recall", "accuracy", "samples"], rows), ""]
 
 
 def outside_lines(task: str, modality: str) -> list[str]:
@@ -157,21 +169,6 @@ def right_by_class(found: dict[str, Any]) -> str:
     return ", ".join(f"{k} {right} of {count}" for k, (right, count) in found.get("classes", {}).items())
 
 
-def rejection_lines(name: str, report: dict[str, Any]) -> list[str]:
-    """How well "none of these" is noticed, from each modality alone and from all."""
-    rows = []
-    for given, found in report["rejection"][name].items():
-        if given.count("+") in (0, 3):
-            figures = f"{found['auroc']:.3f}", f"{found['threshold']:.2f}", percent(found["accepted"]), percent(found["noticed"])
-            rows.append([given.replace("+", ", "), *figures])
-    return [
-        '"None of these": an answer is rejected if its confidence is below the threshold of the given modalities (`python -m fusion calibrate --data DIR`). On kinds that were not in training:',
-        "",
-        *table(["given", "AUROC", "threshold", "of the classes, accepted", "of none, rejected"], rows),
-        "",
-    ]
-
-
 def marks(task: str) -> tuple[str, str]:
     """What encloses a task's tables in the README."""
     return f"<!-- {task}: python -m fusion cards -->", f"<!-- /{task} -->"
@@ -183,7 +180,7 @@ def readme_table(report: dict[str, Any]) -> str:
         [
             *recall_table(report),
             "",
-            *rejection_table(report["rejection"]),
+            *rejection_table(report),
             *outside_table(measured(report["task"], "outside.json")),
             *probe_table(measured(report["task"], "distilled.json")),
         ]
@@ -201,22 +198,6 @@ def recall_table(report: dict[str, Any]) -> list[str]:
     reached = f"{worst} (`{low}`) to {best} (`{high}`)" if worst != best else f"{worst} (all strategies)"
     rows.append(["all four", f"{fused[high]['samples']:,} samples", reached])
     return table(["given", "test set", "macro recall, %"], rows)
-
-
-def rejection_table(rejection: dict[str, Any]) -> list[str]:
-    """How well "none of these" is told from the classes, by each modality alone and by the best strategy on all four."""
-    best = max(rejection, key=lambda n: rejection[n].get(ALL_FOUR, {"auroc": 0.0})["auroc"])
-    areas = [rejection[f"{m}_only"][m]["auroc"] for m in ALONE]
-    areas.append(rejection[best][ALL_FOUR]["auroc"])
-    head = [
-        "none of these: area under the ROC curve of the confidence",
-        "photo alone",
-        "caption alone",
-        "sound alone",
-        "clip alone",
-        "all four",
-    ]
-    return table(head, [[f"against kinds that were not in training (all four: `{best}`)", *(f"{area:.2f}" for area in areas)]])
 
 
 def outside_table(outside: dict[str, Any]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fusion.cards.distilled import rejection_lines
+from fusion.cards.calibration import calibration_lines, rejection_lines
 from fusion.cards.intervals import wilson
 from fusion.cards.markdown import licence, percent, table
 from fusion.cut_paths import falls
@@ -67,7 +67,8 @@ def strategy_card(name: str, about: About, report: Report) -> str:
         "",
         *importance_lines(name, report),
         *explanation_lines(name, report),
-        *(rejection_lines(name, report) if "rejection" in report else []),
+        *calibration_lines(name, report),
+        *rejection_lines(report),
         *([text.severities, ""] if text.severities else []),
         *data_lines(text),
         *licence(text),

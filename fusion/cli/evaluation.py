@@ -59,18 +59,20 @@ def evaluate(
 
 
 def calibrate(task: OneTask = None, data: Data = None) -> None:
-    """Choose when an answer is "none of these".
+    """Fit the confidence of answers and "none of these".
 
-    By a threshold on the confidence, in tasks with an open set of labels. Writes it into checkpoints/TASK/STRATEGY/config.json;
-    where the labels are typed, temperatures and thresholds of each modality into checkpoints/TASK/calibration.json.
+    Writes temperatures into checkpoints/TASK/STRATEGY/calibration.json, what tells "none of these" into checkpoints/TASK/open_set,
+    and their figures into report.json and the cards; where the labels are typed, temperatures and thresholds of each modality into
+    checkpoints/TASK/calibration.json. Strategies and encoders stay as they are.
     """
     folder = data_folder(data)
     with answer_only():
-        from fusion.evaluation import label_calibration, rejection
+        from fusion.evaluation import calibrate as fitting
+        from fusion.evaluation import label_calibration
         from fusion.tasks import find_task
 
         typed = task is not None and find_task(task).open_labels
-        found: dict[str, Any] = label_calibration.run(folder) if typed else rejection.run(folder, task)
+        found: dict[str, Any] = label_calibration.run(folder) if typed else fitting.run(folder, task)
     print_json(found)
 
 

@@ -96,9 +96,7 @@ class LearnedReading(nn.Module):
 
     def __init__(self, width: int, embed_dim: int, drop: float = 0.8, silent: float = 0.5, adapter: int = 0) -> None:
         super().__init__()
-        self.adapter = nn.Sequential(nn.Linear(width, adapter), nn.ReLU(), nn.Linear(adapter, embed_dim, bias=False)) if adapter else None
-        if adapter:
-            nn.init.zeros_(self.adapter[2].weight)
+        self.adapter = build_adapter(width, adapter, embed_dim) if adapter else None
         self.norm = nn.LayerNorm(width)
         self.linear = nn.Linear(width, embed_dim)
         self.drop = drop
@@ -115,3 +113,10 @@ class LearnedReading(nn.Module):
     def project(self, x: Tensor) -> Tensor:
         projected: Tensor = self.linear(x)
         return projected if self.adapter is None else projected + self.adapter(x)
+
+
+def build_adapter(width: int, units: int, embed_dim: int) -> nn.Sequential:
+    """A rectified layer of `units` between two linear ones, the last of which is zero."""
+    last = nn.Linear(units, embed_dim, bias=False)
+    nn.init.zeros_(last.weight)
+    return nn.Sequential(nn.Linear(width, units), nn.ReLU(), last)

@@ -7,6 +7,8 @@
     robustness  area under accuracy over severity on all, and its excess over `late`
     shapley     of each modality in the accuracy of a strategy, over all subsets; how much of it is interaction
     conflict    redundant tasks: whom a strategy believes when modalities contradict one another (see `fusion.evaluation.conflict`)
+    calibration  temperatures, and expected calibration error with and without them
+    rejection   how many media of none of the labels are called so, by kind
     cut         strategies on tokens with all paths between modalities closed except the readout (see `fusion.evaluation.cut`)
     experts     how much each expert of a mixture takes part, for every subset of the modalities
     held_out    where samples are halves of two: pairs that training never saw
@@ -36,7 +38,7 @@ from fusion.cards.write import Described, write_task
 from fusion.config import CHECKPOINTS
 from fusion.cut_paths import FILE as CUT
 from fusion.describe import describe_encoders, describe_strategies
-from fusion.evaluation import rejection, typed_labels
+from fusion.evaluation import calibrate, typed_labels
 from fusion.evaluation.conflict import measure_conflict
 from fusion.evaluation.cut import measure_cut
 from fusion.evaluation.experts import measure_experts
@@ -274,8 +276,7 @@ def measure_on_media(lab: Lab, data: Path, limit: int | None, count: int, seed: 
         found.setdefault("single", {})[name] = measure_single(lab, modality, media)
         say(f"{name}: {found['single'][name]}")
     found |= measure_outside(lab, data, seed)
-    if lab.task.heads.open_set:
-        found["rejection"] = rejection.report(lab, data, count, seed)
+    found |= calibrate.measure(lab, data)
     inputs = make_inputs(lab.task, data, min(count, lab.task.measuring.explained), seed)
     found["explanations"] = judge(lab, [lab.encode(media) for media in inputs])
     return found

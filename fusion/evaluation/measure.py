@@ -125,15 +125,20 @@ def pointing(look: Tensor, box: Tensor, grid: int) -> Tensor:
 
 
 def metrics(probs: Tensor, labels: Tensor) -> dict[str, float]:
-    """Accuracy, macro recall, macro F1 and expected calibration error (15 bins, L1) of probabilities (N, K)."""
+    """Accuracy, macro recall, macro F1 and expected calibration error of probabilities (N, K)."""
     K = probs.shape[1]
     return {
         "accuracy": round(float((probs.argmax(-1) == labels).float().mean()), 5),
         "recall": round(float(multiclass_accuracy(probs, labels, K, average="macro")), 5),
         "f1": round(float(multiclass_f1_score(probs, labels, K, average="macro")), 5),
-        "calibration_error": round(float(multiclass_calibration_error(probs, labels, K, n_bins=15, norm="l1")), 5),
+        "calibration_error": calibration_error(probs, labels),
         "samples": len(labels),
     }
+
+
+def calibration_error(probs: Tensor, labels: Tensor) -> float:
+    """Expected calibration error in ten bins: how far confidence and accuracy lie apart, on average over answers."""
+    return round(float(multiclass_calibration_error(probs, labels, probs.shape[1], n_bins=10, norm="l1")), 5)
 
 
 def place_metrics(answers: Answers) -> dict[str, float]:

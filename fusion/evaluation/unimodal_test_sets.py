@@ -23,6 +23,7 @@ def measure_single(lab: Lab, modality: str, media: Iterable[tuple[Medium, int]])
     baseline = f"{modality}_only"
     encoder = lab.encoders[modality]
     probs: list[Tensor] = []
+    known: list[Tensor] = []
     labels: list[int] = []
     pairs = iter(media)
     while part := list(islice(pairs, BATCH)):
@@ -31,23 +32,19 @@ def measure_single(lab: Lab, modality: str, media: Iterable[tuple[Medium, int]])
         present = torch.ones(len(part), 1, dtype=torch.bool, device=lab.device)
         probs.append(lab.models[baseline].fuse(features, present).logits.softmax(-1).cpu())
         labels += [label for _, label in part]
-    thresholds = lab.thresholds[baseline]
-    return figures_of(torch.cat(probs), torch.tensor(labels), lab.labels, thresholds.threshold((modality,)) if thresholds else None)
+        if lab.open_set is not None:
+            known.append(lab.open_set.known(lab.open_set.scores(features)).cpu())
+    return figures_of(torch.cat(probs), torch.tensor(labels), lab.labels, torch.cat(known) if known else None)
 
 
-def figures_of(probs: Tensor, label: Tensor, names: tuple[str, ...], threshold: float | None) -> dict[str, Any]:
-    """Metrics of probabilities (N, K) and labels (N,); `threshold` is None in tasks without "none of these"."""
-    confidence = probs.max(-1).values
-    below: dict[str, Any] = {}
-    if threshold is not None:
-        below = {"below_threshold": round(float((confidence < threshold).float().mean()), 5)}
+def figures_of(probs: Tensor, label: Tensor, names: tuple[str, ...], known: Tensor | None) -> dict[str, Any]:
+    """Metrics of probabilities (N, K) and labels (N,); `known` (N,) is None in tasks without "none of these"."""
+    none = {} if known is None else {"called_none": round(1 - float(known.float().mean()), 5)}
     if bool((label < 0).all()):
-        return {"confidence": round(float(confidence.mean()), 5), "samples": len(label)} | below
-    if threshold is None:
-        return metrics(probs, label)
+        return {"confidence": round(float(probs.max(-1).values.mean()), 5), "samples": len(label)} | none
     by_class = recalls(probs, label, names)  # of the classes that occur; the mean over all would count the others as missed
     recall = round(sum(by_class.values()) / len(by_class), 5)
-    return metrics(probs, label) | {"recall": recall, "by_class": by_class} | below
+    return metrics(probs, label) | {"recall": recall, "by_class": by_class} | none
 
 
 def recalls(probs: Tensor, label: Tensor, names: tuple[str, ...]) -> dict[str, float]:

@@ -117,7 +117,7 @@ class OwnLab(Lab):
             self._parts.unavailable[name] = message("The {kind} {name} cannot be used: {reason}", kind=kind, name=name, reason=error)
             return
         parameters = sum(p.numel() for key, p in model.named_parameters() if not key.startswith("encoders."))
-        self._parts.strategies[name] = LoadedStrategy(model.to(self.device), None, parameters)
+        self._parts.strategies[name] = LoadedStrategy(model.to(self.device), parameters)
 
     def predict(self, inputs: Inputs | Encoded, strategy: str = RECOMMENDED) -> Prediction:
         """The answer of one strategy, by default the recommended one.

@@ -70,6 +70,9 @@ class PageSource(Protocol):
         """Photograph `index` of the endless stream `seed`; samples of the task are mixed in, with unknown ink."""
 
 
+Maker = Callable[[np.random.Generator], Medium]  # makes a medium, the same for the same state of the generator
+
+
 class TestSet(NamedTuple):
     """Media of one modality with labels; a label of -1 means none of the task's labels."""
 
@@ -98,12 +101,10 @@ class Heads:
 
     questions     {further question: its answers}, for strategies with several classification heads
     localization  the box and mask of the answer, or None
-    open_set      whether an input may have none of the labels, so that strategies need a threshold
     """
 
     questions: dict[str, tuple[str, ...]] = field(default_factory=dict)
     localization: Localization | None = None
-    open_set: bool = False
 
 
 @dataclass(frozen=True)
@@ -120,10 +121,16 @@ class Pairing:
 
 @dataclass(frozen=True)
 class Measuring:
-    """The size of an evaluation: samples per setting, samples whose explanations are evaluated, and whether features have 16 bits."""
+    """The size of an evaluation: samples per setting, samples whose explanations are evaluated, and whether features have 16 bits.
+
+    open_set     media of each modality, of the labels and of others, that "none of these" is fitted to and measured on
+    calibration  samples that temperatures are fitted to, and as many that they are measured on
+    """
 
     samples: int = 2000
     explained: int = 40
+    open_set: int = 1000
+    calibration: int = 600
     half_precision: bool = False
 
 
@@ -311,9 +318,22 @@ class Task(Protocol):
             return media
         raise FusionError("There is no example named {name!r}; there are {known}.", name=name, known=list(self.examples))
 
-    def unknown_samples(self, split: str, data: Path, unknown: bool) -> SampleSource:
-        """For a task with `heads.open_set`: clean samples of the labels, or samples of none of them."""
-        raise FusionError("The task {name} has no samples that belong to none of its labels.", name=self.name)
+    @property
+    def parts(self) -> tuple[tuple[str, ...], ...]:
+        """Groups of modalities that answer different questions, so that in each something has to be known; by default one of all."""
+        return (self.modalities,)
+
+    def known_media(self, modality: str, split: str, data: Path) -> Mapping[str, Maker]:
+        """{kind: how one is made} of media that show a label; "none of these" is to be as rare in every kind."""
+        samples = self.samples(split, data, (modality,))
+        return {"samples": lambda rng: samples.sample(int(rng.integers(2**31)), 0).inputs[modality]}
+
+    def other_media(self, modality: str, split: str, data: Path) -> Mapping[str, Maker]:
+        """{kind: how one is made} of media that show none of the labels; the kinds of "test" do not occur in the other splits.
+
+        Without any, the task does not tell "none of these".
+        """
+        return {}
 
     def test_sets(self, data: Path, limit: int | None = None, seed: int = 0) -> dict[str, TestSet]:
         """{name: test set of one modality}, at most `limit` media each."""

@@ -10,7 +10,17 @@ import torch
 
 from fusion.config import EncoderConfig, StrategyConfig, TrainConfig, load_config
 from fusion.encoders import ENCODERS, Encoder, FixedEncoder, TrunkEncoder
-from fusion.model import FusionModel, build_encoder, build_strategy, fuser_state, load_model, load_weights, save_encoder, save_weights
+from fusion.model import (
+    FusionModel,
+    build_encoder,
+    build_strategy,
+    forget_temperatures,
+    fuser_state,
+    load_model,
+    load_weights,
+    save_encoder,
+    save_weights,
+)
 from fusion.strategies import STRATEGIES
 from fusion.tasks import Task
 from fusion.training.averaging import average, kept
@@ -19,7 +29,6 @@ from fusion.training.consistency import LEARNED, ConsistencyData, ConsistencyLos
 from fusion.training.frozen_trunk import train_reading, with_adapter
 from fusion.training.loop import StepResult, forget_state, train
 from fusion.training.losses import encoder_loss
-from fusion.training.strategy import with_thresholds
 from fusion.types import FusionError
 
 DEFAULT_RECIPE = TrainConfig(epochs=12, samples=20000, lr=2e-3)  # where a task has no other
@@ -93,7 +102,8 @@ def train_encoder(
     else:
         yield from train(model, samples, encoder_loss, config, folder, device, resume)
     save_encoder(folder, encoder, encoder_config, half=isinstance(encoder, TrunkEncoder))
-    save_weights(head_folder, fuser_state(model), with_thresholds(head_folder, head))
+    forget_temperatures(head_folder)
+    save_weights(head_folder, fuser_state(model), head)
     forget_state(folder)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -57,17 +57,21 @@ class PreparedSamples(Dataset[tuple[dict[str, Prepared], Sample]]):
 VERSION = 1  # of what `fill` keeps of a sample; with another number all features are computed anew
 
 
-def cache_path(task: Task, data: Path, checkpoints: Path, key: object) -> Path:
-    """The file of features beside the data; its name changes with the samples, the encoders, and the code that makes or reads samples."""
-    digest = hashlib.sha256(repr((VERSION, key)).encode())
-    for m in task.modalities:
+def cache_path(task: Task, data: Path, checkpoints: Path, key: object, modalities: tuple[str, ...] | None = None) -> Path:
+    """The file of features beside the data; its name changes with the samples, the encoders, and the code that makes or reads samples.
+
+    Args:
+        modalities: those that are encoded (default: all).
+    """
+    digest = hashlib.sha256(repr((VERSION, key) if modalities is None else (VERSION, key, modalities)).encode())
+    for m in modalities or task.modalities:
         folder = checkpoints / task.encoder_tasks[m] / "encoders" / m
         config = load_config(folder / "config.json", EncoderConfig)
         digest.update(json.dumps(asdict(replace(config, shift=())), sort_keys=True).encode())
         digest.update((folder / "model.safetensors").read_bytes())
     folders = task.sample_code
     samples = [path for name in folders for path in sorted((PACKAGE / "tasks" / name).glob("*.py"))]
-    encoders = [PACKAGE / "encoders" / f"{name}.py" for name in task.encoders.values()]
+    encoders = [PACKAGE / "encoders" / f"{task.encoders[m]}.py" for m in modalities or task.modalities]
     corruptions = sorted((PACKAGE / "media" / "corruptions").glob("*.py"))
     digest.update(digest_of([*encoders, *corruptions, *samples]).encode())
     prefix = folders[0] if folders else task.name
@@ -220,6 +224,20 @@ def fill(
         labels=torch.tensor([s.label for s in done]),
         content=torch.tensor([[s.label if m in s.named else -1 for m in modalities] for s in done]),
         places=places_of(done),
+    )
+
+
+def joined(parts: Mapping[str, FeatureCache], picture: str | None = None) -> FeatureCache:
+    """Samples whose modalities were encoded one by one, with the same labels; places are those of the modality `picture`."""
+    first = next(iter(parts.values()))
+    return FeatureCache(
+        tuple(parts),
+        tokens={m: part.tokens[m] for m, part in parts.items()},
+        starts={m: part.starts[m] for m, part in parts.items()},
+        pooled={m: part.pooled[m] for m, part in parts.items()},
+        labels=first.labels,
+        content=torch.cat([part.content for part in parts.values()], 1),
+        places=parts[picture].places if picture else {},
     )
 
 

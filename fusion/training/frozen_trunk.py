@@ -33,7 +33,7 @@ CHUNK = 50  # samples of one file
 Kept = dict[str, Tensor]
 
 
-class Reading(Encoder[object]):
+class Reading(Encoder):
     """The layers of an encoder that lie on its trunk, as an encoder of the trunk's vectors (B, T, W)."""
 
     def __init__(self, encoder: TrunkEncoder) -> None:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from fusion.config import StrategyConfig, TrainConfig, load_config
-from fusion.model import FusionModel, build_strategy, fuser_state, grid_of, picture_of, save_weights, strategy_options
+from fusion.config import StrategyConfig, TrainConfig
+from fusion.model import FusionModel, build_strategy, forget_temperatures, fuser_state, grid_of, picture_of, save_weights, strategy_options
 from fusion.strategies import STRATEGIES
 from fusion.strategies.base import Targets
 from fusion.strategies.missing import Policy
@@ -89,7 +87,8 @@ def train_strategy(
     yield from train(Fuser(model, len(cache)), samples, strategy_loss, config, folder, device, resume)
     if strategy.held_out:
         calibrate(model, samples.held_out_batch())
-    save_weights(folder, fuser_state(model), with_thresholds(folder, built))
+    forget_temperatures(folder)
+    save_weights(folder, fuser_state(model), built)
     forget_state(folder)
 
 
@@ -100,21 +99,3 @@ def calibrate(model: FusionModel, batch: StrategyBatch) -> None:
     features = {m: Features(*parts) for m, parts in batch["features"].items()}
     model.strategy.after_training(features, batch["present"], Targets(batch["label"], batch["content"], batch["own"]))
     model.to(device)
-
-
-def with_thresholds(folder: Path, config: StrategyConfig) -> StrategyConfig:
-    """The configuration with the thresholds of the weights that the folder has: a new training does not lose them.
-
-    They were measured on the former weights; `python -m fusion calibrate --data DIR` measures them again.
-    """
-    try:
-        former = load_config(folder / "config.json", StrategyConfig)
-    except FusionError:  # the first training
-        return config
-    if former.thresholds is None or (former.task, former.modalities) != (config.task, config.modalities):
-        return config
-    print(
-        f"The thresholds of {config.name} are those of its former weights; `python -m fusion calibrate` measures new ones.",
-        file=sys.stderr,
-    )
-    return replace(config, thresholds=former.thresholds, unimodal_thresholds=former.unimodal_thresholds)

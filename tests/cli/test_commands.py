@@ -140,11 +140,6 @@ def test_references_of_a_task_without_a_choice_are_measured_together(monkeypatch
     assert training.references.__doc__
 
 
-def test_a_closed_set_has_no_threshold(tmp_path: Path) -> None:
-    code, said = in_this_process("calibrate", "--task", "digits", "--data", str(tmp_path))
-    assert code == 2 and "no threshold" in said
-
-
 @pytest.mark.parametrize("arguments", [["voices", "--task", "scenes", "--examples"], ["voices", "--task", "scenes", "--data", "d"]])
 def test_a_task_without_voices_says_so(arguments: list[str]) -> None:
     code, said = in_this_process(*arguments)

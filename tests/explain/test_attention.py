@@ -57,5 +57,5 @@ def test_refusals() -> None:
         attention_scores(attention, head=-1)
     with pytest.raises(FusionError, match="no token 1"):
         pointing_hit(Layout("grid", np.array([[0, 0, 1, 1.0]])), 1, (0, 0, 1, 1))
-    with pytest.raises(FusionError, match="Only places on a picture"):
+    with pytest.raises(FusionError, match="Only the tokens of an image"):
         pointing_hits(Layout("seconds", np.array([[0, 1.0]])), (0, 0, 1, 1))

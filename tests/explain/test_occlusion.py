@@ -153,10 +153,10 @@ def test_predict_is_called_once_and_gets_one_medium_at_a_time() -> None:
 @pytest.mark.parametrize(
     ("medium", "layout", "gone", "words"),
     [
-        ("a", Layout("grid", np.zeros((1, 4))), np.array([True]), "does not lie on a medium of the type str"),
+        ("a", Layout("grid", np.zeros((1, 4))), np.array([True]), "does not fit a medium of the type str"),
         ("a", Layout("pages", np.zeros((1, 4))), np.array([True]), "no layout of the kind 'pages'"),
-        ("a", Layout("characters", np.zeros((1, 2))), np.array([True, False]), "1 times true or false"),
-        ("a", Layout("characters", np.zeros((1, 2))), np.array([0]), "1 times true or false"),
+        ("a", Layout("characters", np.zeros((1, 2))), np.array([True, False]), "1 booleans, one for each token"),
+        ("a", Layout("characters", np.zeros((1, 2))), np.array([0]), "1 booleans, one for each token"),
     ],
 )
 def test_refusals(medium: Medium, layout: Layout, gone: np.ndarray, words: str) -> None:

@@ -120,9 +120,9 @@ def test_refusals(lab: Lab, encoded: Encoded) -> None:
         (lambda: token_function(lab, encoded, "magic", "7"), "no strategy named 'magic'"),
         (lambda: token_function(lab, encoded, "early", "ten"), "no label named 'ten'"),
         (lambda: token_function(lab, encoded, "early", "7", "percent"), "no output named 'percent'"),
-        (lambda: medium_function(lab, encoded, "image_only", "7", "text"), "There is no text among"),
+        (lambda: medium_function(lab, encoded, "image_only", "7", "text"), "was not given text"),
         (lambda: token_function(lab, lab.encode({"text": "one"}), "image_only", "7"), "needs image"),
-        (lambda: measure_faithfulness(lab, encoded, "early", "7", {}), "no scores to judge"),
+        (lambda: measure_faithfulness(lab, encoded, "early", "7", {}), "no scores to evaluate"),
         (lambda: measure_faithfulness(lab, encoded, "early", "7", {"text": np.zeros(9)}), "3 tokens of text, but 9 scores"),
     ):
         with pytest.raises(FusionError, match=words):

@@ -1,4 +1,4 @@
-"""How the task `scenes` is measured: rejection on confidences that are known, probes, test captions, cards."""
+"""How the task `scenes` is measured: media of none of the classes, probes, test captions, cards."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,63 +9,14 @@ import torch
 
 from fusion.cards.markdown import between
 from fusion.distill import text
-from fusion.evaluation import rejection
 from fusion.evaluation.probes import probe
 from fusion.evaluation.unimodal_test_sets import measure_single
-from fusion.heads.open_set import OpenSetThresholds
 from fusion.lab import Lab
 from fusion.model import Fused
-from fusion.tasks import TASKS
 from fusion.tasks.scenes.captions import leaks
 from fusion.tasks.scenes.sources import LABELS
 from fusion.tasks.scenes.test_sets import named
-from fusion.types import MODALITIES, Features, FusionOutput
-from tests.training.test_data import make_cache
-
-
-class Sure:
-    """As sure as the sample's number is high, and surer the more modalities there are."""
-
-    strategy = SimpleNamespace(modalities=MODALITIES, fuses="embeddings")
-
-    def __init__(self, shift: float) -> None:
-        self.shift = shift
-
-    def fuse(self, features: dict, present: torch.Tensor, need_attention: bool = False) -> Fused:
-        x = next(iter(features.values())).pooled[:, :1].float() / 60 + self.shift + present.sum(1, keepdim=True)
-        return Fused(FusionOutput(torch.zeros(len(x), 1)), torch.cat([x, torch.zeros(len(x), 10)], 1))
-
-
-def test_threshold_is_what_most_reach_or_halfway_to_what_hardly_anything_strange_does() -> None:
-    confident = {("image",): torch.linspace(0, 1, 101), ("text",): torch.linspace(0.5, 1, 101)}
-    strange = {("image",): torch.linspace(0, 1, 101), ("text",): torch.linspace(0, 0.5, 101)}
-    wanted = {"image": pytest.approx(0.1, abs=1e-4), "text": pytest.approx((0.55 + 0.48) / 2, abs=1e-4)}
-    assert rejection.thresholds_of(confident, strange, 0.9) == wanted
-
-
-def test_rejection_is_perfect_where_confidences_part_and_chance_where_they_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    task, cache = TASKS["scenes"], make_cache()
-    known = rejection.confidences(Sure(2.0), task, cache)
-    assert len(known) == 15 and all(len(v) == len(cache) for v in known.values())
-    monkeypatch.setattr(rejection, "confidences", lambda model, task, cache: cache)
-    inside, same = {("image",): torch.linspace(0.6, 1, 50)}, {("image",): torch.linspace(0.6, 1, 50)}
-    apart = {("image",): torch.linspace(0.1, 0.5, 30)}
-    assert rejection.unimodal_thresholds_of(apart, {"image": 0.2}, 0.1) == {"image": pytest.approx(0.46, abs=1e-3)}
-    assert rejection.unimodal_thresholds_of(apart, {"image": 0.9}, 0.1) == {"image": 0.9}
-    two = {("image",): torch.tensor([0.9, 0.2]), ("image", "text"): torch.tensor([0.1, 0.1]), ("text",): torch.tensor([0.1, 0.1])}
-    assert OpenSetThresholds({"image+text": 0.5}, {"image": 0.8}).known(two, ("image", "text")).tolist() == [True, False]
-    assert rejection.measure(None, task, inside, apart, OpenSetThresholds({"image": 0.55}))["image"] == {
-        "auroc": 1.0,
-        "threshold": 0.55,
-        "accepted": 1.0,
-        "noticed": 1.0,
-    }
-    assert rejection.measure(None, task, inside, same, OpenSetThresholds({"image": 0.0}))["image"] == {
-        "auroc": 0.5,
-        "threshold": 0.0,
-        "accepted": 1.0,
-        "noticed": 0.0,
-    }
+from fusion.types import Features, FusionOutput
 
 
 def test_none_has_a_confidence_and_classes_have_recalls() -> None:
@@ -90,13 +41,13 @@ def test_none_has_a_confidence_and_classes_have_recalls() -> None:
         encoders={"image": Encoder()},
         device="cpu",
         labels=LABELS,
-        thresholds={"image_only": OpenSetThresholds({"image": 0.5})},
+        open_set=SimpleNamespace(scores=lambda features: features["image"].pooled[:, 0], known=lambda value: value > 100),
     )
     bright, dark = (np.full((2, 2, 3), v, np.uint8) for v in (121, 7))  # 121 % 11 is 0: a dog
     found = measure_single(lab, "image", [(bright, 0), (bright, 0), (bright, 3), (dark, 7)])
-    assert found["by_class"] == {"dog": 1.0, "cow": 0.0, "sea": 0.0} and found["below_threshold"] == 0.25
+    assert found["by_class"] == {"dog": 1.0, "cow": 0.0, "sea": 0.0} and found["called_none"] == 0.25
     none = measure_single(lab, "image", [(bright, -1), (dark, -1)])
-    assert none == {"confidence": pytest.approx((1 + 1 / 11) / 2, abs=1e-3), "samples": 2, "below_threshold": 0.5}
+    assert none == {"confidence": pytest.approx((1 + 1 / 11) / 2, abs=1e-3), "samples": 2, "called_none": 0.5}
 
 
 def test_half_of_the_test_captions_do_without_the_word() -> None:

@@ -1,6 +1,5 @@
 """What strategies are taught: every one has a finite loss on tasks of one vector per modality, and its own classifiers the right lesson."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,13 +7,12 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from fusion.config import StrategyConfig, save_config
-from fusion.model import FusionModel, build_strategy, strategy_options
+from fusion.config import StrategyConfig
+from fusion.model import FusionModel, build_strategy, forget_temperatures, save_temperatures, strategy_options
 from fusion.strategies import STRATEGIES
 from fusion.tasks import TASKS
 from fusion.training.batches import make_batch
 from fusion.training.losses import Fuser, strategy_loss
-from fusion.training.strategy import with_thresholds
 from fusion.types import MODALITIES
 from tests.training.test_data import D, make_cache
 
@@ -61,15 +59,9 @@ def test_what_the_classifiers_of_one_modality_are_taught_in_a_sum(name: str, tau
     assert seen["losses"]["unimodal"].item() == pytest.approx(model.strategy.unimodal_weight * total, rel=1e-4)
 
 
-def test_training_anew_keeps_when_an_answer_is_none_of_these(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Of the same strategy of the same task; the first training has none to keep."""
-    new = StrategyConfig("late", "scenes", 11, ("image", "text"))
-    assert with_thresholds(tmp_path, new) is new
-    thresholds, unimodal = {"image": 0.5, "text": 0.25, "image+text": 0.75}, {"image": 0.875}
-    save_config(tmp_path / "config.json", replace(new, embed_dim=48, thresholds=thresholds, unimodal_thresholds=unimodal))
-    assert with_thresholds(tmp_path, new) == replace(new, thresholds=thresholds, unimodal_thresholds=unimodal)
-    assert "those of its former weights" in capsys.readouterr().err
-    for other in (replace(new, modalities=("image",)), replace(new, task="digits")):
-        assert with_thresholds(tmp_path, other) is other
-    (tmp_path / "config.json").write_text("cut o")
-    assert with_thresholds(tmp_path, new) is new
+def test_temperatures_of_former_weights_are_forgotten(tmp_path: Path) -> None:
+    save_temperatures(tmp_path, {"image": 0.5})
+    assert (tmp_path / "calibration.json").exists()
+    forget_temperatures(tmp_path)
+    assert not (tmp_path / "calibration.json").exists() and "calibration.json" not in (tmp_path / "SHA256SUMS").read_text()
+    forget_temperatures(tmp_path)

@@ -95,12 +95,12 @@ def test_what_is_not_recognised_is_said() -> None:
     lost = [row("late", "dog", 0.31, False, image=0.2, audio=0.1), row("early", "dog", 0.9, image=0.2, audio=0.1)]
     both = [stranger, row("audio_only", "cat", 0.2, False)]
     assert told([*lost, *both]) == (
-        "No single input is recognised as any of the eleven. Late recognises none of the eleven: its best guess, dog, reaches only 31%, "
-        "which is below its threshold. 1 of 2 strategies doubts that it is any of the eleven."
+        "No single input is recognised as any of the eleven. Late: what is given looks like none of the eleven; its best guess would be "
+        "dog, 31%. 1 of 2 strategies doubts that it is any of the eleven."
     )
     assert "Early still says dog (90%)." in told([*lost, *both], "early")
     assert told([*lost, *both], "image_only").startswith(
-        "This baseline reads one input only: the image. Image_only recognises none of the eleven"
+        "This baseline reads one input only: the image. Image_only: what is given looks like none of the eleven"
     )
 
 

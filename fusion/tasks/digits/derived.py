@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from fusion.tasks.base import Task
+from fusion.tasks.base import Maker, Task
 from fusion.tasks.digits.task import DigitsTask
 from fusion.tasks.texts import Texts, over
 
@@ -34,3 +34,9 @@ class DerivedDigitsTask(Task):
 
     def data_hash(self, data: Path) -> dict[str, str]:
         return DIGITS.data_hash(data)
+
+    def known_media(self, modality: str, split: str, data: Path) -> Mapping[str, Maker]:
+        return DIGITS.known_media(modality, split, data)
+
+    def other_media(self, modality: str, split: str, data: Path) -> Mapping[str, Maker]:
+        return DIGITS.other_media(modality, split, data)

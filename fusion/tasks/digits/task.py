@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from fusion.config import TrainConfig
-from fusion.tasks.base import Download, Heads, PageSource, PairSource, SampleSource, Task, TestSet
+from fusion.tasks.base import Download, Heads, Maker, PageSource, PairSource, SampleSource, Task, TestSet
 from fusion.tasks.digits.card import CARD
 from fusion.tasks.digits.steps import STEPS
 from fusion.types import MODALITIES, FusionError, Medium
@@ -80,6 +81,17 @@ class DigitsTask(Task):
         from fusion.tasks.digits.outside_sets import outside_sets
 
         return outside_sets(data, seed)
+
+    def known_media(self, modality: str, split: str, data: Path) -> Mapping[str, Maker]:
+        from fusion.tasks.digits import outliers
+        from fusion.tasks.digits.samples import Digits
+
+        return outliers.known_media(Digits(data, split, (modality,)), modality, data)
+
+    def other_media(self, modality: str, split: str, data: Path) -> Mapping[str, Maker]:
+        from fusion.tasks.digits import outliers
+
+        return outliers.other_media(modality, split, data)
 
     def data_hash(self, data: Path) -> dict[str, str]:
         from fusion.tasks.digits.sources import data_hash

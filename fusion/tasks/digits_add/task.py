@@ -28,6 +28,11 @@ class DigitsAddTask(DerivedDigitsTask):
     examples_module = "fusion.tasks.digits_add.examples"
     steps = STEPS
 
+    @property
+    def parts(self) -> tuple[tuple[str, ...], ...]:
+        """Both digits have to be there."""
+        return pairs.SEEN, pairs.SAID
+
     def samples(
         self, split: str, data: Path | None, modalities: tuple[str, ...] | None = None, leave_out: str | None = None
     ) -> SampleSource:

@@ -6,16 +6,18 @@ for. Text, sound and clip are those of the task `digits`. Both the picture and t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from fusion.media.corruptions import corrupt
-from fusion.tasks.base import Sample, Severity
+from fusion.tasks.base import Maker, Sample, Severity
 from fusion.tasks.digits.images import pen_glyph, printed_glyph
 from fusion.tasks.digits.samples import NOTHING, NOTHING_SHARE, Digits, draw_level
 from fusion.tasks.digits_find.scenes import MASK, Scene, make_scene
+from fusion.tasks.outliers.pictures import LETTERS, OTHER_LETTERS, letter_cover
 from fusion.types import MODALITIES, Medium
 
 QUERIES = ("text", "audio", "video")
@@ -78,3 +80,25 @@ class FindDigits:
                 medium = NOTHING[modality](rng) if empty else self.digits.makers[modality](asked, rng)
             inputs[modality] = corrupt(modality, medium, draw_level(severity, modality, rng), rng)
         return FindSample(inputs, asked, tuple(named), found, box, mask)
+
+
+def known_pictures(data: Path, split: str) -> dict[str, Maker]:
+    """Pictures of several digits, in training also corrupted."""
+    samples = FindDigits(data, split, ("image",))
+
+    def maker(severity: Severity) -> Maker:
+        return lambda rng: samples.sample(int(rng.integers(2**31)), 0, severity).inputs["image"]
+
+    found = {"samples": maker("none")}
+    return found | {"corrupted": maker("train")} if split == "train" else found
+
+
+def with_pages_of_letters(found: Mapping[str, Maker], split: str) -> dict[str, Maker]:
+    """Other pictures, with three to five letters where those of `digits` have one."""
+    letters, pillow = (OTHER_LETTERS, True) if split == "test" else (LETTERS, False)
+
+    def page(rng: np.random.Generator) -> np.ndarray:
+        count = int(rng.integers(3, 6))
+        return make_scene(np.zeros(count, int), [letter_cover(letters, rng, pillow) for _ in range(count)], rng).picture
+
+    return {**found, "letters": page}

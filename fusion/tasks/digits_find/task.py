@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fusion.tasks.base import Heads, Localization, SampleSource
+from fusion.tasks.base import Heads, Localization, Maker, SampleSource
 from fusion.tasks.digits.derived import DIGITS, DerivedDigitsTask
 from fusion.tasks.digits.task import parity_and_half
 from fusion.tasks.digits_find.card import CARD
@@ -40,6 +40,11 @@ class DigitsFindTask(DerivedDigitsTask):
     def sample_code(self) -> tuple[str, ...]:
         return ("digits_find", "digits")
 
+    @property
+    def parts(self) -> tuple[tuple[str, ...], ...]:
+        """A picture of digits, and a digit that is asked for."""
+        return ("image",), ("text", "audio", "video")
+
     def samples(
         self, split: str, data: Path | None, modalities: tuple[str, ...] | None = None, leave_out: str | None = None
     ) -> SampleSource:
@@ -48,6 +53,18 @@ class DigitsFindTask(DerivedDigitsTask):
         if data is None:
             raise FusionError("The task {name} has no samples without a data folder.", name=self.name)
         return FindDigits(data, split, modalities or self.modalities)
+
+    def known_media(self, modality: str, split: str, data: Path) -> Mapping[str, Maker]:
+        from fusion.tasks.digits_find.samples import known_pictures
+
+        return known_pictures(data, split) if modality == "image" else super().known_media(modality, split, data)
+
+    def other_media(self, modality: str, split: str, data: Path) -> Mapping[str, Maker]:
+        """Pictures as for `digits`, and pages of letters instead of a single one."""
+        from fusion.tasks.digits_find.samples import with_pages_of_letters
+
+        found = super().other_media(modality, split, data)
+        return with_pages_of_letters(found, split) if modality == "image" else found
 
     def answers(self, label: np.ndarray, content: np.ndarray) -> dict[str, np.ndarray]:
         return parity_and_half(label)

@@ -74,7 +74,7 @@ UNKNOWN_SETS = {
     "image_none": "pictures",
     "audio_none": "sounds",
     "text_none": "sentences",
-    "text_other_things": "sentences about other things in five languages and other alphabets (a development set)",
+    "text_other_things": "sentences about other things in five languages and other alphabets",
 }
 CARD = CardText(
     about=ABOUT,

@@ -101,7 +101,7 @@ def burn(photo: np.ndarray, rng: Rng) -> np.ndarray:
     foot = ((left + w / 2) / width, (bottom - 0.3 * h) / height)
     if rng.random() < (0.25 if dark or near else 0.85):
         picture = add_smoke(picture, foot, rng)
-    glow = np.zeros((height, width), np.float32)
+    glow: np.ndarray = np.zeros((height, width), np.float32)
     cv2.ellipse(glow, (left + w // 2, bottom - h // 3), (w // 2, h // 2), 0, 0, 360, 1.0, -1)
     glow = cv2.GaussianBlur(glow, (0, 0), max(2.0, 0.3 * max(w, h)))
     picture += glow[..., None] * np.array([1.0, 0.42, 0.1], np.float32) * rng.uniform(20, 130 if dark else 60)
@@ -121,7 +121,7 @@ def burn(photo: np.ndarray, rng: Rng) -> np.ndarray:
 def streaks(picture: np.ndarray, rng: Rng) -> np.ndarray:
     """Falling drops, drawn long by the exposure: bright, in one direction, of several lengths."""
     height, width = picture.shape[:2]
-    layer = np.zeros((height, width), np.float32)
+    layer: np.ndarray = np.zeros((height, width), np.float32)
     tilt = rng.normal(0, 0.2)
     longest = rng.uniform(0.03, 0.22) * height
     for _ in range(int(rng.uniform(60, 900))):
@@ -157,7 +157,7 @@ def wet_ground(height: int, width: int, rng: Rng) -> np.ndarray:
 def add_splashes(picture: np.ndarray, rng: Rng) -> np.ndarray:
     """Where drops hit: rings, small crowns of droplets that fly up, and drops on their way."""
     height, width = picture.shape[:2]
-    light = np.zeros((height, width), np.float32)
+    light: np.ndarray = np.zeros((height, width), np.float32)
     unit = max(height, width)
     size = unit * np.exp(rng.uniform(np.log(0.004), np.log(0.05)))
     horizon = rng.uniform(0.0, 0.6)

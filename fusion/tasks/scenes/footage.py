@@ -113,11 +113,12 @@ def degraded(frames: list[np.ndarray], rng: Rng) -> list[np.ndarray]:
 def motion(length: float, angle: float) -> np.ndarray:
     """The kernel of a blur along a line of `length` pixels."""
     size = max(3, int(length) | 1)
-    kernel = np.zeros((size, size), np.float32)
+    kernel: np.ndarray = np.zeros((size, size), np.float32)
     reach = np.array([np.cos(angle), np.sin(angle)]) * (size - 1) / 2
     start, end = ((size - 1) / 2 - reach).round().astype(int), ((size - 1) / 2 + reach).round().astype(int)
     cv2.line(kernel, start.tolist(), end.tolist(), 1.0)
-    return kernel / kernel.sum()
+    shares: np.ndarray = kernel / kernel.sum()
+    return shares
 
 
 def on_screen(shape: tuple[int, ...], rng: Rng) -> np.ndarray:
@@ -165,7 +166,7 @@ def through_h264(frames: list[np.ndarray], height: int, width: int, quality: int
             out.mux(stream.encode(av.VideoFrame.from_ndarray(resize(frame, height, width), "rgb24")))
         out.mux(stream.encode(None))
     file.seek(0)
-    with av.open(file) as back:
+    with av.open(file, "r") as back:
         back.streams.video[0].thread_count = 1
         return [frame.to_ndarray(format="rgb24") for frame in back.decode(video=0)]
 

@@ -2,7 +2,9 @@
 
     sentences/words.<language>.json   names of the classes, sayings without the name, templates, words in another sense, other things
     sentences/test.<language>.json    written by hand, measured only: {class or "none": sentences}
-    sentences/other.json              sentences about other things, measured only: {language: sentences}
+    sentences/val.json                written by hand, to choose thresholds: {language: {class: sentences}}
+    sentences/other.json              sentences about other things, likewise: {language: sentences}
+    sentences/other_held_out.json     more of these, measured only
 
 Reference: Reimers & Gurevych 2020, Making Monolingual Sentence Embeddings Multilingual using Knowledge Distillation (arXiv 2004.09813).
 """
@@ -96,17 +98,28 @@ def test_sentences(language: str) -> list[tuple[str, int]]:
     return [(text, labels[name]) for name, texts in read(f"test.{language}").items() for text in texts]
 
 
+def validation_sentences(language: str) -> list[tuple[str, int]]:
+    """Sentences that were written by hand for validation, with their classes."""
+    return [(text, LABELS.index(name)) for name, texts in read("val")[language].items() for text in texts]
+
+
 def other_sentences() -> dict[str, list[str]]:
-    """{language or "alphabets": sentences about other things}, for the test."""
+    """{language or "alphabets": sentences about other things}, for validation."""
     found: dict[str, list[str]] = read("other")
+    return found
+
+
+def held_out_sentences() -> dict[str, list[str]]:
+    """{language or "alphabets": sentences about other things}, for the test."""
+    found: dict[str, list[str]] = read("other_held_out")
     return found
 
 
 @cache
 def reserved() -> frozenset[str]:
-    """The test's sentences in lower case, which training leaves out."""
-    named = [text for language in LANGUAGES for text, _ in test_sentences(language)]
-    others = [text for texts in other_sentences().values() for text in texts]
+    """The sentences of validation and test in lower case, which training leaves out."""
+    named = [text for language in LANGUAGES for text, _ in (*test_sentences(language), *validation_sentences(language))]
+    others = [text for several in (other_sentences(), held_out_sentences()) for texts in several.values() for text in texts]
     single = {name for language in LANGUAGES for names in wording(language).things.values() for name in names}
     return frozenset(text.lower() for text in named + others if text not in single)
 
@@ -239,6 +252,16 @@ def read_emoji_names(data: Path) -> dict[str, tuple[str, ...]]:
             kept = (n for n in kept if not any(name in n for name in banned))
         found[language] = tuple(dict.fromkeys(kept))
     return found
+
+
+def other_emoji(data: Path) -> list[Path]:
+    """Pictures of emoji that show none of the classes; none without the table `emoji/metadata.csv`."""
+    path = Path(data) / "emoji" / "metadata.csv"
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if not _shows_a_class(f"{row['name_en']} {row['keywords_en']}")]
+    return [path.parent / row["file_name"] for row in rows]
 
 
 @cache

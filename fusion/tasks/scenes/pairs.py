@@ -95,7 +95,7 @@ def in_warm_light(picture: np.ndarray, rng: Rng) -> np.ndarray:
 def with_lights(picture: np.ndarray, rng: Rng) -> np.ndarray:
     """Strings of lamps and their blur in the background of a dark photo: bright points and discs, but neither fire nor rain."""
     height, width = picture.shape[:2]
-    layer = np.zeros((height, width, 3), np.float32)
+    layer: np.ndarray = np.zeros((height, width, 3), np.float32)
     largest = max(height, width) * rng.uniform(0.008, 0.06)
     colours = rng.uniform(60, 255, (4, 3))
     rows = rng.random() < 0.5  # in vertical strings, or anywhere

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from fusion.config import TrainConfig
-from fusion.tasks.base import Heads, Measuring, PairSource, SampleSource, Task, TestSet
+from fusion.tasks.base import Heads, Maker, Measuring, PairSource, SampleSource, Task, TestSet
 from fusion.tasks.recipes import STRATEGIES
 from fusion.tasks.scenes.card import CARD
 from fusion.tasks.scenes.steps import STEPS
@@ -36,9 +37,9 @@ class ScenesTask(Task):
     modalities = MODALITIES
     encoders = ENCODERS
     lends = ("image", "audio", "video")
-    heads = Heads({"kind": ("animal", "no animal")}, open_set=True)
+    heads = Heads({"kind": ("animal", "no animal")})
     recipes = RECIPES
-    measuring = Measuring(samples=400, explained=20, half_precision=True)  # photos and clips take longer
+    measuring = Measuring(samples=400, explained=20, half_precision=True, open_set=400, calibration=400)  # photos and clips take longer
     card = CARD
     examples_module = "fusion.tasks.scenes.examples"
     steps = STEPS
@@ -68,13 +69,15 @@ class ScenesTask(Task):
 
         return ScenePairs(data, modality)
 
-    def unknown_samples(self, split: str, data: Path, unknown: bool) -> SampleSource:
-        """Clean samples without the small photos of CIFAR-10."""
-        from fusion.tasks.scenes.samples import Scenes, without_small
+    def known_media(self, modality: str, split: str, data: Path) -> Mapping[str, Maker]:
+        from fusion.tasks.scenes import outliers
 
-        found = Scenes(data, split, empty=unknown)
-        found.pools["photo"] = without_small(found.pools["photo"])
-        return found
+        return outliers.known_media(modality, split, data)
+
+    def other_media(self, modality: str, split: str, data: Path) -> Mapping[str, Maker]:
+        from fusion.tasks.scenes import outliers
+
+        return outliers.other_media(modality, split, data)
 
     def test_sets(self, data: Path, limit: int | None = None, seed: int = 0) -> dict[str, TestSet]:
         from fusion.tasks.scenes.test_sets import single_sets

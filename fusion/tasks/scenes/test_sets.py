@@ -60,7 +60,7 @@ def written_sets(count: int) -> dict[str, TestSet]:
     for language, name in names.items():
         pairs = [(text, k) for text, k in languages.test_sentences(language) if k != NONE]
         sets[name] = TestSet("text", iter(pairs[:count]))
-    others = [(text, NONE) for texts in languages.other_sentences().values() for text in texts]
+    others = [(text, NONE) for texts in languages.held_out_sentences().values() for text in texts]
     return sets | {"text_other_things": TestSet("text", iter(others))}
 
 
