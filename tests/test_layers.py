@@ -4,7 +4,7 @@
     level 9   app.py, fusion/cli/
     level 8   fusion/ui/, and only here (and in app.py) gradio
     level 7   fusion/evaluation/, fusion/benchmark/
-    level 6   fusion/distill/, fusion/own_data/
+    level 6   fusion/distill/, fusion/own_data/, fusion/playground/
     level 5   fusion/training/
     level 4   fusion/explain/, fusion/cards/, fusion/conversion/
     level 3   fusion/model.py, lab.py and the other files of fusion/; fusion/__init__.py, which reaches lab and own_data late
@@ -61,6 +61,7 @@ LEVELS = {
     "training": 5,
     "distill": 6,
     "own_data": 6,
+    "playground": 6,
     "evaluation": 7,
     "benchmark": 7,
     "ui": 8,
@@ -76,6 +77,7 @@ FOLDERS = {
     "training",
     "distill",
     "own_data",
+    "playground",
     "evaluation",
     "benchmark",
     "cards",

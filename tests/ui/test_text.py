@@ -25,8 +25,8 @@ PANELS = sorted(
         for title in re.findall(r'Panel\("\w+", "([\w.]+)"', path.read_text("utf-8"))
     }
 )
-CODE = {path.name: path.read_text("utf-8") for path in assets(".js")}
-STYLES = {path.name: path.read_text("utf-8") for path in assets(".css")}
+CODE = {f"{path.parent.name}/{path.name}": path.read_text("utf-8") for path in assets(".js")}
+STYLES = {f"{path.parent.name}/{path.name}": path.read_text("utf-8") for path in assets(".css")}
 
 
 OVERRIDING = ("strategy.", "encoder.", "said.", "language.tag", "sentence.clauses")  # of what English has no key for

@@ -3,5 +3,6 @@
 NAMES: tuple[str, ...] = (
     "fuse",
     "activations",
+    "playground",
 )
 OLD_NAMES = {"inside": "activations"}  # of links made before a page got its present name

@@ -50,7 +50,12 @@ class Page(ABC):
 
 
 def reply(answer: Answer, modalities: tuple[str, ...], question: Any, values: tuple[Any, ...]) -> str:
-    """JSON of what `answer` says to a question of the browser, {"number"} and anything else, about what the visitor has set.
+    """`reply_to` of an answer that also needs what the visitor has set."""
+    return reply_to(lambda asked: answer(asked, PageState.read(modalities, values)), question)
+
+
+def reply_to(answer: Callable[[Mapping[str, Any]], Mapping[str, Any]], question: Any) -> str:
+    """JSON of what `answer` says to a question of the browser, {"number"} and anything else.
 
     The number is given back. If there is no answer, "error" says why: {"text": a sentence of the server} or {"key": of the page's texts}.
     """
@@ -58,7 +63,7 @@ def reply(answer: Answer, modalities: tuple[str, ...], question: Any, values: tu
     number = asked.get("number")
     said: dict[str, Any] = {"number": number if isinstance(number, int) else 0}
     try:
-        said |= answer(asked, PageState.read(modalities, values))
+        said |= answer(asked)
     except FusionError as error:
         said["error"] = {"text": error.message.to_json()}
     except Exception:

@@ -1,0 +1,1 @@
+"""The Playground page: strategies are trained on two numbers while a visitor watches."""
