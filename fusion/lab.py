@@ -56,11 +56,13 @@ class Lab:
         loaded: {strategy or baseline: its model, thresholds and size}; models: the models alone.
         choice: {modality: name of its encoder}; registry: all encoders that could be chosen.
         encoder_parameters: {modality: trained parameters of its encoder}.
+        label_notes: of typed labels, which mean the same, and which a modality cannot know.
         unavailable: {strategy, baseline, or modality whose encoder is meant: why it cannot be used, in one sentence}; the rest answers.
         untrained: names of strategies and baselines that can be trained here on a choice of encoders, and are not, or not wholly.
     """
 
     precision = "float32"
+    label_notes: tuple[Message, ...] = ()
 
     def __init__(
         self,
@@ -94,6 +96,7 @@ class Lab:
 
     def _take_strategies(self) -> None:
         self.loaded = self._parts.strategies
+        self.label_notes = tuple(self._parts.notes)
         self.models = {name: strategy.model for name, strategy in self.loaded.items()}
         self.strategies = tuple(n for n in self.loaded if n in STRATEGIES)
         self.baselines = tuple(n for n in self.loaded if n not in STRATEGIES)
@@ -117,11 +120,6 @@ class Lab:
         if not self.task.open_labels or label not in self.labels:
             raise FusionError("There is no label named {label!r}; there are {known}.", label=label, known=list(self.labels))
         return names_behind(self.models, encoded.features, self.labels.index(label), count)
-
-    @property
-    def label_notes(self) -> tuple[Message, ...]:
-        """What is to be said about typed labels: which mean the same, and which a modality cannot know."""
-        return tuple(self._parts.notes)
 
     @property
     def parameters(self) -> dict[str, int]:

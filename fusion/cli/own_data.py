@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
 
 
 def inspect(data: DataArgument, label: Label = None, group: Group = None, columns: Columns = None, as_json: Json = False) -> None:
-    """Say what is understood of your own data, and what its data check finds.
+    """Say what is understood of your own data, and check it.
 
     Nothing is trained or written.
     """

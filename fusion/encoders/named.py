@@ -53,16 +53,6 @@ class NamedReading(Encoder[Any]):
     def panels(self, medium: Any, prepared: Prepared) -> list[Panel]:
         return self.source.panels(medium, prepared)
 
-    def hidden(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """What the classifier reads for each token (B, T, W), and which tokens are real (B, T)."""
-        if isinstance(self.source, AudioMobileNet):
-            hidden = self.source.hidden(values, mask)
-            return hidden, mask[:, :: values.shape[1] // hidden.shape[1]][:, : hidden.shape[1]]
-        hidden = self.source.hidden(values)
-        if isinstance(self.source, VideoFrames):
-            return hidden, mask
-        return hidden, torch.ones(hidden.shape[:2], dtype=torch.bool, device=hidden.device)
-
     def log_probs(self, vector: Tensor) -> Tensor:
         """Vectors (..., W) of the trunk to log-probabilities (..., N) of the names."""
         concepts = self.source.concepts
@@ -70,7 +60,7 @@ class NamedReading(Encoder[Any]):
         return logits.log_softmax(-1) if concepts.exclusive else F.logsigmoid(logits)
 
     def forward(self, values: Tensor, mask: Tensor) -> Features:
-        hidden, real = self.hidden(values, mask)
+        hidden, real = self.source.run_trunk(values, mask)
         share = real.to(hidden.dtype) / real.sum(1, keepdim=True)  # (B, T)
         whole = torch.einsum("btw,bt->bw", hidden, share)
         return Features(self.log_probs(hidden), real, self.log_probs(whole), share)

@@ -111,7 +111,7 @@ class OwnLab(Lab):
         try:
             model = load_model(self.folder / name, self._parts.encoders)
             if model.strategy.num_classes != self.target.num_logits or not set(model.strategy.modalities) <= set(self.modalities):
-                raise FusionError("{name}/config.json is of another strategy or task.", name=name)
+                raise FusionError("{name}/config.json belongs to another strategy or task.", name=name)
         except FusionError as error:
             kind = message("strategy") if name in STRATEGIES else message("baseline")
             self._parts.unavailable[name] = message("The {kind} {name} cannot be used: {reason}", kind=kind, name=name, reason=error)

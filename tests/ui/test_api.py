@@ -153,7 +153,7 @@ WRONG = [
     ({"inputs": {"image": "/etc/hostname"}}, "image must be an uploaded file or an array; text is for modalities that hold text."),
     ({"image": "/etc/hostname"}, "image must be an uploaded file or an array; text is for modalities that hold text."),
     ({"image": {"path": 3}}, "path must be text."),
-    ({"smell": "a"}, "The endpoint has no such parameter; /gradio_api/info lists them."),
+    ({"smell": "a"}, "The endpoint has no such parameter; /gradio_api/info lists its parameters."),
 ]
 
 
@@ -179,7 +179,7 @@ def test_an_unforeseen_error_tells_nothing(caplog: pytest.LogCaptureFixture) -> 
     def failing() -> int:
         raise RuntimeError("secret detail")
 
-    with pytest.raises(gr.Error, match=r"^'Something unexpected happened on the server; its log says what\.'$") as caught:
+    with pytest.raises(gr.Error, match=r"^'An unexpected error happened on the server; its log has the details\.'$") as caught:
         answered(failing)()
     assert not caught.value.print_exception and "secret detail" in caplog.text
 
@@ -197,7 +197,8 @@ def test_an_upload_without_room_is_one_sentence(reason: int) -> None:
 def test_calls_that_reach_no_endpoint_are_one_sentence(server: httpx.Client) -> None:
     for route in ("/call/v2/smell", "/call/smell"):
         said = server.post(route, json={"data": []})
-        assert said.status_code == 404 and said.json()["detail"] == "There is no endpoint of this name; /gradio_api/info lists them."
+        assert said.status_code == 404
+        assert said.json()["detail"] == "There is no endpoint with this name; /gradio_api/info lists all of them."
     deep = '{"inputs": ' + "[" * 100_000 + "]" * 100_000 + "}"
     assert server.post("/call/v2/predict", content=deep, headers={"content-type": "application/json"}).status_code == 400
     assert call(server, "explain", text="a", method="magic") == "method must be one of attention, relevance, occlusion, shapley."
