@@ -59,7 +59,9 @@ def test_the_app_imports_only_what_it_declares() -> None:
 
 
 def test_what_single_commands_import_is_declared_too() -> None:
-    known = declared("requirements.txt", "requirements-distill.txt", "requirements-mcp.txt", "tests/requirements.txt")
+    known = declared(
+        "requirements.txt", "requirements-data.txt", "requirements-distill.txt", "requirements-mcp.txt", "tests/requirements.txt"
+    )
     assert undeclared(imported(PRODUCT, later=True), known) == {}
 
 

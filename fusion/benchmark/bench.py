@@ -15,6 +15,7 @@ not quite, so a `scaled` near its aim says little; `--reference` also times MulT
 
 from __future__ import annotations
 
+import copy
 import inspect
 import statistics
 import subprocess
@@ -162,8 +163,10 @@ def make_features(batch: int) -> dict[str, Features]:
 def build(name: str) -> tuple[Strategy, dict[str, Any]]:
     """A strategy of the size that all are measured at, and the options that this takes."""
     kind = STRATEGIES[name]
-    options = {k: v for k, v in OPTIONS.get(name, {}).items() if k in inspect.signature(kind).parameters}
-    return kind(MODALITIES, DIM, CLASSES, **strategy_options(TASKS[DEFAULT], name), **options), options
+    known = inspect.signature(kind).parameters
+    options = {k: v for k, v in OPTIONS.get(name, {}).items() if k in known}
+    of_task = {k: v for k, v in strategy_options(TASKS[DEFAULT], name).items() if k in known}
+    return kind(MODALITIES, DIM, CLASSES, **of_task, **options), options
 
 
 def gradients(module: nn.Module, loss: Tensor) -> tuple[Tensor | None, ...]:
@@ -249,7 +252,7 @@ def multiply_adds(strategy: Strategy, features: dict[str, Features], present: Te
     torch.backends.mha.set_fastpath_enabled(False)  # fused kernels of the CPU hide their products from the counter
     try:
         with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
-            strategy.eval()(features, present)
+            copy.deepcopy(strategy).eval().requires_grad_(False)(features, present)  # the counter cannot follow views of parameters
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
     return counter.get_total_flops() // 2 // len(present)

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from fusion.messages import Message, message
+from fusion.messages import Message
 from fusion.own_data.encoders.base import OwnEncoder
 from fusion.own_data.feature_cache import FeatureStore, MemoryStore, RawRows, as_rows, content_key
 from fusion.own_data.media import load_medium
@@ -93,7 +93,7 @@ class _Reader:
                 try:
                     self.keys[i] = content_key(value)
                 except FusionError as error:
-                    self.broken[i] = message("{reason}", reason=error)
+                    self.broken[i] = error.message
 
     def check_some(self) -> None:
         """Decodes some of them: where many are broken, that is said before an hour has passed."""
@@ -103,7 +103,7 @@ class _Reader:
             try:
                 load_medium(self.kind, self.values[i])
             except FusionError as error:
-                self.broken[i] = message("{reason}", reason=error)
+                self.broken[i] = error.message
         if len(some) >= 8:
             self._stop_if(len(self.broken), len(some))
 
@@ -125,7 +125,7 @@ class _Reader:
             try:
                 batch.append((key, self.encoder.prepare(load_medium(self.kind, self.values[i]))))
             except FusionError as error:
-                self.broken[i] = message("{reason}", reason=error)
+                self.broken[i] = error.message
             if len(batch) == BATCH or (done == len(todo) and batch):
                 self._read(batch)
                 batch = []

@@ -143,7 +143,7 @@ def _read_parquet(path: Path) -> Columns:
     try:
         import pyarrow.parquet as parquet
     except ImportError as error:
-        raise FusionError("Reading {file} needs the package pyarrow.", file=path.name) from error
+        raise FusionError("Reading {file} needs the package pyarrow: pip install -r requirements-data.txt.", file=path.name) from error
     try:
         table = parquet.read_table(path).to_pydict()
     except Exception as error:  # pyarrow has many errors

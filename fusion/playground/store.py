@@ -38,13 +38,15 @@ class Kept:
 class Store:
     """Sessions by the names of their owners."""
 
-    def __init__(self, most: int = MOST_SESSIONS) -> None:
+    def __init__(self, most: int = MOST_SESSIONS, seconds: float = SECONDS) -> None:
+        """Keeps `most` sessions, each of which computes for `seconds` for each request."""
         self._most = most
+        self._seconds = seconds
         self._sessions: OrderedDict[str, Kept] = OrderedDict()  # the longest unused one first
         self._thread = ThreadPoolExecutor(1, "playground", initializer=be_unobtrusive)
 
     def advance(self, owner: str, setup: Setup, restart: bool, steps: int, show: Callable[[Session], Shown]) -> Shown:
-        """Trains the owner's session for up to `steps` steps, and returns what `show` makes of it, both within about `SECONDS`.
+        """Trains the owner's session for up to `steps` steps, and returns what `show` makes of it, both within about `seconds`.
 
         It begins anew if the setup is another one, with `restart`, and if it is no longer kept. Waits for the requests before it.
         """
@@ -56,7 +58,7 @@ class Store:
             self._sessions[owner] = kept
             while len(self._sessions) > self._most:
                 self._sessions.popitem(last=False)
-            kept.session.train(max(0.01, SECONDS - kept.showing), steps)
+            kept.session.train(max(0.01, self._seconds - kept.showing), steps)
             begin = time.monotonic()
             shown = show(kept.session)
             kept.showing = time.monotonic() - begin

@@ -211,7 +211,7 @@ def test_what_is_known_is_what_can_be_set() -> None:
 
 
 def test_a_store_keeps_each_visitor_apart_and_not_too_many() -> None:
-    store, setup = Store(most=2), Setup(strategies=("late", "early"), points=20)
+    store, setup = Store(most=2, seconds=30), Setup(strategies=("late", "early"), points=20)
 
     def steps(owner: str, restart: bool = False, count: int = 2, chosen: Setup = setup) -> int:
         return store.advance(owner, chosen, restart, count, lambda session: session.steps)

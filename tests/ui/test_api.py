@@ -204,7 +204,7 @@ def test_calls_that_reach_no_endpoint_are_one_sentence(server: httpx.Client) -> 
     assert call(server, "explain", text="a", method="magic") == "method must be one of attention, relevance, occlusion, shapley."
     assert call(server, "explain", text="a", label="x").startswith("There is no label named 'x'; there are 0, 1")
     assert call(server, "predict", text="a", strategy="x").startswith("There is no strategy named 'x'; there are early, ")
-    assert call(server, "explain", text="a", strategy="late") == "Late has no attention here; relevance, occlusion and shapley explain it."
+    assert call(server, "explain", text="a", strategy="late") == "Late has no attention here; use relevance, occlusion or shapley."
 
 
 def test_nothing_runs_past_the_queue(server: httpx.Client) -> None:

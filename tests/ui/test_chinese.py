@@ -33,10 +33,25 @@ DATA_SETS = {  # sentences that name data sets
     str(sentence.values["data"]) for task in TASKS.values() for m in task.card.data if (sentence := trained_on(task, m, True))
 }
 ALLOWED = {  # names of models, data, formats and programs, and of what a programmer types
-    *("English", "Fusion", "Lab", "Python", "Transformer", "Mobile", "Net", "Efficient", "Image", "Audio", "Set", "Word", "Mini"),
+    *(
+        "English",
+        "Fusion",
+        "Lab",
+        "Python",
+        "Transformer",
+        "Mobile",
+        "Net",
+        "Efficient",
+        "Image",
+        "Audio",
+        "Set",
+        "Word",
+        "Mini",
+        "pyarrow",
+    ),
     *("Web", "Matroska", "Ogg", "Post", "Script", "safetensors", "transformers", "pickle", "gamma", "softmax"),
     *("hub", "microsoft", "resnet", "localhost", "https", "backbones", "inputs", "bytes", "str", "base", "data", "shift"),
-    *("relevance", "occlusion", "shapley"),
+    *("relevance", "occlusion", "shapley", "Adam", "Williams", "Beer", "min"),
 }
 
 

@@ -101,7 +101,7 @@ def test_a_slot_of_another_task_is_not_read(services: TaskServices, uploads: Pat
 
 def test_the_sound_of_a_clip_is_that_of_the_slot_for_clips(services: TaskServices) -> None:
     result = answered(services, *values(services, voice={"source": "clip"}))
-    assert "no clip with a sound" in result["status"]["text"]["template"]
+    assert "no video with sound" in result["status"]["text"]["template"]
 
 
 def test_a_text_in_a_slot_for_pictures_is_no_path(services: TaskServices, uploads: Path) -> None:

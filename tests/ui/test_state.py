@@ -132,7 +132,7 @@ def test_a_file_must_lie_where_uploads_lie(tmp_path) -> None:
 
 
 def test_the_sound_of_a_clip_that_has_none_is_one_sentence(tmp_path) -> None:
-    with pytest.raises(FusionError, match="no clip with a sound"):
+    with pytest.raises(FusionError, match="no video with sound"):
         drawing = {"source": "drawing", "strokes": LINE}
         state(audio={"source": "clip"}, video={"source": "drawing"}, image=drawing).media(make_example, tmp_path)
 
