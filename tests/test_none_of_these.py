@@ -63,9 +63,9 @@ def test_media_of_nothing_are_none_of_these(task: str, modality: str) -> None:
 def test_every_subset_of_them_is(task: str) -> None:
     """Whatever the strategy: all read the same encoders."""
     ships(task)
-    media = {m: others(m, 3) for m in MODALITIES}
+    media = {m: others(m, 12) for m in MODALITIES}
     subsets = [given for size in range(2, 5) for given in combinations(MODALITIES, size)]
-    inputs = [{m: media[m][i] for m in given} for given in subsets for i in range(3)]
+    inputs = [{m: media[m][i] for m in given} for given in subsets for i in range(12)]
     found = lab_of(task).predict_batch(inputs, "late")
     assert sum(answer.known is False for answer in found) >= 0.9 * len(inputs)
 
