@@ -135,6 +135,7 @@ def draw(page, points: str) -> None:
 def test_the_first_screen_shows_a_computed_example(visit) -> None:
     assert visit.locator("[data-testid=label]").inner_text() == "7"
     assert visit.locator("h1").inner_text() == "Fusion Lab"
+    assert "[object" not in visit.locator("body").inner_text()
     for modality in ("image", "text", "audio", "video"):
         alone(visit, modality, "7")
     shipped = [n for n in STRATEGIES if (SHIPPED / "digits" / n / "model.safetensors").exists()]

@@ -109,7 +109,9 @@ window.FusionLab = (() => {
         for (const [k, v] of Object.entries(value)) node.style.setProperty(k, v);
       else node.setAttribute(key, value === true ? "" : value);
     }
-    node.append(...children.flat().filter((c) => c !== null && c !== undefined && c !== false));
+    node.append(
+      ...children.flat(Infinity).filter((c) => c !== null && c !== undefined && c !== false),
+    );
     return node;
   };
   const el = (tag, attributes, ...children) =>
@@ -125,7 +127,7 @@ window.FusionLab = (() => {
       details = () => [...parent.querySelectorAll("details")];
     const focused = focusable().indexOf(document.activeElement),
       open = details().map((d) => d.open);
-    parent.replaceChildren(...children.flat().filter(Boolean));
+    parent.replaceChildren(...children.flat(Infinity).filter(Boolean));
     if (focused >= 0) focusable()[focused]?.focus({ preventScroll: true });
     details().forEach((d, i) => {
       if (open[i]) d.open = true;
