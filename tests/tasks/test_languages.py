@@ -110,7 +110,7 @@ def test_scenes_in_five_languages(scenes: Lab, language: str) -> None:
     assert macro_recall(right) >= FLOORS[language]
 
 
-@pytest.mark.xfail(strict=True, reason="the aim is 90 %; 80 % of the held-out sentences are flagged at 3 to 13 % false alarms, and the sentence on apple pie is not")
+@pytest.mark.xfail(strict=True, reason="floor 90 %: 80 % of held-out sentences are flagged at 3 to 13 % false alarms; apple pie is not")
 def test_sentences_about_other_things_are_none_of_the_classes(scenes: Lab) -> None:
     denied = [text for language in LANGUAGES for text, k in languages.test_sentences(language) if k == NONE]
     others = [text for texts in languages.held_out_sentences().values() for text in texts]
