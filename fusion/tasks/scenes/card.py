@@ -28,6 +28,7 @@ CAUTIONS = {
         "The birds are geese, storks and albatrosses: 3,000 small birds of CIFAR-10 widen the class; the ImageNet classes of the teacher's classifier include song birds.",
         "Training images have 64 pixels. Augmentation: random crops, down- and upscaling, JPEG, blur and noise, and mosaics of small images, which keep sharp detail in training.",
         "King penguins and lake shores are neither a class nor an outlier and are left out; CIFAR's ships stand on the sea and are left out.",
+        "The drawn fire and rain, and the share of their training that was kept, were chosen while looking at frames of 21 real clips: the figures on real clips and their frames are development figures.",
     ),
     "audio": (
         "The bandwidth reveals the species in the animal collection: in training, seven of ten sounds are low-passed at a random frequency from 2.5 to 7.9 kHz, and all are normalised to one loudness.",
