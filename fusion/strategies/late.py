@@ -13,19 +13,19 @@ Reference: Kittler 1998, On Combining Classifiers (IEEE PAMI 20(3)); Guo 2017, O
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from fusion.heads.temperature import fit_temperature
 from fusion.messages import Message, message
 from fusion.strategies.base import PerModality, Strategy, Targets
 from fusion.types import Features, FusionOutput
 
-NOT_CALIBRATED = message(
-    "These weights learned their temperatures in training; they are not calibrated on held-out samples as in Guo 2017."
-)
+NOT_CALIBRATED = message("The temperature of each vote was learned in training, not fitted on held-out samples as in Guo 2017.")
 
 
 class Late(Strategy):
@@ -79,20 +79,4 @@ class Late(Strategy):
         for i in range(len(self.modalities)):
             usable = present[:, i] & (targets.own[:, i] >= 0)
             if usable.any():
-                self.log_temperature[i] = fit_temperature(logits[usable, i], targets.own[usable, i])
-
-
-def fit_temperature(logits: Tensor, labels: Tensor) -> Tensor:
-    """Logarithm of the temperature that makes labels (N,) most likely under softmax(logits / T), logits (N, K); between T = 1/20 and 20."""
-    log_temperature = torch.zeros((), requires_grad=True)
-    optimizer = torch.optim.LBFGS([log_temperature], max_iter=50, line_search_fn="strong_wolfe")
-
-    def loss() -> Tensor:
-        optimizer.zero_grad()
-        value = F.cross_entropy(logits / log_temperature.exp(), labels)
-        value.backward()  # type: ignore[no-untyped-call]
-        return value
-
-    with torch.enable_grad():
-        optimizer.step(loss)  # type: ignore[no-untyped-call]
-    return log_temperature.detach().clamp(-3.0, 3.0)
+                self.log_temperature[i] = math.log(fit_temperature(logits[usable, i], targets.own[usable, i]))
